@@ -1,0 +1,143 @@
+"""Errors that a user meets: each says in one sentence what is wrong, where, and what to do.
+
+Everything that ffcore raises on bad input derives from `FFError`; any other exception that
+escapes is a bug of ours.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import attrs
+
+
+class FFError(Exception):
+    """Base of all errors that tell the user what to change."""
+
+
+class PluginError(FFError):
+    """A plugin is missing, broken, or conflicts with another one."""
+
+
+@attrs.frozen
+class Position:
+    """A place in a file of the user; ``line`` counts from 1, ``field`` is a dotted path."""
+
+    file: str
+    line: int
+    field: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}"
+        return f"{place}: {self.field}" if self.field else place
+
+    def with_field(self, field: str) -> Position:
+        """The same place, named by the spec field that it sets."""
+        return attrs.evolve(self, field=field)
+
+
+@attrs.frozen
+class Problem:
+    """One thing that is wrong with a spec; ``suggestion`` is a name that was probably meant."""
+
+    message: str
+    position: Position | None = None
+    suggestion: str | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.position}: " if self.position is not None else ""
+        hint = f"; did you mean {self.suggestion!r}?" if self.suggestion else ""
+        return f"{place}{self.message}{hint}"
+
+
+class SpecError(FFError):
+    """One or many problems of a spec; ``str()`` prints one line for each."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        if not problems:
+            raise ValueError("a SpecError needs at least one problem")
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__(self.problems)  # as the only argument, so that it survives pickling
+
+    @classmethod
+    def one(cls, message: str, position: Position | None = None, suggestion: str | None = None) -> SpecError:
+        """The error that has a single problem."""
+        return cls([Problem(message, position, suggestion)])
+
+    def __str__(self) -> str:
+        return "\n".join(str(p) for p in self.problems)
+
+
+class ErrorCollector:
+    """Gathers problems, so that a user sees all of them at once.
+
+    >>> errors = ErrorCollector()
+    >>> with errors.catch():
+    ...     raise SpecError.one("unknown field", suggestion="size")
+    >>> len(errors.problems)
+    1
+    """
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.problems)
+
+    def add(self, message: str, position: Position | None = None, suggestion: str | None = None) -> None:
+        """Note one problem (a repeated one counts once)."""
+        self._append(Problem(message, position, suggestion))
+
+    def extend(self, error: SpecError) -> None:
+        """Note all problems of ``error``."""
+        for problem in error.problems:
+            self._append(problem)
+
+    @contextmanager
+    def catch(self) -> Iterator[None]:
+        """Collect a SpecError that the block raises, and go on after the block."""
+        try:
+            yield
+        except SpecError as error:
+            self.extend(error)
+
+    def raise_if_any(self) -> None:
+        """Raise a SpecError with all problems noted so far, if there are any."""
+        if self.problems:
+            raise SpecError(self.problems)
+
+    def _append(self, problem: Problem) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+class NoValidMappingError(FFError):
+    """No mapping satisfies the constraints.
+
+    ``einsum``: the Einsum that has none ("" if joining failed); ``memory``: the memory that is too
+    small ("" if the constraints themselves are at odds); ``needed_bits``: the least that would fit there.
+    """
+
+    def __init__(
+        self, message: str, einsum: str = "", memory: str = "", needed_bits: float | None = None
+    ) -> None:
+        self.message = message
+        self.einsum = einsum
+        self.memory = memory
+        self.needed_bits = needed_bits
+        super().__init__(message, einsum, memory, needed_bits)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def suggest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate most like ``name``, or None if none is near (upper and lower case count as near)."""
+    names = sorted({c for c in candidates if c != name})
+    same = [c for c in names if c.casefold() == name.casefold()]
+    if same:
+        return same[0]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return close[0] if close else None
