@@ -1,0 +1,38 @@
+# Every target sets up what it needs: Python 3.11+ with pip and make is all that must be there.
+PYTHON ?= $(shell for p in python3 python python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+TESTS ?=
+
+.PHONY: demo test test-all lint clean help
+
+help:
+	@echo "make demo      map GPT-3 6.7B onto the TPU-like accelerator, one mapping for each fusion setting, into out/demo"
+	@echo "make test      the tests; TESTS='path -k name' runs some of them"
+	@echo "make test-all  the slow ones too"
+	@echo "make lint      ruff and mypy --strict"
+
+$(STAMP): requirements-dev.txt pyproject.toml $(addsuffix /pyproject.toml,$(PLUGINS))
+	@test -n "$(PYTHON)" || { echo "ffcore needs Python 3.11 or newer; set PYTHON=/path/to/python3" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/python -m demo.ladder --out out/demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 -m "not slow" $(TESTS)
+
+test-all: $(STAMP)
+	$(BIN)/python -m pytest -n 2 $(TESTS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check ffcore plugins tests
+	$(BIN)/mypy ffcore $(addsuffix /src,$(PLUGINS))
+
+clean:
+	rm -rf out .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,35 @@
+"""The parts that core brings along, registered through the same hooks as everybody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ffcore.plugin.hooks import hookimpl
+from ffcore.plugin.records import ExecutorRecord, ExplorerRecord, JoinerRecord, ModelRecord
+
+
+@hookimpl
+def ffcore_models() -> Iterable[ModelRecord]:
+    yield ModelRecord("default", "the analytical model of docs/architecture.md", "ffcore.model:DefaultModel")
+
+
+@hookimpl
+def ffcore_explorers() -> Iterable[ExplorerRecord]:
+    yield ExplorerRecord("default", "pruned search over templates and tile sizes, exact", "ffcore.explore:DefaultExplorer")
+    yield ExplorerRecord(
+        "exhaustive", "every tile choice of every template; the reference", "ffcore.reference:ExhaustiveExplorer", priority=10
+    )
+
+
+@hookimpl
+def ffcore_joiners() -> Iterable[JoinerRecord]:
+    yield JoinerRecord(
+        "exhaustive", "every combination of pmappings; the reference", "ffcore.reference:ExhaustiveJoiner", priority=10
+    )
+
+
+@hookimpl
+def ffcore_executors() -> Iterable[ExecutorRecord]:
+    yield ExecutorRecord("processes", "a pool of local processes", "ffcore.plugin.executors:processes")
+    yield ExecutorRecord("serial", "the calling thread, one job at a time", "ffcore.plugin.executors:serial")
+    yield ExecutorRecord("threads", "a pool of local threads", "ffcore.plugin.executors:threads")

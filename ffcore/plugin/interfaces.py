@@ -1,0 +1,139 @@
+"""What the parts behind the records must be able to do: one protocol for each kind.
+
+SI units throughout: joules, seconds, bits, m², W. Parts are made anew for each job by their record's factory
+and keep no state between jobs. A part that cannot do what it is asked raises an ``ffcore.errors.FFError``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+import attrs
+
+if TYPE_CHECKING:
+    from ffcore.join.types import JoinedMapping, PmappingSet
+    from ffcore.mapping.nest import Nest
+    from ffcore.model.types import JointEvaluation
+    from ffcore.spec.problem import Problem
+
+Progress: TypeAlias = Callable[[str, float, float], None]
+"""``progress(phase, done, total)``: called now and then from the calling thread; prints nothing by itself."""
+
+RenderKind: TypeAlias = Literal["workload", "arch", "mapping"]
+
+ArchData: TypeAlias = Mapping[str, Any] | str
+"""An architecture as a plugin gives it: native YAML text, or the same as plain dicts, lists and scalars."""
+
+
+class SpecLoader(Protocol):
+    """Reads spec files of another format."""
+
+    def load(self, path: Path) -> Mapping[str, Any] | str:
+        """Return the file's content in the native dialect.
+
+        Either YAML text or plain data with the native top-level keys (``arch``, ``workload``, ...); it is then
+        checked like any other file. Raises ``SpecError`` with positions for a file that cannot be read.
+        """
+
+
+class Explorer(Protocol):
+    """Makes pmappings: mappings of one Einsum each, to be joined."""
+
+    def explore(
+        self,
+        problem: Problem,
+        *,
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+        cache_dir: Path | None = None,
+        einsum_names: Sequence[str] | None = None,
+    ) -> PmappingSet:
+        """Explore ``einsum_names`` (all by default) and return their pmappings, grouped by compatibility.
+
+        Every Pareto-optimal pmapping of each compatibility must be there for the joined result to be exact.
+        Without an executor all work is done in the calling thread; the result must not depend on the executor.
+        Raises ``NoValidMappingError`` when an Einsum has no pmapping.
+        """
+
+
+class Joiner(Protocol):
+    """Joins pmappings of all Einsums into mappings of the workload."""
+
+    def join(
+        self,
+        problem: Problem,
+        pmappings: PmappingSet,
+        *,
+        row_filter: Callable[..., Any] | None = None,
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+    ) -> Sequence[JoinedMapping]:
+        """Return joined mappings, none dominated by another in the metrics asked for.
+
+        ``row_filter`` sees each group's table of pmappings and returns the rows to keep.
+        Raises ``NoValidMappingError`` when no combination is compatible and fits.
+        """
+
+
+class Model(Protocol):
+    """Evaluates a given mapping: the law by which results are checked."""
+
+    def evaluate(self, problem: Problem, nests: Sequence[Nest]) -> JointEvaluation:
+        """Evaluate one nest for each Einsum of ``problem``, in order: J, s, and the occupancy of each memory.
+
+        Raises ``SpecError`` for nests that break a rule of the mapspace.
+        """
+
+
+@attrs.frozen
+class ComponentQuery:
+    """One component whose cost is asked for."""
+
+    name: str  # of the architecture node
+    component_class: str  # what it is (``SRAM``, ``MAC``), as the spec says; may be empty
+    attributes: Mapping[str, Any]  # the node's evaluated fields that bear on cost (size in bits, technology, ...)
+    actions: tuple[str, ...]  # names of the actions that need a cost
+
+
+@attrs.frozen
+class ComponentCost:
+    """What a cost model answers; what it leaves out keeps the spec's own value."""
+
+    energy: Mapping[str, float] = attrs.field(factory=dict)  # action -> J per action
+    throughput: Mapping[str, float] = attrs.field(factory=dict)  # action -> actions/s of one instance
+    area: float | None = None  # m² of one instance
+    leak_power: float | None = None  # W of one instance
+
+
+class CostModel(Protocol):
+    """Estimates what the components of an architecture cost."""
+
+    def cost(self, component: ComponentQuery) -> ComponentCost:
+        """Cost of one component. Raises ``SpecError`` for a component that the model does not know."""
+
+
+class Arch(Protocol):
+    """Factory of an architecture model; its parameters are those that the ``ArchRecord`` lists."""
+
+    def __call__(self, **parameters: Any) -> ArchData:
+        """Build the architecture. Raises ``SpecError`` for a parameter value that makes no sense."""
+
+
+class Renderer(Protocol):
+    """Draws workloads, architectures and mappings."""
+
+    def render(self, kind: RenderKind, obj: Any, format: str) -> bytes | str:
+        """Draw ``obj`` (``Spec`` for a workload or an architecture, a mapping tree for a mapping).
+
+        ``format`` is one of the record's ``formats``; text formats (``svg``, ``dot``, ``txt``) come as ``str``.
+        """
+
+
+class ExecutorFactory(Protocol):
+    """Factory of executors."""
+
+    def __call__(self, n_jobs: int) -> Executor:
+        """An executor that runs ``n_jobs`` calls at once; the caller shuts it down."""

@@ -1,0 +1,153 @@
+"""What a plugin registers: small frozen records, one type for each kind of part.
+
+A record names a part and says where its factory is; nothing heavy is imported before the part
+is used. ``factory`` is either an import reference ``"package.module:attribute"`` (best: the
+module is imported when the part is first used) or a callable.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeAlias
+
+import attrs
+
+Factory: TypeAlias = str | Callable[..., Any]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+
+
+def _check_name(_: object, __: object, value: str) -> None:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is no name: letters, digits and _ . + - only")
+
+
+def _check_factory(_: object, __: object, value: Factory) -> None:
+    if not callable(value) and not (isinstance(value, str) and _REFERENCE.fullmatch(value)):
+        raise ValueError(f"factory {value!r} is neither a callable nor a reference 'package.module:attribute'")
+
+
+@attrs.frozen
+class Record:
+    """One part that a distribution offers under a name.
+
+    ``name`` is what a spec or the command line says, ``summary`` one line for ``ff plugins``,
+    ``factory`` makes the part. Records are listed by ``(priority, name)``, small first.
+    Raises ``ValueError`` for a name or factory of the wrong form.
+    """
+
+    kind: ClassVar[str] = ""
+
+    name: str = attrs.field(validator=_check_name)
+    summary: str
+    factory: Factory = attrs.field(validator=_check_factory)
+    priority: int = attrs.field(default=0, kw_only=True)
+
+    def load(self) -> Callable[..., Any]:
+        """The factory itself, imported if it was given as a reference.
+
+        Raises whatever the import raises, ``TypeError`` where the reference leads to no callable.
+        """
+        if not isinstance(self.factory, str):
+            return self.factory
+        module, _, path = self.factory.partition(":")
+        found: Any = importlib.import_module(module)
+        for part in path.split("."):
+            found = getattr(found, part)
+        if not callable(found):
+            raise TypeError(f"{self.factory} is not callable")
+        return found  # type: ignore[no-any-return]
+
+
+@attrs.frozen
+class JoinerRecord(Record):
+    """``factory() -> ffcore.plugin.Joiner``."""
+
+    kind: ClassVar[str] = "joiner"
+
+
+@attrs.frozen
+class ExplorerRecord(Record):
+    """``factory() -> ffcore.plugin.Explorer``."""
+
+    kind: ClassVar[str] = "explorer"
+
+
+@attrs.frozen
+class ModelRecord(Record):
+    """``factory() -> ffcore.plugin.Model``."""
+
+    kind: ClassVar[str] = "model"
+
+
+@attrs.frozen
+class CostModelRecord(Record):
+    """``factory() -> ffcore.plugin.CostModel``."""
+
+    kind: ClassVar[str] = "cost_model"
+
+
+@attrs.frozen
+class Parameter:
+    """One parameter of an architecture model: what ``--arch-param`` and ``ff.arch`` accept."""
+
+    name: str = attrs.field(validator=_check_name)
+    default: bool | int | float | str | None
+    unit: str = ""
+    summary: str = ""
+
+
+@attrs.frozen
+class ArchRecord(Record):
+    """``factory(**parameters) -> dict | str``: the architecture as native data or YAML text.
+
+    ``parameters`` lists every keyword that the factory accepts; any other one is refused.
+    """
+
+    kind: ClassVar[str] = "arch"
+
+    parameters: tuple[Parameter, ...] = attrs.field(default=(), converter=tuple, kw_only=True)
+
+
+@attrs.frozen
+class RendererRecord(Record):
+    """``factory() -> ffcore.plugin.Renderer``; ``formats`` are those that it can write."""
+
+    kind: ClassVar[str] = "renderer"
+
+    formats: tuple[str, ...] = attrs.field(default=(), converter=tuple, kw_only=True)
+
+
+@attrs.frozen
+class ExecutorRecord(Record):
+    """``factory(n_jobs: int) -> concurrent.futures.Executor``."""
+
+    kind: ClassVar[str] = "executor"
+
+
+@attrs.frozen
+class SpecLoaderRecord(Record):
+    """``factory() -> ffcore.plugin.SpecLoader``, for files that end in one of ``suffixes``."""
+
+    kind: ClassVar[str] = "spec_loader"
+
+    suffixes: tuple[str, ...] = attrs.field(default=(), converter=tuple, kw_only=True)
+
+
+RECORD_TYPES: dict[str, type[Record]] = {
+    record.kind: record
+    for record in (
+        SpecLoaderRecord,
+        ArchRecord,
+        CostModelRecord,
+        ModelRecord,
+        ExplorerRecord,
+        JoinerRecord,
+        RendererRecord,
+        ExecutorRecord,
+    )
+}
+"""Kind -> its record type, in the order of the pipeline."""

@@ -1,0 +1,1 @@
+"""The FFM join for ffcore."""

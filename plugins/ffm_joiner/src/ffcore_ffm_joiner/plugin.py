@@ -1,0 +1,12 @@
+"""What this distribution registers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ffcore.plugin import JoinerRecord, hookimpl
+
+
+@hookimpl
+def ffcore_joiners() -> Iterable[JoinerRecord]:
+    yield JoinerRecord("ffm", "exact join of Pareto-optimal pmappings, linear in Einsums", "ffcore_ffm_joiner.join:FFMJoiner")
