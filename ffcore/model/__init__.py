@@ -1,0 +1,1 @@
+"""The analytical model: energy, latency and memory usage of mappings (plain Python, exact)."""
