@@ -1,0 +1,183 @@
+"""Quantities for people: ``128 MiB``, ``614 GB/s``, ``7.03 pJ``, ``60.0 ms``.
+
+Everything inside ffcore is a plain float in SI units (bits, bits per second, joules, seconds, watts,
+square metres, hertz). This module turns such a number into a short text and a text that a person
+typed into such a number; nothing else stores or passes units.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import attrs
+
+from ffcore.errors import SpecError, suggest
+
+INFINITY_WORDS = frozenset({"inf", "infinity", "unlimited"})
+
+
+class Dimension(enum.Enum):
+    """What a number measures; the value names the unit in which ffcore stores it."""
+
+    SIZE = "bit"
+    BANDWIDTH = "bit/s"
+    ENERGY = "J"
+    ENERGY_PER_BIT = "J/bit"
+    ENERGY_DELAY = "J*s"
+    TIME = "s"
+    POWER = "W"
+    AREA = "m^2"
+    FREQUENCY = "Hz"
+    RATE = "op/s"
+    COUNT = ""
+
+
+@attrs.frozen
+class Unit:
+    """One unit: its symbol, what it measures and its size in the stored (SI) unit."""
+
+    symbol: str
+    dimension: Dimension
+    factor: float
+
+
+_METRIC = MappingProxyType(
+    {"a": 1e-18, "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0}
+    | {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+)
+_BINARY = MappingProxyType({"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50})
+_SMALL = ("a", "f", "p", "n", "u", "m", "")
+_LARGE = ("", "k", "M", "G", "T", "P", "E")
+
+
+def _units() -> Mapping[str, Unit]:
+    table: dict[str, Unit] = {}
+
+    def add(symbol: str, dimension: Dimension, factor: float) -> None:
+        table[symbol] = Unit(symbol, dimension, factor)
+
+    for prefix in _LARGE:
+        scale = _METRIC[prefix]
+        for name, bits in (("B", 8.0), ("b", 1.0), ("bit", 1.0)):
+            add(f"{prefix}{name}", Dimension.SIZE, scale * bits)
+            add(f"{prefix}{name}/s", Dimension.BANDWIDTH, scale * bits)
+        add(f"{prefix}Hz", Dimension.FREQUENCY, scale)
+        add(f"{prefix}op/s", Dimension.RATE, scale)
+        if prefix:
+            add(prefix, Dimension.COUNT, scale)
+    for prefix, scale in _BINARY.items():
+        for name, bits in (("B", 8.0), ("b", 1.0), ("bit", 1.0)):
+            add(f"{prefix}{name}", Dimension.SIZE, scale * bits)
+            add(f"{prefix}{name}/s", Dimension.BANDWIDTH, scale * bits)
+    for prefix, scale in _METRIC.items():
+        for symbol, dimension in (("J", Dimension.ENERGY), ("s", Dimension.TIME), ("W", Dimension.POWER)):
+            add(f"{prefix}{symbol}", dimension, scale)
+        add(f"{prefix}J/bit", Dimension.ENERGY_PER_BIT, scale)
+        add(f"{prefix}J*s", Dimension.ENERGY_DELAY, scale)
+    for prefix, metres in (("n", 1e-9), ("u", 1e-6), ("m", 1e-3), ("", 1.0)):
+        add(f"{prefix}m^2", Dimension.AREA, metres**2)
+    return MappingProxyType(table)
+
+
+UNITS: Mapping[str, Unit] = _units()
+_QUANTITY = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)\s*(\D.*)?")
+
+
+def _canonical(symbol: str) -> str:
+    """Spellings that mean the same: micro signs, squared, middle dots, ``bits``."""
+    text = symbol.strip().replace("\u00b5", "u").replace("\u03bc", "u").replace("\u00b2", "^2")
+    text = re.sub(r"\s*[\u00b7*]\s*", "*", re.sub(r"\s*/\s*", "/", text))
+    return re.sub(r"^K(?!i)", "k", text.replace("bits", "bit").replace("ops", "op"))
+
+
+def parse_quantity(text: str | float, dimension: Dimension | None = None) -> float:
+    """The number that ``text`` means, in the unit in which ffcore stores it.
+
+    A number without a unit is taken to be in that unit already; ``inf`` and ``unlimited`` are
+    infinite. Sizes count bits: ``128 MiB`` is 1073741824, ``B`` is a byte and ``b`` a bit.
+    With ``dimension``, the unit must be one of it. Raises :class:`SpecError` for text that is
+    no quantity, for an unknown unit (with a suggestion) and for a unit of another dimension.
+    """
+    if isinstance(text, (int, float)):
+        return float(text)
+    if text.strip().lower() in INFINITY_WORDS:
+        return math.inf
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise SpecError.one(f"{text!r} is not a quantity: expected a number and a unit, such as '128 MiB'")
+    number = float(match[1].replace("_", ""))
+    if not match[2] or not match[2].strip():
+        return number
+    symbol = _canonical(match[2])
+    unit = UNITS.get(symbol)
+    allowed = [u.symbol for u in UNITS.values() if dimension in (None, u.dimension)]
+    if unit is None:
+        raise SpecError.one(f"unknown unit {match[2].strip()!r} in {text!r}", suggestion=suggest(symbol, allowed))
+    if dimension is not None and unit.dimension is not dimension:
+        expected = dimension.value or "a plain number"
+        raise SpecError.one(f"{text!r} is measured in {unit.dimension.value or 'counts'}, expected {expected}")
+    return number * unit.factor
+
+
+def _digits(value: float, digits: int) -> str:
+    """At least ``digits`` significant digits; trailing zeros only where they were rounded."""
+    short = f"{value:.{digits}g}"
+    if math.isclose(float(short), value, rel_tol=1e-9):
+        return f"{float(short):.{max(digits, 15)}g}"
+    magnitude = math.floor(math.log10(abs(float(short))))
+    return f"{float(short):.{max(0, digits - 1 - magnitude)}f}"
+
+
+def _scaled(value: float, symbol: str, prefixes: tuple[str, ...], digits: int) -> str:
+    # Round first: 999.96 must become 1 k, not 1000.
+    rounded = abs(float(f"{value:.{digits}g}"))
+    fitting = [p for p in prefixes if _METRIC[p] <= rounded * (1 + 1e-12)]
+    prefix = fitting[-1] if fitting else prefixes[0]
+    return f"{_digits(value / _METRIC[prefix], digits)} {prefix}{symbol}".strip()
+
+
+def _format_size(bits: float, digits: int) -> str:
+    if bits < 8 * 1024 and bits % 8:
+        return f"{_digits(bits, digits + 1)} bit"
+    size = bits / 8
+    for prefix in reversed(_BINARY):
+        if size >= _BINARY[prefix]:
+            return f"{_digits(size / _BINARY[prefix], digits)} {prefix}B"
+    return f"{_digits(size, max(digits, 4))} B"
+
+
+def _format_area(value: float, digits: int) -> str:
+    for symbol, factor in (("mm^2", 1e-6), ("um^2", 1e-12), ("nm^2", 1e-18)):
+        if value >= factor / 100:
+            return f"{_digits(value / factor, digits)} {symbol}"
+    return f"{_digits(value, digits)} m^2"
+
+
+def format_quantity(value: float, dimension: Dimension, digits: int = 3) -> str:
+    """``value`` (in the stored unit) with a unit that suits its magnitude.
+
+    Rounded to ``digits`` significant digits: ``60.0 ms`` was rounded, ``60 ms`` is exact.
+    Sizes are written in bytes with binary prefixes, or in bits when small and not whole bytes;
+    bandwidths in bytes per second with decimal prefixes. Infinity is ``unlimited``.
+    """
+    if math.isnan(value):
+        return "unknown"
+    if math.isinf(value):
+        return "unlimited" if value > 0 else "-unlimited"
+    if value < 0:
+        return "-" + format_quantity(-value, dimension, digits)
+    if value == 0:
+        return f"0 {dimension.value.replace('bit', 'B') if dimension is Dimension.BANDWIDTH else dimension.value}".strip()
+    if dimension is Dimension.SIZE:
+        return _format_size(value, digits)
+    if dimension is Dimension.BANDWIDTH:
+        return _scaled(value / 8, "B/s", _LARGE, digits)
+    if dimension is Dimension.AREA:
+        return _format_area(value, digits)
+    if dimension in (Dimension.FREQUENCY, Dimension.RATE, Dimension.COUNT):
+        return _scaled(value, dimension.value, _LARGE, digits)
+    return _scaled(value, dimension.value, _SMALL + _LARGE[1:], digits)
