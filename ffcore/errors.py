@@ -120,9 +120,7 @@ class NoValidMappingError(FFError):
     small ("" if the constraints themselves are at odds); ``needed_bits``: the least that would fit there.
     """
 
-    def __init__(
-        self, message: str, einsum: str = "", memory: str = "", needed_bits: float | None = None
-    ) -> None:
+    def __init__(self, message: str, einsum: str = "", memory: str = "", needed_bits: float | None = None) -> None:
         self.message = message
         self.einsum = einsum
         self.memory = memory
