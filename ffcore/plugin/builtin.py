@@ -15,9 +15,9 @@ def ffcore_models() -> Iterable[ModelRecord]:
 
 @hookimpl
 def ffcore_explorers() -> Iterable[ExplorerRecord]:
-    yield ExplorerRecord("default", "pruned search over templates and tile sizes, exact", "ffcore.explore:DefaultExplorer")
+    yield ExplorerRecord("default", "pruned exact search of templates and tiles", "ffcore.explore:DefaultExplorer")
     yield ExplorerRecord(
-        "exhaustive", "every tile choice of every template; the reference", "ffcore.reference:ExhaustiveExplorer", priority=10
+        "exhaustive", "every tile choice of every template", "ffcore.reference:ExhaustiveExplorer", priority=10
     )
 
 

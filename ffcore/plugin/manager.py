@@ -203,9 +203,8 @@ def _check_parameters(record: ArchRecord, arguments: Iterable[str]) -> None:
         if name not in known:
             suggestion = errors.suggest(name, known)
             hint = f"; did you mean {suggestion!r}?" if suggestion else ""
-            raise errors.PluginError(
-                f"architecture {record.name!r} has no parameter {name!r}; parameters: {', '.join(known) or 'none'}{hint}"
-            )
+            listed = ", ".join(known) or "none"
+            raise errors.PluginError(f"arch {record.name!r} has no parameter {name!r}; parameters: {listed}{hint}")
 
 
 def _distribution(point: EntryPoint) -> tuple[str, str]:

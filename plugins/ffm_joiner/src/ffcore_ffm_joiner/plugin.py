@@ -9,4 +9,4 @@ from ffcore.plugin import JoinerRecord, hookimpl
 
 @hookimpl
 def ffcore_joiners() -> Iterable[JoinerRecord]:
-    yield JoinerRecord("ffm", "exact join of Pareto-optimal pmappings, linear in Einsums", "ffcore_ffm_joiner.join:FFMJoiner")
+    yield JoinerRecord("ffm", "exact join, linear in the number of Einsums", "ffcore_ffm_joiner.join:FFMJoiner")

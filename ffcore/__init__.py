@@ -1,0 +1,68 @@
+"""ffcore: provably optimal fused mappings of tensor-algebra workloads onto accelerators.
+
+    import ffcore as ff
+
+    spec = ff.Spec.from_yaml("tpu_v4i_like_constrained", "gpt3_6.7B", jinja_parse_data={"BATCH_SIZE": 4})
+    mappings = ff.map_workload_to_arch(spec)
+
+Public names are imported when they are first used (PEP 562): importing ffcore itself loads no numpy, no numba,
+no pandas, no graphviz and no plugin.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from ffcore import mapper, plugin
+    from ffcore.api import evaluate_mapping, map_workload_to_arch, set_n_parallel_jobs
+    from ffcore.errors import FFError, NoValidMappingError, PluginError, SpecError
+    from ffcore.spec import Spec, arch
+
+__all__ = [
+    "FFError",
+    "NoValidMappingError",
+    "PluginError",
+    "Spec",
+    "SpecError",
+    "__version__",
+    "arch",
+    "evaluate_mapping",
+    "map_workload_to_arch",
+    "mapper",
+    "plugin",
+    "set_n_parallel_jobs",
+]
+
+# Public name -> where it is; an empty attribute means the module itself.
+_PUBLIC = {
+    "FFError": ("ffcore.errors", "FFError"),
+    "NoValidMappingError": ("ffcore.errors", "NoValidMappingError"),
+    "PluginError": ("ffcore.errors", "PluginError"),
+    "Spec": ("ffcore.spec", "Spec"),
+    "SpecError": ("ffcore.errors", "SpecError"),
+    "arch": ("ffcore.spec", "arch"),
+    "evaluate_mapping": ("ffcore.api", "evaluate_mapping"),
+    "map_workload_to_arch": ("ffcore.api", "map_workload_to_arch"),
+    "mapper": ("ffcore.mapper", ""),
+    "plugin": ("ffcore.plugin", ""),
+    "set_n_parallel_jobs": ("ffcore.api", "set_n_parallel_jobs"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'ffcore' has no attribute {name!r}")
+    module, attribute = _PUBLIC[name]
+    value: object = importlib.import_module(module)
+    if attribute:
+        value = getattr(value, attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

@@ -1,0 +1,5 @@
+"""``python -m ffcore.cli``."""
+
+from ffcore.cli.main import main
+
+main()

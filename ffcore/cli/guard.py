@@ -1,0 +1,81 @@
+"""Exit codes, and what the user sees of an error: one clear message on stderr, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+OK = 0
+NO_VALID_MAPPING = 1
+BAD_INPUT = 2
+INTERNAL_ERROR = 3
+INTERRUPTED = 130
+
+
+@contextmanager
+def guard(*, debug: bool = False, no_plugins: bool = False) -> Iterator[None]:
+    """Run a command's body; turn what it raises into a message and an exit code.
+
+    1: no valid mapping; 2: bad input; 3: a bug of ours; 130: Ctrl-C. ``debug`` prints tracebacks of all of them.
+    ``no_plugins`` holds for the body and the worker processes that it starts.
+    """
+    with _plugins_disabled() if no_plugins else _nothing():
+        try:
+            yield
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except BrokenPipeError:  # the reader of our output has gone; there is nobody to tell
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(OK) from None
+        except KeyboardInterrupt:
+            raise _exit("interrupted", INTERRUPTED, debug) from None
+        except Exception as error:
+            raise _exit(*_classify(error), debug) from None
+
+
+def _classify(error: Exception) -> tuple[str, int]:
+    from ffcore.errors import FFError, NoValidMappingError
+
+    if isinstance(error, NoValidMappingError):
+        return f"no valid mapping: {error}", NO_VALID_MAPPING
+    if isinstance(error, FFError):
+        return str(error), BAD_INPUT
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}", BAD_INPUT
+    kind = type(error).__name__
+    return (
+        f"internal error, a bug of ffcore or of a plugin ({kind}: {error}); run again with --debug for the traceback",
+        INTERNAL_ERROR,
+    )
+
+
+def _exit(message: str, code: int, debug: bool) -> typer.Exit:
+    if debug:
+        traceback.print_exc()
+    typer.echo(f"ff: {message}", err=True)
+    return typer.Exit(code)
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _plugins_disabled() -> Iterator[None]:
+    from ffcore.plugin import DISABLE_VARIABLE
+
+    before = os.environ.get(DISABLE_VARIABLE)
+    os.environ[DISABLE_VARIABLE] = "all"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[DISABLE_VARIABLE]
+        else:
+            os.environ[DISABLE_VARIABLE] = before

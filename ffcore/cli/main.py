@@ -1,0 +1,153 @@
+"""The commands of ``ff``. Everything but typer is imported when a command runs, so that ``ff --help`` is quick."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ffcore.cli import options as opt
+from ffcore.cli.guard import guard
+
+app = typer.Typer(
+    name="ff",
+    help="Map tensor-algebra workloads onto accelerators: provably optimal fused mappings.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import ffcore
+
+        typer.echo(f"ff {ffcore.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command("map")
+def map_command(
+    arch: opt.Arch,
+    workload: opt.Workload = None,
+    set_variable: opt.SetVariable = None,
+    set_field: opt.SetField = None,
+    arch_param: opt.ArchParam = None,
+    allow_dir: opt.AllowDir = None,
+    metrics: opt.Metrics = None,
+    max_fused_loops: opt.MaxFusedLoops = None,
+    explorer: opt.Explorer = None,
+    joiner: opt.Joiner = None,
+    model: opt.Model = None,
+    cost_model: opt.CostModel = None,
+    jobs: opt.Jobs = None,
+    executor: opt.ExecutorName = None,
+    cache: opt.Cache = None,
+    out: opt.Out = None,
+    format: opt.OutputFormat = opt.Format.text,
+    no_plugins: opt.NoPlugins = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Find the optimal mappings of a workload onto an architecture.
+
+    Exit code: 0 found; 1 no valid mapping; 2 bad input.
+    """
+    with guard(debug=debug, no_plugins=no_plugins):
+        from ffcore.cli import inputs, job, output
+
+        overrides = inputs.Overrides.of(
+            set_variable, set_field, arch_param, allow_dir, metrics, max_fused_loops, explorer, joiner, model, cost_model
+        )
+        spec = inputs.load_spec([arch, *(workload or ())], overrides)
+        result = job.run_map(spec, jobs=jobs, executor=executor, cache=cache)
+        output.show(result, format.value, out)
+
+
+@app.command()
+def evaluate(
+    arch: opt.Arch,
+    workload: opt.Workload = None,
+    set_variable: opt.SetVariable = None,
+    set_field: opt.SetField = None,
+    arch_param: opt.ArchParam = None,
+    allow_dir: opt.AllowDir = None,
+    model: opt.Model = None,
+    cost_model: opt.CostModel = None,
+    out: opt.Out = None,
+    format: opt.OutputFormat = opt.Format.text,
+    no_plugins: opt.NoPlugins = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Evaluate the mapping that one of the files holds under the key `mapping`.
+
+    Exit code: 0 evaluated; 1 the mapping does not fit; 2 bad input.
+    """
+    with guard(debug=debug, no_plugins=no_plugins):
+        from ffcore.cli import inputs, job, output
+
+        overrides = inputs.Overrides.of(
+            set_variable, set_field, arch_param, allow_dir, model=model, cost_model=cost_model
+        )
+        result = job.run_evaluate(inputs.load_spec([arch, *(workload or ())], overrides))
+        output.show(result, format.value, out)
+
+
+@app.command()
+def validate(
+    arch: opt.Arch,
+    workload: opt.Workload = None,
+    set_variable: opt.SetVariable = None,
+    set_field: opt.SetField = None,
+    arch_param: opt.ArchParam = None,
+    allow_dir: opt.AllowDir = None,
+    no_plugins: opt.NoPlugins = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Check spec files without mapping anything; every problem is listed with file, line and field.
+
+    Exit code: 0 valid; 2 not.
+    """
+    with guard(debug=debug, no_plugins=no_plugins):
+        from ffcore.cli import inputs
+
+        overrides = inputs.Overrides.of(set_variable, set_field, arch_param, allow_dir)
+        typer.echo(inputs.describe(inputs.load_spec([arch, *(workload or ())], overrides)))
+
+
+@app.command()
+def plugins(
+    format: opt.OutputFormat = opt.Format.text,
+    no_plugins: opt.NoPlugins = False,
+    debug: opt.Debug = False,
+) -> None:
+    """List what is installed: joiners, explorers, models, architectures, renderers, executors."""
+    with guard(debug=debug, no_plugins=no_plugins):
+        from ffcore.cli import listing
+        from ffcore.plugin import current_manager
+
+        if format is opt.Format.json:
+            import json
+
+            typer.echo(json.dumps(listing.as_data(current_manager()), indent=2))
+        else:
+            typer.echo(listing.as_text(current_manager()))
+
+
+def main() -> None:
+    """Entry point of ``ff`` and of ``python -m ffcore.cli``."""
+    try:
+        app(prog_name="ff")
+    except KeyboardInterrupt:  # before a command's own guard is up
+        sys.exit(130)

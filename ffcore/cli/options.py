@@ -1,0 +1,62 @@
+"""The options that several commands share, each declared once."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Arch = Annotated[
+    str,
+    typer.Argument(
+        metavar="ARCH",
+        help="Architecture: a spec file, or the bare name of a registered or packaged one.",
+        show_default=False,
+    ),
+]
+Workload = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="WORKLOAD", help="Workload, and any further spec files, likewise.", show_default=False),
+]
+SetVariable = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A Jinja parameter of the files (repeatable).")
+]
+SetField = Annotated[
+    list[str] | None,
+    typer.Option("--spec", metavar="PATH=VALUE", help="A field, e.g. arch.nodes.GlobalBuffer.size=1e6 (repeatable)."),
+]
+ArchParam = Annotated[
+    list[str] | None,
+    typer.Option("--arch-param", metavar="NAME=VALUE", help="A parameter of a registered ARCH (repeatable)."),
+]
+AllowDir = Annotated[
+    list[Path] | None,
+    typer.Option("--allow-dir", help="A folder that spec files may include from, besides their own (repeatable)."),
+]
+Metrics = Annotated[
+    str | None,
+    typer.Option(help="What to optimise: energy, latency, energy_delay_product, resource_usage; comma-separated."),
+]
+MaxFusedLoops = Annotated[str | None, typer.Option(metavar="N", help="At most N fused loops; inf for any number.")]
+Jobs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Parallel jobs.  [default: number of cores]")]
+ExecutorName = Annotated[str | None, typer.Option("--executor", help="What runs parallel jobs; see `ff plugins`.")]
+Joiner = Annotated[str | None, typer.Option(help="Joins pmappings; see `ff plugins`.")]
+Explorer = Annotated[str | None, typer.Option(help="Makes pmappings; see `ff plugins`.")]
+Model = Annotated[str | None, typer.Option(help="Evaluates mappings; see `ff plugins`.")]
+CostModel = Annotated[str | None, typer.Option(help="Estimates components that state no cost; see `ff plugins`.")]
+Cache = Annotated[Path | None, typer.Option(metavar="DIR", help="Keep pmappings here and use them again.")]
+Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Also write results, mappings and pictures here.")]
+NoPlugins = Annotated[bool, typer.Option("--no-plugins", help="Use core's own parts only.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")]
+
+
+class Format(str, enum.Enum):
+    """How results are printed on stdout."""
+
+    text = "text"
+    json = "json"
+
+
+OutputFormat = Annotated[Format, typer.Option("--format", help="How to print the result on stdout.")]
