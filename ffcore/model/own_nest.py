@@ -1,0 +1,262 @@
+"""Each tensor's own copy of a nest: its loops and holders with trip counts and tile sizes.
+
+The counts of a tensor depend on the loops, on its own holders and on the compute only. Spatial
+loops, which a nest places with regard to the holders of *all* tensors, move up to just above the
+tensor's first holder at or below their component.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import TypeAlias, cast
+
+import attrs
+
+from ffcore.errors import FFError, suggest
+from ffcore.mapping.nest import Holder, Nest, Spatial
+from ffcore.spec.problem import (
+    Component,
+    ComponentKind,
+    EinsumProblem,
+    PathProblem,
+    Relevance,
+    SpatialDimension,
+    Tensor,
+)
+
+Exact: TypeAlias = int | Fraction  # a Fraction only where an imperfect factor forces one
+
+
+class MappingError(FFError):
+    """A nest or a mapping cannot be evaluated: it does not fit its Einsum or its architecture."""
+
+
+@attrs.frozen
+class Loop:
+    """A loop with its trip count. ``dimension`` and ``component`` are set if it is spatial."""
+
+    variable: str
+    ratio: Exact  # extent above / tile; trips is its ceiling
+    trips: int
+    tile: int  # in the nest as written
+    component: int = -1  # index on the path
+    dimension: SpatialDimension | None = None
+
+    @property
+    def spatial(self) -> bool:
+        return self.dimension is not None
+
+
+@attrs.frozen
+class HolderAt:
+    """A holder: where it stands in the nest, and which component of the path it is."""
+
+    tensor: str
+    component: int
+    position: int  # in the nest's nodes
+
+    def is_memory(self, components: Sequence[Component]) -> bool:
+        return components[self.component].kind is ComponentKind.MEMORY
+
+
+Item: TypeAlias = Loop | HolderAt
+
+
+@attrs.frozen
+class ResolvedNest:
+    """A nest with its names looked up: ``items`` stand one for one for the nest's nodes."""
+
+    einsum: EinsumProblem
+    components: tuple[Component, ...]  # the path, root to compute
+    items: tuple[Item, ...]
+
+    @property
+    def compute(self) -> Component:
+        return self.components[-1]
+
+    @property
+    def loops(self) -> list[Loop]:
+        return [i for i in self.items if isinstance(i, Loop)]
+
+    def holders(self, tensor: str) -> list[HolderAt]:
+        return [i for i in self.items if isinstance(i, HolderAt) and i.tensor == tensor]
+
+    def backing(self, tensor: str) -> HolderAt:
+        """The tensor's first memory. Raises MappingError if it is kept nowhere."""
+        for holder in self.holders(tensor):
+            if holder.is_memory(self.components):
+                return holder
+        raise MappingError(f"Einsum {self.einsum.name}: no memory holds tensor {tensor}")
+
+
+def select_path(einsum: EinsumProblem, compute: str) -> PathProblem:
+    """The path that ends in ``compute``. Raises MappingError if there is none."""
+    for path in einsum.paths:
+        if path.names[-1] == compute:
+            return path
+    names = [p.names[-1] for p in einsum.paths]
+    raise _unknown(einsum, "compute", compute, names)
+
+
+def path_components(einsum: EinsumProblem, nest: Nest) -> tuple[Component, ...]:
+    """The components of the nest's path, each evaluated for what the nest keeps above it."""
+    path = select_path(einsum, nest.compute)
+    kept: dict[str, set[str]] = {}
+    for node in nest.nodes:
+        if isinstance(node, Holder):
+            kept.setdefault(node.component, set()).add(node.tensor)
+    held: dict[str, frozenset[str]] = {}
+    components = []
+    for index, name in enumerate(path.names):
+        component = path.component(index, held)
+        components.append(component)
+        if component.holding is not None:
+            held = {**held, name: frozenset(kept.get(name, ()))}
+    return tuple(components)
+
+
+def resolve(einsum: EinsumProblem, nest: Nest) -> ResolvedNest:
+    """Look up the nest's names and work out its trip counts.
+
+    Raises MappingError for unknown names, for a tile that is larger than the loop's extent or
+    less than 1, and for work that is left undone (an innermost tile other than 1).
+    """
+    components = path_components(einsum, nest)
+    index = {c.name: i for i, c in enumerate(components)}
+    sizes = dict(einsum.bounds)
+    items: list[Item] = []
+    for position, node in enumerate(nest.nodes):
+        if isinstance(node, Holder):
+            if node.tensor not in einsum.tensor:
+                raise _unknown(einsum, "tensor", node.tensor, einsum.tensor)
+            if node.component not in index or components[index[node.component]].holding is None:
+                holders = [c.name for c in components if c.holding is not None]
+                raise _unknown(einsum, "memory", node.component, holders)
+            items.append(HolderAt(node.tensor, index[node.component], position))
+            continue
+        variable = node.variable
+        if variable not in sizes:
+            raise _unknown(einsum, "rank variable", variable, sizes)
+        extent = sizes[variable]
+        if not 1 <= node.tile <= extent:
+            raise MappingError(
+                f"Einsum {einsum.name}: a loop over {variable} has tile {node.tile}, "
+                f"but must lie between 1 and the extent above it, {extent}"
+            )
+        trips = -(-extent // node.tile)
+        ratio: Exact = trips if trips * node.tile == extent else Fraction(extent, node.tile)
+        sizes[variable] = node.tile
+        if isinstance(node, Spatial):
+            if node.component not in index:
+                raise _unknown(einsum, "component", node.component, index)
+            at = index[node.component]
+            dimension = _dimension(einsum, components[at], node.dimension)
+            items.append(Loop(variable, ratio, trips, node.tile, at, dimension))
+        else:
+            items.append(Loop(variable, ratio, trips, node.tile))
+    for variable, size in sizes.items():
+        if size != 1:
+            raise MappingError(
+                f"Einsum {einsum.name}: work is left undone, the innermost tile of {variable} is {size}, not 1"
+            )
+    return ResolvedNest(einsum, components, tuple(items))
+
+
+@attrs.frozen
+class OwnNest:
+    """One tensor's own copy of a nest, outermost first; the compute, which ends it, is implicit.
+
+    ``below[i]`` holds the extent of every rank variable underneath ``items[i]``: the tile of a
+    loop, or the tile that a holder keeps. Fractions only where a spatial loop moved up past an
+    imperfect factor.
+    """
+
+    tensor: Tensor
+    items: tuple[Item, ...]
+    below: tuple[Mapping[str, Exact], ...]
+
+    def values(self, index: int, ceilings: bool = True) -> Exact:
+        """Values in the tensor's tile underneath ``items[index]``."""
+        sizes = self.below[index]
+        return tile_values(self.tensor, round_up(sizes) if ceilings else sizes)
+
+
+def own_nest(resolved: ResolvedNest, tensor: Tensor) -> OwnNest:
+    """The tensor's own nest: all loops, and of the holders only its own."""
+    own: list[Item] = []
+    for item in resolved.items:
+        if isinstance(item, HolderAt):
+            if item.tensor == tensor.name:
+                own.append(item)
+        elif item.spatial:
+            own.insert(_place_of_spatial(own, item.component), item)
+        else:
+            own.append(item)
+    # From the inside out: an extent is the product of the ratios below, as innermost tiles are 1.
+    sizes: dict[str, Exact] = dict.fromkeys(resolved.einsum.bounds, 1)
+    below: list[Mapping[str, Exact]] = []
+    for item in reversed(own):
+        below.append(sizes)
+        if isinstance(item, Loop):
+            sizes = {**sizes, item.variable: sizes[item.variable] * item.ratio}
+    return OwnNest(tensor, tuple(own), tuple(reversed(below)))
+
+
+def _place_of_spatial(own: Sequence[Item], component: int) -> int:
+    for place, item in enumerate(own):
+        if isinstance(item, HolderAt) and item.component >= component:
+            return place
+    return len(own)
+
+
+def tile_values(tensor: Tensor, sizes: Mapping[str, Exact]) -> Exact:
+    """Values in the tensor's tile; exact for fractional sizes too (where variables stand alone)."""
+    return cast(Exact, tensor.tile_values(cast(Mapping[str, int], sizes)))
+
+
+def round_up(sizes: Mapping[str, Exact]) -> dict[str, int]:
+    """The sizes of the largest tile, where an imperfect factor makes tiles differ."""
+    return {v: math.ceil(s) for v, s in sizes.items()}
+
+
+def sink(resolved: ResolvedNest, holder: HolderAt) -> list[Loop]:
+    """The temporal loops that the holder's reservation sinks through (semantics, section 2).
+
+    A backing holder's reservation stands directly under it. Any other sinks through loops fully
+    relevant to its tensor and spatial loops of its own component, and through one partially
+    relevant loop, below which it stops. Loops that run once count like any other.
+    """
+    if resolved.backing(holder.tensor) is holder:
+        return []
+    tensor = resolved.einsum.tensor[holder.tensor]
+    passed: list[Loop] = []
+    for item in resolved.items[holder.position + 1 :]:
+        if isinstance(item, HolderAt):
+            break
+        if item.spatial:
+            if item.component != holder.component:
+                break
+            continue
+        relevance = tensor.relevance(item.variable)
+        if relevance is Relevance.IRRELEVANT:
+            break
+        passed.append(item)
+        if relevance is Relevance.PARTIAL:
+            break
+    return passed
+
+
+def _dimension(einsum: EinsumProblem, component: Component, name: str) -> SpatialDimension:
+    for dimension in component.spatial:
+        if dimension.name == name:
+            return dimension
+    raise _unknown(einsum, f"spatial dimension of {component.name}", name, [d.name for d in component.spatial])
+
+
+def _unknown(einsum: EinsumProblem, what: str, name: str, known: Mapping[str, object] | Sequence[str]) -> MappingError:
+    names = list(known)
+    near = suggest(name, names)
+    hint = f"did you mean {near!r}?" if near else f"there are: {', '.join(names) or 'none'}"
+    return MappingError(f"Einsum {einsum.name} has no {what} {name!r}; {hint}")
