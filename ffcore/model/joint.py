@@ -1,0 +1,232 @@
+"""Evaluate a whole mapping: do the Einsums' nests fit together, and what do they cost (semantics, section 4)?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from ffcore.mapping.nest import Nest
+from ffcore.model.evaluate import evaluate_nest
+from ffcore.model.own_nest import MappingError
+from ffcore.model.types import JointEvaluation, LoopAbove, NestEvaluation, Peak, Reservation
+from ffcore.spec.problem import Problem
+
+
+class IncompatibleNestsError(MappingError):
+    """The nests of two Einsums cannot be part of one mapping; the message says why."""
+
+
+def evaluate_joint(problem: Problem, nests: Sequence[Nest]) -> JointEvaluation:
+    """Cost of the mapping that runs ``nests``, one for each Einsum in workload order.
+
+    The loops are taken in the order in which they are given: no permutation is tried. Raises
+    MappingError if a nest does not fit its Einsum and IncompatibleNestsError if the nests do not fit
+    each other. A memory that is too small raises nothing: see ``overflows`` of the result.
+    """
+    expected = [e.name for e in problem.einsums]
+    if [n.einsum for n in nests] != expected:
+        raise MappingError(
+            f"a mapping needs one nest for each Einsum in workload order ({', '.join(expected)}), "
+            f"not {', '.join(n.einsum for n in nests) or 'none'}"
+        )
+    return join_evaluations(problem, [evaluate_nest(e, n) for e, n in zip(problem.einsums, nests, strict=True)])
+
+
+def join_evaluations(problem: Problem, evaluations: Sequence[NestEvaluation]) -> JointEvaluation:
+    """As `evaluate_joint`, for nests that are evaluated already."""
+    chain = _Chain.of(problem, evaluations)
+    reason = chain.mismatch()
+    if reason is not None:
+        raise IncompatibleNestsError(reason)
+    return chain.result()
+
+
+def mismatch(problem: Problem, evaluations: Sequence[NestEvaluation]) -> str | None:
+    """Why these nests cannot be joined, or None if they can."""
+    return _Chain.of(problem, evaluations).mismatch()
+
+
+def fused_loops(reservation: Reservation) -> tuple[LoopAbove, ...]:
+    """The loops above a backing reservation that its tensor's Einsums share; none if persistent."""
+    return () if reservation.persistent else reservation.loops
+
+
+@attrs.frozen
+class _Chain:
+    """The Einsums in order, and for each shared tensor the Einsums (by place) that touch it."""
+
+    names: tuple[str, ...]
+    evaluations: tuple[NestEvaluation, ...]
+    users: dict[str, list[int]]  # shared tensors, in order of first use
+
+    @classmethod
+    def of(cls, problem: Problem, evaluations: Sequence[NestEvaluation]) -> _Chain:
+        users: dict[str, list[int]] = {}
+        for place, einsum in enumerate(problem.einsums):
+            for tensor in einsum.tensors:
+                users.setdefault(tensor.name, []).append(place)
+        shared = {t: places for t, places in users.items() if len(places) > 1}
+        return cls(tuple(e.name for e in problem.einsums), tuple(evaluations), shared)
+
+    def backing(self, tensor: str) -> Reservation:
+        return self.evaluations[self.users[tensor][0]].backing[tensor]
+
+    # -- matching ---------------------------------------------------------------------------------
+
+    def mismatch(self) -> str | None:
+        for tensor in self.users:
+            reason = self._tensor_mismatch(tensor)
+            if reason is not None:
+                return reason
+        for right in range(1, len(self.names)):
+            reason = self._order_mismatch(right)
+            if reason is not None:
+                return reason
+        return None
+
+    def _tensor_mismatch(self, tensor: str) -> str | None:
+        """All Einsums that touch ``tensor`` must keep it in the same memory below the same loops."""
+        first, *others = self.users[tensor]
+        expected = self.evaluations[first].backing[tensor]
+        for other in others:
+            found = self.evaluations[other].backing[tensor]
+            pair = f"{tensor} does not match: Einsum {self.names[first]} keeps it {{}}, Einsum {self.names[other]} {{}}"
+            if found.component != expected.component:
+                return pair.format(f"in {expected.component}", f"in {found.component}")
+            if found.persistent != expected.persistent:
+                words = {True: "persistently", False: "for a time"}
+                return pair.format(words[expected.persistent], words[found.persistent])
+            if [x.key for x in found.loops] != [x.key for x in expected.loops]:
+                return pair.format(_below(expected), _below(found))
+        return None
+
+    def _order_mismatch(self, right: int) -> str | None:
+        """The dataflow that joining Einsum ``right`` to all before it must be able to carry on."""
+        later = self._touched(after=right)
+        left_live = [t for t in later if self.users[t][0] < right]
+        right_live = [t for t in later if right in self.users[t]]
+        deepest_left, deepest_right = self._depth(left_live), self._depth(right_live)
+        if deepest_left > deepest_right:
+            tensor = max(left_live, key=lambda t: self.backing(t).depth)
+            return (
+                f"{tensor} lies below {deepest_left} loops that Einsum {self.names[right]} would have to carry on, "
+                f"but what it shares with later Einsums lies below {deepest_right}"
+            )
+        left = self._deepest([t for t, places in self.users.items() if places[0] < right <= places[-1]])
+        mine = self._deepest([t for t, places in self.users.items() if right in places])
+        for depth, (a, b) in enumerate(zip(left, mine, strict=False)):
+            if a.trips != b.trips:
+                return (
+                    f"fused loop {depth + 1} runs {a.trips} times before Einsum {self.names[right]} "
+                    f"(over {a.variable}), but {b.trips} times in it (over {b.variable})"
+                )
+        return None
+
+    def _touched(self, after: int) -> list[str]:
+        return [t for t, places in self.users.items() if places[-1] > after]
+
+    def _depth(self, tensors: Sequence[str]) -> int:
+        return max((self.backing(t).depth for t in tensors), default=0)
+
+    def _deepest(self, tensors: Sequence[str]) -> tuple[LoopAbove, ...]:
+        return max((fused_loops(self.backing(t)) for t in tensors), key=len, default=())
+
+    # -- usage ------------------------------------------------------------------------------------
+
+    def result(self) -> JointEvaluation:
+        usage: dict[tuple[str, str], float] = {}
+        share: dict[tuple[str, str], float] = {}
+        peaks: dict[str, Peak] = {}
+        overflows: dict[str, str] = {}
+        for place, name in enumerate(self.names):
+            for memory, alive in self._alive_by_memory(place).items():
+                bits, part, fits = _fill(alive)
+                usage[name, memory], share[name, memory] = bits, part
+                peak = peaks.get(memory)
+                if peak is None or (part, bits) > (peak.share, peak.bits):
+                    peaks[memory] = Peak(name, bits, part)
+                    if not fits:
+                        size = min(r.size for r in alive)
+                        overflows[memory] = (
+                            f"{memory} is too small: while Einsum {name} runs it must keep {bits:.15g} bits, "
+                            f"but has {size:.15g}"
+                        )
+        return JointEvaluation(self.evaluations, usage, share, peaks, tuple(overflows.values()))
+
+    def _alive_by_memory(self, running: int) -> dict[str, list[Reservation]]:
+        result: dict[str, list[Reservation]] = {}
+        for reservation in self._alive(running):
+            result.setdefault(reservation.component, []).append(reservation)
+        return result
+
+    def _alive(self, running: int) -> list[Reservation]:
+        """All that is kept while Einsum ``running`` runs; a shared tensor's backing counts once."""
+        common = self._depth_in_common(running)
+        alive: list[Reservation] = []
+        shared: dict[str, Reservation] = {}
+        for place, evaluation in enumerate(self.evaluations):
+            for r in evaluation.reservations:
+                # At or below the last common loop, the tiles of two Einsums alternate in time.
+                stays = place == running or r.level < common[place]
+                if not (r.backing and r.tensor in self.users):
+                    if stays:
+                        alive.append(r)
+                    continue
+                places = self.users[r.tensor]
+                if stays or places[0] < running < places[-1]:
+                    before = shared.get(r.tensor)
+                    shared[r.tensor] = r if before is None or r.bits > before.bits else before
+        return alive + list(shared.values())
+
+    def _depth_in_common(self, running: int) -> list[int]:
+        """s(running, f) for each Einsum f: loops that the two share, the least over the joins between."""
+        n = len(self.names)
+        joins = [0] + [
+            self._depth([t for t, places in self.users.items() if places[0] < right <= places[-1]])
+            for right in range(1, n)
+        ]
+        common = [0] * n
+        for step, stop in ((-1, -1), (1, n)):
+            least: int | None = None
+            for place in range(running + step, stop, step):
+                join = joins[max(place, place - step)]
+                least = join if least is None else min(least, join)
+                common[place] = least
+        return common
+
+
+def memory_overflows(evaluation: NestEvaluation) -> list[str]:
+    """One sentence for each memory that is too small for this Einsum on its own."""
+    result = []
+    for memory in evaluation.usage:
+        own = [r for r in evaluation.reservations if r.component == memory]
+        bits, _, fits = _fill(own)
+        if not fits:
+            result.append(
+                f"Einsum {evaluation.einsum}: {memory} is too small: {bits:.15g} bits are needed, "
+                f"but it has {own[0].size:.15g}"
+            )
+    return result
+
+
+def _fill(alive: Sequence[Reservation]) -> tuple[float, float, bool]:
+    """Bits and share that the reservations take of one memory, and whether they fit."""
+    bits = sum(r.bits for r in alive)
+    sizes = {r.size for r in alive if r.bits > 0}
+    if len(sizes) == 1:
+        (size,) = sizes
+        return bits, (bits / size if size > 0 else float("inf")), bits <= size
+    # Einsums may see different sizes (a size may be an expression): then only shares add up.
+    share = sum(r.share for r in alive)
+    return bits, share, share <= 1 + 1e-12
+
+
+def _below(reservation: Reservation) -> str:
+    if not reservation.loops:
+        return "above all loops"
+    words = [
+        f"{'spatial ' if x.spatial else ''}{'/'.join(x.ranks) or x.variable} x{x.trips} (tile {x.tile})"
+        for x in reservation.loops
+    ]
+    return f"below {', '.join(words)}"
