@@ -22,7 +22,7 @@ def as_data(manager: PluginManager) -> dict[str, object]:
             for plugin in manager.plugins
         ],
         "parts": {
-            kind: [{**_record(record), "distribution": plugin.distribution} for record, plugin in manager.providers(kind)]
+            kind: [{**_record(record), "distribution": p.distribution} for record, p in manager.providers(kind)]
             for kind in RECORD_TYPES
         },
         "problems": list(manager.problems()),

@@ -67,11 +67,24 @@ def map_command(
     with guard(debug=debug, no_plugins=no_plugins):
         from ffcore.cli import inputs, job, output
 
-        overrides = inputs.Overrides.of(
-            set_variable, set_field, arch_param, allow_dir, metrics, max_fused_loops, explorer, joiner, model, cost_model
+        spec = inputs.load_spec(
+            arch,
+            workload,
+            variables=set_variable,
+            fields=set_field,
+            arch_params=arch_param,
+            allowed_dirs=allow_dir,
+            mapper={
+                "ffm.metrics": metrics,
+                "ffm.max_fused_loops": max_fused_loops,
+                "explorer": explorer,
+                "joiner": joiner,
+                "model": model,
+                "cost_model": cost_model,
+                "executor": executor,
+            },
         )
-        spec = inputs.load_spec([arch, *(workload or ())], overrides)
-        result = job.run_map(spec, jobs=jobs, executor=executor, cache=cache)
+        result = job.run_map(spec, jobs=jobs, cache=cache)
         output.show(result, format.value, out)
 
 
@@ -97,10 +110,16 @@ def evaluate(
     with guard(debug=debug, no_plugins=no_plugins):
         from ffcore.cli import inputs, job, output
 
-        overrides = inputs.Overrides.of(
-            set_variable, set_field, arch_param, allow_dir, model=model, cost_model=cost_model
+        spec = inputs.load_spec(
+            arch,
+            workload,
+            variables=set_variable,
+            fields=set_field,
+            arch_params=arch_param,
+            allowed_dirs=allow_dir,
+            mapper={"model": model, "cost_model": cost_model},
         )
-        result = job.run_evaluate(inputs.load_spec([arch, *(workload or ())], overrides))
+        result = job.run_evaluate(spec)
         output.show(result, format.value, out)
 
 
@@ -122,8 +141,15 @@ def validate(
     with guard(debug=debug, no_plugins=no_plugins):
         from ffcore.cli import inputs
 
-        overrides = inputs.Overrides.of(set_variable, set_field, arch_param, allow_dir)
-        typer.echo(inputs.describe(inputs.load_spec([arch, *(workload or ())], overrides)))
+        spec = inputs.load_spec(
+            arch,
+            workload,
+            variables=set_variable,
+            fields=set_field,
+            arch_params=arch_param,
+            allowed_dirs=allow_dir,
+        )
+        typer.echo(inputs.describe(spec))
 
 
 @app.command()

@@ -52,7 +52,7 @@ NoPlugins = Annotated[bool, typer.Option("--no-plugins", help="Use core's own pa
 Debug = Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")]
 
 
-class Format(str, enum.Enum):
+class Format(enum.StrEnum):
     """How results are printed on stdout."""
 
     text = "text"

@@ -25,6 +25,7 @@ from ffcore.plugin.interfaces import (
     Joiner,
     Model,
     Progress,
+    RenderKind,
     Renderer,
     SpecLoader,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "PluginManager",
     "Progress",
     "Record",
+    "RenderKind",
     "Renderer",
     "RendererRecord",
     "SpecLoader",

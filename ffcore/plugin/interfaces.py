@@ -24,18 +24,17 @@ Progress: TypeAlias = Callable[[str, float, float], None]
 
 RenderKind: TypeAlias = Literal["workload", "arch", "mapping"]
 
-ArchData: TypeAlias = Mapping[str, Any] | str
-"""An architecture as a plugin gives it: native YAML text, or the same as plain dicts, lists and scalars."""
+ArchData: TypeAlias = str
+"""An architecture as a plugin gives it: native YAML text whose top-level key is ``arch``."""
 
 
 class SpecLoader(Protocol):
     """Reads spec files of another format."""
 
-    def load(self, path: Path) -> Mapping[str, Any] | str:
-        """Return the file's content in the native dialect.
+    def load(self, path: Path) -> str:
+        """Return the file's content as native YAML text (``arch:``, ``workload:``, ...), then checked like any other.
 
-        Either YAML text or plain data with the native top-level keys (``arch``, ``workload``, ...); it is then
-        checked like any other file. Raises ``SpecError`` with positions for a file that cannot be read.
+        Raises ``SpecError`` with positions for a file that cannot be read.
         """
 
 

@@ -102,7 +102,7 @@ class Parameter:
 
 @attrs.frozen
 class ArchRecord(Record):
-    """``factory(**parameters) -> dict | str``: the architecture as native data or YAML text.
+    """``factory(**parameters) -> str``: the architecture as native YAML text.
 
     ``parameters`` lists every keyword that the factory accepts; any other one is refused.
     """
