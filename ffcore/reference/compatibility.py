@@ -1,0 +1,143 @@
+"""What two pmappings must agree on to be joined (semantics, section 4)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+
+import attrs
+
+from ffcore.mapping.nest import Holder, Nest, NestNode, Spatial, Temporal
+from ffcore.model.types import LoopAbove, Reservation
+from ffcore.reference.pmappings import Pmapping
+from ffcore.spec.problem import ComponentKind, EinsumProblem
+
+LoopKey = tuple[tuple[str, ...], int, int, bool]  # ranks of the tensor, trips, tile, spatial
+
+
+@attrs.frozen(order=True)
+class TensorCompatibility:
+    """One shared tensor: its memory and the loops above its backing reservation, outermost first."""
+
+    component: str
+    persistent: bool
+    loops: tuple[LoopKey, ...]
+    depth: int  # fused loops that the tensor ties together
+
+    @property
+    def trips(self) -> tuple[int, ...]:
+        return tuple(loop[1] for loop in self.loops[: self.depth])
+
+
+Compatibility = tuple[tuple[str, TensorCompatibility], ...]  # sorted by tensor
+
+
+@attrs.frozen
+class Variant:
+    """A pmapping with its fused loops in one of their orders (``order``: outermost first)."""
+
+    pmapping: Pmapping
+    order: tuple[LoopAbove, ...]
+    compatibility: Compatibility
+
+
+def variants(einsum: EinsumProblem, pmapping: Pmapping) -> Iterator[Variant]:
+    """The pmapping with every permutation of the loops inside its blocks.
+
+    Blocks end at every memory holder and every reservation above the fused depth. Decision: where
+    the loops above one shared tensor are not a prefix of those above the deepest one (possible
+    only if the memory hierarchy's order is not forced), nothing is permuted.
+    """
+    shared = [r for r in pmapping.evaluation.reservations if r.backing and r.tensor in einsum.shared]
+    fused = max((r.loops for r in shared), key=len, default=())
+    depth = max((r.depth for r in shared), default=0)
+    if any(r.loops != fused[: len(r.loops)] for r in shared):
+        yield Variant(pmapping, fused, _compatibility(shared, fused, fused))
+        return
+    cuts = block_cuts(einsum, pmapping) | {0, depth}
+    edges = sorted(c for c in cuts if c <= depth)
+    blocks = [itertools.permutations(fused[a:b]) for a, b in itertools.pairwise(edges)]
+    for permuted in itertools.product(*blocks):
+        order = (*itertools.chain(*permuted), *fused[depth:])
+        yield Variant(pmapping, order, _compatibility(shared, fused, order))
+
+
+def block_cuts(einsum: EinsumProblem, pmapping: Pmapping) -> set[int]:
+    """Numbers of running loops above each memory holder and each reservation of a pmapping."""
+    memories = set(_memories(einsum, pmapping.nest))
+    cuts = {r.level for r in pmapping.evaluation.reservations if not r.persistent}
+    running = 0
+    for node, trips in with_trips(einsum, pmapping.nest):
+        if isinstance(node, Holder):
+            if node.component in memories:
+                cuts.add(running)
+        elif trips > 1:
+            running += 1
+    return cuts
+
+
+def _memories(einsum: EinsumProblem, nest: Nest) -> Iterator[str]:
+    """Names of the memories on the nest's path."""
+    held: dict[str, frozenset[str]] = {}
+    path = next(p for p in einsum.paths if p.names[-1] == nest.compute)
+    kept: dict[str, set[str]] = {}
+    for node in nest.nodes:
+        if isinstance(node, Holder):
+            kept.setdefault(node.component, set()).add(node.tensor)
+    for index, name in enumerate(path.names):
+        if path.component(index, held).kind is ComponentKind.MEMORY:
+            held[name] = frozenset(kept.get(name, ()))
+            yield name
+
+
+def with_trips(einsum: EinsumProblem, nest: Nest) -> Iterator[tuple[NestNode, int]]:
+    """The nodes of a nest, loops with their trip counts (holders with 0)."""
+    extent = dict(einsum.bounds)
+    for node in nest.nodes:
+        if isinstance(node, Holder):
+            yield node, 0
+        else:
+            yield node, -(-extent[node.variable] // node.tile)
+            extent[node.variable] = node.tile
+
+
+def _compatibility(
+    shared: list[Reservation], fused: tuple[LoopAbove, ...], order: tuple[LoopAbove, ...]
+) -> Compatibility:
+    """Compatibility with the fused loops in the given order. The keys' ranks are each tensor's own."""
+    place = {(loop.variable, loop.tile): i for i, loop in enumerate(order)}
+    result: dict[str, TensorCompatibility] = {}
+    for r in shared:
+        loops = r.loops
+        if order != fused:
+            loops = tuple(sorted(loops, key=lambda loop: place[loop.variable, loop.tile]))
+        keys = tuple(loop.key for loop in loops)
+        result[r.tensor] = TensorCompatibility(r.component, r.persistent, keys, r.depth)
+    return tuple(sorted(result.items()))
+
+
+def permuted_nest(einsum: EinsumProblem, variant: Variant) -> Nest:
+    """The variant's nest: running fused loops in the variant's order, loops that run once left
+    where they are (their tile follows)."""
+    replacements = list(variant.order)
+    originals: Mapping[tuple[str, int], Temporal | Spatial] = {
+        (node.variable, node.tile): node
+        for node, trips in with_trips(einsum, variant.pmapping.nest)
+        if not isinstance(node, Holder) and trips > 1
+    }
+    fused = {(loop.variable, loop.tile) for loop in variant.order}
+    extent = dict(einsum.bounds)
+    nodes: list[NestNode] = []
+    for node, trips in with_trips(einsum, variant.pmapping.nest):
+        if isinstance(node, Holder):
+            nodes.append(node)
+            continue
+        if trips > 1:
+            if (node.variable, node.tile) in fused:
+                loop = replacements.pop(0)
+                node = originals[loop.variable, loop.tile]
+            extent[node.variable] = node.tile
+            nodes.append(node)
+        else:
+            nodes.append(attrs.evolve(node, tile=extent[node.variable]))
+    return Nest(einsum.name, variant.pmapping.nest.compute, tuple(nodes))
