@@ -1,0 +1,1 @@
+"""Exploration: the Pareto-optimal pmappings of each Einsum."""

@@ -1,0 +1,141 @@
+"""The default explorer: all Pareto-optimal pmappings of every Einsum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from concurrent.futures import Executor
+
+import attrs
+
+from ffcore.explore.costs import layout_of
+from ffcore.explore.lattice import Lattice
+from ffcore.explore.rows import JobSolver, Rows, RowShape, prune
+from ffcore.explore.spatial import SpatialChoice, fitting_choices
+from ffcore.explore.suffix import SuffixSolver
+from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
+from ffcore.spec.problem import Component, EinsumProblem, MapperOptions, Metric, Problem
+from ffcore.templates import Template, einsum_templates
+
+_PRUNE_EVERY = 1_000_000  # rows
+
+
+def explore(
+    problem: Problem,
+    *,
+    executor: Executor | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[EinsumPmappings, ...]:
+    """Pareto-optimal pmappings of each Einsum, per compatibility, in workload order."""
+    templates = [einsum_templates(e, problem.options) for e in problem.einsums]
+    shapes = row_shapes(problem, templates)
+    tasks = [(e, t, s, problem.options) for e, t, s in zip(problem.einsums, templates, shapes, strict=True)]
+    run: Iterable[EinsumPmappings] = (
+        map(_task, tasks) if executor is None else executor.map(_task, tasks)
+    )
+    results = []
+    for result in run:
+        if progress is not None:
+            progress(f"{result.einsum.name}: {result.stats.evaluated} evaluated, {len(result.rows)} Pareto-optimal")
+        results.append(result)
+    return tuple(results)
+
+
+def _task(task: tuple[EinsumProblem, Sequence[Template], RowShape, MapperOptions]) -> EinsumPmappings:
+    return explore_einsum(*task)
+
+
+def explore_einsum(
+    einsum: EinsumProblem, templates: Sequence[Template], shape: RowShape, options: MapperOptions
+) -> EinsumPmappings:
+    """Solve every template under every spatial choice; solutions of equal parts are shared."""
+    work: dict[Hashable, list[tuple[int, Template, SpatialChoice]]] = {}
+    jobs: list[Job] = []
+    for template in templates:
+        path = _fingerprint(template.components)
+        for choice in fitting_choices(template, options):
+            trips = tuple((s.variable, s.index, s.dimension, n) for s, n in zip(choice.loops, choice.trips, strict=True))
+            work.setdefault((path, trips), []).append((len(jobs), template, choice))
+            jobs.append(Job(template, choice))
+    with_latency = bool(options.metrics & ~Metric.ENERGY) or any(leak.power for leak in einsum.leaks)
+    total = evaluated = 0
+    parts: list[Rows] = []
+    for group in work.values():
+        _, template, choice = group[0]
+        lattice = Lattice.build(einsum, choice)
+        layout = layout_of(template.components, with_latency)
+        names = {i for i, c in enumerate(template.components) if c.name in shape.memories}
+        solver = SuffixSolver(lattice, layout, frozenset(names))
+        for number, template, choice in group:
+            rows = JobSolver(solver, template, choice, shape, options).rows(number)
+            parts.append(rows)
+        evaluated += solver.evaluated
+        if sum(map(len, parts)) > _PRUNE_EVERY:
+            parts = [prune(Rows.concatenate(parts))[0]]
+    rows, offsets = prune(Rows.concatenate(parts) if parts else Rows.empty(shape))
+    return EinsumPmappings(einsum, tuple(templates), tuple(jobs), shape, rows, offsets, PmappingStats(total, evaluated))
+
+
+def _fingerprint(components: Sequence[Component]) -> Hashable:
+    """What of a path's components can bear on costs, whatever the choice of holders."""
+    return tuple(
+        (
+            c.name,
+            tuple((a.name, a.energy, tuple(sorted(a.values_per_action.items()))) for a in c.actions),
+            tuple(tuple(sorted(form.items())) for form in c.latency),
+            c.spatial,
+            c.size,
+            c.charges_up,
+            c.charges_down,
+            c.skip_initial_output_write,
+            c.computes_copies,
+        )
+        for c in components
+    )
+
+
+def row_shapes(problem: Problem, templates: Sequence[Sequence[Template]]) -> list[RowShape]:
+    """Row sizes per Einsum: depth, cuts and tracked memories are common to the problem."""
+    flat = [t for ts in templates for t in ts]
+    memories = tracked_memories(flat)
+    depth = max((_depth(t, problem.options) for t in flat), default=0)
+    cuts = max((len(t.blocks) + 1 for t in flat), default=1)
+    return [
+        RowShape(tuple(t.name for t in e.tensors if t.name in e.shared), memories, depth, cuts)
+        for e in problem.einsums
+    ]
+
+
+def _depth(template: Template, options: MapperOptions) -> int:
+    last = template.fused_cut
+    depth = 0
+    for v in template.einsum.bounds:
+        loops = sum(v in block for block in template.blocks[:last])
+        loops += sum(s.variable == v and s.block < last for s in template.spatial)
+        depth += int(min(loops, options.max_fused_loops_per_rank_variable))
+    return int(min(depth, options.max_fused_loops))
+
+
+def tracked_memories(templates: Sequence[Template]) -> tuple[str, ...]:
+    """Limited memories in which a reservation can outlive the Einsum's innermost fused loop.
+
+    In all others an Einsum's own reservations are all there is while it runs, and each pmapping was
+    checked for that. A memory that fits all that the workload could ever hold needs no tracking.
+    """
+    tracked: dict[str, None] = {}
+    most: dict[str, dict[tuple[str, str], float]] = {}
+    size: dict[str, float] = {}
+    for template in templates:
+        einsum = template.einsum
+        for site in template.sites:
+            component = template.components[site.index]
+            if component.size == float("inf"):
+                continue
+            size[component.name] = min(component.size, size.get(component.name, component.size))
+            tensor = einsum.tensor[site.tensor]
+            bits = tensor.tile_values(einsum.bounds) * tensor.bits_per_value
+            bits *= einsum.n_instances if site.persistent else 1
+            most.setdefault(component.name, {})[(einsum.name, site.tensor)] = bits
+            shared = site.backing and site.tensor in einsum.shared
+            if shared or site.persistent or site.reservation < template.fused_cut:
+                tracked[component.name] = None
+    return tuple(n for n in tracked if sum(most[n].values()) > size[n])

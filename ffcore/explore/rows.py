@@ -1,0 +1,244 @@
+"""Rows: the pmappings of one template under one spatial choice, as arrays.
+
+A row is a label at the fused cut together with a chain of fused tile sizes above it. Its columns
+are energy, latency and, for each tracked memory, the Einsum's own peak and the bits of private
+reservations above each depth of the fused nest (``open``), all that a join can ask for.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from ffcore.explore.chains import Chains, fused_chains, loop_orders
+from ffcore.explore.costs import constant_cost, edges, leak_power, tile_shape_mask
+from ffcore.explore.kernels import Floats, Ints, pareto_groups
+from ffcore.explore.spatial import SpatialChoice
+from ffcore.explore.suffix import _FIT, Labels, SuffixSolver
+from ffcore.spec.problem import MapperOptions, Metric
+from ffcore.templates import Site, Template
+
+
+@attrs.frozen
+class RowShape:
+    """Sizes that all rows of a problem share."""
+
+    shared: tuple[str, ...]  # the Einsum's shared tensors
+    memories: tuple[str, ...]  # tracked memories
+    depth: int  # greatest number of fused loops
+    cuts: int  # greatest number of cuts of a template
+
+    @property
+    def open(self) -> int:
+        """Open columns per memory: persistent, then one for each depth of the nest."""
+        return self.depth + 1
+
+    @property
+    def width(self) -> int:
+        return 2 + len(self.memories) * (1 + self.open)
+
+    def own(self, memory: int) -> int:
+        """Column of the Einsum's own peak in a tracked memory, bits."""
+        return 2 + memory * (1 + self.open)
+
+    def opened(self, memory: int, depth: int) -> int:
+        """Column of the bits of private reservations above loop ``depth`` (at levels below it)."""
+        return self.own(memory) + 1 + depth
+
+
+@attrs.frozen(eq=False)
+class Rows:
+    """Struct of arrays; one row is one pmapping."""
+
+    loops: Ints  # (n, depth) codes of the fused loops in order, 0 beyond
+    depth: Ints  # (n, shared) loops above each shared tensor's backing reservation, -1: persistent
+    memory: Ints  # (n, shared) component index of each shared tensor's backing holder
+    values: Floats  # (n, width)
+    job: Ints  # (n,) template and spatial choice
+    states: Ints  # (n, cuts) states along the nest, -1 beyond
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: Ints) -> Rows:
+        return Rows(*(getattr(self, f.name)[rows] for f in attrs.fields(Rows)))
+
+    @staticmethod
+    def concatenate(parts: list[Rows]) -> Rows:
+        return Rows(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in attrs.fields(Rows)))
+
+    @staticmethod
+    def empty(shape: RowShape) -> Rows:
+        s = len(shape.shared)
+        ints = [np.zeros((0, k), np.int64) for k in (shape.depth, s, s)]
+        return Rows(
+            *ints, np.zeros((0, shape.width)), np.zeros(0, np.int64), np.zeros((0, shape.cuts), np.int64)
+        )
+
+
+@attrs.frozen(eq=False)
+class JobSolver:
+    """Makes the rows of one template under one spatial choice."""
+
+    solver: SuffixSolver
+    template: Template
+    choice: SpatialChoice
+    shape: RowShape
+    options: MapperOptions
+
+    def rows(self, job: int) -> Rows:
+        """All rows of the job, dominated ones of one chain left out."""
+        template, lattice = self.template, self.solver.lattice
+        chains = fused_chains(lattice, template, self.choice, self.options)
+        if chains is None or not len(chains.states):
+            return Rows.empty(self.shape)
+        labels = self.solver.labels(template, template.fused_cut)
+        chain, label = _pairs(chains.states[:, -1], labels)
+        values, columns = self._values(chains, chain, labels, label)
+        fits = self._fits(columns)
+        order = np.flatnonzero(fits)
+        starts = np.searchsorted(chain[order], np.arange(len(chains.states) + 1))
+        kept = order[pareto_groups(starts, values[order])]
+        self.solver.evaluated += len(chain)
+        return self._expand(job, chains, chain[kept], labels, label[kept], values[kept])
+
+    def _values(self, chains: Chains, chain: Ints, labels: Labels, label: Ints) -> tuple[Floats, Floats]:
+        """(row columns, label columns with everything above the fused cut added)."""
+        template, solver, layout = self.template, self.solver, self.solver.layout
+        columns = labels.values[label].copy()
+        for edge in edges(template, self.choice):
+            if edge.cut < template.fused_cut:
+                for column, cost in solver.edge_costs(template, edge).items():
+                    columns[:, column] += cost[chains.states[:, edge.cut]][chain]
+        for site in template.sites:
+            column_or_none = layout.memory(site.index)
+            if site.reservation < template.fused_cut and column_or_none is not None:
+                columns[:, column_or_none] += solver.bits(template, site)[chains.states[:, site.reservation]][chain]
+            if site.cut < template.fused_cut:
+                mask = tile_shape_mask(solver.lattice, template, site)
+                if mask is not None:
+                    columns[:, 0] += mask[chains.states[:, site.cut]][chain]
+        values = np.zeros((len(chain), self.shape.width))
+        self._objectives(columns, values)
+        for m, name in enumerate(self.shape.memories):
+            index = next((i for i, c in enumerate(template.components) if c.name == name), None)
+            column_or_none = layout.memory(index) if index is not None else None
+            if index is not None and column_or_none is not None:
+                values[:, self.shape.own(m)] = columns[:, column_or_none]
+                self._open(chains, chain, index, m, values)
+        return values, columns
+
+    def _objectives(self, columns: Floats, values: Floats) -> None:
+        template, layout = self.template, self.solver.layout
+        einsum = template.einsum
+        _, compute = constant_cost(template, self.choice, layout)
+        latency = np.full(len(columns), compute)
+        for k in range(len(layout.forms)):
+            latency = np.maximum(latency, columns[:, layout.form(k)])
+        energy = columns[:, 0]
+        power = leak_power(einsum, template.components, self.choice)
+        if power:
+            energy = energy + power * latency
+        metrics = self.options.metrics
+        if metrics & (Metric.ENERGY | Metric.ENERGY_DELAY_PRODUCT):
+            values[:, 0] = energy * einsum.n_instances
+        if metrics & (Metric.LATENCY | Metric.ENERGY_DELAY_PRODUCT):
+            values[:, 1] = latency * einsum.n_instances
+
+    def levels(self, chains: Chains, site: Site) -> Ints:
+        """Per chain, the loops above a reservation that run more than once; persistent: -1."""
+        if site.persistent:
+            return np.full(len(chains.states), -1)
+        spatial = sum(loop.index <= site.index for loop in self.choice.loops)
+        return chains.loops_above(site.reservation) + spatial
+
+    def _deepest(self, chains: Chains) -> Ints:
+        deepest = np.zeros(len(chains.states), np.int64)
+        for site in self._backing():
+            deepest = np.maximum(deepest, self.levels(chains, site))
+        return deepest
+
+    def _backing(self) -> list[Site]:
+        """The backing site of each shared tensor, in the order of ``shape.shared``."""
+        sites = {s.tensor: s for s in self.template.sites if s.backing}
+        return [sites[name] for name in self.shape.shared]
+
+    def _open(self, chains: Chains, chain: Ints, index: int, m: int, values: Floats) -> None:
+        """Private reservations by level, cumulated; levels at or below the fused depth never show."""
+        template, solver = self.template, self.solver
+        deepest = self._deepest(chains)
+        for site in template.sites:
+            private = not (site.backing and site.tensor in template.einsum.shared)
+            if site.index != index or not private or not (site.reservation < template.fused_cut or site.persistent):
+                continue
+            level = self.levels(chains, site)
+            bits = solver.bits(template, site)[chains.states[:, site.reservation]]
+            for depth in range(self.shape.depth + 1):
+                counted = (level < depth) & (level < deepest) | (level < 0)
+                values[:, self.shape.opened(m, depth)] += np.where(counted, bits, 0.0)[chain]
+
+    def _fits(self, columns: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        layout, components = self.solver.layout, self.template.components
+        ok = np.isfinite(columns[:, 0])
+        for index in layout.memories:
+            column = layout.memory(index)
+            assert column is not None
+            ok &= columns[:, column] <= components[index].size * _FIT
+        return ok
+
+    def _expand(
+        self, job: int, chains: Chains, chain: Ints, labels: Labels, label: Ints, values: Floats
+    ) -> Rows:
+        """One row for each order of the fused loops within their blocks."""
+        n = len(chain)
+        states = np.full((n, self.shape.cuts), -1, np.int64)
+        outer = chains.states[chain]
+        inner = labels.paths(label)
+        states[:, : outer.shape[1]] = outer
+        states[:, outer.shape[1] - 1 : outer.shape[1] - 1 + inner.shape[1]] = inner
+        backing = self._backing()
+        depth = np.stack([self.levels(chains, s)[chain] for s in backing], axis=1) if backing else np.zeros((n, 0))
+        memory = np.tile(np.array([s.index for s in backing], np.int64), (n, 1))
+        parts = []
+        for members, codes in loop_orders(chains, self.solver.lattice, self.template, self.choice):
+            place = np.full(len(chains.states), -1)
+            place[members] = np.arange(len(members))
+            picked = np.flatnonzero(place[chain] >= 0)
+            loops = np.zeros((len(picked), self.shape.depth), np.int64)
+            loops[:, : codes.shape[1]] = codes[place[chain[picked]]]
+            parts.append(
+                Rows(
+                    loops,
+                    depth[picked].astype(np.int64),
+                    memory[picked],
+                    values[picked],
+                    np.full(len(picked), job),
+                    states[picked],
+                )
+            )
+        return Rows.concatenate(parts) if parts else Rows.empty(self.shape)
+
+
+def _pairs(bottom: Ints, labels: Labels) -> tuple[Ints, Ints]:
+    """Every (chain, label) such that the label stands at the chain's last state."""
+    counts = labels.offsets[bottom + 1] - labels.offsets[bottom]
+    chain = np.repeat(np.arange(len(bottom)), counts)
+    before = np.cumsum(counts) - counts
+    label = np.arange(len(chain)) - np.repeat(before - labels.offsets[bottom], counts)
+    return chain, label
+
+
+def prune(rows: Rows) -> tuple[Rows, Ints]:
+    """Pareto-optimal rows per compatibility, and the offsets of the groups of equal compatibility."""
+    if not len(rows):
+        return rows, np.zeros(1, np.int64)
+    keys = np.concatenate([rows.loops, rows.depth, rows.memory], axis=1)
+    if keys.shape[1] == 0:
+        keys = np.zeros((len(rows), 1), np.int64)
+    order = np.lexsort(keys.T[::-1])
+    keys = keys[order]
+    starts = np.flatnonzero(np.concatenate([[True], (keys[1:] != keys[:-1]).any(axis=1)]))
+    offsets = np.concatenate([starts, [len(rows)]]).astype(np.int64)
+    keep = pareto_groups(offsets, rows.values[order])
+    counts = np.add.reduceat(keep.astype(np.int64), starts)
+    return rows.take(order[keep]), np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -1,0 +1,40 @@
+"""What an explorer hands to a joiner: pmappings as arrays, and how to read them."""
+
+from __future__ import annotations
+
+import attrs
+
+from ffcore.explore.kernels import Ints
+from ffcore.explore.rows import Rows, RowShape
+from ffcore.explore.spatial import SpatialChoice
+from ffcore.spec.problem import EinsumProblem
+from ffcore.templates import Template
+
+
+@attrs.frozen
+class Job:
+    """A template under one choice of spatial trip counts."""
+
+    template: Template
+    choice: SpatialChoice
+
+
+@attrs.frozen
+class PmappingStats:
+    """Counts of one Einsum's mapspace."""
+
+    total: int
+    evaluated: int
+
+
+@attrs.frozen(eq=False)
+class EinsumPmappings:
+    """The Pareto-optimal pmappings of one Einsum, sorted into groups of equal compatibility."""
+
+    einsum: EinsumProblem
+    templates: tuple[Template, ...]
+    jobs: tuple[Job, ...]
+    shape: RowShape
+    rows: Rows
+    offsets: Ints  # group g is rows offsets[g]:offsets[g + 1]
+    stats: PmappingStats

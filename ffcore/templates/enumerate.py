@@ -1,0 +1,48 @@
+"""All templates of an Einsum, equal ones once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+
+from ffcore.spec.problem import EinsumProblem, MapperOptions
+from ffcore.templates.holders import holder_choices, holder_orders
+from ffcore.templates.loops import templates_of_order
+from ffcore.templates.types import Template
+
+
+def einsum_templates(einsum: EinsumProblem, options: MapperOptions) -> tuple[Template, ...]:
+    """Every template of ``einsum`` on each of its paths.
+
+    Two orders of neighbouring holders between which no loop can stand are the same template
+    (before: ``[GLB A][GLB B] loops``, ``[GLB B][GLB A] loops``; after: the first of them).
+    """
+    seen: set[Hashable] = set()
+    found: list[Template] = []
+    for template in _all(einsum, options):
+        key = _key(template)
+        if key not in seen:
+            seen.add(key)
+            found.append(template)
+    limit = options.max_pmapping_templates_per_einsum
+    return tuple(found if limit == float("inf") else found[: int(limit)])
+
+
+def _all(einsum: EinsumProblem, options: MapperOptions) -> Iterator[Template]:
+    for path in einsum.paths:
+        for choice in holder_choices(einsum, path):
+            for order in holder_orders(einsum, choice, options.force_memory_hierarchy_order):
+                yield from templates_of_order(einsum, order)
+
+
+def _key(template: Template) -> Hashable:
+    """What makes a template: cuts between which no loop can stand count as one."""
+    rank = [0]
+    for block, variables in enumerate(template.blocks):
+        spatial = any(s.block == block for s in template.spatial)
+        rank.append(rank[-1] + (1 if variables or spatial else 0))
+    sites = frozenset((s.tensor, s.index, rank[s.cut], rank[s.reservation], s.backing) for s in template.sites)
+    blocks = tuple(frozenset(b) for b in template.blocks if b)
+    spatial = frozenset((s.variable, s.index, s.dimension, rank[s.block + 1]) for s in template.spatial)
+    tolls = frozenset((t.tensor, t.index) for t in template.tolls)
+    positions = tuple(rank[i] for i, b in enumerate(template.blocks) if b)
+    return (tuple(c.name for c in template.components), sites, blocks, positions, spatial, tolls)

@@ -1,0 +1,146 @@
+"""Which loops a template has, given its holders in order (semantics, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+import attrs
+
+from ffcore.spec.problem import Component, ComponentKind, EinsumProblem
+from ffcore.templates.holders import HolderOrder, OrderedHolder
+from ffcore.templates.types import Site, SpatialLoop, Template, TollSite
+
+
+@attrs.define
+class _Gap:
+    """Loops between two holders; ``sinks``: variables that the upper one's reservation may sink through."""
+
+    variables: list[str]
+    sinks: tuple[str, ...] = ()
+
+
+def templates_of_order(einsum: EinsumProblem, order: HolderOrder) -> Iterator[Template]:
+    """The templates of one order of holders: one, or one per choice of first partial loops."""
+    steps = order.holders[order.outer :]
+    gaps = [_gap(einsum, order, k) for k in range(len(steps) + 1)]
+    _add_missing(einsum, order, gaps)
+    _drop_constrained(einsum, order, gaps)
+    spatial = _spatial(einsum, order)
+    looped = {v for g in gaps for v in g.variables} | {v for _, _, v, _ in spatial}
+    if any(bound > 1 and v not in looped for v, bound in einsum.bounds.items()):
+        return  # Rule: work would disappear
+    tolls = tuple(TollSite(t, i) for i, tensors in order.choice.tolls for t in tensors)
+    for firsts in product(*(g.sinks or (None,) for g in gaps)):
+        yield _assemble(einsum, order, gaps, firsts, spatial, tolls)
+
+
+def _gap(einsum: EinsumProblem, order: HolderOrder, k: int) -> _Gap:
+    """Loops that may follow G0 (``k`` = 0) or the ``k``-th further holder."""
+    count = order.outer + k
+    seen = order.holders[:count]
+    held = {h.tensor for h in seen}
+    variables = list(einsum.bounds)
+    for tensor in einsum.tensors:
+        if tensor.name not in held:
+            variables = [v for v in variables if v in tensor.directly_indexed_by]
+    just_above = seen[-1] if seen else None
+    partial: frozenset[str] = frozenset()
+    if just_above is not None:
+        tensor = einsum.tensor[just_above.tensor]
+        partial = tensor.partially_relevant
+        if not just_above.backing:
+            variables = [v for v in variables if v not in tensor.fully_relevant]
+    if einsum.shared <= held and count < len(order.holders):
+        following = einsum.tensor[order.holders[count].tensor]
+        variables = [v for v in variables if v in following.variables or v in partial]
+    sinking = just_above is not None and not just_above.backing
+    return _Gap(variables, tuple(v for v in variables if v in partial) if sinking else ())
+
+
+def _add_missing(einsum: EinsumProblem, order: HolderOrder, gaps: Sequence[_Gap]) -> None:
+    """A rank variable with no temporal loop at all gets one below the last backing holder."""
+    looped = {v for g in gaps for v in g.variables}
+    last = max((i for i, h in enumerate(order.holders) if h.backing), default=-1)
+    gap = gaps[max(0, last - order.outer + 1)]
+    gap.variables.extend(v for v in einsum.bounds if v not in looped)
+
+
+def _drop_constrained(einsum: EinsumProblem, order: HolderOrder, gaps: Sequence[_Gap]) -> None:
+    """``no_refetch_from_above`` and ``no_resend_to_below`` forbid loops that are not fully relevant."""
+    for name, tensor in einsum.tensor.items():
+        own = [i for i, h in enumerate(order.holders) if h.tensor == name]
+        for rank, i in enumerate(own):
+            holding = order.choice.components[order.holders[i].index].holding
+            assert holding is not None
+            spans = []
+            if name in holding.no_refetch_from_above:
+                spans.append((own[0], i))
+            if name in holding.no_resend_to_below:
+                spans.append((i, own[rank + 1] if rank + 1 < len(own) else len(order.holders)))
+            for start, stop in spans:
+                # gap g stands below holder outer + g - 1 and above holder outer + g
+                for g, gap in enumerate(gaps):
+                    if start <= order.outer + g - 1 < stop:
+                        gap.variables = [v for v in gap.variables if v in tensor.fully_relevant]
+                        gap.sinks = tuple(v for v in gap.sinks if v in gap.variables)
+
+
+def _spatial(einsum: EinsumProblem, order: HolderOrder) -> list[tuple[int, int, str, int]]:
+    """(component index, dimension index, variable, gap at whose end it stands), outermost first."""
+    result = []
+    for index, component in enumerate(order.choice.components):
+        if component.fanout == 1:
+            continue
+        above = max((i for i, h in enumerate(order.holders) if h.index < index), default=-1)
+        gap = max(0, above - order.outer + 1) if above >= 0 else -1
+        held = {h.tensor for i, h in enumerate(order.holders) if i < order.outer + gap} if gap >= 0 else set()
+        for d, dimension in enumerate(component.spatial):
+            for v in einsum.bounds:
+                if _spatial_allowed(einsum, component, d, v, held) and dimension.fanout > 1:
+                    result.append((index, d, v, gap))
+    return result
+
+
+def _spatial_allowed(einsum: EinsumProblem, component: Component, d: int, v: str, held: set[str]) -> bool:
+    for t in einsum.tensors:
+        unheld = t.name not in held and (t.output or t.name in einsum.intermediates)
+        if unheld and v not in t.directly_indexed_by:
+            return False
+    dimension = component.spatial[d]
+    if any(v in einsum.tensor[name].variables for name in dimension.reuse if name in einsum.tensor):
+        return False
+    for bound in dimension.loop_bounds:
+        if v in bound.variables and (bound.operator, bound.value) in (("==", 1), ("<=", 1)):
+            return False
+    return True
+
+
+def _assemble(
+    einsum: EinsumProblem,
+    order: HolderOrder,
+    gaps: Sequence[_Gap],
+    firsts: Sequence[str | None],
+    spatial: Sequence[tuple[int, int, str, int]],
+    tolls: tuple[TollSite, ...],
+) -> Template:
+    blocks: list[tuple[str, ...]] = []
+    start: list[int] = []  # first block of each gap
+    for gap, first in zip(gaps, firsts, strict=True):
+        start.append(len(blocks))
+        if first is not None:
+            blocks.append((first,))
+        blocks.append(tuple(v for v in gap.variables if v != first))
+    sites = []
+    for i, holder in enumerate(order.holders):
+        gap_index = max(0, i - order.outer + 1)
+        cut = start[gap_index]
+        sinks = i >= order.outer and firsts[gap_index] is not None
+        sites.append(Site(holder.tensor, holder.index, cut, cut + sinks, holder.backing, holder.persistent))
+    ends = [*start[1:], len(blocks)]
+    loops = tuple(SpatialLoop(v, i, d, ends[g] - 1 if g >= 0 else -1) for i, d, v, g in spatial)
+    return Template(einsum, order.choice.components, tuple(sites), tolls, tuple(blocks), loops)
+
+
+
+__all__ = ["OrderedHolder", "templates_of_order"]
