@@ -1,0 +1,256 @@
+"""Does a nest keep to the constraints of its Einsum's mapspace (semantics, section 2)?
+
+The model evaluates any nest that fits its Einsum; this module says which constraints of the
+architecture a nest breaks. ``min_usage`` compares the tile choices of one template, so a single
+nest cannot break it.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+
+from ffcore.mapping.nest import Nest
+from ffcore.model.evaluate import evaluate_nest
+from ffcore.model.joint import memory_overflows
+from ffcore.model.own_nest import HolderAt, Item, Loop, MappingError, ResolvedNest, resolve
+from ffcore.spec.problem import (
+    Component,
+    ComponentKind,
+    EinsumProblem,
+    Holding,
+    LoopBound,
+    Relevance,
+    SpatialDimension,
+    Tensor,
+    TileShape,
+)
+
+_COMPARE: Mapping[str, Callable[[float, float], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def check_nest(einsum: EinsumProblem, nest: Nest) -> list[str]:
+    """Sentences that say which constraints ``nest`` breaks; empty if it is valid."""
+    try:
+        resolved = resolve(einsum, nest)
+        evaluation = evaluate_nest(einsum, nest)
+    except MappingError as error:
+        return [str(error)]
+    problems = [
+        *_holdings(resolved),
+        *_holder_orders(resolved),
+        *_factors(resolved),
+        *_loops_above_first_holders(resolved),
+        *_spatial_places(resolved),
+        *_spatial_limits(resolved),
+        *_refetches(resolved),
+        *_tile_shapes(resolved),
+    ]
+    return [f"Einsum {einsum.name}: {p}" for p in problems] + memory_overflows(evaluation)
+
+
+def _holdings(resolved: ResolvedNest) -> list[str]:
+    """Each memory keeps what it must, and nothing that it may not."""
+    problems = []
+    above: set[str] = set()
+    for index, component in enumerate(resolved.components):
+        if component.holding is None:
+            continue
+        held = {i.tensor for i in resolved.items if isinstance(i, HolderAt) and i.component == index}
+        must, may = component.holding.must, component.holding.may
+        if component.kind is ComponentKind.TOLL:
+            must = must & above
+        # A copy drops the holders below its last backing one.
+        if not resolved.einsum.is_copy:
+            problems += [f"{component.name} must keep {t}" for t in sorted(must - held)]
+        problems += [f"{component.name} may not keep {t}" for t in sorted(held - must - may)]
+        if component.kind is ComponentKind.MEMORY:
+            above |= held
+    return problems
+
+
+def _holder_orders(resolved: ResolvedNest) -> list[str]:
+    """A tensor's outer memory stands above its inner one, each once; a Toll has a memory above it."""
+    problems = []
+    for tensor in resolved.einsum.tensors:
+        holders = resolved.holders(tensor.name)
+        for upper, lower in pairwise(holders):
+            if upper.component >= lower.component:
+                names = [resolved.components[h.component].name for h in (upper, lower)]
+                problems.append(f"{tensor.name} in {names[0]} stands above {tensor.name} in {names[1]}, out of order")
+        if holders and not holders[0].is_memory(resolved.components):
+            toll = resolved.components[holders[0].component].name
+            problems.append(f"no memory keeps {tensor.name} above the toll {toll}")
+    for index, component in enumerate(resolved.components):
+        options = component.holding.tensor_order_options if component.holding else None
+        held = [i.tensor for i in resolved.items if isinstance(i, HolderAt) and i.component == index]
+        if options is not None and not any(_in_order(held, option) for option in options):
+            problems.append(f"{component.name} keeps {', '.join(held)} in an order that tensor_order_options rules out")
+    return problems
+
+
+def _in_order(held: Sequence[str], option: Sequence[frozenset[str]]) -> bool:
+    ranks = [next((i for i, group in enumerate(option) if t in group), None) for t in held]
+    known = [r for r in ranks if r is not None]
+    return known == sorted(known)
+
+
+def _factors(resolved: ResolvedNest) -> list[str]:
+    """Tile sizes divide each other, but for an imperfect factor in a variable's outermost loop."""
+    problems = []
+    seen: set[str] = set()
+    compound = {v for t in resolved.einsum.tensors for v in t.partially_relevant}
+    for loop in resolved.loops:
+        if loop.ratio != loop.trips:
+            if loop.variable in seen:
+                problems.append(
+                    f"the tile {loop.tile} of an inner loop over {loop.variable} does not divide its extent"
+                )
+            elif loop.variable in compound:
+                problems.append(
+                    f"the tile {loop.tile} of {loop.variable} does not divide its extent, "
+                    "as it must for a variable inside an expression"
+                )
+        seen.add(loop.variable)
+    return problems
+
+
+def _loops_above_first_holders(resolved: ResolvedNest) -> list[str]:
+    """What a loop above a tensor's first memory must not do: produce or fetch the tensor anew."""
+    problems = []
+    for tensor in resolved.einsum.tensors:
+        for item in resolved.items[: resolved.backing(tensor.name).position]:
+            if not isinstance(item, Loop) or item.trips == 1 or item.variable in tensor.directly_indexed_by:
+                continue
+            kept = tensor.output or tensor.name in resolved.einsum.intermediates
+            if not item.spatial or kept:  # replicating an input in space is fine
+                problems.append(
+                    f"a loop over {item.variable} stands above the first memory of {tensor.name}, "
+                    f"which {item.variable} does not index alone"
+                )
+    return problems
+
+
+def _spatial_places(resolved: ResolvedNest) -> list[str]:
+    """A spatial loop stands below every holder whose component stands above its own."""
+    problems = []
+    for place, item in enumerate(resolved.items):
+        if not isinstance(item, Loop) or not item.spatial:
+            continue
+        for later in resolved.items[place + 1 :]:
+            if isinstance(later, HolderAt) and later.component < item.component:
+                upper = resolved.components[later.component].name
+                problems.append(
+                    f"the spatial loop over {item.variable} of {resolved.components[item.component].name} "
+                    f"stands above {later.tensor} in {upper}, an outer component"
+                )
+    return problems
+
+
+def _spatial_limits(resolved: ResolvedNest) -> list[str]:
+    """Fanout, ``reuse`` and ``loop_bounds`` of every spatial dimension."""
+    problems = []
+    for index, component in enumerate(resolved.components):
+        for dimension in component.spatial:
+            loops = [x for x in resolved.loops if x.component == index and x.dimension == dimension]
+            where = f"dimension {dimension.name} of {component.name}"
+            trips = 1
+            for loop in loops:
+                trips *= loop.trips
+            if trips > dimension.fanout:
+                problems.append(f"{where} is used {trips} wide, but its fanout is {dimension.fanout}")
+            elif trips * dimension.usage_scale > dimension.fanout:
+                problems.append(f"{where} is used {trips} times usage_scale, but its fanout is {dimension.fanout}")
+            problems += [f"{where}: {p}" for p in _reused(resolved, dimension, loops)]
+            problems += [f"{where}: {p}" for b in dimension.loop_bounds for p in _bound(resolved, b, loops)]
+    return problems
+
+
+def _reused(resolved: ResolvedNest, dimension: SpatialDimension, loops: Sequence[Loop]) -> list[str]:
+    return [
+        f"a loop over {loop.variable} breaks the reuse of {name}"
+        for name in sorted(dimension.reuse)
+        for loop in loops
+        if loop.trips > 1 and name in resolved.einsum.tensor and loop.variable in resolved.einsum.tensor[name].variables
+    ]
+
+
+def _bound(resolved: ResolvedNest, bound: LoopBound, loops: Sequence[Loop]) -> list[str]:
+    trips = dict.fromkeys((v for v in resolved.einsum.bounds if v in bound.variables), 1)
+    for loop in loops:
+        if loop.variable in trips:
+            trips[loop.variable] *= loop.trips
+    return _broken(bound, trips, "runs", "trips")
+
+
+def _refetches(resolved: ResolvedNest) -> list[str]:
+    """``no_refetch_from_above`` and ``no_resend_to_below``: loops not fully relevant are ruled out."""
+    problems = []
+    for item in resolved.items:
+        if not isinstance(item, HolderAt):
+            continue
+        tensor, component = resolved.einsum.tensor[item.tensor], resolved.components[item.component]
+        holders = resolved.holders(item.tensor)
+        inner = [h.position for h in holders if h.position > item.position]
+        above = resolved.items[holders[0].position : item.position]
+        below = resolved.items[item.position : min(inner, default=len(resolved.items))]
+        holding = component.holding or Holding(frozenset(), frozenset())
+        if item.tensor in holding.no_refetch_from_above:
+            problems += _not_relevant(tensor, component, above, "fetches", "no_refetch_from_above")
+        if item.tensor in holding.no_resend_to_below:
+            problems += _not_relevant(tensor, component, below, "sends", "no_resend_to_below")
+    return problems
+
+
+def _not_relevant(tensor: Tensor, component: Component, items: Sequence[Item], verb: str, name: str) -> list[str]:
+    return [
+        f"the loop over {x.variable} {verb} {tensor.name} of {component.name} again, which {name} rules out"
+        for x in items
+        if isinstance(x, Loop)
+        and not x.spatial
+        and x.trips > 1
+        and tensor.relevance(x.variable) is not Relevance.RELEVANT
+    ]
+
+
+def _tile_shapes(resolved: ResolvedNest) -> list[str]:
+    """``tile_shape``: the tile of a holder, where it stands, keeps to the bounds of its memory."""
+    problems = []
+    sizes = dict(resolved.einsum.bounds)
+    for item in resolved.items:
+        if isinstance(item, Loop):
+            sizes[item.variable] = item.tile
+            continue
+        component = resolved.components[item.component]
+        variables = resolved.einsum.tensor[item.tensor].variables
+        for shape in component.holding.tile_shape if component.holding else ():
+            tile = {v: s for v, s in sizes.items() if v in shape.variables & variables}
+            what = f"tile_shape of {component.name} for {item.tensor}"
+            problems += [f"{what}: {p}" for p in _broken(shape, tile, "has a tile of", "tile")]
+    return problems
+
+
+def _broken(bound: LoopBound | TileShape, values: Mapping[str, int], verb: str, noun: str) -> list[str]:
+    """A bound holds for each variable on its own, or with ``product`` for all of them together."""
+    text = f"{bound.operator} {bound.value:.15g}"
+    if bound.operator.startswith("product"):
+        product = 1
+        for value in values.values():
+            product *= value
+        if not values or _COMPARE[bound.operator.removeprefix("product")](product, bound.value):
+            return []
+        return [f"the {noun} of {', '.join(values)} multiply to {product}, but must be {text}"]
+    compare = _COMPARE[bound.operator]
+    return [
+        f"{variable} {verb} {value}, but must be {text}"
+        for variable, value in values.items()
+        if not compare(value, bound.value)
+    ]
