@@ -12,28 +12,16 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def progress_display(wanted: bool | None = None) -> Iterator[Progress | None]:
-    """Yield a progress callback, or None when nobody is watching (``wanted`` overrides the guess)."""
-    if not (sys.stderr.isatty() if wanted is None else wanted):
+def progress_display() -> Iterator[Progress | None]:
+    """Yield a callback that shows the latest line beside a spinner, or None when nobody is watching."""
+    if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=Console(stderr=True)) as bars:
-        tasks = {}
-
-        def report(phase: str, done: float, total: float) -> None:
-            if phase not in tasks:
-                tasks[phase] = bars.add_task(phase, total=total)
-            bars.update(tasks[phase], completed=done, total=total)
-
-        yield report
+    columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("reading the spec", total=None)
+        yield lambda line: bars.update(task, description=line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -11,6 +12,7 @@ from ffcore.errors import SpecError, suggest
 
 Scalar: TypeAlias = bool | int | float | str | None
 
+_QUANTITY = re.compile(r"[\d.]+(?:e[+-]?\d+)?\s*[A-Za-zµ][A-Za-z/^²2]*")
 _WORDS: dict[str, Scalar] = {"true": True, "false": False, "null": None}
 
 
@@ -62,10 +64,23 @@ def set_in_spec(spec: object, path: str, value: Scalar) -> None:
 
 
 def _assign(target: Any, field: str, value: Scalar, path: str) -> None:
+    value = _in_si(target, field, value)
     try:
         setattr(target, field, value)
     except (TypeError, ValueError) as error:
         raise SpecError.one(f"--spec {path}={value}: {error}") from None
+
+
+def _in_si(target: Any, field: str, value: Scalar) -> Scalar:
+    """``16 MiB`` as bits and so on, where the field's metadata names the unit that it is stored in."""
+    if not isinstance(value, str) or not attrs.has(type(target)) or not _QUANTITY.fullmatch(value):
+        return value
+    from ffcore.units import Dimension, parse_quantity
+
+    attribute = attrs.fields_dict(type(target)).get(field)
+    unit = attribute.metadata.get("unit", "") if attribute is not None else ""
+    known = {dimension.value: dimension for dimension in Dimension if dimension.value}
+    return parse_quantity(value, known[unit]) if unit in known else value
 
 
 def _step(target: Any, step: str, path: str) -> Any:

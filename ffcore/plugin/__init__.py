@@ -25,8 +25,8 @@ from ffcore.plugin.interfaces import (
     Joiner,
     Model,
     Progress,
-    RenderKind,
     Renderer,
+    RenderKind,
     SpecLoader,
 )
 from ffcore.plugin.manager import DISABLE_VARIABLE, Plugin, PluginManager, current_manager

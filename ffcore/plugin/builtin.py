@@ -10,21 +10,21 @@ from ffcore.plugin.records import ExecutorRecord, ExplorerRecord, JoinerRecord, 
 
 @hookimpl
 def ffcore_models() -> Iterable[ModelRecord]:
-    yield ModelRecord("default", "the analytical model of docs/architecture.md", "ffcore.model:DefaultModel")
+    yield ModelRecord("default", "the analytical model of docs/architecture.md", "ffcore.model.parts:DefaultModel")
 
 
 @hookimpl
 def ffcore_explorers() -> Iterable[ExplorerRecord]:
     yield ExplorerRecord("default", "pruned exact search of templates and tiles", "ffcore.explore:DefaultExplorer")
     yield ExplorerRecord(
-        "exhaustive", "every tile choice of every template", "ffcore.reference:ExhaustiveExplorer", priority=10
+        "exhaustive", "every tile choice of every template", "ffcore.reference.parts:ExhaustiveExplorer", priority=10
     )
 
 
 @hookimpl
 def ffcore_joiners() -> Iterable[JoinerRecord]:
     yield JoinerRecord(
-        "exhaustive", "every combination of pmappings; the reference", "ffcore.reference:ExhaustiveJoiner", priority=10
+        "exhaustive", "every combination of pmappings", "ffcore.reference.parts:ExhaustiveJoiner", priority=10
     )
 
 

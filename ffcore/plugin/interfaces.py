@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ffcore.model.types import JointEvaluation
     from ffcore.spec.problem import Problem
 
-Progress: TypeAlias = Callable[[str, float, float], None]
-"""``progress(phase, done, total)``: called now and then from the calling thread; prints nothing by itself."""
+Progress: TypeAlias = Callable[[str], None]
+"""``progress("QK: 12 of 158 templates")``: one line of text, given now and then from the calling thread."""
 
 RenderKind: TypeAlias = Literal["workload", "arch", "mapping"]
 

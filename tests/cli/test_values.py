@@ -38,7 +38,7 @@ class Rules:
 @attrs.define
 class Node:
     name: str
-    size: float = 1
+    size: float = attrs.field(default=1, metadata={"unit": "bit"})
     tensors: Rules = attrs.Factory(Rules)
     _secret: int = 0
 
@@ -65,6 +65,16 @@ def test_nodes_go_by_name_or_number_and_groups_by_property() -> None:
     assert spec.nodes[1].size == 8
     assert spec.nodes[0].tensors.keep == "All"
     assert spec.table == {"a": 1, "b": 2}
+
+
+def test_quantities_with_units_are_stored_in_the_unit_of_the_field() -> None:
+    spec = tree()
+    set_in_spec(spec, "nodes.Buffer.size", "16 MiB")
+    assert spec.nodes[1].size == 16 * 2**20 * 8
+    set_in_spec(spec, "nodes.Buffer.size", "2 * Main.size")
+    assert spec.nodes[1].size == "2 * Main.size"  # type: ignore[comparison-overlap]
+    with pytest.raises(SpecError, match="measured in J"):
+        set_in_spec(spec, "nodes.Buffer.size", "16 pJ")
 
 
 @pytest.mark.parametrize(

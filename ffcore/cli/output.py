@@ -1,0 +1,90 @@
+"""Showing results: text or JSON on stdout, and files in a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import typer
+
+from ffcore.render.rendering import Rendering
+from ffcore.units import Dimension, format_quantity
+
+
+@attrs.frozen
+class Row:
+    """One mapping of a result: energy in J, latency in s, the mapping as native data and as something to look at."""
+
+    energy: float
+    latency: float
+    mapping: Any
+    picture: Rendering
+
+    @property
+    def edp(self) -> float:
+        """Energy-delay product, J·s."""
+        return self.energy * self.latency
+
+
+@attrs.frozen
+class Report:
+    """What ``ff map`` and ``ff evaluate`` print."""
+
+    rows: Sequence[Row]
+    stats: Mapping[str, Any]
+
+    def as_data(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        mappings = [
+            {"energy": row.energy, "latency": row.latency, "edp": row.edp, "mapping": row.mapping} for row in self.rows
+        ]
+        return {"mappings": mappings, "stats": dict(self.stats)}
+
+
+def show(report: Report, format: str, out: Path | None) -> None:
+    """Print the report on stdout (``text`` or ``json``) and write it into the folder ``out``, if given."""
+    if out is not None:
+        write(report, out)
+    typer.echo(_json(report.as_data()) if format == "json" else as_text(report))
+
+
+def as_text(report: Report) -> str:
+    """A table of the mappings, the one of least energy-delay product drawn below it, and the statistics."""
+    lines = [f"{'mapping':>7}  {'energy':>12}  {'latency':>12}  {'EDP (J·s)':>22}"]
+    for number, row in enumerate(report.rows):
+        energy = format_quantity(row.energy, Dimension.ENERGY, 6)
+        latency = format_quantity(row.latency, Dimension.TIME, 6)
+        lines.append(f"{number:>7}  {energy:>12}  {latency:>12}  {row.edp:>22.16g}")
+    best = min(range(len(report.rows)), key=lambda i: report.rows[i].edp)
+    lines += ["", f"mapping {best}", report.rows[best].picture.text]
+    if report.stats:
+        lines += ["", *(f"{name}: {value}" for name, value in report.stats.items())]
+    return "\n".join(lines)
+
+
+def write(report: Report, out: Path) -> None:
+    """Write ``results.json``, and each mapping as YAML that ``ff evaluate`` reads, as text and as SVG where possible.
+
+    Raises ``OSError`` with the path that cannot be written.
+    """
+    import yaml
+
+    from ffcore import plugin
+
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "results.json").write_text(_json(report.as_data()) + "\n")
+    drawable = any("svg" in getattr(record, "formats", ()) for record in plugin.records("renderer"))
+    for number, row in enumerate(report.rows):
+        name = out / f"mapping_{number}"
+        text = yaml.safe_dump({"mapping": row.mapping}, sort_keys=False, width=120)
+        name.with_suffix(".yaml").write_text(text)
+        row.picture.save(name.with_suffix(".txt"))
+        if drawable:
+            row.picture.save(name.with_suffix(".svg"))
+
+
+def _json(data: Any) -> str:
+    return json.dumps(data, indent=2, allow_nan=False)

@@ -1,0 +1,94 @@
+"""The exhaustive mapper as an explorer and a joiner, to be picked by name like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ffcore.errors import FFError, NoValidMappingError
+from ffcore.model.evaluate import evaluate_nest
+from ffcore.reference.join import exhaustive_join
+from ffcore.reference.pmappings import Pmapping, exhaustive_pmappings
+from ffcore.spec.problem import Problem
+
+if TYPE_CHECKING:
+    from ffcore.explore.types import EinsumPmappings
+    from ffcore.join.types import JoinedMapping, PmappingSet
+    from ffcore.plugin import Progress
+
+
+@attrs.frozen(eq=False)
+class ExhaustivePmappings:
+    """Every valid pmapping of each Einsum, with nothing pruned; only the joiner ``exhaustive`` reads these."""
+
+    problem: Problem
+    pmappings: Mapping[str, Sequence[Pmapping]]
+
+
+class ExhaustiveExplorer:
+    """Explorer ``exhaustive``: enumerates the mapspace in the calling thread and caches nothing."""
+
+    def explore(
+        self,
+        problem: Problem,
+        *,
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+        cache_dir: Path | None = None,
+        einsum_names: Sequence[str] | None = None,
+    ) -> ExhaustivePmappings:
+        """All valid pmappings. Raises ``NoValidMappingError`` for an Einsum that has none."""
+        if cache_dir is not None:
+            raise FFError("the explorer 'exhaustive' keeps no cache; leave the cache folder out")
+        names = [e.name for e in problem.einsums] if einsum_names is None else list(einsum_names)
+        found: dict[str, Sequence[Pmapping]] = {}
+        for name in names:
+            found |= exhaustive_pmappings(attrs.evolve(problem, einsums=(problem.einsum[name],)))
+            if not found[name]:
+                raise NoValidMappingError(f"Einsum {name!r}: no mapping keeps all constraints and fits", einsum=name)
+            if progress is not None:
+                progress(f"{name}: {len(found[name])} valid pmappings")
+        return ExhaustivePmappings(problem, found)
+
+
+class ExhaustiveJoiner:
+    """Joiner ``exhaustive``: every combination, in the calling thread; drops only what is safely dominated."""
+
+    def join(
+        self,
+        problem: Problem,
+        pmappings: PmappingSet | ExhaustivePmappings,
+        *,
+        row_filter: Callable[..., Any] | None = None,
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+    ) -> list[JoinedMapping]:
+        """The Pareto set over all joins. Raises ``NoValidMappingError`` when nothing matches and fits."""
+        from ffcore.join.types import JoinedMapping
+
+        if row_filter is not None:
+            raise FFError("the joiner 'exhaustive' takes no row filter; filter the pmappings before joining")
+        if isinstance(pmappings, ExhaustivePmappings):
+            choices = pmappings.pmappings
+        else:
+            choices = {e.einsum.name: _evaluated(e) for e in pmappings.einsums}
+        if progress is not None:
+            progress(f"joining {sum(map(len, choices.values()))} pmappings exhaustively")
+        solutions = exhaustive_join(problem, choices, dominance=True)
+        if not solutions:
+            raise NoValidMappingError("no combination of pmappings is compatible and fits in every memory")
+        names = [e.name for e in problem.einsums]
+        return [JoinedMapping(s.energy, s.latency, tuple(s.nests[name] for name in names)) for s in solutions]
+
+
+def _evaluated(pmappings: EinsumPmappings) -> list[Pmapping]:
+    """An explorer's rows as nests that the model evaluates anew; orders of one block count once."""
+    from ffcore.explore.nests import nest_of_row
+
+    einsum = pmappings.einsum
+    nests = dict.fromkeys(nest_of_row(pmappings, row) for row in range(len(pmappings.rows)))
+    return [Pmapping(einsum.name, nest, evaluate_nest(einsum, nest)) for nest in nests]
