@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import attrs
 
 from ffcore.mapping.nest import Holder
 from ffcore.spec.problem import Component, ComponentKind, EinsumProblem, Holding, MapperOptions, PathProblem
+
+HolderAt = tuple[int, str]  # (component index, tensor)
 
 
 @attrs.frozen
@@ -22,7 +24,7 @@ class HolderChoice:
     components: tuple[Component, ...]
     held: tuple[tuple[int, frozenset[str]], ...]
 
-    def holders(self, kind: ComponentKind) -> list[tuple[int, str]]:
+    def holders(self, kind: ComponentKind) -> list[HolderAt]:
         """(component index, tensor) of all holders of one kind, outermost component first."""
         return [
             (index, tensor)
@@ -51,8 +53,8 @@ class HolderChoice:
 class HolderOrder:
     """A legal order of a choice's memory holders: ``first`` is group G0, ``rest`` follows it."""
 
-    first: tuple[tuple[int, str], ...]
-    rest: tuple[tuple[int, str], ...]
+    first: tuple[HolderAt, ...]
+    rest: tuple[HolderAt, ...]
 
 
 def _subsets(names: frozenset[str]) -> Iterator[frozenset[str]]:
@@ -102,14 +104,14 @@ def holder_orders(einsum: EinsumProblem, options: MapperOptions, choice: HolderC
     """
     holders = choice.holders(ComponentKind.MEMORY)
 
-    def backs(holder: tuple[int, str]) -> bool:
+    def backs(holder: HolderAt) -> bool:
         return choice.backing(holder[1]) == holder[0]
 
-    def in_first(holder: tuple[int, str]) -> bool:
+    def in_first(holder: HolderAt) -> bool:
         persistent = einsum.tensor[holder[1]].persistent and backs(holder)
         return persistent or holder[0] == choice.outermost_memory
 
-    def must_precede(outer: tuple[int, str], inner: tuple[int, str]) -> bool:
+    def must_precede(outer: HolderAt, inner: HolderAt) -> bool:
         if outer[0] >= inner[0]:
             return False
         forced = (
@@ -139,7 +141,9 @@ def _holding(choice: HolderChoice, index: int) -> Holding:
     return holding
 
 
-def _linear_extensions(items: list[tuple[int, str]], must_precede) -> Iterator[tuple[tuple[int, str], ...]]:  # type: ignore[no-untyped-def]
+def _linear_extensions(
+    items: list[HolderAt], must_precede: Callable[[HolderAt, HolderAt], bool]
+) -> Iterator[tuple[HolderAt, ...]]:
     if not items:
         yield ()
     for item in items:
@@ -149,7 +153,7 @@ def _linear_extensions(items: list[tuple[int, str]], must_precede) -> Iterator[t
                 yield (item, *tail)
 
 
-def _respects_tensor_order(choice: HolderChoice, order: tuple[tuple[int, str], ...]) -> bool:
+def _respects_tensor_order(choice: HolderChoice, order: tuple[HolderAt, ...]) -> bool:
     """Does each memory hold its tensors in the order of one of its ``tensor_order_options``?"""
     for index in {i for i, _ in order}:
         options = _holding(choice, index).tensor_order_options
@@ -167,7 +171,7 @@ def _respects_tensor_order(choice: HolderChoice, order: tuple[tuple[int, str], .
     return True
 
 
-def _is_redundant(choice: HolderChoice, order: tuple[tuple[int, str], ...], backs) -> bool:  # type: ignore[no-untyped-def]
+def _is_redundant(choice: HolderChoice, order: tuple[HolderAt, ...], backs: Callable[[HolderAt], bool]) -> bool:
     """Is some holder one that bypassing covers: the next holder down is of the same tensor,
     with as many instances, and nothing asks for the outer of the two?"""
     return any(
@@ -179,5 +183,5 @@ def _is_redundant(choice: HolderChoice, order: tuple[tuple[int, str], ...], back
     )
 
 
-def as_holder(choice: HolderChoice, holder: tuple[int, str]) -> Holder:
+def as_holder(choice: HolderChoice, holder: HolderAt) -> Holder:
     return Holder(tensor=holder[1], component=choice.components[holder[0]].name)

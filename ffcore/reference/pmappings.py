@@ -13,6 +13,7 @@ from ffcore.model.types import NestEvaluation
 from ffcore.reference.templates import Template, templates
 from ffcore.reference.tiles import (
     TOLERANCE,
+    count_tile_choices,
     min_usage_filter,
     satisfies_limits,
     spatial_usage,
@@ -57,11 +58,11 @@ def exhaustive_pmappings(problem: Problem) -> dict[str, list[Pmapping]]:
 
 def count_pmappings(problem: Problem) -> dict[str, PmappingCounts]:
     """Sizes of each Einsum's mapspace; takes as long as `exhaustive_pmappings`."""
-    counts = {}
+    refuse_unsupported(problem)
+    counts, fixed = {}, perfect_only(problem)
     for einsum in problem.einsums:
         all_templates = templates(einsum, problem.options)
-        fixed = perfect_only(problem)
-        total = sum(sum(1 for _ in tile_choices(t, problem.options, fixed)) for t in all_templates)
+        total = sum(count_tile_choices(t, problem.options, fixed) for t in all_templates)
         valid = [_valid(problem, t) for t in all_templates]
         kept = sum(len(_kept(t, v)) for t, v in zip(all_templates, valid, strict=True))
         counts[einsum.name] = PmappingCounts(len(all_templates), total, sum(map(len, valid)), kept)

@@ -34,7 +34,7 @@ class Template:
 
     def last_fused_node(self) -> int:
         """Index of the last backing holder of a shared tensor; -1 if no tensor is shared."""
-        backing = {}
+        backing: dict[str, int] = {}
         for index, node in enumerate(self.nodes):
             if isinstance(node, Holder) and not self.is_toll(node):
                 backing.setdefault(node.tensor, index)
@@ -94,9 +94,8 @@ def _with_loops(einsum: EinsumProblem, choice: HolderChoice, order: HolderOrder)
     looped = {variable for candidates in temporal for variable in candidates}
     below_backing = _gap_below_last_backing(choice, order)
     missing = [v for v in einsum.bounds if v not in looped]
-    tails = [
-        [Temporal(v, 0) for v in missing] if gap == below_backing else [] for gap in range(len(temporal))
-    ]
+    tails: list[list[NestNode]] = [[] for _ in temporal]
+    tails[below_backing] += [Temporal(v, 0) for v in missing]
     for gap, nodes in _spatial_and_tolls(einsum, choice, order):
         tails[gap] += nodes
 

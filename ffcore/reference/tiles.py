@@ -8,7 +8,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ffcore.mapping.nest import Holder, Spatial
-from ffcore.reference.templates import Template, dimension_of
+from ffcore.reference.templates import Template
 from ffcore.spec.problem import MapperOptions
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
@@ -28,24 +28,39 @@ def tile_choices(template: Template, options: MapperOptions, perfect_only: froze
     The innermost loop of each rank variable has tile 1. ``perfect_only`` are the rank variables
     that must be tiled by perfect factors even if imperfect ones are asked for.
     """
-    loops = template.loops()
-    positions, chains = [], []
-    for variable, bound in template.einsum.bounds.items():
-        own = [i for i, loop in enumerate(loops) if loop.variable == variable]
-        if own:
-            imperfect = variable not in perfect_only and (
-                options.explore_imperfect_spatial_loops
-                if isinstance(loops[own[0]], Spatial)
-                else options.explore_imperfect_temporal_loops
-            )
-            positions.append(own)
-            chains.append(tile_chains(bound, len(own), imperfect))
+    positions, chains = _chains_by_variable(template, options, perfect_only)
     for chosen in itertools.product(*chains):
-        tiles = [0] * len(loops)
+        tiles = [0] * len(template.loops())
         for own, chain in zip(positions, chosen, strict=True):
             for position, tile in zip(own, chain, strict=True):
                 tiles[position] = tile
         yield tiles
+
+
+def count_tile_choices(template: Template, options: MapperOptions, perfect_only: frozenset[str]) -> int:
+    """How many `tile_choices` there are, without listing them."""
+    return math.prod(len(chains) for chains in _chains_by_variable(template, options, perfect_only)[1])
+
+
+def _chains_by_variable(
+    template: Template, options: MapperOptions, perfect_only: frozenset[str]
+) -> tuple[list[list[int]], list[list[tuple[int, ...]]]]:
+    """For each rank variable: the positions of its loops, and what tile sizes they may have.
+
+    Decision: imperfect tiles are open to a variable's outermost loop in the template, whether or
+    not that loop ends up running.
+    """
+    loops = template.loops()
+    positions, chains = [], []
+    for variable, bound in template.einsum.bounds.items():
+        own = [i for i, loop in enumerate(loops) if loop.variable == variable]
+        if not own:
+            continue
+        spatial = isinstance(loops[own[0]], Spatial)
+        asked = options.explore_imperfect_spatial_loops if spatial else options.explore_imperfect_temporal_loops
+        positions.append(own)
+        chains.append(tile_chains(bound, len(own), asked and variable not in perfect_only))
+    return positions, chains
 
 
 def tile_chains(bound: int, count: int, imperfect: bool) -> list[tuple[int, ...]]:

@@ -58,7 +58,7 @@ def memory(
     spatial: tuple[SpatialDimension, ...] = (),
     **holding: object,
 ) -> Component:
-    actions = tuple(Action(a, energy, {t: 1 / 8 for t in tensors}) for a in ("read", "write"))
+    actions = tuple(Action(a, energy, dict.fromkeys(tensors, 1 / 8)) for a in ("read", "write"))
     return Component(
         name, ComponentKind.MEMORY, actions, size=size, spatial=spatial,
         holding=Holding(NO_TENSORS, NO_TENSORS, **holding),  # type: ignore[arg-type]
