@@ -8,7 +8,7 @@ import attrs
 
 from ffcore.errors import Position
 
-Scalar: TypeAlias = None | bool | int | float | str
+Scalar: TypeAlias = bool | int | float | str | None
 Node: TypeAlias = "YamlScalar | YamlSeq | YamlMap"
 
 
