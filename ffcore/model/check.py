@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from ffcore.mapping.nest import Nest
+from ffcore.mapping.paths import MappingError
 from ffcore.model.evaluate import evaluate_nest
 from ffcore.model.joint import memory_overflows
-from ffcore.model.own_nest import HolderAt, Item, Loop, MappingError, ResolvedNest, resolve
+from ffcore.model.own_nest import HolderAt, Item, Loop, ResolvedNest, resolve
 from ffcore.spec.problem import (
     Component,
     ComponentKind,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import attrs
 
 from ffcore.mapping.nest import Nest
+from ffcore.mapping.paths import MappingError
 from ffcore.model.evaluate import evaluate_nest
-from ffcore.model.own_nest import MappingError
 from ffcore.model.types import JointEvaluation, LoopAbove, NestEvaluation, Peak, Reservation
 from ffcore.spec.problem import Problem
 

@@ -14,23 +14,17 @@ from typing import TypeAlias, cast
 
 import attrs
 
-from ffcore.errors import FFError, suggest
 from ffcore.mapping.nest import Holder, Nest, Spatial
+from ffcore.mapping.paths import MappingError, path_components, sinks_through, unknown_name
 from ffcore.spec.problem import (
     Component,
     ComponentKind,
     EinsumProblem,
-    PathProblem,
-    Relevance,
     SpatialDimension,
     Tensor,
 )
 
 Exact: TypeAlias = int | Fraction  # a Fraction only where an imperfect factor forces one
-
-
-class MappingError(FFError):
-    """A nest or a mapping cannot be evaluated: it does not fit its Einsum or its architecture."""
 
 
 @attrs.frozen
@@ -69,6 +63,7 @@ class ResolvedNest:
     """A nest with its names looked up: ``items`` stand one for one for the nest's nodes."""
 
     einsum: EinsumProblem
+    nest: Nest
     components: tuple[Component, ...]  # the path, root to compute
     items: tuple[Item, ...]
 
@@ -91,32 +86,6 @@ class ResolvedNest:
         raise MappingError(f"Einsum {self.einsum.name}: no memory holds tensor {tensor}")
 
 
-def select_path(einsum: EinsumProblem, compute: str) -> PathProblem:
-    """The path that ends in ``compute``. Raises MappingError if there is none."""
-    for path in einsum.paths:
-        if path.names[-1] == compute:
-            return path
-    names = [p.names[-1] for p in einsum.paths]
-    raise _unknown(einsum, "compute", compute, names)
-
-
-def path_components(einsum: EinsumProblem, nest: Nest) -> tuple[Component, ...]:
-    """The components of the nest's path, each evaluated for what the nest keeps above it."""
-    path = select_path(einsum, nest.compute)
-    kept: dict[str, set[str]] = {}
-    for node in nest.nodes:
-        if isinstance(node, Holder):
-            kept.setdefault(node.component, set()).add(node.tensor)
-    held: dict[str, frozenset[str]] = {}
-    components = []
-    for index, name in enumerate(path.names):
-        component = path.component(index, held)
-        components.append(component)
-        if component.holding is not None:
-            held = {**held, name: frozenset(kept.get(name, ()))}
-    return tuple(components)
-
-
 def resolve(einsum: EinsumProblem, nest: Nest) -> ResolvedNest:
     """Look up the nest's names and work out its trip counts.
 
@@ -130,15 +99,15 @@ def resolve(einsum: EinsumProblem, nest: Nest) -> ResolvedNest:
     for position, node in enumerate(nest.nodes):
         if isinstance(node, Holder):
             if node.tensor not in einsum.tensor:
-                raise _unknown(einsum, "tensor", node.tensor, einsum.tensor)
+                raise unknown_name(einsum, "tensor", node.tensor, einsum.tensor)
             if node.component not in index or components[index[node.component]].holding is None:
                 holders = [c.name for c in components if c.holding is not None]
-                raise _unknown(einsum, "memory", node.component, holders)
+                raise unknown_name(einsum, "memory", node.component, holders)
             items.append(HolderAt(node.tensor, index[node.component], position))
             continue
         variable = node.variable
         if variable not in sizes:
-            raise _unknown(einsum, "rank variable", variable, sizes)
+            raise unknown_name(einsum, "rank variable", variable, sizes)
         extent = sizes[variable]
         if not 1 <= node.tile <= extent:
             raise MappingError(
@@ -150,7 +119,7 @@ def resolve(einsum: EinsumProblem, nest: Nest) -> ResolvedNest:
         sizes[variable] = node.tile
         if isinstance(node, Spatial):
             if node.component not in index:
-                raise _unknown(einsum, "component", node.component, index)
+                raise unknown_name(einsum, "component", node.component, index)
             at = index[node.component]
             dimension = _dimension(einsum, components[at], node.dimension)
             items.append(Loop(variable, ratio, trips, node.tile, at, dimension))
@@ -161,7 +130,7 @@ def resolve(einsum: EinsumProblem, nest: Nest) -> ResolvedNest:
             raise MappingError(
                 f"Einsum {einsum.name}: work is left undone, the innermost tile of {variable} is {size}, not 1"
             )
-    return ResolvedNest(einsum, components, tuple(items))
+    return ResolvedNest(einsum, nest, components, tuple(items))
 
 
 @attrs.frozen
@@ -222,41 +191,16 @@ def round_up(sizes: Mapping[str, Exact]) -> dict[str, int]:
 
 
 def sink(resolved: ResolvedNest, holder: HolderAt) -> list[Loop]:
-    """The temporal loops that the holder's reservation sinks through (semantics, section 2).
-
-    A backing holder's reservation stands directly under it. Any other sinks through loops fully
-    relevant to its tensor and spatial loops of its own component, and through one partially
-    relevant loop, below which it stops. Loops that run once count like any other.
-    """
+    """The temporal loops that the holder's reservation sinks through; none for a backing holder."""
     if resolved.backing(holder.tensor) is holder:
         return []
     tensor = resolved.einsum.tensor[holder.tensor]
-    passed: list[Loop] = []
-    for item in resolved.items[holder.position + 1 :]:
-        if isinstance(item, HolderAt):
-            break
-        if item.spatial:
-            if item.component != holder.component:
-                break
-            continue
-        relevance = tensor.relevance(item.variable)
-        if relevance is Relevance.IRRELEVANT:
-            break
-        passed.append(item)
-        if relevance is Relevance.PARTIAL:
-            break
-    return passed
+    passed = [resolved.items[i] for i in sinks_through(tensor, resolved.nest.nodes, holder.position)]
+    return [item for item in passed if isinstance(item, Loop)]
 
 
 def _dimension(einsum: EinsumProblem, component: Component, name: str) -> SpatialDimension:
     for dimension in component.spatial:
         if dimension.name == name:
             return dimension
-    raise _unknown(einsum, f"spatial dimension of {component.name}", name, [d.name for d in component.spatial])
-
-
-def _unknown(einsum: EinsumProblem, what: str, name: str, known: Mapping[str, object] | Sequence[str]) -> MappingError:
-    names = list(known)
-    near = suggest(name, names)
-    hint = f"did you mean {near!r}?" if near else f"there are: {', '.join(names) or 'none'}"
-    return MappingError(f"Einsum {einsum.name} has no {what} {name!r}; {hint}")
+    raise unknown_name(einsum, f"spatial dimension of {component.name}", name, [d.name for d in component.spatial])

@@ -6,8 +6,8 @@ import attrs
 import pytest
 
 from ffcore.mapping.nest import Holder, Nest, NestNode, Spatial, Temporal
+from ffcore.mapping.paths import MappingError
 from ffcore.model.evaluate import evaluate_nest
-from ffcore.model.own_nest import MappingError
 from ffcore.model.types import ActionKey, NestEvaluation
 from ffcore.spec.problem import Component, EinsumProblem, Leak, Tensor
 from tests.model.problems import FakePath, compute, container, dimension, einsum, memory, tensor, toll

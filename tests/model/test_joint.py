@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 from ffcore.mapping.nest import Holder, Nest, NestNode, Temporal
+from ffcore.mapping.paths import MappingError
 from ffcore.model.evaluate import evaluate_nest
 from ffcore.model.joint import (
     IncompatibleNestsError,
@@ -14,7 +15,6 @@ from ffcore.model.joint import (
     memory_overflows,
     mismatch,
 )
-from ffcore.model.own_nest import MappingError
 from ffcore.model.types import NestEvaluation, Reservation
 from ffcore.spec.problem import Problem
 from tests.model.problems import FakePath, compute, einsum, matmul_chain, memory, tensor
