@@ -1,0 +1,145 @@
+"""Files by name: architectures and workloads that ship with ffcore, and architectures that plugins register."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from ffcore.errors import Position, SpecError, suggest
+from ffcore.spec.convert import from_plain
+from ffcore.spec.source import load_sources, load_text
+from ffcore.spec.source.nodes import YamlMap
+
+if TYPE_CHECKING:
+    from ffcore.spec.architecture import Arch
+    from ffcore.spec.workload import Workload
+
+    Source: TypeAlias = str | Path | Arch | Workload
+else:
+    Source: TypeAlias = object
+
+KINDS = {"arches": (".yaml", ".arch.yaml"), "workloads": (".yaml", ".workload.yaml")}
+"""Folders of the library and the endings of the files in them."""
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+def library_root() -> Path:
+    """Where ``arches/`` and ``workloads/`` are: package data of the wheel, else the clone's own folders."""
+    package = Path(__file__).resolve().parents[1]
+    packaged = package / "_library"
+    return packaged if packaged.is_dir() else package.parent
+
+
+def library_files(kind: str) -> dict[str, Path]:
+    """Packaged files of a kind (``arches`` or ``workloads``) by name, sorted."""
+    folder = library_root() / kind
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob("*.yaml")) if folder.is_dir() else ():
+        endings = [e for e in KINDS[kind] if path.name.endswith(e)]
+        found[path.name.removesuffix(max(endings, key=len))] = path
+    return found
+
+
+def is_name(source: str) -> bool:
+    """Whether ``source`` is a bare name: neither a path nor a file name."""
+    return not ("/" in source or "\\" in source or source.endswith(_SUFFIXES))
+
+
+def find(name: str) -> Path | None:
+    """The packaged file of that name (architectures before workloads), or None."""
+    for kind in KINDS:
+        files = library_files(kind)
+        if name in files:
+            return files[name]
+    return None
+
+
+def registered_arches() -> tuple[str, ...]:
+    """Names of the architectures that installed plugins register."""
+    from ffcore import plugin
+
+    return plugin.names("arch")
+
+
+def read_sources(
+    files: Sequence[Source], jinja_data: Mapping[str, object], allowed_dirs: Sequence[str | Path] = ()
+) -> YamlMap:
+    """All sources as one YAML mapping; see ``Spec.from_yaml``."""
+    paths: list[str | Path] = []
+    models: list[str] = []
+    for source in files:
+        if not isinstance(source, str | Path):
+            continue
+        if isinstance(source, str) and is_name(source) and not Path(source).is_file():
+            found = find(source)
+            if found is not None:
+                paths.append(found)
+            else:
+                models.append(_registered(source))
+        else:
+            paths.append(source)
+    origin = Position(str(paths[0]) if paths else "<none>", 1)
+    merged = load_sources(paths, jinja_data, allowed_dirs) if paths else YamlMap({}, None, origin)
+    entries = dict(merged.entries)
+    for model in models:
+        for key, entry in arch_node(model, {}).entries.items():
+            if key in entries:
+                message = f"top-level key {key!r} is given twice, by {model} and here"
+                raise SpecError.one(message, entries[key][0].position)
+            entries[key] = entry
+    return YamlMap(entries, None, merged.position)
+
+
+def _registered(name: str) -> str:
+    known = registered_arches()
+    if name in known:
+        return name
+    there = sorted({*known, *library_files("arches"), *library_files("workloads")})
+    arches, workloads = _listed({*known, *library_files("arches")}), _listed(library_files("workloads"))
+    message = f"nothing is named {name!r}: no file, packaged file or registered architecture; architectures: {arches}"
+    raise SpecError.one(f"{message}; workloads: {workloads}", suggestion=suggest(name, there))
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def arch_node(name: str, parameters: Mapping[str, object]) -> YamlMap:
+    """The YAML of a registered architecture: a mapping with the key ``arch``. Raises SpecError, PluginError."""
+    from ffcore import plugin
+
+    data = plugin.get("arch", name, **parameters)
+    origin = Position(f"<architecture {name}>", 1)
+    node = load_text(data, origin.file) if isinstance(data, str) else from_plain(data, origin)
+    if not isinstance(node, YamlMap) or "arch" not in node.entries:
+        raise SpecError.one(f"architecture {name!r} must give a mapping with the key 'arch'", origin)
+    return node
+
+
+def arch(name: str, **parameters: object) -> Arch:
+    """An architecture by name: one that a plugin registers, with its parameters, or a packaged file.
+
+    For a packaged file the parameters are those of its Jinja text. Raises SpecError for an unknown name.
+
+    >>> arch("simple", GlobalBufferSize=1024).nodes["GlobalBuffer"].size
+    1024
+    """
+    from ffcore.errors import ErrorCollector
+    from ffcore.spec.architecture import Arch
+    from ffcore.spec.convert import convert
+
+    if name in registered_arches():
+        node = arch_node(name, parameters)
+    else:
+        path = find(name) if is_name(name) else Path(name)
+        node = load_sources([path if path is not None else _registered(name)], parameters)
+    errors = ErrorCollector()
+    entry = node.get("arch")
+    if entry is None:
+        raise SpecError.one(f"{name} has no architecture (key 'arch')", node.position)
+    made = convert(Arch, entry, errors, "arch")
+    errors.raise_if_any()
+    assert made is not None
+    return made

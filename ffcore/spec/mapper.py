@@ -1,0 +1,115 @@
+"""Which parts do the mapping, and the knobs of the search."""
+
+# ruff: noqa: RUF009 - spec_field makes attrs fields, whose defaults are not shared
+from __future__ import annotations
+
+import attrs
+
+from ffcore.errors import ErrorCollector, SpecError, suggest
+from ffcore.spec.fields import Data, Expression, One, SpecNode, Text, Value, forget_position, spec_field, spec_fields
+from ffcore.spec.problem import INFINITY, Metric
+from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar
+
+_METRIC_NAMES = {
+    "energy": Metric.ENERGY,
+    "latency": Metric.LATENCY,
+    "resource_usage": Metric.RESOURCE_USAGE,
+    "energy_delay_product": Metric.ENERGY_DELAY_PRODUCT,
+    "edp": Metric.ENERGY_DELAY_PRODUCT,
+    "actions": Metric.ACTIONS,
+}
+
+
+def as_metrics(value: object) -> Metric:
+    """Metrics from ``"energy,latency"``, ``"energy|latency"``, a list of names, or a Metric.
+
+    Raises SpecError for an unknown name.
+    """
+    if isinstance(value, Metric):
+        return value
+    if isinstance(value, str):
+        value = value.replace("|", ",").split(",")
+    if not isinstance(value, list | tuple | set | frozenset):
+        raise SpecError.one(f"expected metrics such as 'energy,latency', got {value!r}")
+    result = Metric(0)
+    for item in value:
+        if isinstance(item, Metric):
+            result |= item
+            continue
+        name = str(item).strip().lower().removeprefix("metrics.")
+        if name not in _METRIC_NAMES:
+            known = ", ".join(_METRIC_NAMES)
+            raise SpecError.one(
+                f"unknown metric {str(item).strip()!r}; there are {known}", None, suggest(name, _METRIC_NAMES)
+            )
+        result |= _METRIC_NAMES[name]
+    return result
+
+
+def metric_names(metrics: Metric) -> list[str]:
+    """Names of the metrics, as :func:`as_metrics` reads them."""
+    return [m.name.lower() for m in Metric if m in metrics and m.name]
+
+
+@attrs.define(kw_only=True, on_setattr=forget_position)
+class FFM(SpecNode):
+    """Knobs that change the mapspace, the objective or the effort."""
+
+    metrics: Metric = spec_field(
+        Data(), default=Metric.ENERGY | Metric.LATENCY, converter=as_metrics, doc="objectives; all are kept to the end"
+    )
+    info_metrics: Metric = spec_field(Data(), default=Metric(0), converter=as_metrics, doc="reported, but no objective")
+    max_fused_loops: Expression = spec_field(Value(), default=INFINITY, doc="loops above the last backing holder")
+    max_fused_loops_per_rank_variable: Expression = spec_field(
+        Value(), default=1, doc="the same, for one rank variable"
+    )
+    max_loops_per_spatial_dimension: Expression = spec_field(Value(), default=INFINITY, doc="loops in one dimension")
+    explore_imperfect_temporal_loops: Expression = spec_field(Value(), default=False, doc="tiles that don't divide")
+    explore_imperfect_spatial_loops: Expression = spec_field(Value(), default=False, doc="tiles that don't divide")
+    tiling_coarseness: Expression = spec_field(Value(), default=1, doc="1: every tile size; larger: fewer")
+    force_memory_hierarchy_order: Expression = spec_field(
+        Value(), default=True, doc="holders follow the memories' order"
+    )
+    objective_tolerance: Expression = spec_field(
+        Value(), default=0, doc="relative loss of objectives accepted, 0: exact"
+    )
+    resource_usage_tolerance: Expression = spec_field(Value(), default=0, doc="share of a memory neglected, 0: exact")
+    prioritize_reuse_of_unfused_tensors: Expression = spec_field(
+        Value(), default=False, doc="loops are placed for the reuse of unfused tensors first"
+    )
+    max_pmapping_templates_per_einsum: Expression = spec_field(Value(), default=INFINITY, doc="stop after as many")
+    time_limit: Expression = spec_field(Value(), default=INFINITY, unit="s", doc="of exploring one Einsum")
+    time_limit_per_pmapping_template: Expression = spec_field(
+        Value(), default=INFINITY, unit="s", doc="of one template"
+    )
+    memory_limit: Expression = spec_field(Value(), default=INFINITY, unit="byte", doc="of one process")
+
+
+@attrs.define(kw_only=True, on_setattr=forget_position)
+class Mapper(SpecNode):
+    """Which installed parts are used, by name, and their knobs."""
+
+    explorer: str = spec_field(Text(), default="default", doc="makes the pmappings of each Einsum")
+    joiner: str = spec_field(Text(), default="ffm", doc="joins them to mappings of the workload")
+    model: str = spec_field(Text(), default="default", doc="evaluates mappings")
+    cost_model: str | None = spec_field(Text(), doc="prices components that name a component_class")
+    executor: str | None = spec_field(Text(), doc="runs parallel work")
+    ffm: FFM = spec_field(One(FFM), factory=FFM, doc="knobs of the search")
+
+    @classmethod
+    def normalise(cls, node: Node, errors: ErrorCollector, path: str) -> Node:
+        """Move knobs that stand directly under ``mapper:`` to ``ffm:``."""
+        if not isinstance(node, YamlMap):
+            return node
+        knobs = {k: v for k, v in node.entries.items() if k in spec_fields(FFM)}
+        if not knobs:
+            return node
+        entries = {k: v for k, v in node.entries.items() if k not in knobs}
+        group = entries.get("ffm", (None, None))[1]
+        old = group.entries if isinstance(group, YamlMap) else {}
+        for name in old.keys() & knobs.keys():
+            key = knobs[name][0]
+            errors.add(f"{name!r} is given both in mapper and in mapper.ffm", key.position.with_field(f"{path}.{name}"))
+        key = YamlScalar(value="ffm", text="ffm", tag=None, position=node.position)
+        entries["ffm"] = (key, YamlMap(entries={**old, **knobs}, tag=None, position=node.position))
+        return attrs.evolve(node, entries=entries)

@@ -1,0 +1,84 @@
+"""Setting a field of a spec by its path, as ``--spec arch.nodes.MainMemory.tensors.keep=All`` does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ffcore.errors import ErrorCollector, Position, SpecError, suggest
+from ffcore.spec.architecture import NodeList, TensorHolder
+from ffcore.spec.convert import convert_field, from_plain
+from ffcore.spec.fields import SpecNode, spec_fields
+from ffcore.spec.mapper import FFM, Mapper
+from ffcore.spec.source import load_text
+from ffcore.spec.source.nodes import Node, YamlScalar
+
+
+def set_path(spec: SpecNode, path: str, value: object) -> None:
+    """Set ``path`` (names of fields, of list items, of dict keys, joined by dots) to ``value``."""
+    *parts, last = path.split(".")
+    owner: Any = spec
+    walked: list[str] = []
+    for part in parts:
+        owner = _step(owner, part, ".".join(walked))
+        walked.append(part)
+    _assign(owner, last, value, path, ".".join(walked))
+
+
+def _step(owner: Any, part: str, walked: str) -> Any:
+    if isinstance(owner, TensorHolder) and part == "constraints":
+        return owner  # ``constraints.tensors`` is ``tensors``
+    if isinstance(owner, Mapper) and part in spec_fields(FFM):
+        owner = owner.ffm
+    if isinstance(owner, SpecNode):
+        _known(part, spec_fields(type(owner)), walked, "field")
+        return getattr(owner, part)
+    if isinstance(owner, NodeList):
+        return owner[int(part)] if part.isdigit() and int(part) < len(owner) else owner[part]
+    if isinstance(owner, list):
+        named = {getattr(item, "name", ""): item for item in owner} | {str(i): item for i, item in enumerate(owner)}
+        _known(part, named, walked, "item")
+        return named[part]
+    if isinstance(owner, dict):
+        _known(part, owner, walked, "entry")
+        return owner[part]
+    raise SpecError.one(f"{walked} is a value: it has no {part!r}")
+
+
+def _known(part: str, known: Any, walked: str, what: str) -> None:
+    if part not in known:
+        names = [n for n in known if not n.isdigit()] or list(known)
+        where = f"{walked} has" if walked else "the spec has"
+        raise SpecError.one(
+            f"{where} no {what} {part!r}; there are {', '.join(names) or 'none'}", None, suggest(part, names)
+        )
+
+
+def _assign(owner: Any, name: str, value: object, path: str, walked: str) -> None:
+    if isinstance(owner, Mapper) and name in spec_fields(FFM):
+        owner = owner.ffm
+    if isinstance(owner, dict):
+        node = _node(value, path)
+        if not isinstance(node, YamlScalar):
+            raise SpecError.one(f"{path} must be a value or an expression")
+        owner[name] = node.value
+        return
+    if not isinstance(owner, SpecNode):
+        raise SpecError.one(f"{walked} has no fields that could be set; name one of its items first")
+    fields = spec_fields(type(owner))
+    _known(name, fields, walked, "field")
+    if isinstance(value, SpecNode):
+        setattr(owner, name, value)
+        return
+    errors = ErrorCollector()
+    made = convert_field(type(owner), name, _node(value, path), errors, path)
+    errors.raise_if_any()
+    setattr(owner, name, made)
+
+
+def _node(value: object, path: str) -> Node:
+    position = Position(f"<{path}>", 1)
+    if not isinstance(value, str):
+        return from_plain(value, position)
+    node = load_text("value: " + value, position.file).get("value")
+    assert node is not None
+    return node

@@ -1,0 +1,259 @@
+"""The numbers that the mapper works on: what a spec says of each Einsum, evaluated.
+
+Everything behind the spec stage (templates, model, explorers, joiners, the oracle) reads these
+types only; none of it sees YAML, Jinja or an expression. SI units: joules, seconds, bits.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Protocol
+
+import attrs
+
+INFINITY = float("inf")
+
+
+class Relevance(enum.Enum):
+    """How a rank variable bears on a tensor (semantics, section 3)."""
+
+    IRRELEVANT = "irrelevant"  # absent
+    RELEVANT = "relevant"  # the only variable in the expression of each rank that it appears in
+    PARTIAL = "partial"  # one of several in some rank (``p + r``)
+
+
+@attrs.frozen
+class RankExpression:
+    """One rank of a tensor, indexed by ``sum(coefficient * variable) + constant``."""
+
+    rank: str
+    terms: tuple[tuple[str, int], ...]  # (rank variable, coefficient > 0)
+    constant: int = 0
+
+    def tile(self, sizes: Mapping[str, int]) -> int:
+        """Extent of the rank for the given tile sizes: the expression at (tile - 1), plus 1."""
+        return sum(c * (sizes[v] - 1) for v, c in self.terms) + 1
+
+
+@attrs.frozen
+class Tensor:
+    """One tensor as one Einsum accesses it."""
+
+    name: str
+    ranks: tuple[RankExpression, ...]
+    output: bool
+    bits_per_value: float
+    persistent: bool = False
+
+    @cached_property
+    def variables(self) -> frozenset[str]:
+        return frozenset(v for r in self.ranks for v, _ in r.terms)
+
+    @cached_property
+    def fully_relevant(self) -> frozenset[str]:
+        return self.variables - self.partially_relevant
+
+    @cached_property
+    def partially_relevant(self) -> frozenset[str]:
+        return frozenset(v for r in self.ranks if len(r.terms) > 1 for v, _ in r.terms)
+
+    @cached_property
+    def directly_indexed_by(self) -> frozenset[str]:
+        """Variables that stand alone in some rank: looping over them recomputes nothing."""
+        return frozenset(r.terms[0][0] for r in self.ranks if len(r.terms) == 1)
+
+    def relevance(self, variable: str) -> Relevance:
+        if variable in self.partially_relevant:
+            return Relevance.PARTIAL
+        return Relevance.RELEVANT if variable in self.variables else Relevance.IRRELEVANT
+
+    def tile_values(self, sizes: Mapping[str, int]) -> int:
+        """Values in the tile that the given rank-variable tile sizes select."""
+        result = 1
+        for rank in self.ranks:
+            result *= rank.tile(sizes)
+        return result
+
+    def ranks_of(self, variable: str) -> tuple[str, ...]:
+        """Ranks of the tensor that ``variable`` indexes alone."""
+        return tuple(r.rank for r in self.ranks if len(r.terms) == 1 and r.terms[0][0] == variable)
+
+
+class ComponentKind(enum.Enum):
+    MEMORY = "memory"
+    TOLL = "toll"
+    CONTAINER = "container"  # spatial fanout only (Container, Network, Array)
+    COMPUTE = "compute"
+
+
+@attrs.frozen
+class Action:
+    """One action of a component (``read``, ``write``, ``compute``)."""
+
+    name: str
+    energy: float  # J per action, scales applied
+    values_per_action: Mapping[str, float]  # per tensor of this Einsum; 1 for ``compute``
+
+
+@attrs.frozen
+class LoopBound:
+    """``spatial.loop_bounds``: limits the trip count of loops over some variables in one dimension."""
+
+    variables: frozenset[str]
+    operator: str  # one of == != < <= > >= product== product!= product< product<= product> product>=
+    value: float
+
+
+@attrs.frozen
+class SpatialDimension:
+    name: str
+    fanout: int
+    reuse: frozenset[str]  # tensors: no spatial loop over any of their rank variables
+    may_reuse: frozenset[str]  # tensors whose traffic multicast / spatial reduction may save
+    min_usage: float = 0.0
+    usage_scale: float = 1.0
+    power_gateable: bool = False
+    loop_bounds: tuple[LoopBound, ...] = ()
+
+
+@attrs.frozen
+class TileShape:
+    """``tensors.tile_shape``: limits the tile (in a rank variable's extent) held by a memory."""
+
+    variables: frozenset[str]
+    operator: str
+    value: float
+
+
+@attrs.frozen
+class Holding:
+    """Which tensors a memory (or Toll) may hold, given what the memories above it hold."""
+
+    must: frozenset[str]  # keep | back, minus bypass
+    may: frozenset[str]  # may_keep minus must, minus bypass
+    back: frozenset[str] = frozenset()
+    no_refetch_from_above: frozenset[str] = frozenset()
+    no_resend_to_below: frozenset[str] = frozenset()
+    # Each option: tuple of groups, outermost first; None: any order.
+    tensor_order_options: tuple[tuple[frozenset[str], ...], ...] | None = None
+    tile_shape: tuple[TileShape, ...] = ()
+    force_memory_hierarchy_order: bool = True
+
+
+@attrs.frozen
+class Component:
+    """One architecture node on an Einsum's root-to-compute path, all fields evaluated."""
+
+    name: str
+    kind: ComponentKind
+    actions: tuple[Action, ...] = ()
+    # ``total_latency`` as the maximum of linear forms: each maps action name -> seconds per call
+    # (calls per instance). Empty: takes no time.
+    latency: tuple[Mapping[str, float], ...] = ()
+    spatial: tuple[SpatialDimension, ...] = ()
+    size: float = INFINITY  # bits, per instance (memories)
+    holding: Holding | None = None  # memories and tolls
+    charges_up: bool = True  # tolls: direction of traffic that costs a read
+    charges_down: bool = True
+    skip_initial_output_write: bool = True
+    computes_copies: bool = False  # computes: charged one action per value copied
+    # Bits per value of tensors that are wider or narrower in this component than elsewhere.
+    bits_per_value: Mapping[str, float] = attrs.field(factory=dict)
+
+    @cached_property
+    def fanout(self) -> int:
+        """Own fanout: the product over spatial dimensions."""
+        result = 1
+        for dimension in self.spatial:
+            result *= dimension.fanout
+        return result
+
+    def action(self, name: str) -> Action | None:
+        return next((a for a in self.actions if a.name == name), None)
+
+
+Held = Mapping[str, frozenset[str]]  # memory -> the tensors it keeps, outermost first
+
+
+class PathProblem(Protocol):
+    """One root-to-compute path of the architecture, seen by one Einsum."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Enabled components from the root to the compute (which is last)."""
+
+    def component(self, index: int, held: Held) -> Component:
+        """Evaluate a component, given what *every* memory above it keeps. Cheap: memoised."""
+
+
+@attrs.frozen
+class Leak:
+    """Leakage of one component of the architecture, used or not."""
+
+    component: str
+    power: float  # W, all instances
+    gates: tuple[tuple[str, str, int], ...]  # gateable (component, dimension, fanout), own and outer
+
+
+@attrs.frozen
+class EinsumProblem:
+    """One Einsum: its iteration space, its tensors, the paths that it can run on."""
+
+    name: str
+    bounds: Mapping[str, int]  # rank variable -> bound, in order of first use
+    tensors: tuple[Tensor, ...]  # inputs in order, then the output(s)
+    shared: frozenset[str]  # tensors touched by more than one Einsum
+    intermediates: frozenset[str]  # written by one Einsum and read by another
+    paths: tuple[PathProblem, ...]  # one per enabled Compute
+    leaks: tuple[Leak, ...] = ()
+    is_copy: bool = False
+    n_instances: float = 1.0
+
+    @cached_property
+    def tensor(self) -> Mapping[str, Tensor]:
+        return {t.name: t for t in self.tensors}
+
+
+class Metric(enum.Flag):
+    ENERGY = enum.auto()
+    LATENCY = enum.auto()
+    RESOURCE_USAGE = enum.auto()
+    ENERGY_DELAY_PRODUCT = enum.auto()
+    ACTIONS = enum.auto()
+
+
+@attrs.frozen
+class MapperOptions:
+    """The mapper's knobs that change the mapspace or the objective (semantics, section 1)."""
+
+    metrics: Metric = Metric.ENERGY | Metric.LATENCY
+    info_metrics: Metric = Metric(0)
+    max_fused_loops: float = INFINITY
+    max_fused_loops_per_rank_variable: float = 1
+    max_loops_per_spatial_dimension: float = INFINITY
+    explore_imperfect_temporal_loops: bool = False
+    explore_imperfect_spatial_loops: bool = False
+    tiling_coarseness: float = 1  # see docs: 1 = every tile size
+    force_memory_hierarchy_order: bool = True
+    objective_tolerance: float = 0.0
+    resource_usage_tolerance: float = 0.0
+    prioritize_reuse_of_unfused_tensors: bool = False
+    max_pmapping_templates_per_einsum: float = INFINITY
+    time_limit: float = INFINITY  # s
+    time_limit_per_pmapping_template: float = INFINITY  # s
+    memory_limit: float = INFINITY  # bytes, per process
+
+
+@attrs.frozen
+class Problem:
+    """A whole job: the Einsums in workload order and the options of the search."""
+
+    einsums: tuple[EinsumProblem, ...]
+    options: MapperOptions = attrs.field(factory=MapperOptions)
+    spec_hash: str = ""  # of everything that can change a result; key of caches
+
+    @cached_property
+    def einsum(self) -> Mapping[str, EinsumProblem]:
+        return {e.name: e for e in self.einsums}

@@ -1,0 +1,172 @@
+"""Shapes of the Einsums: their index expressions, and the bound of every rank variable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import attrs
+
+from ffcore.errors import ErrorCollector, Position, SpecError, suggest
+from ffcore.spec.einsum_text import parse_bound, parse_index
+from ffcore.spec.expressions import evaluate
+from ffcore.spec.problem import RankExpression, Tensor
+from ffcore.spec.resolve.scope import Lazy, Scope, Trace
+from ffcore.spec.resolve.values import as_number, count
+from ffcore.spec.workload import Einsum, TensorAccess, Workload
+
+
+@attrs.frozen
+class EinsumShape:
+    """An Einsum and its tensors, in the order of the accesses; bits and persistence still open."""
+
+    einsum: Einsum
+    tensors: tuple[Tensor, ...]
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Rank variables in order of first use, inputs before outputs."""
+        ordered = sorted(self.tensors, key=lambda t: t.output)
+        return tuple({v: None for t in ordered for r in t.ranks for v, _ in r.terms})
+
+
+def shape_of(einsum: Einsum, errors: ErrorCollector) -> EinsumShape | None:
+    """Parse an Einsum's projections; None if they are wrong (then it is noted in ``errors``)."""
+    before = len(errors.problems)
+    here = einsum.position_of("")
+    names = [a.name for a in einsum.tensor_accesses]
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        errors.add(f"duplicate tensor {name!r} in Einsum {einsum.name}", here)
+    if not any(a.output for a in einsum.tensor_accesses):
+        errors.add(f"Einsum {einsum.name} has no output (output: True)", here)
+    if all(a.output for a in einsum.tensor_accesses) and einsum.tensor_accesses:
+        errors.add(f"Einsum {einsum.name} has no input", here)
+    tensors = [_tensor(access, errors) for access in einsum.tensor_accesses]
+    return None if len(errors.problems) > before else EinsumShape(einsum, tuple(tensors))
+
+
+def _tensor(access: TensorAccess, errors: ErrorCollector) -> Tensor:
+    ranks = []
+    for rank, index in access.projection.items():
+        place = access.position_of(f"projection.{rank}") or access.place_of("projection")
+        try:
+            terms, constant = parse_index(index)
+        except SpecError as error:
+            errors.add(error.problems[0].message, place)
+            continue
+        ranks.append(RankExpression(rank, terms, constant))
+    return Tensor(access.name, tuple(ranks), access.output, 1.0)
+
+
+@attrs.frozen
+class _Source:
+    """One thing that fixes the bound of a rank variable."""
+
+    value: int
+    what: str
+    position: Position | None
+
+    def __str__(self) -> str:
+        return f"{self.value} from {self.what}" + (f" ({self.position})" if self.position else "")
+
+
+def resolve_bounds(
+    workload: Workload, shapes: list[EinsumShape], variables: Scope, trace: Trace, errors: ErrorCollector
+) -> Mapping[str, int]:
+    """The bound of each rank variable, the same in all Einsums; everything wrong is added to ``errors``."""
+    sizes, scope = _rank_sizes(workload, variables, trace, errors)
+    everywhere = {v for s in shapes for v in s.variables}
+    found: dict[str, _Source] = {}
+
+    def note(variable: str, source: _Source) -> None:
+        known = found.setdefault(variable, source)
+        if known.value != source.value:
+            errors.add(f"rank variable {variable} has two bounds: {known} and {source}", source.position)
+
+    _stated(workload, "the workload", everywhere, scope, note, errors)
+    for shape in shapes:
+        _stated(shape.einsum, f"Einsum {shape.einsum.name}", set(shape.variables), scope, note, errors)
+        for tensor in shape.tensors:
+            for rank in tensor.ranks:
+                if rank.rank in sizes and len(rank.terms) == 1 and rank.terms[0][1] == 1 and rank.constant == 0:
+                    note(rank.terms[0][0], sizes[rank.rank])
+    _check_missing(workload, shapes, found, errors)
+    return {variable: source.value for variable, source in found.items()}
+
+
+def _rank_sizes(
+    workload: Workload, variables: Scope, trace: Trace, errors: ErrorCollector
+) -> tuple[dict[str, _Source], Scope]:
+    """Evaluated ``rank_sizes``, which see each other and the variables."""
+    own: dict[str, Lazy | object] = {}
+    scope = Scope(own, variables)
+
+    def place(rank: str) -> Position | None:
+        return workload.position_of(f"rank_sizes.{rank}") or workload.place_of("rank_sizes")
+
+    for rank, value in workload.rank_sizes.items():
+        own[rank] = Lazy(f"rank_sizes.{rank}", place(rank), partial(evaluate, value, scope, place(rank)), trace)
+    sizes: dict[str, _Source] = {}
+    for rank in workload.rank_sizes:
+        with errors.catch():
+            value = count(scope[rank], f"the size of rank {rank}", place(rank))
+            sizes[rank] = _Source(value, f"the size of rank {rank}", place(rank))
+    return sizes, scope
+
+
+def _stated(
+    owner: Workload | Einsum,
+    what: str,
+    known: set[str],
+    scope: Scope,
+    note: Callable[[str, _Source], None],
+    errors: ErrorCollector,
+) -> None:
+    """Bounds that ``iteration_space_shape`` states."""
+    shape = owner.iteration_space_shape
+    items = shape.items() if isinstance(shape, Mapping) else [(str(i), text) for i, text in enumerate(shape)]
+    for key, value in items:
+        place = owner.position_of(f"iteration_space_shape.{key}") or owner.place_of("iteration_space_shape")
+        with errors.catch():
+            if isinstance(shape, Mapping) and not (isinstance(value, str) and "<" in value):
+                variable, bound = key, count(evaluate(value, scope, place), f"the bound of {key}", place)
+            else:
+                variable, bound = _bound(str(value), scope, place)
+            if isinstance(shape, Mapping) and variable != key:
+                raise SpecError.one(f"the entry for {key} bounds {variable}", place)
+            if variable not in known:
+                raise SpecError.one(f"{what} has no rank variable {variable!r}", place, suggest(variable, known))
+            note(variable, _Source(bound, f"iteration_space_shape of {what}", place))
+
+
+def _bound(text: str, scope: Scope, place: Position | None) -> tuple[str, int]:
+    try:
+        parsed = parse_bound(text)
+    except SpecError as error:
+        raise SpecError.one(error.problems[0].message, place) from None
+    low = as_number(evaluate(parsed.low, scope, place), f"the lower bound of {parsed.variable}", place)
+    high = as_number(evaluate(parsed.high, scope, place), f"the upper bound of {parsed.variable}", place)
+    if low != 0:
+        raise SpecError.one(f"the lower bound of {parsed.variable} must be 0, got {low:g}", place)
+    return parsed.variable, count(high + parsed.inclusive, f"the bound of {parsed.variable}", place)
+
+
+def _check_missing(
+    workload: Workload, shapes: list[EinsumShape], found: Mapping[str, _Source], errors: ErrorCollector
+) -> None:
+    ranks = {r.rank for s in shapes for t in s.tensors for r in t.ranks}
+    unused = [r for r in workload.rank_sizes if r not in ranks]
+    reported: set[str] = set()
+    for shape in shapes:
+        for variable in shape.variables:
+            indexed = [r.rank for t in shape.tensors for r in t.ranks if variable in dict(r.terms)]
+            direct = [r.rank for t in shape.tensors for r in t.ranks if [v for v, _ in r.terms] == [variable]]
+            if variable in found or variable in reported or any(r in workload.rank_sizes for r in direct):
+                continue  # a size that is there but wrong has been reported
+            reported.add(variable)
+            message = (
+                f"rank variable {variable} of Einsum {shape.einsum.name} has no bound: give the size of rank "
+                f"{(direct or indexed)[0]} in rank_sizes, or {variable} in iteration_space_shape"
+            )
+            hint = next((h for r in direct if (h := suggest(r, unused))), None)
+            errors.add(message, shape.einsum.position_of(""), hint)

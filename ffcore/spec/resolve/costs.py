@@ -1,0 +1,220 @@
+"""What the actions of a component cost: the spec's own numbers, filled up by a cost model, and scaled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import attrs
+
+from ffcore.errors import Problem, SpecError, suggest
+from ffcore.spec.architecture import Action, Component, Compute, Memory, Network
+from ffcore.spec.expressions import MaxLinear, evaluate
+from ffcore.spec.resolve.nodes import Fields
+from ffcore.spec.resolve.scope import Scope
+from ffcore.spec.resolve.values import at_least_zero, positive
+
+if TYPE_CHECKING:
+    from ffcore.plugin.interfaces import ComponentCost, ComponentQuery, CostModel
+
+    CostHook: TypeAlias = CostModel | Callable[[ComponentQuery], ComponentCost | None]
+
+FREE_CLASS = "Dummy"
+"""The component class that costs nothing and takes no time."""
+
+
+def action_names(node: Network) -> tuple[str, ...]:
+    """The actions that the model counts for a kind of node."""
+    if isinstance(node, Memory):
+        return ("read", "write")
+    if isinstance(node, Compute):
+        return ("compute",)
+    return ("read",) if isinstance(node, Component) else ()
+
+
+@attrs.frozen
+class CostKey:
+    """What an answer of a cost model depends on."""
+
+    component: str
+    attributes: str  # repr of the evaluated attributes
+
+
+@attrs.define
+class CostBook:
+    """Answers of a cost model, asked for once each; also what no model could answer."""
+
+    answers: dict[CostKey, Any] = attrs.field(factory=dict)
+
+    def ask(self, model: CostHook | None, query: ComponentQuery) -> ComponentCost | None:
+        key = CostKey(query.name, repr(sorted(query.attributes.items())))
+        if key not in self.answers:
+            if model is None:
+                return None
+            self.answers[key] = model(query) if callable(model) else model.cost(query)
+        answer: ComponentCost | None = self.answers[key]
+        return answer
+
+    def content(self) -> list[str]:
+        """The answers as text, for a content hash."""
+        return sorted(f"{key}: {answer!r}" for key, answer in self.answers.items())
+
+
+@attrs.frozen
+class Costs:
+    """Costs of one component for one Einsum, scaled. ``None``: unknown."""
+
+    energy: Mapping[str, float | None]  # J per action
+    throughput: Mapping[str, float | None]  # 1/s, one instance, without n_parallel_instances
+    area: float | None  # m², all parallel instances of one component
+    leak_power: float | None  # W, likewise
+
+
+def component_costs(
+    fields: Fields, book: CostBook, model: CostHook | None, shared_attributes: Mapping[str, object]
+) -> Costs:
+    """Evaluate a component's costs. Raises SpecError for wrong numbers and unknown actions."""
+    node = fields.node
+    assert isinstance(node, Network)
+    actions = _actions(fields)
+    free = isinstance(node, Component) and node.component_class == FREE_CLASS
+    energy = {a: _own(f, "energy", at_least_zero) for a, f in actions.items()}
+    throughput = {a: _own(f, "throughput", positive) for a, f in actions.items()}
+    area, leak = _own(fields, "area", at_least_zero), _own(fields, "leak_power", at_least_zero)
+    if isinstance(node, Component) and node.component_class and not free:
+        slow = [a for a in actions if throughput[a] is None and node.total_latency is None]
+        wanted = tuple(a for a in actions if energy[a] is None or a in slow)
+        if wanted or area is None or leak is None:
+            answer = book.ask(model, _query(fields, node, wanted, shared_attributes))
+            if answer is not None:
+                energy = {a: answer.energy.get(a) if e is None else e for a, e in energy.items()}
+                throughput = {a: answer.throughput.get(a) if t is None else t for a, t in throughput.items()}
+                area = answer.area if area is None else area
+                leak = answer.leak_power if leak is None else leak
+    elif free or not (isinstance(node, Component) and node.component_class):
+        area, leak = area or 0.0, leak or 0.0
+        if free:
+            energy = {a: e or 0.0 for a, e in energy.items()}
+            throughput = {a: math.inf if t is None else t for a, t in throughput.items()}
+    parallel = fields.number("n_parallel_instances", positive)
+    return Costs(
+        energy={a: _scaled(e, _scale("energy_scale", fields, actions[a])) for a, e in energy.items()},
+        throughput={a: _scaled(t, _speed(fields, actions[a])) for a, t in throughput.items()},
+        area=_scaled(area, parallel * fields.number("area_scale", at_least_zero)),
+        leak_power=_scaled(leak, parallel * fields.number("leak_power_scale", at_least_zero)),
+    )
+
+
+def missing_costs(fields: Fields, costs: Costs) -> list[Problem]:
+    """What is needed and unknown, in words; empty if nothing is."""
+    node = fields.node
+    if not isinstance(node, Component):
+        return []
+    lacking = [f"energy of {a}" for a, e in costs.energy.items() if e is None]
+    if node.total_latency is None:
+        lacking += [f"throughput of {a}" for a, t in costs.throughput.items() if t is None]
+    if costs.leak_power is None:
+        lacking.append("leak_power")
+    if not lacking:
+        return []
+    kind = f" (component_class {node.component_class})" if node.component_class else ""
+    remedy = "give them, or install a cost model that knows the class" if node.component_class else "give them"
+    return [Problem(f"{node.name}{kind} has no {', '.join(lacking)}: {remedy}", node.place_of("actions"))]
+
+
+def latency_forms(fields: Fields, costs: Costs) -> tuple[Mapping[str, float], ...]:
+    """``total_latency`` as a maximum of linear forms in the numbers of calls (s per call)."""
+    node = fields.node
+    assert isinstance(node, Component)
+    if node.total_latency is None:
+        parallel = fields.number("n_parallel_instances", positive)
+        form = {a: 1 / (t * parallel) for a, t in costs.throughput.items() if t is not None and math.isfinite(t)}
+        return (form,) if form else ()
+    place = fields.place("total_latency")
+    views = [_ActionView(name, costs, fields) for name in costs.energy]
+    value = evaluate(node.total_latency, Scope({"actions": views}, fields.scope), place)
+    try:
+        return MaxLinear.lift(value).forms()
+    except ValueError as error:
+        raise SpecError.one(f"{fields.what('total_latency')}: {error}", place) from None
+
+
+class _ActionView:
+    """An action as ``total_latency`` sees it: the number of calls is a symbol."""
+
+    def __init__(self, name: str, costs: Costs, fields: Fields) -> None:
+        def cost(kind: str, table: Mapping[str, float | None]) -> object:
+            value = table[name]
+            if value is None:
+                raise SpecError.one(f"{fields.label} has no {kind} of {name}", fields.place("actions"))
+            return value
+
+        self.expression_attributes: dict[str, Callable[[object], object]] = {
+            "name": lambda _: name,
+            "n_calls": lambda _: MaxLinear.variable(name),
+            "energy": lambda _: cost("energy", costs.energy),
+            "throughput": lambda _: cost("throughput", costs.throughput),
+        }
+
+
+def _actions(fields: Fields) -> dict[str, Fields]:
+    """The component's actions by name; those that the spec leaves out are there with nothing set."""
+    node = fields.node
+    if not isinstance(node, Component):
+        return {}
+    known = action_names(node)
+    found: dict[str, Fields] = {}
+    for action in fields.items("actions"):
+        assert isinstance(action.node, Action)
+        name = action.node.name
+        if name not in known:
+            message = f"{type(node).__name__} {node.name} has no action {name!r}; it has {', '.join(known)}"
+            raise SpecError.one(message, action.node.place_of("name"), suggest(name, known))
+        if name in found:
+            raise SpecError.one(f"duplicate action {name!r} of {node.name}", action.node.place_of("name"))
+        found[name] = action
+    absent = {a: Fields(Action(name=a), fields.scope, fields.trace, f"{fields.label}.actions.{a}") for a in known}
+    return {a: found.get(a, absent[a]) for a in known}
+
+
+def action_fields(fields: Fields) -> dict[str, Fields]:
+    """Evaluators of a component's actions, by name."""
+    return _actions(fields)
+
+
+def _own(fields: Fields, name: str, check: Callable[..., float]) -> float | None:
+    return fields.number(name, check) if fields.given(name) else None
+
+
+def _scaled(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
+def _scale(name: str, component: Fields, action: Fields) -> float:
+    return component.number(name, at_least_zero) * action.number(name, at_least_zero)
+
+
+def _speed(component: Fields, action: Fields) -> float:
+    scale = partial(Fields.number, check=positive)
+    faster = scale(component, "throughput_scale") * scale(action, "throughput_scale")
+    return faster / (scale(component, "latency_scale") * scale(action, "latency_scale"))
+
+
+def _query(fields: Fields, node: Component, wanted: tuple[str, ...], shared: Mapping[str, object]) -> ComponentQuery:
+    from ffcore.plugin.interfaces import ComponentQuery
+
+    attributes: dict[str, object] = dict(shared)
+    for name in ("size", "n_parallel_instances", "bits_per_action"):
+        if fields.given(name):
+            attributes[name] = fields.get(name)
+    own = fields.get("extra_attributes_for_component_model")
+    attributes.update(own if isinstance(own, dict) else {})
+    for name, action in _actions(fields).items():
+        more = action.get("extra_attributes_for_component_model")
+        bits = {"bits_per_action": action.get("bits_per_action")} if action.given("bits_per_action") else {}
+        extra = {**bits, **(more if isinstance(more, dict) else {})}
+        if extra:
+            attributes[f"actions.{name}"] = extra
+    return ComponentQuery(node.name, node.component_class or "", attributes, wanted)

@@ -1,0 +1,298 @@
+"""Workload and renames, evaluated: tensors, bounds and the names that expressions see in each Einsum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ffcore.errors import ErrorCollector, Position, SpecError
+from ffcore.spec.expressions import NameSet, RankVariableSet, TensorSet, evaluate
+from ffcore.spec.problem import RankExpression, Tensor
+from ffcore.spec.renames import Rename
+from ffcore.spec.resolve.bounds import EinsumShape, resolve_bounds, shape_of
+from ffcore.spec.resolve.scope import Lazy, Scope, Trace
+from ffcore.spec.resolve.values import as_bool, as_tensors, by_tensor, positive
+from ffcore.spec.workload import Einsum, TensorAccess, Workload
+
+if TYPE_CHECKING:
+    from ffcore.spec.spec import Spec
+
+
+class Info:
+    """What set expressions may know of one tensor; bits are evaluated when asked for."""
+
+    __slots__ = ("_bits", "rank_variables")
+
+    def __init__(self, rank_variables: frozenset[str], bits: Callable[[], float]) -> None:
+        self.rank_variables = rank_variables
+        self._bits = bits
+
+    @property
+    def bits_per_value(self) -> float:
+        return self._bits()
+
+
+@attrs.define(eq=False)
+class ResolvedEinsum:
+    """One Einsum with the names that its expressions, and the architecture's, may use."""
+
+    shape: EinsumShape
+    scope: Scope
+    universe: Mapping[str, Info]
+    trace: Trace
+    renames: tuple[tuple[Rename, Lazy, bool], ...]  # (rename, value, must be rank variables)
+
+    @property
+    def name(self) -> str:
+        return self.shape.einsum.name
+
+    def tensor_set(self, names: frozenset[str]) -> TensorSet:
+        """The set of this Einsum's tensors among ``names``."""
+        return TensorSet(names & self.universe.keys(), self.universe)
+
+
+@attrs.define(eq=False)
+class ResolvedWorkload:
+    """All Einsums, and the bound of each rank variable."""
+
+    einsums: tuple[ResolvedEinsum, ...]
+    bounds: Mapping[str, int]
+    intermediates: frozenset[str]
+    shared: frozenset[str]
+
+
+def variable_scope(variables: Mapping[str, object], trace: Trace, place: Callable[[str], Position | None]) -> Scope:
+    """``variables:``, which see each other."""
+    own: dict[str, Lazy | object] = {}
+    scope = Scope(own)
+    for name, value in variables.items():
+        own[name] = Lazy(f"variables.{name}", place(name), partial(evaluate, value, scope, place(name)), trace)
+    return scope
+
+
+def table_place(node: object, field: str) -> Callable[[str], Position | None]:
+    """Where the entry ``key`` of a table was set."""
+
+    def place(key: str) -> Position | None:
+        at: Callable[[str], Position | None] = node.position_of  # type: ignore[attr-defined]
+        return at(f"{field}.{key}") or at(field) or at("")
+
+    return place
+
+
+def resolve_workload(spec: Spec, variables: Scope, trace: Trace, errors: ErrorCollector) -> ResolvedWorkload:
+    """Evaluate the workload; everything wrong is added to ``errors``."""
+    workload = spec.workload
+    if not workload.einsums:
+        errors.add("the workload has no Einsum", workload.position_of(""))
+    shapes = [s for s in (shape_of(e, errors) for e in workload.einsums) if s is not None]
+    _check_dataflow(shapes, errors)
+    bounds = resolve_bounds(workload, shapes, variables, trace, errors)
+    written = {t.name for s in shapes for t in s.tensors if t.output}
+    read = {t.name for s in shapes for t in s.tensors if not t.output}
+    users: dict[str, set[str]] = {}
+    for shape in shapes:
+        for tensor in shape.tensors:
+            users.setdefault(tensor.name, set()).add(shape.einsum.name)
+    _check_renames(spec, shapes, errors)
+    intermediates, shared = frozenset(written & read), frozenset(t for t, by in users.items() if len(by) > 1)
+    strangers = _foreign_names(spec, shapes)
+    einsums = tuple(_resolve_einsum(spec, s, intermediates, shared, strangers, variables, trace) for s in shapes)
+    for einsum in einsums:
+        _check_einsum(einsum, errors)
+    return ResolvedWorkload(einsums, bounds, intermediates, shared)
+
+
+def tensors_of(einsum: ResolvedEinsum) -> tuple[Tensor, ...]:
+    """The Einsum's tensors, bits and persistence evaluated: inputs, then outputs."""
+    persistent = as_tensors(einsum.scope["Persistent"], "Persistent", None).names
+    inputs = [t for t in einsum.shape.tensors if not t.output]
+    return tuple(
+        Tensor(t.name, t.ranks, t.output, einsum.universe[t.name].bits_per_value, t.name in persistent)
+        for t in [*inputs, *(t for t in einsum.shape.tensors if t.output)]
+    )
+
+
+def _resolve_einsum(
+    spec: Spec,
+    shape: EinsumShape,
+    intermediates: frozenset[str],
+    shared: frozenset[str],
+    strangers: tuple[frozenset[str], frozenset[str]],
+    variables: Scope,
+    trace: Trace,
+) -> ResolvedEinsum:
+    universe: dict[str, Info] = {}
+    own: dict[str, Lazy | object] = {}
+    ranks = {v: None for t in shape.tensors for r in t.ranks for v, _ in r.terms}
+    tensors = {t.name: t for t in shape.tensors}
+    everything = frozenset(tensors)
+
+    def pick(names: frozenset[str]) -> TensorSet:
+        return TensorSet(names & everything, universe)
+
+    symbols: dict[str, Lazy | object] = {name: pick(frozenset()) for name in strangers[0]}
+    symbols |= {name: RankVariableSet((), ranks) for name in strangers[1]}
+    base = Scope(symbols, variables)
+    scope = Scope(own, base)
+    bits = Lazy(
+        f"bits_per_value of Einsum {shape.einsum.name}", None, lambda: _bits(spec.workload, shape, scope), trace
+    )
+    for tensor in shape.tensors:
+        used = frozenset(v for r in tensor.ranks for v, _ in r.terms)
+        universe[tensor.name] = Info(used, partial(_bits_of, bits, tensor.name))
+    outputs = frozenset(t.name for t in shape.tensors if t.output)
+    symbols |= {v: RankVariableSet((v,), ranks) for v in ranks}
+    symbols |= {t: pick(frozenset((t,))) for t in tensors}
+    symbols |= {"All": pick(everything), "Tensors": pick(everything), "Nothing": pick(frozenset())}
+    symbols |= {"Inputs": pick(everything - outputs), "Outputs": pick(outputs)}
+    symbols |= {"Intermediates": pick(intermediates), "Shared": pick(shared)}
+    symbols["Persistent"] = Lazy(
+        f"persistent tensors of Einsum {shape.einsum.name}",
+        spec.workload.position_of("persistent_tensors"),
+        lambda: pick(_persistent(spec.workload, shape, scope)),
+        trace,
+    )
+    renames = tuple(_renames(spec, shape.einsum, scope, trace))
+    own |= {rename.name: lazy for rename, lazy, _ in renames}
+    return ResolvedEinsum(shape, scope, universe, trace, renames)
+
+
+def _bits_of(bits: Lazy, name: str) -> float:
+    table = bits.get()
+    assert isinstance(table, dict)
+    return float(table[name])
+
+
+def _bits(workload: Workload, shape: EinsumShape, scope: Scope) -> dict[str, float]:
+    """Bits per value of each tensor: the access's own, else the workload's."""
+    result: dict[str, float] = {}
+    for access in shape.einsum.tensor_accesses:
+        if access.bits_per_value is not None:
+            place = access.place_of("bits_per_value")
+            result[access.name] = positive(evaluate(access.bits_per_value, scope, place), "bits_per_value", place)
+    everything = frozenset(t.name for t in shape.tensors)
+    if everything - result.keys():
+        place_of = table_place(workload, "bits_per_value")
+        result = by_tensor(workload.bits_per_value, scope, everything, "bits_per_value", place_of) | result
+    for access in shape.einsum.tensor_accesses:
+        if access.name not in result:
+            message = f"tensor {access.name} of Einsum {shape.einsum.name} has no bits_per_value"
+            raise SpecError.one(message, access.place_of("bits_per_value"))
+    return result
+
+
+def _persistent(workload: Workload, shape: EinsumShape, scope: Scope) -> frozenset[str]:
+    result: frozenset[str] = frozenset()
+    if workload.persistent_tensors is not None:
+        place = workload.position_of("persistent_tensors")
+        result = as_tensors(evaluate(workload.persistent_tensors, scope, place), "persistent_tensors", place).names
+    for access in shape.einsum.tensor_accesses:
+        if access.persistent is not None:
+            place = access.place_of("persistent")
+            here = as_bool(evaluate(access.persistent, scope, place), "persistent", place)
+            result = result | {access.name} if here else result - {access.name}
+    return result
+
+
+def _renames(spec: Spec, einsum: Einsum, scope: Scope, trace: Trace) -> list[tuple[Rename, Lazy, bool]]:
+    """The renames that apply: the Einsum's own, the entry of its name, then ``default``, per name."""
+    found: dict[str, tuple[Rename, Lazy, bool]] = {}
+    for entry in (einsum.renames, spec.renames.entry(einsum.name), spec.renames.entry("default")):
+        if entry is None:
+            continue
+        for renames, variables in ((entry.tensor_accesses, False), (entry.rank_variables, True)):
+            for rename in renames:
+                if rename.name not in found:
+                    place = rename.place_of("source")
+                    label = f"rename {rename.name} in Einsum {einsum.name}"
+                    compute = partial(_rename_value, rename, scope, variables)
+                    found[rename.name] = rename, Lazy(label, place, compute, trace), variables
+    return list(found.values())
+
+
+def _rename_value(rename: Rename, scope: Scope, variables: bool) -> NameSet:
+    place = rename.place_of("source")
+    value = evaluate(rename.source, scope, place)
+    kind = RankVariableSet if variables else NameSet
+    if not isinstance(value, kind):
+        what = "rank variables" if variables else "tensors"
+        raise SpecError.one(f"rename {rename.name} must be a set of {what}, got {value!r}", place)
+    return value
+
+
+def _check_einsum(einsum: ResolvedEinsum, errors: ErrorCollector) -> None:
+    """Evaluate everything that is otherwise evaluated on demand, and the expected counts."""
+    with errors.catch():
+        tensors_of(einsum)
+    for rename, lazy, _ in einsum.renames:
+        with errors.catch():
+            value = lazy.get()
+            if rename.expected_count is None:
+                continue
+            place = rename.place_of("expected_count")
+            expected = evaluate(rename.expected_count, einsum.scope, place)
+            if isinstance(value, NameSet) and len(value) != expected:
+                message = f"rename {rename.name} of Einsum {einsum.name} is {value}: {len(value)} members"
+                errors.add(f"{message}, expected {expected}", place)
+
+
+def _check_dataflow(shapes: list[EinsumShape], errors: ErrorCollector) -> None:
+    """Each tensor is written at most once, before it is read, and has the same ranks everywhere."""
+    writer: dict[str, EinsumShape] = {}
+    first: dict[str, tuple[EinsumShape, tuple[RankExpression, ...]]] = {}
+    all_writers = {t.name for s in shapes for t in s.tensors if t.output}
+    for shape in shapes:
+        for access, tensor in zip(shape.einsum.tensor_accesses, shape.tensors, strict=True):
+            here = access.position_of("") or shape.einsum.position_of("")
+            if tensor.output and tensor.name in writer:
+                other = writer[tensor.name].einsum.name
+                errors.add(f"tensor {tensor.name} is written by two Einsums, {other} and {shape.einsum.name}", here)
+            if not tensor.output and tensor.name in all_writers and tensor.name not in writer:
+                errors.add(f"Einsum {shape.einsum.name} reads tensor {tensor.name} before it is written", here)
+            _check_ranks(shape, access, tensor, first, errors)
+        writer |= {t.name: shape for t in shape.tensors if t.output and t.name not in writer}
+
+
+def _check_ranks(
+    shape: EinsumShape,
+    access: TensorAccess,
+    tensor: Tensor,
+    first: dict[str, tuple[EinsumShape, tuple[RankExpression, ...]]],
+    errors: ErrorCollector,
+) -> None:
+    other, ranks = first.setdefault(tensor.name, (shape, tensor.ranks))
+    mine, theirs = {r.rank for r in tensor.ranks}, {r.rank for r in ranks}
+    if mine != theirs:
+        message = (
+            f"tensor {tensor.name} has ranks {_listed(mine)} here but {_listed(theirs)} in Einsum {other.einsum.name}"
+        )
+        errors.add(message, access.place_of("projection"))
+
+
+def _listed(names: set[str]) -> str:
+    return "[" + ", ".join(sorted(names)) + "]"
+
+
+def _check_renames(spec: Spec, shapes: list[EinsumShape], errors: ErrorCollector) -> None:
+    names = {s.einsum.name for s in shapes}
+    from ffcore.errors import suggest
+
+    for entry in spec.renames.einsums:
+        if entry.name not in names | {"default"}:
+            candidates = [*names, "default"]
+            message = f"renames for {entry.name!r}, which is no Einsum"
+            errors.add(message, entry.place_of("name"), suggest(entry.name, candidates))
+
+
+def _foreign_names(spec: Spec, shapes: list[EinsumShape]) -> tuple[frozenset[str], frozenset[str]]:
+    """Tensors and renames, and rank variables, of all Einsums: empty sets where an Einsum lacks them."""
+    tensors = {t.name for s in shapes for t in s.tensors}
+    ranks = {v for s in shapes for t in s.tensors for r in t.ranks for v, _ in r.terms}
+    for entry in (*(s.einsum.renames for s in shapes), *spec.renames.einsums):
+        tensors |= {r.name for r in entry.tensor_accesses}
+        ranks |= {r.name for r in entry.rank_variables}
+    return frozenset(tensors), frozenset(ranks - tensors)

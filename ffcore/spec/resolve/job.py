@@ -1,0 +1,281 @@
+"""From a spec to the Problem that the mapper works on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ffcore.errors import ErrorCollector, SpecError
+from ffcore.spec import problem
+from ffcore.spec.expressions import evaluate
+from ffcore.spec.mapper import FFM
+from ffcore.spec.problem import ComponentKind, EinsumProblem, Held, MapperOptions, Problem
+from ffcore.spec.resolve.costs import CostBook
+from ffcore.spec.resolve.einsums import ResolvedWorkload, resolve_workload, table_place, variable_scope
+from ffcore.spec.resolve.nodes import Fields
+from ffcore.spec.resolve.path import EinsumArch
+from ffcore.spec.resolve.scope import Scope, Trace
+from ffcore.spec.resolve.tree import Place, check_tree, paths
+from ffcore.spec.resolve.values import as_bool, as_number, at_least_zero, positive
+
+if TYPE_CHECKING:
+    from ffcore.spec.resolve.costs import CostHook
+    from ffcore.spec.spec import Spec
+
+MAX_CHOICES = 5000
+"""Choices of holders tried when looking for one that holds a tensor somewhere."""
+
+
+class Resolution:
+    """A spec, evaluated on demand; survives pickling by being evaluated again."""
+
+    def __init__(self, spec: Spec, book: CostBook, model: CostHook | None) -> None:
+        self.spec = spec
+        self.book = book
+        self._model = model
+        self._workload: ResolvedWorkload | None = None
+        self._arches: dict[str, EinsumArch] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Scopes hold closures; the cost model's answers are all in the book.
+        return {"spec": self.spec, "book": self.book, "_model": None, "_workload": None, "_arches": {}}
+
+    def evaluate(self, errors: ErrorCollector) -> ResolvedWorkload:
+        """Variables, renames and workload."""
+        trace = Trace()
+        variables = variable_scope(self.spec.variables, trace, table_place(self.spec, "variables"))
+        for name in self.spec.variables:
+            with errors.catch():
+                variables[name]
+        self._workload = resolve_workload(self.spec, variables, trace, errors)
+        self._arches = {e.name: EinsumArch(self.spec, e, self.book, self._model) for e in self._workload.einsums}
+        return self._workload
+
+    def arch(self, einsum: str) -> EinsumArch:
+        """The architecture as one Einsum sees it."""
+        if self._workload is None:
+            errors = ErrorCollector()
+            self.evaluate(errors)
+            errors.raise_if_any()
+        return self._arches[einsum]
+
+
+class ArchPath:
+    """One root-to-compute path of the architecture, seen by one Einsum: a ``PathProblem``."""
+
+    def __init__(self, resolution: Resolution, einsum: str, names: tuple[str, ...]) -> None:
+        self._resolution = resolution
+        self._einsum = einsum
+        self._names = names
+        self._depends: dict[int, tuple[str, ...]] = {}
+        self._cache: dict[tuple[int, tuple[frozenset[str], ...]], problem.Component] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Enabled components from the root to the compute (which is last)."""
+        return self._names
+
+    def component(self, index: int, held: Held) -> problem.Component:
+        """Evaluate a component, given what every memory above it keeps; memoised by what it depends on."""
+        depends = self._depends.get(index)
+        if depends is None:
+            depends = self._depends[index] = self._dependence(index)
+        key = (index, tuple(held.get(name, frozenset()) for name in depends))
+        found = self._cache.get(key)
+        if found is None:
+            arch = self._resolution.arch(self._einsum)
+            above = {name: held[name] for name in self._names[:index] if name in held}
+            found = self._cache[key] = arch.component(arch.places[self._names[index]], above)
+        return found
+
+    def _dependence(self, index: int) -> tuple[str, ...]:
+        """Components above that the fields of this one mention."""
+        arch = self._resolution.arch(self._einsum)
+        name, above = self._names[index], self._names[:index]
+        mentioned = arch.mentioned[name]
+        whole = "Above" in mentioned or arch.component_kind(name) is ComponentKind.TOLL
+        return above if whole else tuple(n for n in above if n in mentioned)
+
+    def __repr__(self) -> str:
+        return f"ArchPath({self._einsum}: {' > '.join(self._names)})"
+
+
+def build_problem(spec: Spec, cost_model: CostHook | None) -> Problem:
+    """Resolve ``spec``. Raises one SpecError that lists everything that is wrong."""
+    errors = ErrorCollector()
+    resolution = Resolution(spec, CostBook(), cost_model)
+    check_tree(spec.arch, errors)
+    options = mapper_options(spec, errors)
+    workload = resolution.evaluate(errors)
+    errors.raise_if_any()  # what follows would only repeat it
+    einsums = [_einsum_problem(resolution, workload, i, errors) for i in range(len(workload.einsums))]
+    errors.raise_if_any()
+    return Problem(tuple(e for e in einsums if e is not None), options, spec.hash(resolution.book.content()))
+
+
+def _einsum_problem(
+    resolution: Resolution, workload: ResolvedWorkload, index: int, errors: ErrorCollector
+) -> EinsumProblem | None:
+    einsum = workload.einsums[index]
+    arch = resolution.arch(einsum.name)
+    spec_einsum, spec_workload = einsum.shape.einsum, resolution.spec.workload
+    is_copy, instances = False, 1.0
+    with errors.catch():
+        place = spec_einsum.place_of("is_copy_operation")
+        value = evaluate(spec_einsum.is_copy_operation, einsum.scope, place)
+        is_copy = as_bool(value, "is_copy_operation", place)
+        if is_copy and len(einsum.shape.tensors) != 2:
+            errors.add(f"copy Einsum {einsum.name} must have two tensors, it has {len(einsum.shape.tensors)}", place)
+    for owner in (spec_workload, spec_einsum):
+        with errors.catch():
+            place = owner.place_of("n_instances")
+            instances *= positive(evaluate(owner.n_instances, einsum.scope, place), "n_instances", place)
+    found = _paths(resolution, einsum.name, errors)
+    tensors = arch.tensors
+    names = frozenset(t.name for t in tensors)
+    before = len(errors.problems)
+    for path in found:
+        _check_components(path, errors)
+    leaks = arch.leaks(errors)
+    if found and len(errors.problems) == before:
+        _check_holdable(einsum.name, found, names, errors)
+    return EinsumProblem(
+        name=einsum.name,
+        bounds={v: workload.bounds[v] for v in einsum.shape.variables},
+        tensors=tensors,
+        shared=workload.shared & names,
+        intermediates=workload.intermediates & names,
+        paths=found,
+        leaks=leaks,
+        is_copy=is_copy,
+        n_instances=instances,
+    )
+
+
+def _paths(resolution: Resolution, einsum: str, errors: ErrorCollector) -> tuple[ArchPath, ...]:
+    """The paths to the Computes that are enabled for an Einsum, without disabled components."""
+    arch = resolution.arch(einsum)
+    before = len(errors.problems)
+    on: dict[str, bool] = {}
+    for name, place in arch.places.items():
+        with errors.catch():
+            on[name] = arch.enabled(place)
+    result = [
+        ArchPath(resolution, einsum, tuple(n.name for n in nodes if on.get(n.name)))
+        for nodes in paths(resolution.spec.arch)
+        if on.get(nodes[-1].name)
+    ]
+    if not result and len(errors.problems) == before:
+        computes = ", ".join(nodes[-1].name for nodes in paths(resolution.spec.arch))
+        message = f"no Compute is enabled for Einsum {einsum} (the architecture has {computes})"
+        errors.add(message, resolution.spec.workload.einsum(einsum).position_of(""))
+    return tuple(result)
+
+
+def _check_components(path: ArchPath, errors: ErrorCollector) -> None:
+    """Evaluate every component of a path once, all that may be held being held."""
+    held: dict[str, frozenset[str]] = {}
+    for index, name in enumerate(path.names):
+        with errors.catch():
+            rules = path.component(index, held).holding
+            if rules is not None:
+                held[name] = rules.must | rules.may
+
+
+def _check_holdable(einsum: str, found: tuple[ArchPath, ...], tensors: frozenset[str], errors: ErrorCollector) -> None:
+    """Every tensor must be held somewhere by some choice of holders on some path."""
+    missing = set(tensors)
+    budget = [MAX_CHOICES]
+
+    def search(path: ArchPath, index: int, held: dict[str, frozenset[str]]) -> None:
+        if not missing or budget[0] <= 0 or index == len(path.names):
+            return
+        budget[0] -= 1
+        component = path.component(index, held)
+        rules = component.holding
+        if rules is None or component.kind is ComponentKind.TOLL:
+            search(path, index + 1, held)
+            return
+        may = sorted(rules.may)
+        for size in range(len(may), -1, -1):
+            for chosen in combinations(may, size):
+                kept = rules.must | frozenset(chosen)
+                missing.difference_update(kept)
+                search(path, index + 1, {**held, component.name: kept})
+
+    with errors.catch():
+        for path in found:
+            search(path, 0, {})
+    if budget[0] > 0:
+        for tensor in sorted(missing):
+            errors.add(f"no memory may keep tensor {tensor} of Einsum {einsum}, whatever is chosen above it")
+
+
+_LIMITS = {
+    "max_fused_loops": at_least_zero,
+    "max_fused_loops_per_rank_variable": at_least_zero,
+    "max_loops_per_spatial_dimension": at_least_zero,
+    "tiling_coarseness": positive,
+    "objective_tolerance": at_least_zero,
+    "resource_usage_tolerance": at_least_zero,
+    "max_pmapping_templates_per_einsum": positive,
+    "time_limit": positive,
+    "time_limit_per_pmapping_template": positive,
+    "memory_limit": positive,
+}
+
+
+def mapper_options(spec: Spec, errors: ErrorCollector) -> MapperOptions:
+    """``spec.mapper.ffm``, evaluated and checked."""
+    ffm: FFM = spec.mapper.ffm
+    trace = Trace()
+    variables = variable_scope(spec.variables, trace, table_place(spec, "variables"))
+    fields = Fields(ffm, Scope({}, variables), trace, "mapper.ffm")
+    values: dict[str, object] = {}
+    for attribute in attrs.fields(MapperOptions):
+        name = attribute.name
+        with errors.catch():
+            if name in ("metrics", "info_metrics"):
+                values[name] = getattr(ffm, name)
+            elif isinstance(attribute.default, bool):
+                values[name] = fields.truth(name)
+            else:
+                values[name] = fields.number(name, _LIMITS.get(name, as_number))
+    if not ffm.metrics:
+        errors.add("mapper.ffm.metrics names no metric", ffm.place_of("metrics"))
+    return MapperOptions(**values)  # type: ignore[arg-type]
+
+
+def totals(spec: Spec, cost_model: CostHook | None, what: str) -> Mapping[str, float]:
+    """``area`` (m²) or ``leak_power`` (W) of each component, all instances; the greatest over the Einsums."""
+    errors = ErrorCollector()
+    resolution = Resolution(spec, CostBook(), cost_model)
+    check_tree(spec.arch, errors)
+    workload = resolution.evaluate(errors)
+    errors.raise_if_any()
+    result: dict[str, float] = {}
+    for einsum in workload.einsums:
+        arch = resolution.arch(einsum.name)
+        for name, place in arch.places.items():
+            with errors.catch():
+                value = _total(arch, place, what)
+                if value is not None:
+                    result[name] = max(result.get(name, 0.0), value)
+    errors.raise_if_any()
+    return result
+
+
+def _total(arch: EinsumArch, place: Place, what: str) -> float | None:
+    from ffcore.spec.architecture import Network
+
+    if not isinstance(place.node, Network):
+        return None
+    value: float | None = getattr(arch.costs(arch.fields(place, None)), what)
+    if value is None:
+        raise SpecError.one(
+            f"{what} of {place.node.name} is unknown: give it, or install a cost model", place.node.position_of("")
+        )
+    return value * arch.instances(place)

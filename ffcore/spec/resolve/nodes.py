@@ -1,0 +1,212 @@
+"""Fields of architecture nodes, evaluated for one Einsum; what one component is to the mapper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from ffcore.errors import Position, SpecError
+from ffcore.spec.architecture import Spatial, TensorRules
+from ffcore.spec.expressions import TensorSet, evaluate
+from ffcore.spec.fields import Many, One, SpecNode, Table, Tagged, Text, Value, spec_fields
+from ffcore.spec.problem import Holding, LoopBound, SpatialDimension, TileShape
+from ffcore.spec.resolve.scope import Lazy, Scope, Trace
+from ffcore.spec.resolve.values import as_bool, as_number, as_tensors, as_variables, at_least_zero, count, positive
+
+OPERATORS = ("==", "!=", "<", "<=", ">", ">=")
+ALL_OPERATORS = (*OPERATORS, *(f"product{o}" for o in OPERATORS))
+
+
+class View:
+    """A spec object as expressions see it: its fields as attributes, evaluated on demand."""
+
+    def __init__(self, fields: Fields, as_set: Callable[[], TensorSet] | None = None) -> None:
+        self._as_set = as_set
+        self.expression_attributes: dict[str, Callable[[object], object]] = {}
+        for name in fields.names():
+            self.expression_attributes[name] = partial(_attribute, fields, name)
+        if as_set is not None:
+            self.expression_attributes["tensors"] = lambda _: as_set()
+            self.expression_attributes["rank_variables"] = lambda _: as_set().rank_variables
+
+    def __ff_set__(self) -> TensorSet:
+        if self._as_set is None:
+            raise SpecError.one("this architecture node keeps no tensors: it is no set")
+        return self._as_set()
+
+
+def _attribute(fields: Fields, name: str, _: object) -> object:
+    return fields.get(name)
+
+
+class Fields:
+    """The fields of one spec object, evaluated on demand; they see each other and the outer scope."""
+
+    def __init__(self, node: SpecNode, outer: Scope, trace: Trace, label: str) -> None:
+        self.node = node
+        self.label = label
+        self.trace = trace
+        self._own: dict[str, Lazy | object] = {}
+        self.scope = Scope(self._own, outer)
+        for name, attribute in spec_fields(type(node)).items():
+            value = getattr(node, name)
+            if value is None or isinstance(attribute.metadata["kind"], Tagged):
+                continue
+            compute = partial(self._compute, attribute.metadata["kind"], name, value)
+            self._own[name] = Lazy(f"{label}.{name}", node.place_of(name), compute, trace)
+
+    def names(self) -> list[str]:
+        return list(self._own)
+
+    def place(self, name: str) -> Position | None:
+        return self.node.place_of(name)
+
+    def what(self, name: str) -> str:
+        return f"{self.label}.{name}"
+
+    def given(self, name: str) -> bool:
+        """Whether the field has a value."""
+        return name in self._own
+
+    def get(self, name: str) -> object:
+        """The evaluated field; None if it was not set."""
+        found = self._own.get(name)
+        return found.get() if isinstance(found, Lazy) else found
+
+    def number(self, name: str, check: Callable[[object, str, Position | None], float] = as_number) -> float:
+        return check(self.get(name), self.what(name), self.place(name))
+
+    def truth(self, name: str) -> bool:
+        return as_bool(self.get(name), self.what(name), self.place(name))
+
+    def tensors(self, name: str) -> frozenset[str] | None:
+        """Names in a set-valued field; None if it was not set."""
+        if not self.given(name):
+            return None
+        return as_tensors(self.get(name), self.what(name), self.place(name)).names
+
+    def items(self, name: str) -> list[Fields]:
+        """Evaluators of the objects in a list field."""
+        value = getattr(self.node, name)
+        return [
+            Fields(item, self.scope, self.trace, f"{self.label}.{name}.{getattr(item, 'name', index)}")
+            for index, item in enumerate(value)
+        ]
+
+    def child(self, name: str) -> Fields:
+        """Evaluator of the object in a field."""
+        return Fields(getattr(self.node, name), self.scope, self.trace, f"{self.label}.{name}")
+
+    def _compute(self, kind: object, name: str, value: Any) -> object:
+        if isinstance(kind, Value):
+            return evaluate(value, self.scope, self.place(name))
+        if isinstance(kind, One):
+            return View(self.child(name))
+        if isinstance(kind, Many):
+            return [View(fields) for fields in self.items(name)]
+        if isinstance(kind, Table) and name.startswith("extra_attributes"):
+            return {k: self._extra(f"{name}.{k}", v) for k, v in value.items()}
+        if isinstance(kind, Text):
+            return value
+        raise SpecError.one(f"{self.what(name)} cannot be used in an expression", self.place(name))
+
+    def _extra(self, name: str, value: object) -> object:
+        """Attributes for cost models may be plain words: text that is no expression over known names stays."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return evaluate(value, self.scope, self.place(name))
+        except SpecError:
+            return value
+
+
+def spatial_dimensions(fields: Fields, everything: frozenset[str]) -> tuple[SpatialDimension, ...]:
+    """The evaluated ``spatial`` list of a node."""
+    result = tuple(_dimension(item, everything) for item in fields.items("spatial"))
+    names = [d.name for d in result]
+    for name in names:
+        if names.count(name) > 1:
+            raise SpecError.one(f"duplicate spatial dimension {name!r} of {fields.label}", fields.place("spatial"))
+    return result
+
+
+def _dimension(fields: Fields, everything: frozenset[str]) -> SpatialDimension:
+    reuse, may_reuse = fields.tensors("reuse"), fields.tensors("may_reuse")
+    if may_reuse is None:
+        may_reuse = everything if reuse is None else reuse
+    least = fields.number("min_usage", at_least_zero)
+    if least > 1:
+        raise SpecError.one(f"{fields.what('min_usage')} must be at most 1, got {least:g}", fields.place("min_usage"))
+    assert isinstance(fields.node, Spatial)
+    return SpatialDimension(
+        name=fields.node.name,
+        fanout=int(fields.number("fanout", count)),
+        reuse=reuse or frozenset(),
+        may_reuse=may_reuse,
+        min_usage=least,
+        usage_scale=fields.number("usage_scale", positive),
+        power_gateable=fields.truth("power_gateable"),
+        loop_bounds=tuple(LoopBound(*_limit(item)) for item in fields.items("loop_bounds")),
+    )
+
+
+def _limit(fields: Fields) -> tuple[frozenset[str], str, float]:
+    operator = str(fields.get("operator")).replace(" ", "")
+    if operator not in ALL_OPERATORS:
+        message = (
+            f"{fields.what('operator')} must be one of {' '.join(OPERATORS)} (also after 'product'), got {operator!r}"
+        )
+        raise SpecError.one(message, fields.place("operator"))
+    place = fields.place("expression")
+    variables = as_variables(fields.get("expression"), fields.what("expression"), place)
+    return variables, operator, fields.number("value")
+
+
+def holding(fields: Fields, everything: frozenset[str], above: frozenset[str] | None) -> Holding:
+    """The evaluated ``tensors`` of a memory, or of a Toll when ``above`` (what stands above it) is given."""
+    rules = fields.child("tensors")
+    nothing: frozenset[str] = frozenset()
+    keep, may = rules.tensors("keep"), rules.tensors("may_keep")
+    if may is None:
+        may = everything if keep is None else nothing
+    back = rules.tensors("back") or nothing
+    bypass = rules.tensors("bypass") or nothing
+    possible = (everything if above is None else above) - bypass
+    must = ((keep or nothing) | back) & possible
+    return Holding(
+        must=must,
+        may=(may & possible) - must,
+        back=back & possible,
+        no_refetch_from_above=rules.tensors("no_refetch_from_above") or nothing,
+        no_resend_to_below=rules.tensors("no_resend_to_below") or nothing,
+        tensor_order_options=_orders(rules),
+        tile_shape=tuple(TileShape(*_limit(item)) for item in rules.items("tile_shape")),
+        force_memory_hierarchy_order=rules.truth("force_memory_hierarchy_order"),
+    )
+
+
+def _orders(rules: Fields) -> tuple[tuple[frozenset[str], ...], ...] | None:
+    node = rules.node
+    assert isinstance(node, TensorRules)
+    if node.tensor_order_options is None:
+        return None
+    place, what = rules.place("tensor_order_options"), rules.what("tensor_order_options")
+    options: Any = node.tensor_order_options
+    if not isinstance(options, list) or not all(isinstance(option, list) for option in options):
+        raise SpecError.one(f"{what} must be a list of lists of sets of tensors", place)
+    return tuple(
+        tuple(as_tensors(evaluate(group, rules.scope, place), what, place).names for group in option)
+        for option in options
+    )
+
+
+def mentions(value: object) -> Mapping[str, None]:
+    """All texts inside a dumped node, in order."""
+    if isinstance(value, str):
+        return {value: None}
+    if isinstance(value, Mapping):
+        return {text: None for part in (*value.keys(), *value.values()) for text in mentions(part)}
+    if isinstance(value, list | tuple):
+        return {text: None for part in value for text in mentions(part)}
+    return {}

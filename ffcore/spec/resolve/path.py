@@ -1,0 +1,259 @@
+"""The architecture as one Einsum sees it: its paths, and each component evaluated on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ffcore.errors import ErrorCollector, SpecError
+from ffcore.spec import problem
+from ffcore.spec.architecture import (
+    Component,
+    Compute,
+    Container,
+    Memory,
+    Network,
+    TensorHolder,
+    Toll,
+    walk,
+)
+from ffcore.spec.convert import dump
+from ffcore.spec.expressions import TensorSet, evaluate, names_in
+from ffcore.spec.problem import ComponentKind, Held, Leak, Tensor
+from ffcore.spec.resolve.costs import CostBook, Costs, action_fields, component_costs, latency_forms, missing_costs
+from ffcore.spec.resolve.einsums import ResolvedEinsum, table_place, tensors_of
+from ffcore.spec.resolve.nodes import Fields, View, holding, mentions, spatial_dimensions
+from ffcore.spec.resolve.scope import Lazy, Scope
+from ffcore.spec.resolve.tree import Place, places
+from ffcore.spec.resolve.values import by_tensor, count, positive
+
+if TYPE_CHECKING:
+    from ffcore.spec.resolve.costs import CostHook
+    from ffcore.spec.spec import Spec
+
+_DIRECTIONS = {"up": (True, False), "down": (False, True), "up_and_down": (True, True)}
+
+
+class EinsumArch:
+    """The architecture, evaluated for one Einsum."""
+
+    def __init__(self, spec: Spec, einsum: ResolvedEinsum, book: CostBook, model: CostHook | None) -> None:
+        self.spec = spec
+        self.einsum = einsum
+        self.book = book
+        self.model = model
+        self.places = {p.node.name: p for p in places(spec.arch.nodes)}
+        self.everything = frozenset(einsum.universe)
+        own: dict[str, Lazy | object] = {}
+        self.scope = Scope(own, einsum.scope)
+        place = table_place(spec.arch, "variables")
+        for name, value in spec.arch.variables.items():
+            compute = partial(evaluate, value, self.scope, place(name))
+            own[name] = Lazy(f"arch.variables.{name}", place(name), compute, einsum.trace)
+
+    @cached_property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return tensors_of(self.einsum)
+
+    @cached_property
+    def mentioned(self) -> Mapping[str, frozenset[str]]:
+        """For each node, the names in its expressions and, in turn, in those of the nodes that it names."""
+        direct: dict[str, frozenset[str]] = {}
+        for node in walk(self.spec.arch.nodes):
+            if node.name in self.places:
+                found: set[str] = set()
+                for text in mentions(dump(node, nested=False)):
+                    try:
+                        found |= names_in(text)
+                    except SpecError:
+                        continue  # a word that is no expression; a broken expression is reported when evaluated
+                direct[node.name] = frozenset(found)
+        while True:
+            wider = {n: f.union(*(direct[m] for m in f if m in direct)) for n, f in direct.items()}
+            if wider == direct:
+                return direct
+            direct = wider
+
+    def fields(self, place: Place, held: Held | None) -> Fields:
+        """Evaluator of a node's fields; ``held`` None: nothing may depend on what memories keep."""
+        trace = self.einsum.trace
+        own: dict[str, Lazy | object] = {}
+        scope = Scope(own, self.scope)
+        all_fields: dict[str, Fields] = {}
+
+        def fields_of(node: Container) -> Fields:
+            if node.name not in all_fields:
+                all_fields[node.name] = Fields(node, scope, trace, node.name)
+            return all_fields[node.name]
+
+        def view(other: Place) -> View:
+            as_set = partial(self._kept, other, place, held) if isinstance(other.node, TensorHolder) else None
+            return View(fields_of(other.node), as_set)
+
+        for name, other in self.places.items():
+            own[name] = Lazy(name, other.node.position_of(""), partial(view, other), trace)
+        own["Above"] = Lazy("Above", None, partial(self._above, place, held), trace)
+        return fields_of(place.node)
+
+    def _kept(self, of: Place, seen_from: Place, held: Held | None) -> TensorSet:
+        name = of.node.name
+        if of.node is seen_from.node or seen_from.node in of.above:
+            message = f"what {name} keeps is not known at {seen_from.node.name}, which does not stand below it"
+            raise SpecError.one(message, seen_from.node.position_of(""))
+        if held is None:
+            raise self._too_early(name, seen_from)
+        return self.einsum.tensor_set(held.get(name, frozenset()))
+
+    def _above(self, place: Place, held: Held | None) -> TensorSet:
+        if held is None:
+            raise self._too_early("Above", place)
+        return self.einsum.tensor_set(frozenset().union(*held.values()))
+
+    def _too_early(self, name: str, place: Place) -> SpecError:
+        message = f"a field of {place.node.name} that must be known from the start depends on what is kept ({name})"
+        return SpecError.one(message, place.node.position_of(""))
+
+    def component_kind(self, name: str) -> ComponentKind:
+        """What a node is to the mapper."""
+        return _kind(self.places[name].node)
+
+    def enabled(self, place: Place) -> bool:
+        return self.fields(place, None).truth("enabled")
+
+    def costs(self, fields: Fields) -> Costs:
+        shared = self.spec.arch.extra_attributes_for_all_component_models
+        place = table_place(self.spec.arch, "extra_attributes_for_all_component_models")
+        known: dict[str, object] = {}
+        for name, value in shared.items():
+            try:
+                known[name] = evaluate(value, self.scope, place(name))
+            except SpecError:  # a plain word for the cost model
+                known[name] = value
+        return component_costs(fields, self.book, self.model, known)
+
+    def instances(self, place: Place) -> int:
+        """Instances of a node in the whole chip: its own fanout times that of all above it."""
+        result = 1
+        for node in (*place.above, place.node):
+            for item in self.fields(self.places[node.name], None).items("spatial"):
+                result *= int(item.number("fanout", count))
+        return result
+
+    def leaks(self, errors: ErrorCollector) -> tuple[Leak, ...]:
+        """Leakage of every component, used or not."""
+        result = []
+        for place in self.places.values():
+            if not isinstance(place.node, Network):
+                continue
+            with errors.catch():
+                power = self.costs(self.fields(place, None)).leak_power
+                if power:  # unknown ones have been reported
+                    result.append(Leak(place.node.name, power * self.instances(place), self._gates(place)))
+        return tuple(result)
+
+    def _gates(self, place: Place) -> tuple[tuple[str, str, int], ...]:
+        found = []
+        for node in (*place.above, place.node):
+            for item in self.fields(self.places[node.name], None).items("spatial"):
+                if item.truth("power_gateable"):
+                    found.append((node.name, str(item.get("name")), int(item.number("fanout", count))))
+        return tuple(found)
+
+    def component(self, place: Place, held: Held) -> problem.Component:
+        """Evaluate one node of a path. Raises SpecError with everything that is wrong in it."""
+        errors = ErrorCollector()
+        fields = self.fields(place, held)
+        node = place.node
+        made = problem.Component(name=node.name, kind=_kind(node))
+        changes: dict[str, object] = {}
+        with errors.catch():
+            changes["spatial"] = spatial_dimensions(fields, self.everything)
+        if isinstance(node, Component):
+            with errors.catch():
+                costs = self.costs(fields)
+                if lacking := missing_costs(fields, costs):
+                    raise SpecError(lacking)
+                changes["actions"] = self._actions(fields, costs)
+                changes["latency"] = latency_forms(fields, costs)
+        if isinstance(node, TensorHolder):
+            with errors.catch():
+                above = self._above(place, held).names if isinstance(node, Toll) else None
+                changes["holding"] = holding(fields, self.everything, above)
+                changes["bits_per_value"] = self._bits(fields, own_only=True)
+        if isinstance(node, Toll):
+            with errors.catch():
+                changes["charges_up"], changes["charges_down"] = _direction(fields)
+        if isinstance(node, Memory):
+            with errors.catch():
+                changes["size"] = self._size(fields)
+        if isinstance(node, Memory | Compute):
+            with errors.catch():
+                changes["skip_initial_output_write"] = fields.truth("skip_initial_output_write")
+        if isinstance(node, Compute):
+            with errors.catch():
+                changes["computes_copies"] = fields.truth("computes_copies")
+        errors.raise_if_any()
+        return _evolve(made, changes)
+
+    def _size(self, fields: Fields) -> float:
+        """Bits; 0 is right only where it comes from the Einsum's tensors (a memory without use for it)."""
+        size = fields.number("size")
+        text = fields.node.size if isinstance(fields.node, Memory) else 0
+        from_tensors = any(isinstance(fields.scope.get(n), TensorSet) for n in names_in(text, fields.place("size")))
+        if size < 0 or (size == 0 and not from_tensors):
+            raise SpecError.one(f"{fields.what('size')} must be positive, got {size:g}", fields.place("size"))
+        return size
+
+    def _bits(self, fields: Fields, own_only: bool = False) -> dict[str, float]:
+        """Bits per value of each tensor in this component."""
+        bits = {} if own_only else {t.name: t.bits_per_value for t in self.tensors}
+        table = getattr(fields.node, "bits_per_value", None)
+        if table is not None:
+            place = table_place(fields.node, "bits_per_value")
+            bits |= by_tensor(table, fields.scope, self.everything, fields.what("bits_per_value"), place)
+        return bits
+
+    def _actions(self, fields: Fields, costs: Costs) -> tuple[problem.Action, ...]:
+        result = []
+        for name, action in action_fields(fields).items():
+            if isinstance(fields.node, Compute):
+                values = dict.fromkeys((t.name for t in self.tensors), 1.0)
+            else:
+                values = self._values_per_action(fields, action)
+            result.append(problem.Action(name, float(costs.energy[name] or 0.0), values))
+        return tuple(result)
+
+    def _values_per_action(self, fields: Fields, action: Fields) -> dict[str, float]:
+        """The action's own, else the component's, else bits per action / bits per value; for each tensor."""
+        source = action if action.given("bits_per_action") else fields
+        width = source.number("bits_per_action", positive) if source.given("bits_per_action") else 1.0
+        values = {t: width / bits for t, bits in self._bits(fields).items()}
+        for owner in (fields, action):
+            table = getattr(owner.node, "values_per_action", None)
+            if table is not None:
+                place = table_place(owner.node, "values_per_action")
+                values |= by_tensor(table, owner.scope, self.everything, owner.what("values_per_action"), place)
+        return values
+
+
+def _kind(node: Container) -> ComponentKind:
+    if isinstance(node, Memory):
+        return ComponentKind.MEMORY
+    if isinstance(node, Toll):
+        return ComponentKind.TOLL
+    return ComponentKind.COMPUTE if isinstance(node, Compute) else ComponentKind.CONTAINER
+
+
+def _direction(fields: Fields) -> tuple[bool, bool]:
+    direction = str(fields.get("direction"))
+    if direction not in _DIRECTIONS:
+        message = f"{fields.what('direction')} must be one of {', '.join(_DIRECTIONS)}, got {direction!r}"
+        raise SpecError.one(message, fields.place("direction"))
+    return _DIRECTIONS[direction]
+
+
+def _evolve(made: problem.Component, changes: Mapping[str, object]) -> problem.Component:
+    return attrs.evolve(made, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,64 @@
+"""The architecture tree, flattened: paths from the root to each Compute, and what stands above each node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+
+from ffcore.errors import ErrorCollector
+from ffcore.spec.architecture import Arch, ArchNode, Array, Branch, Compute, Container, Fork, walk
+
+
+@attrs.frozen
+class Place:
+    """A node with all that stands above it, outermost first."""
+
+    node: Container
+    above: tuple[Container, ...]
+
+
+def places(nodes: Iterable[ArchNode], above: tuple[Container, ...] = ()) -> tuple[Place, ...]:
+    """Every node that is no mere branch, in file order, with the nodes above it.
+
+    Computes have nothing below them, and what is inside a Fork is not above what follows it.
+    """
+    found, _ = _places(nodes, above)
+    return tuple(found)
+
+
+def _places(nodes: Iterable[ArchNode], above: tuple[Container, ...]) -> tuple[list[Place], tuple[Container, ...]]:
+    found: list[Place] = []
+    for node in nodes:
+        if isinstance(node, Fork):
+            found += _places(node.nodes, above)[0]
+        elif isinstance(node, Branch):
+            inner, above = _places(node.nodes, above)
+            found += inner
+        elif isinstance(node, Container):
+            found.append(Place(node, above))
+            if not isinstance(node, Compute):
+                above = (*above, node)
+            if isinstance(node, Array):
+                inner, above = _places(node.nodes, above)
+                found += inner
+    return found, above
+
+
+def paths(arch: Arch) -> tuple[tuple[Container, ...], ...]:
+    """One root-to-compute path for each Compute, in file order."""
+    return tuple((*p.above, p.node) for p in places(arch.nodes) if isinstance(p.node, Compute))
+
+
+def check_tree(arch: Arch, errors: ErrorCollector) -> None:
+    """Unique names, and at least one Compute."""
+    seen: dict[str, ArchNode] = {}
+    everything = list(walk(arch.nodes))
+    for node in everything:
+        if node.name and node.name in seen:
+            first = seen[node.name].position_of("")
+            where = f"; the first is at {first}" if first else ""
+            errors.add(f"duplicate architecture node {node.name!r}{where}", node.position_of(""))
+        seen.setdefault(node.name, node)
+    if not any(isinstance(node, Compute) for node in everything):
+        errors.add("the architecture has no Compute", arch.position_of("nodes") or arch.position_of(""))

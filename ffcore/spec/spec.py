@@ -1,0 +1,158 @@
+"""The whole specification: architecture, workload, and how to map one onto the other."""
+
+# ruff: noqa: RUF009 - spec_field makes attrs fields, whose defaults are not shared
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ffcore.errors import ErrorCollector, Position, SpecError
+from ffcore.spec.architecture import Arch
+from ffcore.spec.config import Config, ModelOptions
+from ffcore.spec.convert import convert, dump, from_plain
+from ffcore.spec.fields import Expression, One, Raw, SpecNode, Table, forget_position, spec_field
+from ffcore.spec.library import Source, read_sources
+from ffcore.spec.mapper import Mapper
+from ffcore.spec.problem import Problem
+from ffcore.spec.renames import Renames
+from ffcore.spec.source import load_text
+from ffcore.spec.source.nodes import Node, YamlMap
+from ffcore.spec.workload import Workload
+
+if TYPE_CHECKING:
+    from ffcore.spec.resolve.costs import CostHook
+
+HASH_VERSION = 1
+"""Goes into every content hash; raise it when the meaning of a field changes."""
+
+
+@attrs.define(kw_only=True, on_setattr=forget_position)
+class Spec(SpecNode):
+    """Everything that a job needs to know, as the user wrote it; all of it may be changed in Python."""
+
+    arch: Arch = spec_field(One(Arch), factory=Arch, doc="the architecture")
+    workload: Workload = spec_field(One(Workload), factory=Workload, doc="the Einsums")
+    renames: Renames = spec_field(One(Renames), factory=Renames, doc="canonical names of tensors")
+    variables: dict[str, Expression] = spec_field(Table(), factory=dict, doc="names for use in all expressions")
+    config: Config = spec_field(One(Config), factory=Config, doc="settings")
+    mapper: Mapper = spec_field(One(Mapper), factory=Mapper, doc="parts and knobs of the search")
+    model: ModelOptions = spec_field(One(ModelOptions), factory=ModelOptions, doc="what is reported")
+    mapping: Node | None = spec_field(Raw(), doc="a mapping written by hand, as its YAML node")
+
+    @classmethod
+    def from_yaml(
+        cls,
+        *files: Source,
+        jinja_parse_data: Mapping[str, object] | None = None,
+        allowed_dirs: Sequence[str | Path] = (),
+        **jinja_data: object,
+    ) -> Spec:
+        """Read YAML files (or names of packaged or registered ones) into one spec.
+
+        ``jinja_parse_data`` and further keywords are the Jinja parameters. ``allowed_dirs``: directories, beside
+        those of the files themselves, that the files may include from. Instead of a file, an ``Arch`` or
+        ``Workload`` object may be given. Raises one SpecError with everything that is wrong.
+        """
+        return cls.from_node(read_sources(files, {**(jinja_parse_data or {}), **jinja_data}, allowed_dirs), files)
+
+    @classmethod
+    def from_string(
+        cls,
+        text: str,
+        *,
+        jinja_parse_data: Mapping[str, object] | None = None,
+        allowed_dirs: Sequence[str | Path] = (),
+        **jinja_data: object,
+    ) -> Spec:
+        """Read YAML text. Raises SpecError like :meth:`from_yaml`."""
+        data = {**(jinja_parse_data or {}), **jinja_data}
+        return cls.from_node(load_text(text, jinja_data=data, allowed_dirs=allowed_dirs))
+
+    @classmethod
+    def from_node(cls, node: YamlMap, objects: Iterable[object] = ()) -> Spec:
+        """A spec from loaded YAML and ready-made ``Arch`` or ``Workload`` objects. Raises SpecError."""
+        errors = ErrorCollector()
+        spec = convert(cls, node, errors)
+        errors.raise_if_any()
+        assert spec is not None
+        for item in objects:
+            name = {Arch: "arch", Workload: "workload"}.get(type(item))
+            if name is None:
+                continue
+            if spec.position_of(name) is not None:
+                raise SpecError.one(f"{name} is given as an object and in a file", spec.position_of(name))
+            setattr(spec, name, item)
+        return spec
+
+    def problem(self, cost_model: CostHook | None = None) -> Problem:
+        """Evaluate everything: what the mapper works on, in plain numbers.
+
+        ``cost_model`` (a ``CostModel`` or a function of a ``ComponentQuery``) prices components that give a
+        ``component_class`` and lack costs. Raises one SpecError with everything that is wrong.
+        """
+        from ffcore.spec.resolve import build_problem
+
+        return build_problem(self.copy(), cost_model if self._cost_models_wanted() else None)
+
+    def validate(self) -> None:
+        """Raise a SpecError if anything is wrong, but for costs that only a cost model can give."""
+        from ffcore.plugin.interfaces import ComponentCost
+
+        def anything(query: Any) -> ComponentCost:
+            free = dict.fromkeys(query.actions, 0.0)
+            return ComponentCost(free, dict.fromkeys(query.actions, 1.0), 0.0, 0.0)
+
+        from ffcore.spec.resolve import build_problem
+
+        build_problem(self.copy(), anything)
+
+    def areas(self, cost_model: CostHook | None = None) -> Mapping[str, float]:
+        """Area of each component in m², all its instances (own fanout times that of all above it)."""
+        from ffcore.spec.resolve import totals
+
+        return totals(self.copy(), cost_model, "area")
+
+    def leak_powers(self, cost_model: CostHook | None = None) -> Mapping[str, float]:
+        """Leakage of each component in W, all its instances."""
+        from ffcore.spec.resolve import totals
+
+        return totals(self.copy(), cost_model, "leak_power")
+
+    def copy(self) -> Spec:
+        """An independent copy."""
+        return copy.deepcopy(self)
+
+    def to_dict(self) -> dict[str, object]:
+        """All fields that differ from their defaults, as plain data; ``tag`` names the type of an arch node."""
+        return dump(self)
+
+    def hash(self, extra: object = None) -> str:
+        """A hash of the content: equal for specs that say the same, wherever they were read from."""
+        content = json.dumps([HASH_VERSION, self.to_dict(), extra], sort_keys=True, default=str)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def set(self, path: str, value: object) -> None:
+        """Set one field by its path, such as ``arch.nodes.MainMemory.tensors.keep``.
+
+        Text is read as YAML, so that ``16`` is a number and ``[a, b]`` a list. Raises SpecError for a path
+        that leads nowhere or a value of the wrong type.
+        """
+        from ffcore.spec.paths import set_path
+
+        set_path(self, path, value)
+
+    def _cost_models_wanted(self) -> bool:
+        return self.config.use_installed_component_models not in (False, "False", "false", 0)
+
+
+def spec_from_data(data: Mapping[str, object], name: str) -> Spec:
+    """A spec from plain data, as a plugin gives it; ``name`` stands for the file in messages."""
+    node = from_plain(data, Position(name, 0))
+    assert isinstance(node, YamlMap)
+    return Spec.from_node(node)

@@ -1,0 +1,177 @@
+"""Workload: the Einsums, their tensors and the sizes of their ranks, as the user wrote them."""
+
+# ruff: noqa: RUF009 - spec_field makes attrs fields, whose defaults are not shared
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from ffcore.errors import ErrorCollector, SpecError, suggest
+from ffcore.spec.einsum_text import AccessText, as_projection, parse_einsum
+from ffcore.spec.fields import (
+    Data,
+    Expression,
+    Flag,
+    Many,
+    One,
+    SpecNode,
+    Table,
+    Text,
+    Value,
+    forget_position,
+    spec_field,
+)
+from ffcore.spec.renames import EinsumRenames
+from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar, YamlSeq
+
+
+def _as_bounds(value: object) -> dict[str, Expression] | list[str]:
+    """Check the form of ``iteration_space_shape``: a dict by rank variable, or a list of bounds."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(v, str) for v in value):
+        return list(value)
+    raise SpecError.one("expected a list such as ['0 <= m < 128'] or a mapping such as {m: 0 <= m < 128}")
+
+
+@attrs.define(kw_only=True, on_setattr=forget_position)
+class TensorAccess(SpecNode):
+    """One tensor as one Einsum reads or writes it."""
+
+    name: str = spec_field(Text(), required=True, default="", doc="name of the tensor")
+    projection: dict[str, str] = spec_field(
+        Data(),
+        required=True,
+        factory=dict,
+        converter=as_projection,
+        doc="index expression of each rank: {P: p + r}; [m, k] is short for {M: m, K: k}",
+    )
+    output: bool = spec_field(Flag(), default=False, doc="whether the Einsum writes it")
+    bits_per_value: Expression | None = spec_field(Value(), unit="bit", doc="overrides the workload's")
+    persistent: Expression | None = spec_field(
+        Value(), doc="whether it stays in its backing memory throughout (default: member of persistent_tensors)"
+    )
+
+
+@attrs.define(kw_only=True, on_setattr=forget_position)
+class Einsum(SpecNode):
+    """One computation step."""
+
+    name: str = spec_field(Text(), required=True, default="", doc="unique name")
+    tensor_accesses: list[TensorAccess] = spec_field(
+        Many(TensorAccess, "tensor"), required=True, factory=list, doc="its tensors"
+    )
+    is_copy_operation: Expression = spec_field(Value(), default=False, doc="moves a tensor, computes nothing")
+    renames: EinsumRenames = spec_field(One(EinsumRenames), factory=EinsumRenames, doc="{weight: W0, ...}")
+    iteration_space_shape: dict[str, Expression] | list[str] = spec_field(
+        Data(), factory=list, converter=_as_bounds, doc="bounds of rank variables: [0 <= r < 3]"
+    )
+    n_instances: Expression = spec_field(Value(), default=1, doc="how many times the Einsum runs")
+
+    @classmethod
+    def normalise(cls, node: Node, errors: ErrorCollector, path: str) -> Node:
+        """Expand ``"Y[m,n] = A[m,k] * B[k,n]"`` and ``{einsum: "...", ...}`` to the full form."""
+        if isinstance(node, YamlScalar) and isinstance(node.value, str):
+            key = _text("einsum", node)
+            node = YamlMap(entries={"einsum": (key, node)}, tag=None, position=node.position)
+        if not isinstance(node, YamlMap) or "einsum" not in node.entries:
+            return node
+        entries = dict(node.entries)
+        _, formula = entries.pop("einsum")
+        try:
+            parsed = parse_einsum(formula.text if isinstance(formula, YamlScalar) else "")
+        except SpecError as error:
+            errors.add(error.problems[0].message, formula.position.with_field(path))
+            parsed = ()
+        if "name" not in entries:
+            output = next((a.name for a in parsed if a.output), path)
+            entries["name"] = (_text("name", formula), _text(output, formula))
+        accesses = _merge_accesses(parsed, formula, entries.get("tensor_accesses"), errors, path)
+        entries["tensor_accesses"] = (_text("tensor_accesses", formula), accesses)
+        return YamlMap(entries=entries, tag=node.tag, position=node.position)
+
+    @property
+    def rank_variables(self) -> tuple[str, ...]:
+        """Rank variables in order of first use. Raises SpecError for a projection that is not affine."""
+        from ffcore.spec.einsum_text import parse_index
+
+        found: dict[str, None] = {}
+        for access in self.tensor_accesses:
+            for index in access.projection.values():
+                found.update((v, None) for v, _ in parse_index(index)[0])
+        return tuple(found)
+
+
+def _text(value: str, at: Node) -> YamlScalar:
+    return YamlScalar(value=value, text=value, tag=None, position=at.position)
+
+
+def _merge_accesses(
+    parsed: tuple[AccessText, ...],
+    formula: Node,
+    extra: tuple[YamlScalar, Node] | None,
+    errors: ErrorCollector,
+    path: str,
+) -> YamlSeq:
+    """Tensor accesses of the formula; ``tensor_accesses`` beside it adds fields (bits_per_value, ...) by name."""
+    more: dict[str, YamlMap] = {}
+    if extra is not None and isinstance(extra[1], YamlSeq):
+        for item in extra[1].items:
+            name = item.get("name") if isinstance(item, YamlMap) else None
+            if isinstance(item, YamlMap) and isinstance(name, YamlScalar):
+                more[name.text] = item
+    names = [a.name for a in parsed]
+    for stranger in [n for n in more if n not in names] if parsed else []:
+        place = more[stranger].position.with_field(f"{path}.tensor_accesses")
+        errors.add(f"tensor {stranger!r} is not in the Einsum's text", place, suggest(stranger, names))
+    items: list[Node] = []
+    for access in parsed:
+        ranks = {r: (_text(r, formula), _text(i, formula)) for r, i in access.projection.items()}
+        entries: dict[str, tuple[YamlScalar, Node]] = {
+            "name": (_text("name", formula), _text(access.name, formula)),
+            "projection": (
+                _text("projection", formula),
+                YamlMap(entries=dict(ranks), tag=None, position=formula.position),
+            ),
+        }
+        if access.output:
+            flag = YamlScalar(value=True, text="True", tag=None, position=formula.position)
+            entries["output"] = (_text("output", formula), flag)
+        if access.name in more:
+            entries |= more[access.name].entries
+        items.append(YamlMap(entries=entries, tag=None, position=formula.position))
+    return YamlSeq(items=items, tag=None, position=formula.position)
+
+
+@attrs.define(kw_only=True, on_setattr=forget_position)
+class Workload(SpecNode):
+    """The Einsums in the order in which they run."""
+
+    rank_sizes: dict[str, Expression] = spec_field(Table(), factory=dict, doc="size of each rank")
+    iteration_space_shape: dict[str, Expression] | list[str] = spec_field(
+        Data(), factory=dict, converter=_as_bounds, doc="bounds of rank variables: {m: 0 <= m < 128}"
+    )
+    bits_per_value: dict[str, Expression] = spec_field(
+        Table(scalar_key="All"), factory=dict, unit="bit", doc="bits per value, by set of tensors"
+    )
+    persistent_tensors: Expression | None = spec_field(
+        Value(), doc="tensors that stay in their backing memory throughout (default Nothing)"
+    )
+    n_instances: Expression = spec_field(Value(), default=1, doc="how many times the whole workload runs")
+    einsums: list[Einsum] = spec_field(Many(Einsum, "Einsum"), factory=list, doc="in the order in which they run")
+
+    def einsum(self, name: str) -> Einsum:
+        """The Einsum of that name. Raises SpecError for a name that does not exist."""
+        names = {e.name: e for e in self.einsums}
+        if name not in names:
+            raise SpecError.one(
+                f"no Einsum {name!r}; there are {', '.join(names) or 'none'}", suggestion=suggest(name, names)
+            )
+        return names[name]
+
+    def render(self) -> str:
+        """The workload as text."""
+        from ffcore.render import render_workload
+
+        return str(render_workload(self))
