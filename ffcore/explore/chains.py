@@ -99,7 +99,7 @@ def _variable_chains(
         for cut in range(1, last + 1):
             here = [steps[k] for k, b in enumerate(blocks) if b == cut - 1]
             coordinates.append(here[0] if here else coordinates[-1])
-        befores = [top, *steps[:-1]]
+        befores = [top, *steps][: len(steps)]
         yield coordinates, [b != s for b, s in zip(befores, steps, strict=True)]
 
 

@@ -7,7 +7,7 @@ the child stands, a reservation on those where it stands.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import attrs
 import numpy as np
@@ -36,11 +36,17 @@ class Layout:
         return 1 + len(self.forms) + self.memories.index(index) if index in self.memories else None
 
 
-def layout_of(components: Sequence[Component], with_latency: bool) -> Layout:
-    """Columns for a path: forms only where latency (or leakage) counts."""
+def layout_of(
+    einsum: EinsumProblem, components: Sequence[Component], with_latency: bool, tracked: Collection[str]
+) -> Layout:
+    """Columns for a path: forms where latency or leakage counts, memories that can overflow or are tracked."""
     compute = len(components) - 1
     forms = [(i, k) for i, c in enumerate(components) for k in range(len(c.latency)) if i != compute]
-    memories = [i for i, c in enumerate(components) if c.holding is not None and c.size < float("inf")]
+    # A memory holds each tensor at most once, so this is the most that it can ever be asked to hold.
+    most = sum(t.tile_values(einsum.bounds) * t.bits_per_value for t in einsum.tensors) * max(1.0, einsum.n_instances)
+    memories = [
+        i for i, c in enumerate(components) if c.holding is not None and (c.size < most or c.name in tracked)
+    ]
     return Layout(tuple(forms) if with_latency else (), tuple(memories))
 
 

@@ -62,7 +62,7 @@ def explore_einsum(
     for group in work.values():
         _, template, choice = group[0]
         lattice = Lattice.build(einsum, choice)
-        layout = layout_of(template.components, with_latency)
+        layout = layout_of(einsum, template.components, with_latency, shape.memories)
         names = {i for i, c in enumerate(template.components) if c.name in shape.memories}
         solver = SuffixSolver(lattice, layout, frozenset(names))
         for number, template, choice in group:

@@ -1,0 +1,1 @@
+"""Joining: compatibility of pmappings, and what joiners take and give."""

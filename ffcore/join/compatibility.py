@@ -1,0 +1,125 @@
+"""Compatibility: what two pmappings must agree on to be joined (semantics, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from ffcore.explore.chains import decode_loop
+from ffcore.explore.numbers import divisors
+from ffcore.explore.types import EinsumPmappings
+from ffcore.spec.problem import EinsumProblem
+
+
+@attrs.frozen
+class NestLoop:
+    """A fused loop of one pmapping."""
+
+    variable: str
+    trips: int
+    tile: int
+    spatial: bool
+
+
+@attrs.frozen
+class Loop:
+    """A fused loop as a shared tensor sees it: ``ranks`` of the tensor, not rank variables."""
+
+    ranks: tuple[str, ...]
+    trips: int
+    tile: int
+    spatial: bool
+
+
+@attrs.frozen
+class TensorReservation:
+    """Where a shared tensor is kept, and under which loops: both sides of a join must agree."""
+
+    name: str
+    memory: str
+    loops: tuple[Loop, ...]
+    persistent: bool = False
+
+    @property
+    def depth(self) -> int:
+        """Loops above the backing reservation; -1 for a persistent tensor."""
+        return -1 if self.persistent else len(self.loops)
+
+
+@attrs.frozen
+class Compatibility:
+    """The compatibility of a group of pmappings: one reservation per shared tensor, and the nest."""
+
+    tensors: tuple[TensorReservation, ...]
+    nest: tuple[NestLoop, ...]  # fused loops down to the deepest shared tensor, outermost first
+
+    @property
+    def loops(self) -> tuple[NestLoop, ...]:
+        return self.nest
+
+    def tensor(self, name: str) -> TensorReservation:
+        return next(t for t in self.tensors if t.name == name)
+
+
+def compatibilities(pmappings: EinsumPmappings) -> list[Compatibility]:
+    """The compatibility of each group, in order."""
+    reader = _Reader(pmappings.einsum)
+    rows, shape = pmappings.rows, pmappings.shape
+    first = pmappings.offsets[:-1]
+    loops, depth, memory = rows.loops[first].tolist(), rows.depth[first].tolist(), rows.memory[first].tolist()
+    names = _component_names(pmappings)
+    result = []
+    for g in range(len(first)):
+        nest = reader.nest(loops[g])[: max(0, *depth[g], 0)] if depth[g] else ()
+        tensors = tuple(
+            reader.reservation(name, names[m], nest, d)
+            for name, m, d in zip(shape.shared, memory[g], depth[g], strict=True)
+        )
+        result.append(Compatibility(tensors, nest))
+    return result
+
+
+def _component_names(pmappings: EinsumPmappings) -> Mapping[int, str]:
+    return {i: c.name for t in pmappings.templates for i, c in enumerate(t.components)}
+
+
+@attrs.define
+class _Reader:
+    """Reads loop codes back; everything is interned, since groups share most of it."""
+
+    einsum: EinsumProblem
+    _loops: dict[int, NestLoop] = attrs.Factory(dict)
+    _seen: dict[tuple[str, NestLoop], Loop] = attrs.Factory(dict)
+
+    def nest(self, codes: Sequence[int]) -> tuple[NestLoop, ...]:
+        return tuple(self._loop(code) for code in codes if code)
+
+    def _loop(self, code: int) -> NestLoop:
+        if code not in self._loops:
+            axis, spatial, trips, tile = decode_loop(code)
+            variable = list(self.einsum.bounds)[axis]
+            values = divisors(self.einsum.bounds[variable])
+            self._loops[code] = NestLoop(variable, values[trips], values[tile], spatial)
+        return self._loops[code]
+
+    def reservation(self, name: str, memory: str, nest: Sequence[NestLoop], depth: int) -> TensorReservation:
+        loops = tuple(self._as_seen(name, loop) for loop in nest[: max(0, depth)])
+        return TensorReservation(name, memory, loops, depth < 0)
+
+    def _as_seen(self, name: str, loop: NestLoop) -> Loop:
+        key = (name, loop)
+        if key not in self._seen:
+            ranks = self.einsum.tensor[name].ranks_of(loop.variable)
+            self._seen[key] = Loop(ranks, loop.trips, loop.tile, loop.spatial)
+        return self._seen[key]
+
+
+def reserved_bits(einsum: EinsumProblem, reservation: TensorReservation, nest: Sequence[NestLoop]) -> float:
+    """Bits that a shared tensor's backing reservation occupies, as this Einsum sees the tensor."""
+    sizes = dict(einsum.bounds)
+    for loop in nest[: len(reservation.loops)]:
+        sizes[loop.variable] = loop.tile
+    tensor = einsum.tensor[reservation.name]
+    copies = einsum.n_instances if reservation.persistent else 1.0
+    return tensor.tile_values(sizes) * tensor.bits_per_value * copies
