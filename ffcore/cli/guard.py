@@ -57,7 +57,7 @@ def _classify(error: Exception) -> tuple[str, int]:
 def _exit(message: str, code: int, debug: bool) -> typer.Exit:
     if debug:
         traceback.print_exc()
-    typer.echo(f"ff: {message}", err=True)
+    typer.echo(message, err=True)
     return typer.Exit(code)
 
 

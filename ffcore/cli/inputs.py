@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ffcore.cli.values import parse_assignments, set_in_spec
+from ffcore.cli.values import parse_assignments, split_assignments
 
 if TYPE_CHECKING:
     from ffcore.spec import Spec
@@ -24,35 +24,32 @@ def load_spec(
 ) -> Spec:
     """Load the files and apply the overrides, the named options (``mapper``) before ``--spec``.
 
-    ``arch`` and ``others`` are file names or bare names; ``arch_params`` need ``arch`` to be registered.
+    ``arch`` and ``others`` are file names or bare names; ``arch_params`` go to the architecture ``arch``.
     Raises ``SpecError`` and ``PluginError``.
     """
-    from ffcore.spec import Spec
+    from ffcore import spec as stage
 
-    source = _with_parameters(arch, parse_assignments("--arch-param", arch_params or ()))
-    spec = Spec.from_yaml(
-        source,
+    parameters = parse_assignments("--arch-param", arch_params or ())
+    spec = stage.Spec.from_yaml(
+        stage.arch(arch, **parameters) if parameters else arch,
         *(others or ()),
         jinja_parse_data=parse_assignments("--set", variables or ()),
         allowed_dirs=tuple(allowed_dirs or ()),
     )
     for name, text in (mapper or {}).items():
         if text is not None:
-            set_in_spec(spec, f"mapper.{name}", text)
-    for path, value in parse_assignments("--spec", fields or ()).items():
-        set_in_spec(spec, path, value)
+            spec.set(f"mapper.{name}", text)
+    for path, text in split_assignments("--spec", fields or ()).items():
+        spec.set(path, text)
     return spec
 
 
 def describe(spec: Spec) -> str:
-    """One line that says what a valid spec holds; resolving it checks all of it."""
-    problem = spec.problem()
-    n_computes = len({path.names[-1] for einsum in problem.einsums for path in einsum.paths})
-    tensors = {tensor.name for einsum in problem.einsums for tensor in einsum.tensors}
-    return (
-        f"valid: {_count(len(problem.einsums), 'Einsum')}, {_count(len(tensors), 'tensor')}, "
-        f"{_count(n_computes, 'compute unit')}"
-    )
+    """One line that says what a valid spec holds. Raises ``SpecError`` with everything that is wrong."""
+    spec.validate()
+    einsums = spec.workload.einsums
+    tensors = {access.name for einsum in einsums for access in einsum.tensor_accesses}
+    return f"valid: {_count(len(einsums), 'Einsum')}, {_count(len(tensors), 'tensor')}"
 
 
 def _count(number: int, noun: str) -> str:

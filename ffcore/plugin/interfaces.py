@@ -24,8 +24,9 @@ Progress: TypeAlias = Callable[[str], None]
 
 RenderKind: TypeAlias = Literal["workload", "arch", "mapping"]
 
-ArchData: TypeAlias = str
-"""An architecture as a plugin gives it: native YAML text whose top-level key is ``arch``."""
+ArchData: TypeAlias = str | Mapping[str, Any]
+"""An architecture as a plugin gives it: native YAML text with the key ``arch``, or the same as plain data, in which
+``tag`` names the type of a node (``{"tag": "Memory", "name": "DRAM", ...}``), as ``Spec.to_dict`` writes it."""
 
 
 class SpecLoader(Protocol):

@@ -102,7 +102,7 @@ class Parameter:
 
 @attrs.frozen
 class ArchRecord(Record):
-    """``factory(**parameters) -> str``: the architecture as native YAML text.
+    """``factory(**parameters) -> ffcore.plugin.ArchData``: the architecture as native YAML text or plain data.
 
     ``parameters`` lists every keyword that the factory accepts; any other one is refused.
     """

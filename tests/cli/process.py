@@ -1,0 +1,64 @@
+"""Running ``ff`` as a real process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ARCH = """
+arch:
+  nodes:
+  - !Memory
+    name: MainMemory
+    size: inf
+    tensors: {keep: ~Intermediates, may_keep: All}
+    actions:
+    - {name: read, energy: 1, throughput: inf}
+    - {name: write, energy: 1, throughput: inf}
+  - !Memory
+    name: GlobalBuffer
+    size: {{SIZE | default(1e6)}}
+    tensors: {keep: ~MainMemory.tensors, may_keep: All}
+    actions:
+    - {name: read, energy: 1, throughput: inf}
+    - {name: write, energy: 1, throughput: inf}
+  - !Compute
+    name: MAC
+    actions:
+    - {name: compute, energy: 1, throughput: 1}
+"""
+
+WORKLOAD = """
+workload:
+  rank_sizes: {M: {{M}}, N0: 4, N1: 4, N2: 4}
+  bits_per_value: {All: 8}
+  einsums:
+  - name: Matmul0
+    tensor_accesses:
+    - {name: T0, projection: [m, n0]}
+    - {name: W0, projection: [n0, n1]}
+    - {name: T1, projection: [m, n1], output: True}
+  - name: Matmul1
+    tensor_accesses:
+    - {name: T1, projection: [m, n1]}
+    - {name: W1, projection: [n1, n2]}
+    - {name: T2, projection: [m, n2], output: True}
+"""
+
+
+def ff(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run ``ff`` with the given arguments and additional environment variables."""
+    command = [sys.executable, "-m", "ffcore.cli", *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, timeout=120, env={**os.environ, **environment}
+    )
+
+
+def write_specs(folder: Path) -> tuple[Path, Path]:
+    """A two-level architecture and two matmuls of M x 4 x 4 (Jinja parameters M, SIZE)."""
+    arch, workload = folder / "arch.yaml", folder / "workload.yaml"
+    arch.write_text(ARCH)
+    workload.write_text(WORKLOAD)
+    return arch, workload
