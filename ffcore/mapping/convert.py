@@ -1,0 +1,293 @@
+"""Between one nest for each Einsum and the mapping tree that shows what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import attrs
+
+from ffcore.mapping import nest as flat
+from ffcore.mapping import tree
+from ffcore.mapping.nest import Nest
+from ffcore.mapping.paths import MappingError, path_components, without_idle_loops
+from ffcore.spec.problem import ComponentKind, EinsumProblem, Problem
+
+Loop: TypeAlias = flat.Temporal | flat.Spatial
+
+
+def tree_to_nests(problem: Problem, mapping: tree.MappingTree) -> tuple[Nest, ...]:
+    """One nest for each Einsum, in workload order.
+
+    Loops that run once are deleted, but for those that keep a reservation from sinking (see
+    `without_idle_loops`). Raises MappingError if an Einsum is missing, unknown or mapped twice, or if a
+    loop does not apply to an Einsum below it; `check_mapping` finds more, and names the lines.
+    """
+    nests: dict[str, Nest] = {}
+    for branch in tree.branches(mapping):
+        name = branch.compute.einsum
+        if name not in problem.einsum:
+            raise MappingError(f"the workload has no Einsum {name!r}")
+        if name in nests:
+            raise MappingError(f"Einsum {name} is mapped twice")
+        nests[name] = without_idle_loops(problem.einsum[name], nest_of(problem.einsum[name], branch))
+    missing = [e.name for e in problem.einsums if e.name not in nests]
+    if missing:
+        raise MappingError(f"the mapping has no Compute for {', '.join(missing)}")
+    return tuple(nests[e.name] for e in problem.einsums)
+
+
+def nest_of(einsum: EinsumProblem, branch: tree.Branch) -> Nest:
+    """The branch as one Einsum sees it: its own tensors, its own names of the loops."""
+    nodes: list[flat.NestNode] = []
+    for node in branch.nodes:
+        if isinstance(node, tree.Storage | tree.Toll):
+            if node.einsums is None or einsum.name in node.einsums:
+                nodes += [flat.Holder(t, node.component) for t in node.tensors if t in einsum.tensor]
+            continue
+        variable, tile = tree.of_einsum(node.rank_variable, einsum.name), tree.of_einsum(node.tile_shape, einsum.name)
+        if variable is None:
+            continue
+        if tile is None:
+            raise MappingError(f"a loop over {variable} has no tile_shape for Einsum {einsum.name}")
+        if isinstance(node, tree.Temporal):
+            nodes.append(flat.Temporal(variable, tile))
+            continue
+        component, name = tree.of_einsum(node.component, einsum.name), tree.of_einsum(node.name, einsum.name)
+        if component is None or name is None:
+            raise MappingError(f"a spatial loop over {variable} has no component or name for Einsum {einsum.name}")
+        nodes.append(flat.Spatial(variable, tile, component, name))
+    return Nest(einsum.name, branch.compute.component, tuple(nodes))
+
+
+def nests_to_tree(problem: Problem, nests: Sequence[Nest]) -> tree.MappingTree:
+    """The tree of nests that fit together (see `evaluate_joint`), given in workload order.
+
+    before: ``A: [T0 W0] for m: [T1] for k``, ``B: [T2 W1] for m: [T1] for n``
+    after: ``[T0 W0 T2 W1] for m: [T1] Sequential(for k: A | for n: B)``
+
+    Reading the tree back gives the same nests, but for loops that run once.
+    """
+    for einsum, nest in zip(problem.einsums, nests, strict=True):
+        if einsum.name != nest.einsum:
+            raise MappingError(f"nests must come in workload order: {nest.einsum} stands in the place of {einsum.name}")
+    return _Merger(problem, nests).merge()
+
+
+@attrs.define(eq=False)
+class _Rest:
+    """What of one Einsum's nest is still to be placed in the tree."""
+
+    einsum: EinsumProblem
+    compute: str
+    nodes: list[flat.NestNode]
+    sizes: dict[str, int]  # extent of each rank variable above ``nodes``
+    shared: frozenset[flat.NestNode]  # the holders that back a shared tensor
+    tolls: frozenset[str]
+
+    @property
+    def head(self) -> flat.NestNode | None:
+        return self.nodes[0] if self.nodes else None
+
+    def trips(self, loop: Loop) -> int:
+        return -(-self.sizes[loop.variable] // loop.tile)
+
+    def at_loop(self) -> bool:
+        """Is the next node a loop that runs more than once?"""
+        head = self.head
+        return head is None or (not isinstance(head, flat.Holder) and self.trips(head) > 1)
+
+    def take(self) -> flat.NestNode:
+        node = self.nodes.pop(0)
+        if not isinstance(node, flat.Holder):
+            self.sizes[node.variable] = node.tile
+        return node
+
+
+class _Merger:
+    """Merges nests from the outside in, Einsums that share a loop together."""
+
+    def __init__(self, problem: Problem, nests: Sequence[Nest]) -> None:
+        users: dict[str, list[int]] = {}
+        for place, einsum in enumerate(problem.einsums):
+            for tensor in einsum.tensors:
+                users.setdefault(tensor.name, []).append(place)
+        self.users = users
+        self.rests = [self._rest(e, without_idle_loops(e, n)) for e, n in zip(problem.einsums, nests, strict=True)]
+        self.depths = [self._depths(rest) for rest in self.rests]
+        # joins[i]: loops that Einsum i shares with those before it.
+        self.joins = [0] + [self._join(place) for place in range(1, len(nests))]
+
+    def merge(self) -> tree.MappingTree:
+        return tree.MappingTree(tuple(self._merge(list(range(len(self.rests))), 0)))
+
+    def _rest(self, einsum: EinsumProblem, nest: Nest) -> _Rest:
+        tolls = {c.name for c in path_components(einsum, nest) if c.kind is ComponentKind.TOLL}
+        backing: dict[str, flat.NestNode] = {}
+        for node in nest.nodes:
+            if isinstance(node, flat.Holder) and len(self.users.get(node.tensor, ())) > 1:
+                backing.setdefault(node.tensor, node)
+        return _Rest(
+            einsum, nest.compute, list(nest.nodes), dict(einsum.bounds), frozenset(backing.values()), frozenset(tolls)
+        )
+
+    def _depths(self, rest: _Rest) -> dict[str, int]:
+        """Loops above the backing holder of each shared tensor."""
+        depth, depths = 0, {}
+        sizes = dict(rest.sizes)
+        for node in rest.nodes:
+            if isinstance(node, flat.Holder):
+                if node in rest.shared:
+                    depths[node.tensor] = depth
+            else:
+                depth += sizes[node.variable] > node.tile
+                sizes[node.variable] = node.tile
+        return depths
+
+    def _join(self, right: int) -> int:
+        live = {t: places for t, places in self.users.items() if places[0] < right <= places[-1]}
+        return max((self.depths[places[0]].get(t, 0) for t, places in live.items()), default=0)
+
+    def _merge(self, group: list[int], level: int) -> list[tree.Node]:
+        """Nodes for the Einsums of ``group``, which have shared the outer ``level`` loops."""
+        if len(group) == 1:
+            return self._alone(group[0])
+        parts = self._split(group, level)
+        nodes = self._holders(group, parts)
+        if len(parts) == 1:
+            loop = self._common_loop(group)
+            if loop is not None:
+                return [*nodes, loop, *self._merge(group, level + 1)]
+            parts = [[place] for place in group]
+        return [*nodes, tree.Sequential(tuple(tree.Nested(tuple(self._merge(part, level))) for part in parts))]
+
+    def _split(self, group: list[int], level: int) -> list[list[int]]:
+        parts = [[group[0]]]
+        for place in group[1:]:
+            if self.joins[place] > level:
+                parts[-1].append(place)
+            else:
+                parts.append([place])
+        return parts
+
+    def _alone(self, place: int) -> list[tree.Node]:
+        rest = self.rests[place]
+        nodes: list[tree.Node] = []
+        while rest.nodes:
+            _append(nodes, _own_node(rest, [rest.einsum.name], rest.take(), everywhere=True))
+        return [*nodes, tree.Compute(rest.einsum.name, rest.compute)]
+
+    def _holders(self, group: list[int], parts: list[list[int]]) -> list[tree.Node]:
+        """Place what stands above the group's next loops, keeping each Einsum's order.
+
+        Of a group that splits, only what stands above a holder that several parts need is placed here.
+        """
+        nodes: list[tree.Node] = []
+        while True:
+            ready = [
+                self.rests[place]
+                for part in parts
+                for place in part
+                if not self.rests[place].at_loop() and (len(parts) == 1 or self._needed_by_others(place, parts))
+            ]
+            if not ready:
+                return nodes
+            taken = self._next(group, ready)
+            node = taken[0].take()
+            for rest in taken[1:]:
+                rest.take()
+            names = {r.einsum.name for r in taken}
+            users = {self.rests[p].einsum.name for p in group if _uses(self.rests[p], node)}
+            _append(nodes, _own_node(taken[0], sorted(names, key=self._place), node, everywhere=users == names))
+
+    def _place(self, einsum: str) -> int:
+        return next(i for i, rest in enumerate(self.rests) if rest.einsum.name == einsum)
+
+    def _next(self, group: list[int], ready: list[_Rest]) -> list[_Rest]:
+        """The Einsums whose next node is placed now: one node, common to all of them."""
+        stuck: list[list[_Rest]] = []
+        for rest in ready:
+            node = rest.nodes[0]
+            waiting = [self.rests[p] for p in group if _ahead(self.rests[p], node)]
+            if rest not in waiting or len(waiting) == 1:
+                return [rest]  # nobody else needs it
+            first = [r for r in waiting if r.nodes[0] == node]
+            if len(first) == len(waiting):
+                return waiting
+            stuck.append(first)
+        return stuck[0]  # the orders are at odds: the holder is written once for these, once for the others
+
+    def _needed_by_others(self, place: int, parts: list[list[int]]) -> bool:
+        """Does this Einsum's nest hold, above its next loop, what an Einsum of another part needs too?"""
+        others = [self.rests[p] for part in parts if place not in part for p in part]
+        mine = [node for node in _gap(self.rests[place]) if _ahead(self.rests[place], node)]
+        return any(_ahead(other, node) for node in mine for other in others)
+
+    def _common_loop(self, group: list[int]) -> tree.Node | None:
+        """The loop that all of the group run next, or None if their loops differ."""
+        rests = [self.rests[p] for p in group]
+        heads = [r.head for r in rests]
+        kinds = {type(h) for h in heads}
+        if len(kinds) != 1 or None in heads:
+            return None
+        if len({r.trips(h) for r, h in zip(rests, heads, strict=True) if h and not isinstance(h, flat.Holder)}) != 1:
+            return None
+        loops = {r.einsum.name: r.take() for r in rests}
+        return _loop(loops)
+
+
+def _gap(rest: _Rest) -> list[flat.NestNode]:
+    """The nodes above the next loop that runs more than once."""
+    sizes = dict(rest.sizes)
+    gap: list[flat.NestNode] = []
+    for node in rest.nodes:
+        if not isinstance(node, flat.Holder) and sizes[node.variable] > node.tile:
+            break
+        gap.append(node)
+    return gap
+
+
+def _uses(rest: _Rest, node: flat.NestNode) -> bool:
+    return isinstance(node, flat.Holder) and node.tensor in rest.einsum.tensor
+
+
+def _ahead(rest: _Rest, node: flat.NestNode) -> bool:
+    """Does the same holder back the same shared tensor in ``rest``, above its next loop?"""
+    return any(other == node and other in rest.shared for other in _gap(rest))
+
+
+def _own_node(rest: _Rest, names: list[str], node: flat.NestNode, everywhere: bool) -> tree.Node:
+    """A node for the Einsums ``names`` only; ``everywhere`` says that nobody else would apply it."""
+    if isinstance(node, flat.Holder):
+        kind = tree.Toll if node.component in rest.tolls else tree.Storage
+        return kind((node.tensor,), node.component, None if everywhere else tuple(names))
+    if everywhere:
+        return _loop({rest.einsum.name: node}, plain=True)
+    return _loop({rest.einsum.name: node}, plain=False)
+
+
+def _loop(loops: dict[str, flat.NestNode], plain: bool = True) -> tree.Node:
+    """One loop for the Einsums named; each field a plain value where all agree."""
+
+    def field(name: str) -> object:
+        values = {einsum: getattr(loop, name) for einsum, loop in loops.items()}
+        return next(iter(values.values())) if plain and len(set(values.values())) == 1 else values
+
+    if all(isinstance(loop, flat.Temporal) for loop in loops.values()):
+        return tree.Temporal(field("variable"), field("tile"))  # type: ignore[arg-type]
+    return tree.Spatial(field("variable"), field("tile"), field("component"), field("dimension"))  # type: ignore[arg-type]
+
+
+def _append(nodes: list[tree.Node], node: tree.Node) -> None:
+    """Add a node; a storage joins the one before it if both are in one memory, for the same Einsums."""
+    last = nodes[-1] if nodes else None
+    if (
+        isinstance(node, tree.Storage | tree.Toll)
+        and isinstance(last, tree.Storage | tree.Toll)
+        and type(node) is type(last)
+        and (node.component, node.einsums) == (last.component, last.einsums)
+        and not set(node.tensors) & set(last.tensors)
+    ):
+        nodes[-1] = attrs.evolve(last, tensors=last.tensors + node.tensors)
+    else:
+        nodes.append(node)
