@@ -267,7 +267,9 @@ def _memory(
 
 def _dimension(choose: Chooser, name: str) -> str:
     fields = [f"name: {name}", f"fanout: {choose.choice([2, 3, 4])}"]
-    reuse = choose.choice(["may_reuse: All", "may_reuse: Nothing", "reuse: input", "reuse: output", "may_reuse: input", ""])
+    reuse = choose.choice(
+        ["may_reuse: All", "may_reuse: Nothing", "reuse: input", "reuse: output", "may_reuse: input", ""]
+    )
     if reuse:
         fields.append(reuse)
     if choose.chance(4):

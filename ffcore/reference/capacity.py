@@ -36,12 +36,11 @@ def occupancy(
     for f, own in enumerate(reservations):
         for r in own:
             alive = f == e or r.level < common_loops(depths, e, f)
-            if r.backing and r.tensor in users:
-                if alive or users[r.tensor][0] < e < users[r.tensor][-1]:
-                    if r.tensor not in counted or counted[r.tensor].share < r.share:
-                        counted[r.tensor] = r
-            elif alive:
-                _add(total, r)
+            if not (r.backing and r.tensor in users):
+                if alive:
+                    _add(total, r)
+            elif alive or users[r.tensor][0] < e < users[r.tensor][-1]:
+                counted[r.tensor] = max(counted.get(r.tensor, r), r, key=lambda x: (x.share, x.bits))
     for r in counted.values():
         _add(total, r)
     return total

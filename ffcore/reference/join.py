@@ -167,7 +167,6 @@ def _undominated(users: Mapping[str, Sequence[int]], partials: Sequence[Partial]
     for p in partials:
         depth = max((c.depth for _, c in p.live), default=0)
         reach = [depth if e == index else min(depth, common_loops(p.depths, e, index)) for e in range(index + 1)]
-        live = {t for t, _ in p.live}
         vector: dict[tuple[str, str, int], float] = {}
         for e in range(index + 1):
             for memory, (_, share) in occupancy(users, p.reservations(), p.depths, e).items():

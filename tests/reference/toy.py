@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import attrs
 
@@ -56,12 +57,12 @@ def memory(
     size: float = float("inf"),
     energy: float = 1.0,
     spatial: tuple[SpatialDimension, ...] = (),
-    **holding: object,
+    **holding: Any,
 ) -> Component:
     actions = tuple(Action(a, energy, dict.fromkeys(tensors, 1 / 8)) for a in ("read", "write"))
     return Component(
         name, ComponentKind.MEMORY, actions, size=size, spatial=spatial,
-        holding=Holding(NO_TENSORS, NO_TENSORS, **holding),  # type: ignore[arg-type]
+        holding=Holding(NO_TENSORS, NO_TENSORS, **holding),
     )
 
 
@@ -76,9 +77,11 @@ def simple(
     fanout: tuple[SpatialDimension, ...] = (),
     options: MapperOptions | None = None,
     unfused: bool = False,
+    buffer_energy: float = 1.0,
 ) -> Problem:
     """MainMemory keeps ~Intermediates (``unfused``: all), may keep all; GlobalBuffer keeps ~MainMemory,
-    may keep all; an array of ``fanout``; a compute. 1 J per bit and per compute, 1 s per compute."""
+    may keep all; an array of ``fanout``; a compute. 1 J per bit (GlobalBuffer: ``buffer_energy``) and per
+    compute, 1 s per compute."""
     counts: dict[str, int] = {}
     for tensors in einsums.values():
         for t in tensors:
@@ -99,7 +102,7 @@ def simple(
         array = ((Component("Array", ComponentKind.CONTAINER, spatial=fanout), None),) if fanout else ()
         path = ToyPath((
             (memory("MainMemory", sorted(names)), main),
-            (memory("GlobalBuffer", sorted(names), size), buffer),
+            (memory("GlobalBuffer", sorted(names), size, buffer_energy), buffer),
             *array,
             (compute(), None),
         ))
