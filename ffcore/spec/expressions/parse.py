@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Iterator
 
 MAX_TEXT = 10_000  # characters
@@ -21,6 +22,9 @@ _ALLOWED: tuple[type[ast.AST], ...] = (
     ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.comprehension,
     ast.Call, ast.keyword, ast.Attribute, ast.Subscript,
 )  # fmt: skip
+
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_GLUED = re.compile(r"\b[0-9][0-9_.]*(?:[eE][-+]?[0-9]+)?(?:if|else|and|or|in|is|not|for)\b")
 
 _LABELS = {
     "JoinedStr": "an f-string",
@@ -59,6 +63,8 @@ def parse(text: str) -> ast.expr:
     line = " ".join(text.split())
     if not line:
         raise ExpressionError("the expression is empty")
+    if any(_GLUED.search(part) for part in _QUOTED.split(line)):  # Python would only print a warning
+        raise ExpressionError("a space is missing between a number and the word after it")
     try:
         body = ast.parse(line, mode="eval").body
         for node in ast.walk(body):
