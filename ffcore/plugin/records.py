@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeAlias
 
 import attrs
@@ -28,6 +28,10 @@ def _check_name(_: object, __: object, value: str) -> None:
 def _check_factory(_: object, __: object, value: Factory) -> None:
     if not callable(value) and not (isinstance(value, str) and _REFERENCE.fullmatch(value)):
         raise ValueError(f"factory {value!r} is neither a callable nor a reference 'package.module:attribute'")
+
+
+def _texts(items: Iterable[str]) -> tuple[str, ...]:
+    return tuple(items)
 
 
 @attrs.frozen
@@ -100,6 +104,10 @@ class Parameter:
     summary: str = ""
 
 
+def _parameters(items: Iterable[Parameter]) -> tuple[Parameter, ...]:
+    return tuple(items)
+
+
 @attrs.frozen
 class ArchRecord(Record):
     """``factory(**parameters) -> ffcore.plugin.ArchData``: the architecture as native YAML text or plain data.
@@ -109,7 +117,7 @@ class ArchRecord(Record):
 
     kind: ClassVar[str] = "arch"
 
-    parameters: tuple[Parameter, ...] = attrs.field(default=(), converter=tuple, kw_only=True)
+    parameters: tuple[Parameter, ...] = attrs.field(default=(), converter=_parameters, kw_only=True)
 
 
 @attrs.frozen
@@ -118,7 +126,7 @@ class RendererRecord(Record):
 
     kind: ClassVar[str] = "renderer"
 
-    formats: tuple[str, ...] = attrs.field(default=(), converter=tuple, kw_only=True)
+    formats: tuple[str, ...] = attrs.field(default=(), converter=_texts, kw_only=True)
 
 
 @attrs.frozen
@@ -134,7 +142,7 @@ class SpecLoaderRecord(Record):
 
     kind: ClassVar[str] = "spec_loader"
 
-    suffixes: tuple[str, ...] = attrs.field(default=(), converter=tuple, kw_only=True)
+    suffixes: tuple[str, ...] = attrs.field(default=(), converter=_texts, kw_only=True)
 
 
 RECORD_TYPES: dict[str, type[Record]] = {

@@ -68,7 +68,7 @@ def read_sources(
 ) -> YamlMap:
     """All sources as one YAML mapping; see ``Spec.from_yaml``."""
     paths: list[str | Path] = []
-    models: list[str] = []
+    others: list[tuple[str, YamlMap]] = []  # what does not come from YAML files
     for source in files:
         if not isinstance(source, str | Path):
             continue
@@ -77,19 +77,39 @@ def read_sources(
             if found is not None:
                 paths.append(found)
             else:
-                models.append(_registered(source))
+                others.append((source, arch_node(_registered(source), {})))
+        elif (loader := _loader_of(Path(source))) is not None:
+            others.append((str(source), _loaded(loader, Path(source))))
         else:
             paths.append(source)
     origin = Position(str(paths[0]) if paths else "<none>", 1)
     merged = load_sources(paths, jinja_data, allowed_dirs) if paths else YamlMap({}, None, origin)
     entries = dict(merged.entries)
-    for model in models:
-        for key, entry in arch_node(model, {}).entries.items():
+    for name, node in others:
+        for key, entry in node.entries.items():
             if key in entries:
-                message = f"top-level key {key!r} is given twice, by {model} and here"
+                message = f"top-level key {key!r} is given twice, by {name} and here"
                 raise SpecError.one(message, entries[key][0].position)
             entries[key] = entry
     return YamlMap(entries, None, merged.position)
+
+
+def _loader_of(path: Path) -> str | None:
+    """Name of the registered spec loader that reads files of this suffix; YAML needs none."""
+    if not path.suffix or path.suffix in _SUFFIXES:
+        return None
+    from ffcore import plugin
+
+    for record in plugin.records("spec_loader"):
+        if isinstance(record, plugin.SpecLoaderRecord) and path.suffix in record.suffixes:
+            return record.name
+    return None
+
+
+def _loaded(loader: str, path: Path) -> YamlMap:
+    from ffcore import plugin
+
+    return load_text(plugin.get("spec_loader", loader).load(path), str(path))
 
 
 def _registered(name: str) -> str:

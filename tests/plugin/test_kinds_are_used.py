@@ -1,0 +1,83 @@
+"""Registered parts are really picked up where the docs say, each through a throw-away plugin."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.cli.process import ff, write_specs
+
+PLUGIN = """
+from ffcore.plugin import *
+
+class Toml:
+    def load(self, path):
+        import tomllib
+        data = tomllib.loads(path.read_text())
+        return f"variables: {{factor: {data['factor']}}}"
+
+class Costs:
+    def cost(self, component):
+        assert component.component_class == "SRAM"
+        return ComponentCost(dict.fromkeys(component.actions, 5.0), dict.fromkeys(component.actions, 1.0), 0.0, 0.0)
+
+def npu(size=1):
+    return {"arch": {"nodes": [
+        {"tag": "Memory", "name": "M", "size": size, "tensors": {"keep": "All"},
+         "actions": [{"name": a, "energy": 1, "throughput": 1} for a in ("read", "write")]},
+        {"tag": "Compute", "name": "C", "actions": [{"name": "compute", "energy": 1, "throughput": 1}]}]}}
+
+@hookimpl
+def ffcore_spec_loaders():
+    yield SpecLoaderRecord("toml", "TOML", "throwaway:Toml", suffixes=[".toml"])
+
+@hookimpl
+def ffcore_cost_models():
+    yield CostModelRecord("fives", "all 5 J", "throwaway:Costs")
+
+@hookimpl
+def ffcore_arches():
+    yield ArchRecord("npu", "plain data", "throwaway:npu", parameters=[Parameter("size", 1, "bit")])
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A folder for PYTHONPATH that holds an installed distribution ``throwaway 1``."""
+    site = tmp_path / "site"
+    info = site / "throwaway-1.dist-info"
+    info.mkdir(parents=True)
+    (site / "throwaway.py").write_text(textwrap.dedent(PLUGIN))
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: throwaway\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[ffcore]\nthrowaway = throwaway\n")
+    return site
+
+
+def test_files_of_other_formats_are_read_by_their_loader(site: Path, tmp_path: Path) -> None:
+    arch, workload = write_specs(tmp_path)
+    arch.write_text(arch.read_text().replace("{{SIZE | default(1e6)}}", "2 * factor"))
+    extra = tmp_path / "extra.toml"
+    extra.write_text("factor = 300\n")
+    done = ff("validate", arch, workload, extra, "--set", "M=8", PYTHONPATH=str(site))
+    assert (done.returncode, done.stderr) == (0, "")
+    missing = ff("validate", arch, workload, "--set", "M=8", PYTHONPATH=str(site))
+    assert missing.returncode == 2
+    assert "factor" in missing.stderr
+
+
+def test_architecture_as_plain_data_with_a_parameter(site: Path, tmp_path: Path) -> None:
+    _, workload = write_specs(tmp_path)
+    done = ff("validate", "npu", workload, "--arch-param", "size=64", "--set", "M=8", PYTHONPATH=str(site))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_disabled_plugin_leaves_the_name_unknown(site: Path, tmp_path: Path) -> None:
+    _, workload = write_specs(tmp_path)
+    for arguments, environment in ((["--no-plugins"], {}), ([], {"FFCORE_DISABLE_PLUGINS": "throwaway"})):
+        done = ff("validate", "npu", workload, "--set", "M=8", *arguments, PYTHONPATH=str(site), **environment)
+        assert done.returncode == 2
+        assert "npu" in done.stderr
+
+
