@@ -220,7 +220,7 @@ def _convolution(choose: Chooser) -> tuple[str, int, bool]:
         sizes["D"] = choose.choice([1, 2, 3])
         pointwise = [_Access("T0", "[x, d]"), _Access("WP", "[d, c]"), _Access("T1", "[x, c]", output=True)]
         einsums.insert(0, _einsum("Point", pointwise, "WP", "T0"))
-    return _workload(choose, sizes, einsums), len(einsums), False
+    return _workload(choose, sizes, einsums), len(einsums), len(einsums) > 1
 
 
 KINDS = {
@@ -286,7 +286,7 @@ def _dimension(choose: Chooser, name: str) -> str:
 
 def _sizes(choose: Chooser) -> str:
     """A tight capacity in bits."""
-    return str(8 * choose.choice([1000, 96, 48, 32, 24, 16, 12, 8, 5]))
+    return str(8 * choose.choice([1000, 96, 48, 32, 24, 16, 12, 8, 5, 3]))
 
 
 def _arch(choose: Chooser, n_einsums: int, wide: bool) -> str:
@@ -295,6 +295,7 @@ def _arch(choose: Chooser, n_einsums: int, wide: bool) -> str:
         main = "keep: ~(Intermediates | weight), may_keep: All"
     nodes = [_memory(choose, "MainMemory", "inf", "e-12", ["inf", "2.0e+9", "4.1e+10"], main)]
     levels = choose.choice([1, 2, 2, 2, 3])
+    small, spatial = not wide and n_einsums < 3, ""  # more memories and dimensions stay affordable
     if levels > 1:
         extra = ", no_refetch_from_above: weight" if choose.chance(12) else ""
         if choose.chance(15):
@@ -311,12 +312,12 @@ def _arch(choose: Chooser, n_einsums: int, wide: bool) -> str:
     if levels > 2:
         heavy = ["keep: input | output", "keep: weight"]
         light = [*heavy, "keep: weight, may_keep: input", "keep: Nothing, may_keep: output"]
-        keep = choose.choice(heavy if wide or n_einsums > 2 else light)
-        spatial = _dimension(choose, "Z") if choose.chance(2) else ""
+        keep = choose.choice(light if small else heavy)
+        spatial = _dimension(choose, "Z") if small and choose.chance(2) else ""
         nodes.append(_memory(choose, "LocalBuffer", _sizes(choose), "e-14", ["inf", "9.0e+10"], keep, spatial))
-    if choose.chance(2):
+    if choose.chance(2) and not (levels > 2 and (spatial or not small)):
         dimensions = [_dimension(choose, "X")]
-        if choose.chance(3) and not wide:
+        if choose.chance(3) and levels < 3 and small:
             dimensions.append(_dimension(choose, "Y"))
         nodes.append(
             "  - !Container\n    name: Array\n    spatial:\n" + "\n".join(f"    - {d}" for d in dimensions)
