@@ -131,7 +131,7 @@ class _Reader:
 
     def _node(self, value: Node, path: str) -> tree.Node | None:
         position = _at(value, path)
-        if value.tag not in _KINDS:
+        if value.tag is None or value.tag not in _KINDS:
             what = f"unknown node !{value.tag}" if value.tag else "a node needs a tag that says what it is"
             near = suggest(value.tag or "", _KINDS)
             self.errors.add(f"{what}; there are: {', '.join('!' + k for k in _KINDS)}", position, near and "!" + near)

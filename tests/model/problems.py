@@ -39,17 +39,17 @@ class FakePath:
 
 
 def tensor(name: str, *ranks: str, output: bool = False, bits: float = 8, persistent: bool = False) -> Tensor:
-    """``tensor("I", "p+r", "c")``: a rank for each argument; ``2*p+r`` strides."""
+    """``tensor("I", "p+r", "c")``: a rank for each argument; ``2*p+r`` strides, ``M:p`` names the rank."""
     return Tensor(name, tuple(rank(r) for r in ranks), output, bits, persistent)
 
 
 def rank(text: str) -> RankExpression:
+    given, _, expression = text.rpartition(":")
     terms = []
-    for part in text.split("+"):
+    for part in expression.split("+"):
         coefficient, _, variable = part.rpartition("*")
         terms.append((variable, int(coefficient or 1)))
-    name = terms[0][0].upper() if len(terms) == 1 else "_".join(v.upper() for v, _ in terms)
-    return RankExpression(name, tuple(terms))
+    return RankExpression(given or "_".join(v.upper() for v, _ in terms), tuple(terms))
 
 
 def values_of(tensors: Sequence[Tensor]) -> dict[str, float]:
