@@ -23,7 +23,7 @@ from jinja2.visitor import NodeTransformer
 from ffcore.spec.source.files import SourceProblem
 
 MAX_VALUE = 4_000_000  # characters and items of one value
-MAX_WORK = 3_000_000  # steps of one load: items handled, turns of loops, thousands of characters
+MAX_WORK = 1_000_000  # steps of one load: items handled, turns of loops, thousands of characters
 MAX_BITS = 4096  # of an integer
 MAX_WIDTH = 1000  # of padding and indentation
 
@@ -54,7 +54,10 @@ class Meter:
             raise SourceProblem(f"the Jinja templates take more than {MAX_WORK} steps")
 
     def measure(self, value: Any) -> int:
-        """Size of ``value``, charged; SourceProblem if it is too large."""
+        """Size of ``value``, charged; SourceProblem if it is too large.
+
+        Undefined names are refused inside of collections; ``value`` itself may be one, for ``default``.
+        """
         size = 0
         pending = [value]
         while pending:
@@ -76,6 +79,8 @@ class Meter:
                 pending.append(object.__getattribute__(current, "_Namespace__attrs"))
                 self.charge(1)
             else:
+                if current is not value and isinstance(current, Undefined):
+                    str(current)  # raises
                 length = 1
                 self.charge(1)
             size += length
@@ -110,9 +115,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def join_text(self, parts: list[Any]) -> str:
         """The ``~`` operator."""
-        for part in parts:
-            if isinstance(part, Undefined):
-                str(part)  # raises: undefined names are refused
         self.meter.measure(parts)
         return "".join(map(str, parts))
 
