@@ -171,7 +171,7 @@ def format_quantity(value: float, dimension: Dimension, digits: int = 3) -> str:
     if value < 0:
         return "-" + format_quantity(-value, dimension, digits)
     if value == 0:
-        return f"0 {dimension.value.replace('bit', 'B') if dimension is Dimension.BANDWIDTH else dimension.value}".strip()
+        return "0 B/s" if dimension is Dimension.BANDWIDTH else f"0 {dimension.value}".strip()
     if dimension is Dimension.SIZE:
         return _format_size(value, digits)
     if dimension is Dimension.BANDWIDTH:

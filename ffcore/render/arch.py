@@ -1,0 +1,245 @@
+"""The architecture as people draw it: a tree of nodes, each with its facts in human units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ffcore.errors import SpecError
+from ffcore.spec.architecture import (
+    Action,
+    Arch,
+    ArchNode,
+    Array,
+    Component,
+    Compute,
+    Container,
+    Fork,
+    Hierarchical,
+    Memory,
+    Network,
+    Spatial,
+    TensorHolder,
+    Toll,
+)
+from ffcore.spec.expressions import evaluate
+from ffcore.units import Dimension, format_quantity
+
+if TYPE_CHECKING:
+    from ffcore.spec.spec import Spec
+
+_MANY_LEVELS = 200  # deeper trees are indented no further
+
+
+@attrs.frozen
+class NodeView:
+    """One node of the architecture, ready to print.
+
+    ``kind`` is the name of its YAML tag, ``fanout`` one text per spatial dimension (``Z ×4``), ``headline`` the
+    fact that matters most (a memory's size), ``facts`` the others, one line each; ``children`` are the nodes below.
+    """
+
+    name: str
+    kind: str
+    headline: str = ""
+    fanout: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+    children: tuple[NodeView, ...] = ()
+
+
+def view_arch(source: Spec | Arch) -> tuple[NodeView, ...]:
+    """The architecture's root nodes, with all others below them.
+
+    What can only be known for one Einsum (a size that depends on its tensors) is shown as the
+    user wrote it; nothing here raises for such fields.
+    """
+    arch, symbols = _arch_and_symbols(source)
+    return _build(arch.nodes, (), _Facts(symbols))
+
+
+def arch_text(source: Spec | Arch) -> str:
+    """The architecture as a tree of text, with sizes, energies and throughputs."""
+    lines: list[str] = []
+    for root in view_arch(source):
+        _write(root, "", "", lines)
+    return "\n".join(lines) or "(empty architecture)"
+
+
+def _write(node: NodeView, first: str, rest: str, lines: list[str]) -> None:
+    """Append the lines of a subtree. ``first`` leads in the node's own line, ``rest`` all others."""
+    pending = [(node, first, rest)]
+    while pending:
+        view, lead, follow = pending.pop()
+        headline = f": {view.headline}" if view.headline else ""
+        fanout = "".join(f"  [{dimension}]" for dimension in view.fanout)
+        name = f"{view.name} ({view.kind})" if view.name else view.kind
+        lines.append(f"{lead}{name}{headline}{fanout}")
+        inner = follow + ("│    " if view.children else "     ")
+        lines.extend(f"{inner}{fact}" for fact in view.facts)
+        indent = follow[: 2 * _MANY_LEVELS]
+        for i, child in reversed(list(enumerate(view.children))):
+            last = i == len(view.children) - 1
+            pending.append((child, indent + ("└ " if last else "├ "), indent + ("  " if last else "│ ")))
+
+
+def _arch_and_symbols(source: Spec | Arch) -> tuple[Arch, Mapping[str, object]]:
+    arch = source if isinstance(source, Arch) else source.arch
+    symbols: dict[str, object] = {}
+    tables = [arch.variables] if isinstance(source, Arch) else [source.variables, arch.variables]
+    for table in tables:
+        # Variables may use one another in any order; as many rounds as there are variables settle all.
+        waiting = dict(table)
+        for _ in range(len(table)):
+            for name, value in list(waiting.items()):
+                try:
+                    symbols[name] = evaluate(value, symbols)
+                except SpecError:
+                    continue
+                del waiting[name]
+    return arch, symbols
+
+
+def _build(nodes: Sequence[ArchNode], below: tuple[NodeView, ...], facts: _Facts) -> tuple[NodeView, ...]:
+    """The chain of ``nodes`` above ``below``: each node stands above the ones that follow it."""
+    for node in reversed(nodes):
+        if isinstance(node, Hierarchical):
+            below = _build(node.nodes, below, facts)
+        elif isinstance(node, Fork):
+            # A side branch: what follows the Fork does not pass through it.
+            below = (NodeView(node.name, "Fork", children=_build(node.nodes, (), facts)), *below)
+        elif isinstance(node, Array):
+            below = (facts.view(node, _build(node.nodes, below, facts)),)
+        elif isinstance(node, Compute):
+            below = (facts.view(node, ()), *below)
+        else:
+            below = (facts.view(node, below),)
+    return below
+
+
+@attrs.frozen
+class _Facts:
+    """Turns fields into text, with the names that are known before any Einsum is looked at."""
+
+    symbols: Mapping[str, object]
+
+    def view(self, node: ArchNode, children: tuple[NodeView, ...]) -> NodeView:
+        fanout = tuple(self.dimension(s) for s in node.spatial) if isinstance(node, Container) else ()
+        headline = ""
+        facts: list[str] = []
+        if isinstance(node, Memory):
+            headline = self.quantity(node.size, Dimension.SIZE)
+        if isinstance(node, Toll):
+            headline = node.direction.replace("_", " ")
+        if isinstance(node, Component):
+            facts += self.actions(node)
+        if isinstance(node, TensorHolder):
+            facts += self.holding(node)
+        if isinstance(node, Network):
+            facts += self.size_and_leak(node)
+        if isinstance(node, Container):
+            facts += [f for s in node.spatial for f in self.dimension_limits(s)]
+            if node.enabled is not True:
+                facts.append(f"enabled if {node.enabled}")
+        return NodeView(node.name, type(node).__name__, headline, fanout, tuple(facts), children)
+
+    def number(self, *factors: object) -> float | None:
+        """The product of the factors, or None where one of them cannot be known yet."""
+        result = 1.0
+        for factor in factors:
+            try:
+                value = evaluate(factor, self.symbols)
+            except SpecError:
+                return None
+            if not isinstance(value, (int, float)):
+                return None
+            result *= value
+        return result
+
+    def quantity(self, value: object, dimension: Dimension, *scales: object) -> str:
+        number = self.number(value, *scales)
+        if number is None:
+            return f"{value}" + "".join(f" * ({s})" for s in scales if s != 1)
+        return format_quantity(number, dimension)
+
+    def dimension(self, spatial: Spatial) -> str:
+        fanout = self.number(spatial.fanout)
+        return f"{spatial.name} ×{spatial.fanout if fanout is None else f'{fanout:g}'}"
+
+    def dimension_limits(self, spatial: Spatial) -> Iterable[str]:
+        limits = []
+        if spatial.reuse is not None:
+            limits.append(f"reuse {spatial.reuse}")
+        if spatial.may_reuse is not None:
+            limits.append(f"may reuse {spatial.may_reuse}")
+        if (usage := self.number(spatial.min_usage)) != 0:
+            limits.append(f"usage at least {spatial.min_usage if usage is None else f'{usage:.0%}'}")
+        limits += [f"{b.expression} {b.operator} {b.value}" for b in spatial.loop_bounds]
+        if spatial.power_gateable is not False:
+            condition = "" if spatial.power_gateable is True else f" if {spatial.power_gateable}"
+            limits.append(f"power gateable{condition}")
+        if limits:
+            yield f"{spatial.name}: {', '.join(limits)}"
+
+    def actions(self, node: Component) -> Iterable[str]:
+        for action in node.actions:
+            parts = [p for p in (self.energy(node, action), self.rate(node, action)) if p]
+            if parts:
+                yield f"{action.name} {', '.join(parts)}"
+        if node.total_latency is not None:
+            yield f"takes {node.total_latency}"
+
+    def energy(self, node: Component, action: Action) -> str:
+        if action.energy is None:
+            return ""
+        unit = "" if self.bits(node, action) is None else "/bit"
+        scales = (action.energy_scale, node.energy_scale)
+        number = self.number(action.energy, *scales)
+        if number is None:
+            return self.quantity(action.energy, Dimension.ENERGY, *scales)
+        return format_quantity(number / (self.bits(node, action) or 1), Dimension.ENERGY) + unit
+
+    def rate(self, node: Component, action: Action) -> str:
+        """What one instance can do in a second: bytes where an action moves bits, else actions."""
+        if action.throughput is None:
+            return ""
+        scales = (action.throughput_scale, node.throughput_scale, node.n_parallel_instances)
+        number = self.number(action.throughput, *scales)
+        if number is None:
+            return f"{self.quantity(action.throughput, Dimension.RATE, *scales)} per second"
+        slower = self.number(action.latency_scale, node.latency_scale)
+        if slower is not None and slower > 0:
+            number /= slower
+        if math.isinf(number):
+            return "" if isinstance(node, TensorHolder) else "takes no time"
+        bits = self.bits(node, action)
+        if bits is None:
+            return format_quantity(number, Dimension.RATE)
+        return format_quantity(number * bits, Dimension.BANDWIDTH)
+
+    def bits(self, node: Component, action: Action) -> float | None:
+        """Bits that one action moves; None for computes and where actions are counted in values."""
+        if not isinstance(node, TensorHolder) or action.values_per_action or node.values_per_action:
+            return None
+        own = action.bits_per_action if action.bits_per_action is not None else node.bits_per_action
+        return 1.0 if own is None else self.number(own)
+
+    def holding(self, node: TensorHolder) -> Iterable[str]:
+        rules = node.tensors
+        words = {"keep": rules.keep, "may keep": rules.may_keep, "bypass": rules.bypass, "back": rules.back}
+        said = [f"{word} {value}" for word, value in words.items() if value is not None]
+        if said:
+            yield ", ".join(said)
+
+    def size_and_leak(self, node: Network) -> Iterable[str]:
+        said = []
+        if node.area is not None and self.number(node.area) != 0:
+            said.append(f"area {self.quantity(node.area, Dimension.AREA, node.area_scale)}")
+        if node.leak_power is not None and self.number(node.leak_power) != 0:
+            said.append(f"leaks {self.quantity(node.leak_power, Dimension.POWER, node.leak_power_scale)}")
+        if (copies := self.number(node.n_parallel_instances)) != 1:
+            said.append(f"{node.n_parallel_instances if copies is None else f'{copies:g}'} instances share the work")
+        if said:
+            yield ", ".join(said)

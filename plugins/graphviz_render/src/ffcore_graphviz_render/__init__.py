@@ -1,0 +1,1 @@
+"""Pictures of ffcore's workloads, architectures and mappings, drawn by Graphviz."""

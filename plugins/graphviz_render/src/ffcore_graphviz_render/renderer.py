@@ -1,0 +1,54 @@
+"""The renderer that ffcore asks for pictures."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import graphviz
+
+from ffcore.errors import PluginError
+from ffcore.plugin import RenderKind
+from ffcore.render.arch import view_arch
+from ffcore.render.mapping import MappingView, view_mapping
+from ffcore.render.rendering import MissingProgramError
+from ffcore.render.workload import view_workload
+from ffcore_graphviz_render.arch import arch_graph
+from ffcore_graphviz_render.mapping import mapping_graph
+from ffcore_graphviz_render.workload import workload_graph
+
+MISSING = (
+    "Graphviz's program 'dot' is not on the PATH: install it with 'apt-get install graphviz', "
+    "'brew install graphviz' or 'conda install graphviz'."
+)
+
+
+class GraphvizRenderer:
+    """Draws through Graphviz. DOT needs no program; SVG and PNG need ``dot``."""
+
+    def render(self, kind: RenderKind, obj: Any, format: str) -> bytes | str:
+        """Draw ``obj`` as ``svg``, ``dot`` (text) or ``png`` (bytes); the same input gives the same picture.
+
+        Raises ``MissingProgramError`` where ``dot`` is needed and missing, ``PluginError`` for another format.
+        """
+        if format not in ("svg", "png", "dot"):
+            raise PluginError(f"Graphviz pictures come as svg, png or dot, not as {format!r}")
+        graph = _graph(kind, obj)
+        if format == "dot":
+            source: str = graph.source
+            return source
+        if shutil.which("dot") is None:
+            raise MissingProgramError(MISSING)
+        try:
+            drawn: bytes = graph.pipe(format=format, quiet=True)
+        except graphviz.ExecutableNotFound:  # gone between the two lines above, or not executable
+            raise MissingProgramError(MISSING) from None
+        return drawn.decode("utf-8") if format == "svg" else drawn
+
+
+def _graph(kind: RenderKind, obj: Any) -> graphviz.Digraph:
+    if kind == "workload":
+        return workload_graph(view_workload(obj))
+    if kind == "arch":
+        return arch_graph(view_arch(obj))
+    return mapping_graph(obj if isinstance(obj, MappingView) else view_mapping(obj))
