@@ -5,28 +5,38 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import typer
 
-from ffcore.render.rendering import Rendering
+from ffcore.mapping.dialect import to_data, to_yaml
+from ffcore.render import Rendering, render_mapping
 from ffcore.units import Dimension, format_quantity
+
+if TYPE_CHECKING:
+    from ffcore.mapping.tree import MappingTree
+    from ffcore.spec.problem import Problem
 
 
 @attrs.frozen
 class Row:
-    """One mapping of a result: energy in J, latency in s, the mapping as native data and as something to look at."""
+    """One mapping of a result: energy in J, latency in s, and the mapping itself."""
 
     energy: float
     latency: float
-    mapping: Any
-    picture: Rendering
+    tree: MappingTree
+    problem: Problem
 
     @property
     def edp(self) -> float:
         """Energy-delay product, J·s."""
         return self.energy * self.latency
+
+    @property
+    def picture(self) -> Rendering:
+        """The mapping as something to look at."""
+        return render_mapping(self.tree, self.problem)
 
 
 @attrs.frozen
@@ -39,7 +49,8 @@ class Report:
     def as_data(self) -> dict[str, Any]:
         """Plain data for JSON."""
         mappings = [
-            {"energy": row.energy, "latency": row.latency, "edp": row.edp, "mapping": row.mapping} for row in self.rows
+            {"energy": row.energy, "latency": row.latency, "edp": row.edp, "mapping": to_data(row.tree)}
+            for row in self.rows
         ]
         return {"mappings": mappings, "stats": dict(self.stats)}
 
@@ -60,8 +71,9 @@ def as_text(report: Report) -> str:
         lines.append(f"{number:>7}  {energy:>12}  {latency:>12}  {row.edp:>22.16g}")
     best = min(range(len(report.rows)), key=lambda i: report.rows[i].edp)
     lines += ["", f"mapping {best}", report.rows[best].picture.text]
-    if report.stats:
-        lines += ["", *(f"{name}: {value}" for name, value in report.stats.items())]
+    for name, value in report.stats.items():
+        parts = value.items() if isinstance(value, Mapping) else ()
+        lines.append(f"{name.replace('_', ' ')}: {', '.join(f'{k} {v}' for k, v in parts) or value}")
     return "\n".join(lines)
 
 
@@ -70,8 +82,6 @@ def write(report: Report, out: Path) -> None:
 
     Raises ``OSError`` with the path that cannot be written.
     """
-    import yaml
-
     from ffcore import plugin
 
     out.mkdir(parents=True, exist_ok=True)
@@ -79,8 +89,7 @@ def write(report: Report, out: Path) -> None:
     drawable = any("svg" in getattr(record, "formats", ()) for record in plugin.records("renderer"))
     for number, row in enumerate(report.rows):
         name = out / f"mapping_{number}"
-        text = yaml.safe_dump({"mapping": row.mapping}, sort_keys=False, width=120)
-        name.with_suffix(".yaml").write_text(text)
+        name.with_suffix(".yaml").write_text(to_yaml(row.tree))
         row.picture.save(name.with_suffix(".txt"))
         if drawable:
             row.picture.save(name.with_suffix(".svg"))

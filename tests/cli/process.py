@@ -1,4 +1,4 @@
-"""Running ``ff`` as a real process."""
+"""Running ``ff``: as a real process, or quicker in this one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+from typer.testing import CliRunner
+
+from ffcore.cli.main import app
 
 ARCH = """
 arch:
@@ -32,7 +36,7 @@ arch:
 
 WORKLOAD = """
 workload:
-  rank_sizes: {M: {{M}}, N0: 4, N1: 4, N2: 4}
+  rank_sizes: {M: {{M}}, N0: 2, N1: 2, N2: 2}
   bits_per_value: {All: 8}
   einsums:
   - name: Matmul0
@@ -56,8 +60,15 @@ def ff(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> s
     )
 
 
+def ff_here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The same without starting a process, for tests of what a command says rather than of the process."""
+    words = [str(a) for a in arguments]
+    result = CliRunner().invoke(app, words)
+    return subprocess.CompletedProcess(words, result.exit_code, result.stdout, result.stderr)
+
+
 def write_specs(folder: Path) -> tuple[Path, Path]:
-    """A two-level architecture and two matmuls of M x 4 x 4 (Jinja parameters M, SIZE)."""
+    """A two-level architecture and two matmuls of M x 2 x 2 (Jinja parameters M, SIZE)."""
     arch, workload = folder / "arch.yaml", folder / "workload.yaml"
     arch.write_text(ARCH)
     workload.write_text(WORKLOAD)

@@ -112,9 +112,9 @@ def test_includes_from_elsewhere_need_leave(tmp_path: Path) -> None:
     inner, elsewhere = tmp_path / "inner", tmp_path / "elsewhere"
     for folder in (inner, elsewhere):
         folder.mkdir()
-    (elsewhere / "sizes.yaml").write_text("{M: 8, N0: 4, N1: 4, N2: 4}")
+    (elsewhere / "sizes.yaml").write_text("{M: 8, N0: 2, N1: 2, N2: 2}")
     arch, workload = write_specs(inner)
-    text = workload.read_text().replace("{M: {{M}}, N0: 4, N1: 4, N2: 4}", "!include ../elsewhere/sizes.yaml")
+    text = workload.read_text().replace("{M: {{M}}, N0: 2, N1: 2, N2: 2}", "!include ../elsewhere/sizes.yaml")
     workload.write_text(text)
     refused = ff("validate", arch, workload)
     assert refused.returncode == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from pathlib import Path
 
@@ -71,6 +72,35 @@ def test_architecture_as_plain_data_with_a_parameter(site: Path, tmp_path: Path)
     _, workload = write_specs(tmp_path)
     done = ff("validate", "npu", workload, "--arch-param", "size=64", "--set", "M=8", PYTHONPATH=str(site))
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_cost_model_prices_what_the_spec_leaves_open(site: Path, tmp_path: Path) -> None:
+    arch, workload = write_specs(tmp_path)
+    text = arch.read_text()
+    free = text.replace("energy: 1,", "energy: 0,")
+    cost = "    - {name: read, energy: 0, throughput: inf}\n    - {name: write, energy: 0, throughput: inf}\n"
+    assert free.count(cost) == 2
+    arch.write_text(free.replace("    actions:\n" + cost, "    component_class: SRAM\n", 1))
+    common = [arch, workload, "--set", "M=4", "--explorer", "exhaustive", "--joiner", "exhaustive", "--format", "json"]
+    done = ff("map", *common, "--cost-model", "fives", PYTHONPATH=str(site))
+    assert done.returncode == 0, done.stderr
+    energy = min(m["energy"] for m in json.loads(done.stdout)["mappings"])
+    # MainMemory reads T0, W0, W1 and writes T2, each at least once: 8 + 4 + 4 + 8 values of 8 bits, 5 J a bit.
+    assert energy == 24 * 8 * 5
+    unpriced = ff("map", *common, PYTHONPATH=str(site))
+    assert unpriced.returncode == 2
+    assert "MainMemory" in unpriced.stderr
+
+
+def test_yaml_picks_parts_too(tmp_path: Path) -> None:
+    arch, workload = write_specs(tmp_path)
+    mapper = tmp_path / "mapper.yaml"
+    mapper.write_text("mapper: {explorer: exhaustive, joiner: nobody}\n")
+    done = ff("map", arch, workload, mapper, "--set", "M=4", FFCORE_DISABLE_PLUGINS="all")
+    assert done.returncode == 2
+    assert "joiner 'nobody' is not installed; installed: exhaustive" in done.stderr
+    mapper.write_text("mapper: {explorer: exhaustive, joiner: exhaustive}\n")
+    assert ff("map", arch, workload, mapper, "--set", "M=4", FFCORE_DISABLE_PLUGINS="all").returncode == 0
 
 
 def test_disabled_plugin_leaves_the_name_unknown(site: Path, tmp_path: Path) -> None:
