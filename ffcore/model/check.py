@@ -39,12 +39,16 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
 
 
 def check_nest(einsum: EinsumProblem, nest: Nest) -> list[str]:
-    """Sentences that say which constraints ``nest`` breaks; empty if it is valid."""
+    """Sentences that say which constraints ``nest`` breaks, capacities included; empty if it is valid."""
     try:
-        resolved = resolve(einsum, nest)
-        evaluation = evaluate_nest(einsum, nest)
+        return broken_constraints(einsum, nest) + memory_overflows(evaluate_nest(einsum, nest))
     except MappingError as error:
         return [str(error)]
+
+
+def broken_constraints(einsum: EinsumProblem, nest: Nest) -> list[str]:
+    """As `check_nest`, without the capacities of memories. Raises MappingError if the nest does not fit."""
+    resolved = resolve(einsum, nest)
     problems = [
         *_holdings(resolved),
         *_holder_orders(resolved),
@@ -55,7 +59,7 @@ def check_nest(einsum: EinsumProblem, nest: Nest) -> list[str]:
         *_refetches(resolved),
         *_tile_shapes(resolved),
     ]
-    return [f"Einsum {einsum.name}: {p}" for p in problems] + memory_overflows(evaluation)
+    return [f"Einsum {einsum.name}: {p}" for p in problems]
 
 
 def _holdings(resolved: ResolvedNest) -> list[str]:
