@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import attrs
 
@@ -23,6 +23,9 @@ from ffcore.spec.fields import (
     spec_field,
 )
 from ffcore.spec.source.nodes import Node, YamlMap
+
+if TYPE_CHECKING:
+    from ffcore.render.rendering import Rendering
 
 
 @attrs.define(kw_only=True, on_setattr=forget_position)
@@ -313,8 +316,8 @@ class Arch(SpecNode):
         Table(), factory=dict, doc="passed on to the cost model with every component"
     )
 
-    def render(self) -> str:
-        """The architecture as text."""
+    def render(self) -> Rendering:
+        """The architecture as text, and as a picture where a renderer is installed."""
         from ffcore.render import render_arch
 
-        return str(render_arch(self))
+        return render_arch(self)

@@ -173,6 +173,8 @@ def _list(kind: Many | Tagged, node: Node, errors: ErrorCollector, path: str) ->
     result = []
     first: dict[str, Position] = {}
     for index, item in enumerate(flatten(node)):
+        if isinstance(kind, Many) and issubclass(kind.cls, SpecNode):
+            item = kind.cls.normalise(item, errors, f"{path}.{index}")  # the full form has a name
         here = f"{path}.{_item_name(item, index)}"
         made = convert(kind.cls, item, errors, here) if isinstance(kind, Many) else _tagged(kind, item, errors, here)
         if made is None:

@@ -109,7 +109,11 @@ def _loader_of(path: Path) -> str | None:
 def _loaded(loader: str, path: Path) -> YamlMap:
     from ffcore import plugin
 
-    return load_text(plugin.get("spec_loader", loader).load(path), str(path))
+    data, origin = plugin.get("spec_loader", loader).load(path), Position(str(path), 1)
+    node = load_text(data, origin.file) if isinstance(data, str) else from_plain(data, origin)
+    if not isinstance(node, YamlMap):
+        raise SpecError.one(f"spec loader {loader!r} must give a mapping", origin)
+    return node
 
 
 def _registered(name: str) -> str:

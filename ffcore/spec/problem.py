@@ -224,12 +224,15 @@ class Metric(enum.Flag):
     ACTIONS = enum.auto()
 
 
+NO_METRICS = Metric(0)
+
+
 @attrs.frozen
 class MapperOptions:
     """The mapper's knobs that change the mapspace or the objective (semantics, section 1)."""
 
     metrics: Metric = Metric.ENERGY | Metric.LATENCY
-    info_metrics: Metric = Metric(0)
+    info_metrics: Metric = NO_METRICS
     max_fused_loops: float = INFINITY
     max_fused_loops_per_rank_variable: float = 1
     max_loops_per_spatial_dimension: float = INFINITY

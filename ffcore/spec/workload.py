@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -24,6 +25,9 @@ from ffcore.spec.fields import (
 )
 from ffcore.spec.renames import EinsumRenames
 from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar, YamlSeq
+
+if TYPE_CHECKING:
+    from ffcore.render.rendering import Rendering
 
 
 def _as_bounds(value: object) -> dict[str, Expression] | list[str]:
@@ -170,8 +174,8 @@ class Workload(SpecNode):
             )
         return names[name]
 
-    def render(self) -> str:
-        """The workload as text."""
+    def render(self) -> Rendering:
+        """The workload as text, and as a picture where a renderer is installed."""
         from ffcore.render import render_workload
 
-        return str(render_workload(self))
+        return render_workload(self)

@@ -331,7 +331,7 @@ def test_several_mistakes_are_reported_together(tmp_path: Path) -> None:
 
 def test_mistakes_made_in_python() -> None:
     spec = Spec.from_string(ARCH + WORKLOAD)
-    with pytest.raises(SpecError, match="no architecture node 'Bufer'.*did you mean 'Buffer'"):
+    with pytest.raises(SpecError, match=r"no architecture node 'Bufer'.*did you mean 'Buffer'"):
         spec.arch.nodes["Bufer"]
     with pytest.raises(AttributeError):
         spec.arch.nodes["Buffer"].tensors.kep = "All"

@@ -75,7 +75,7 @@ def test_peer_workload_resolves_on_the_tpu(workload: str) -> None:
 @pytest.mark.parametrize("part", FEEDFORWARD)
 def test_peer_feedforward_part_resolves_behind_an_attention_layer(part: str) -> None:
     spec = load("tpu_v4i", f"transformers/_feedforward_types/{part}", {**PREFILL, **PARTS})
-    with pytest.raises(SpecError, match="rename input of Einsum .* 0 members, expected 1"):
+    with pytest.raises(SpecError, match=r"rename input of Einsum .* 0 members, expected 1"):
         spec.problem()  # on its own there is no intermediate to be the input
     accesses = [TensorAccess(name="AV", projection=["b", "m", "g"]), TensorAccess(name="Z", projection=["b", "m", "g"])]
     accesses[1].output = True

@@ -28,6 +28,7 @@ class View:
             self.expression_attributes[name] = partial(_attribute, fields, name)
         if as_set is not None:
             self.expression_attributes["tensors"] = lambda _: as_set()
+            self.expression_attributes["bits_per_value"] = lambda _: as_set().bits_per_value
             self.expression_attributes["rank_variables"] = lambda _: as_set().rank_variables
 
     def __ff_set__(self) -> TensorSet:

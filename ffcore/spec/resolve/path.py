@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from ffcore.spec.resolve.costs import CostHook
     from ffcore.spec.spec import Spec
 
+# A dot that is neither in a number nor before what a set offers.
+_READS_FIELDS = re.compile(r"\.(?!\s*(?:\d|(?:tensors|rank_variables|bits_per_value)\b))")
+
 _DIRECTIONS = {"up": (True, False), "down": (False, True), "up_and_down": (True, True)}
 
 
@@ -60,22 +64,25 @@ class EinsumArch:
 
     @cached_property
     def mentioned(self) -> Mapping[str, frozenset[str]]:
-        """For each node, the names in its expressions and, in turn, in those of the nodes that it names."""
+        """For each node, the names that its fields depend on, through fields of other nodes too."""
         direct: dict[str, frozenset[str]] = {}
+        opened: dict[str, frozenset[str]] = {}  # names in texts that read fields of something
         for node in walk(self.spec.arch.nodes):
             if node.name in self.places:
-                found: set[str] = set()
+                names: dict[bool, set[str]] = {False: set(), True: set()}
                 for text in mentions(dump(node, nested=False)):
                     try:
-                        found |= names_in(text)
+                        names[_READS_FIELDS.search(text) is not None] |= names_in(text)
                     except SpecError:
                         continue  # a word that is no expression; a broken expression is reported when evaluated
-                direct[node.name] = frozenset(found)
+                direct[node.name] = frozenset(names[False] | names[True])
+                opened[node.name] = frozenset(names[True])
         while True:
-            wider = {n: f.union(*(direct[m] for m in f if m in direct)) for n, f in direct.items()}
-            if wider == direct:
+            before = direct, opened
+            direct = {n: f.union(*(direct[m] for m in opened[n] if m in direct)) for n, f in direct.items()}
+            opened = {n: o.union(*(opened[m] for m in o if m in opened)) for n, o in opened.items()}
+            if (direct, opened) == before:
                 return direct
-            direct = wider
 
     def fields(self, place: Place, held: Held | None) -> Fields:
         """Evaluator of a node's fields; ``held`` None: nothing may depend on what memories keep."""
