@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from pathlib import Path
 from types import ModuleType
 
@@ -32,11 +33,13 @@ CONFORMANCE: Path = examples.CONFORMANCE
 PREFILL = {"BATCH_SIZE": 2, "DECODE": False, "N_NEW_TOKENS": 2048}
 DECODE = {"BATCH_SIZE": 2, "DECODE": True, "N_NEW_TOKENS": 1, "N_CACHED_TOKENS": 2047}
 GQA = {"ATTENTION_TYPE": "grouped_query"}
-CHUNKED = {"ATTENTION_TYPE": "chunked_local", "CHUNK_SIZE": 1024}
+# This file calls ceil() and max() in Jinja, which our templates don't define: they are given as parameters.
+FUNCTIONS = {"ceil": math.ceil, "max": max}
+CHUNKED = {"ATTENTION_TYPE": "chunked_local", "CHUNK_SIZE": 1024, **FUNCTIONS}
 SIZES = {"N_HEADS": 4, "N_EMB_PER_HEAD": 8, "N_HIDDEN_DIMS": 32, "N_FF_DIMS": 64, "N_SHARED_FF_DIMS": 16}
 EXPERTS = {"N_EXPERTS": 8, "N_EXPERTS_PER_TOKEN": 2, "N_Q_HEADS_PER_KV_HEAD": 2}
 LATENT = {"N_V_DIMS": 8, "N_Q_LATENT": 16, "N_KV_LATENT": 16}
-PARTS = {**SIZES, **EXPERTS, **LATENT, "CHUNK_SIZE": 1024}
+PARTS = {**SIZES, **EXPERTS, **LATENT, "CHUNK_SIZE": 1024, **FUNCTIONS}
 
 # workload -> (Jinja parameters, number of Einsums)
 WORKLOADS = {
