@@ -31,8 +31,8 @@ test-all: $(STAMP)
 	$(BIN)/python -m pytest -n 2 $(TESTS)
 
 lint: $(STAMP)
-	$(BIN)/ruff check ffcore plugins tests
-	$(BIN)/mypy ffcore $(addsuffix /src,$(PLUGINS))
+	$(BIN)/ruff check ffcore plugins tests demo
+	$(BIN)/mypy ffcore demo $(addsuffix /src,$(PLUGINS))
 
 clean:
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache
