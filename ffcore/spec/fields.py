@@ -6,8 +6,10 @@ user wrote (text of an expression, or a value) until the spec is resolved; its p
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Hashable, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any, TypeAlias, cast
 
 import attrs
 
@@ -136,6 +138,11 @@ class SpecNode:
         return node
 
 
-def spec_fields(cls: type) -> dict[str, attrs.Attribute[Any]]:
+def spec_fields(cls: type) -> Mapping[str, attrs.Attribute[Any]]:
     """The fields of a spec class that a user may set, by name."""
-    return {a.name: a for a in attrs.fields(cls) if "kind" in a.metadata}
+    return _spec_fields(cast(Hashable, cls))  # instances have no hash, classes have
+
+
+@cache
+def _spec_fields(cls: Any) -> Mapping[str, attrs.Attribute[Any]]:
+    return MappingProxyType({a.name: a for a in attrs.fields(cls) if "kind" in a.metadata})

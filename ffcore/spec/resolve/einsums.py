@@ -134,8 +134,8 @@ def _resolve_einsum(
     def pick(names: frozenset[str]) -> TensorSet:
         return TensorSet(names & everything, universe)
 
-    symbols: dict[str, Lazy | object] = {name: pick(frozenset()) for name in strangers[0]}
-    symbols |= {name: RankVariableSet((), ranks) for name in strangers[1]}
+    symbols: dict[str, Lazy | object] = dict.fromkeys(strangers[0], pick(frozenset()))
+    symbols |= dict.fromkeys(strangers[1], RankVariableSet((), ranks))
     base = Scope(symbols, variables)
     scope = Scope(own, base)
     bits = Lazy(

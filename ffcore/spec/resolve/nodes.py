@@ -55,7 +55,7 @@ class Fields:
             if value is None or isinstance(attribute.metadata["kind"], Tagged):
                 continue
             compute = partial(self._compute, attribute.metadata["kind"], name, value)
-            self._own[name] = Lazy(f"{label}.{name}", node.place_of(name), compute, trace)
+            self._own[name] = Lazy(f"{label}.{name}", partial(node.place_of, name), compute, trace)
 
     def names(self) -> list[str]:
         return list(self._own)

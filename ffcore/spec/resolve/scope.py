@@ -21,7 +21,7 @@ class Lazy:
     """A value computed on first use. A failure is remembered too, so that it is reported once."""
 
     label: str  # for messages: "GlobalBuffer.size"
-    position: Position | None
+    position: Position | Callable[[], Position | None] | None
     compute: Callable[[], object]
     trace: Trace
     done: bool = False
@@ -37,7 +37,8 @@ class Lazy:
         running = self.trace.running
         if self in running:
             chain = [lazy.label for lazy in running[running.index(self) :]]
-            raise SpecError.one(f"cyclic expressions: {' -> '.join([*chain, self.label])}", self.position)
+            place = self.position() if callable(self.position) else self.position
+            raise SpecError.one(f"cyclic expressions: {' -> '.join([*chain, self.label])}", place)
         running.append(self)
         try:
             self.value = self.compute()
