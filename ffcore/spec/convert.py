@@ -236,7 +236,7 @@ def from_plain(data: object, position: Position) -> Node:
 
 
 def dump(node: SpecNode, nested: bool = True) -> dict[str, object]:
-    """The fields of a spec object that differ from their defaults, as plain data.
+    """The required fields of a spec object and those that differ from their defaults, as plain data.
 
     Objects told apart by their tag get a key ``tag``. ``nested`` False leaves out architecture nodes inside.
     """
@@ -248,7 +248,7 @@ def dump(node: SpecNode, nested: bool = True) -> dict[str, object]:
         if isinstance(kind, Tagged):
             if nested and value:
                 result[name] = [{"tag": type(item).__name__, **dump(item)} for item in value]
-        elif value != getattr(plain, name):
+        elif attribute.metadata["required"] or value != getattr(plain, name):
             result[name] = _dumped(value)
     return result
 

@@ -14,6 +14,7 @@ from ffcore.plugin.records import ArchRecord, SpecLoaderRecord
 from ffcore.spec import Arch, Spec, arch
 from ffcore.spec.library import find, library_files
 from ffcore.spec.problem import Component, EinsumProblem
+from ffcore.spec.spec import spec_from_data
 
 MATMULS = {"N_EINSUMS": 2, "M": 64, "KN": 32}
 
@@ -58,6 +59,18 @@ def test_gpt3_has_the_shapes_of_the_issue() -> None:
     register = components(attention)["Register"]
     assert register.holding is not None
     assert (register.holding.must, register.holding.may, register.size) == ({"V"}, set(), 8)
+
+
+@pytest.mark.parametrize("name", ["simple", "tpu_v4i_like", "tpu_v4i_like_constrained"])
+def test_a_spec_as_plain_data_can_be_read_again(name: str) -> None:
+    spec = Spec.from_yaml(name, "gpt3_6.7B")
+    data = json.loads(json.dumps(spec.to_dict()))
+    again = spec_from_data(data, "<test>")
+    assert again.to_dict() == spec.to_dict()
+    assert again.problem().spec_hash == spec.problem().spec_hash
+    assert spec.copy().hash() == spec.hash()
+    again.arch.nodes["MAC"].actions[0].energy = 0
+    assert again.hash() != spec.hash()
 
 
 def test_gpt3_has_defaults() -> None:
