@@ -81,8 +81,13 @@ def _executor(spec: Spec, jobs: int | None) -> Iterator[Executor | None]:
     if name is None and n_jobs == 1:
         yield None
         return
-    with plugin.get("executor", name or "threads", n_jobs=n_jobs) as executor:
+    executor = plugin.get("executor", name or "threads", n_jobs=n_jobs)
+    try:
         yield executor
+    except BaseException:  # Ctrl-C too: what has not begun need not run
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    executor.shutdown()
 
 
 def _timed(phases: dict[str, float], phase: str, work: Callable[[], T]) -> T:

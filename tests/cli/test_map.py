@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -101,6 +104,16 @@ def test_bad_input_is_2_with_one_clear_message(tmp_path: Path, arguments: list[s
 def test_jobs_and_executors_do_not_change_the_result(tmp_path: Path, arguments: list[str]) -> None:
     base = json.loads(run_map(tmp_path, "--format", "json").stdout)["mappings"]
     assert json.loads(run_map(tmp_path, "--format", "json", *arguments).stdout)["mappings"] == base
+
+
+def test_ctrl_c_ends_with_one_word(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ffcore.cli", "map", *map(str, write_specs(tmp_path)), "--set", "M=720720"]
+    process = subprocess.Popen([*command, *EXHAUSTIVE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(3)
+    assert process.poll() is None, "the search ended before it could be interrupted"
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stdout, stderr) == (130, "", "interrupted\n")
 
 
 def test_evaluate_without_a_mapping_says_what_is_missing(tmp_path: Path) -> None:
