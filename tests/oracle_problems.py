@@ -293,6 +293,8 @@ def _arch(choose: Chooser, n_einsums: int, wide: bool) -> str:
     main = choose.choice(["keep: ~Intermediates, may_keep: All", "keep: ~Intermediates, may_keep: All", "keep: All"])
     if choose.chance(6):
         main = "keep: ~(Intermediates | weight), may_keep: All"
+    elif choose.chance(8):
+        main = "keep: ~Intermediates, may_keep: Nothing"  # nothing may fit; with one level, nothing is held
     nodes = [_memory(choose, "MainMemory", "inf", "e-12", ["inf", "2.0e+9", "4.1e+10"], main)]
     levels = choose.choice([1, 2, 2, 2, 3])
     small, spatial = not wide and n_einsums < 3, ""  # more memories and dimensions stay affordable

@@ -28,8 +28,10 @@ _QUICK = """
     0328-chain 0330-attention
 """
 QUICK = frozenset(_QUICK.split())
-# Half a million tile choices and more: minutes to hours in plain Python.
-HUGE = frozenset({"0145-attention", "0148-attention", "0256-chain", "0329-diamond"})
+# Hundreds of thousands of tile choices and more: minutes to hours each, left to a run by hand.
+HUGE = frozenset(
+    {"0112-chain", "0145-attention", "0148-attention", "0182-chain", "0256-chain", "0322-diamond", "0329-diamond"}
+)
 
 Point = tuple[float, float]
 

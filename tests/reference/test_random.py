@@ -6,6 +6,7 @@ import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from ffcore.errors import NoValidMappingError
 from ffcore.mapping.nest import Holder
 from ffcore.model.evaluate import evaluate_nest
 from ffcore.model.joint import evaluate_joint
@@ -44,11 +45,24 @@ def test_every_random_problem_loads(oracle: OracleProblem) -> None:
     assert 1 <= len(problem.einsums) <= 4
 
 
+def solve(seed: int) -> tuple[Problem, list[Solution]]:
+    """A random problem and its mappings; none where no memory may hold some tensor."""
+    problem = random_problem(seed).problem()
+    try:
+        return problem, exhaustive_map(problem, dominance=True)
+    except NoValidMappingError:
+        return problem, []
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_solutions_are_what_the_model_says(seed: int) -> None:
-    problem = random_problem(seed).problem()
-    for solution in exhaustive_map(problem, dominance=True):
+    problem, solutions = solve(seed)
+    for solution in solutions:
         assert_model_agrees(problem, solution)
+
+
+def test_most_random_problems_have_a_mapping() -> None:
+    assert sum(bool(solve(seed)[1]) for seed in range(20, 40)) >= 15
 
 
 @pytest.mark.slow
@@ -61,7 +75,10 @@ def test_solutions_are_what_the_model_says_more(seed: int) -> None:
 def test_reduction_changes_no_result(seed: int) -> None:
     """On those random problems whose plain product of pmappings is affordable."""
     problem = random_problem(seed).problem()
-    pmappings = exhaustive_pmappings(problem)
+    try:
+        pmappings = exhaustive_pmappings(problem)
+    except NoValidMappingError:
+        pytest.skip("no memory may hold some tensor")
     product = 1
     for own in pmappings.values():
         product *= len(own)
@@ -83,7 +100,11 @@ def test_reservations_stand_where_the_model_puts_them(seed: int) -> None:
         if einsum.is_copy or any(t.persistent for t in einsum.tensors):
             continue
         large = attrs.evolve(einsum, bounds=dict.fromkeys(einsum.bounds, 2**12))
-        for template in templates(large, options)[:40]:
+        try:
+            first = templates(large, options)[:40]
+        except NoValidMappingError:
+            continue
+        for template in first:
             extent = dict(large.bounds)
             tiles = []
             last = {loop.variable: i for i, loop in enumerate(template.loops())}
