@@ -1,4 +1,4 @@
-"""Costs of a template under a spatial choice: what each cut adds, as arrays over lattice states.
+"""Costs under one spatial choice: what each cut of a template adds, as arrays over lattice states.
 
 Every objective and every occupancy is a sum over cuts of a function of the state at that cut
 (section 3 of the semantics rearranged): a child holder's traffic depends on the tile sizes where
@@ -13,9 +13,10 @@ import attrs
 import numpy as np
 
 from ffcore.explore.lattice import Floats, Lattice
+from ffcore.explore.outline import EdgeShape, Limited, Outline, Reserved
 from ffcore.explore.spatial import SpatialChoice, compare
 from ffcore.spec.problem import Component, EinsumProblem, Tensor
-from ffcore.templates import Site, SpatialLoop, Template
+from ffcore.templates import SpatialLoop
 
 
 @attrs.frozen
@@ -50,8 +51,122 @@ def layout_of(
     return Layout(tuple(forms) if with_latency else (), tuple(memories))
 
 
+@attrs.define(eq=False)
+class Costs:
+    """Cost arrays of one Einsum on one path under one spatial choice; each is computed once."""
+
+    lattice: Lattice
+    layout: Layout
+    components: tuple[Component, ...]
+    _edges: dict[EdgeShape, dict[int, Floats]] = attrs.Factory(dict)
+    _bits: dict[Reserved, Floats] = attrs.Factory(dict)
+    _masks: dict[Limited, Floats] = attrs.Factory(dict)
+
+    def edge(self, edge: EdgeShape) -> dict[int, Floats]:
+        """Columns of a label that an edge adds to, each an array over the states at its cut."""
+        if edge not in self._edges:
+            self._edges[edge] = self._edge(edge)
+        return self._edges[edge]
+
+    def bits(self, reserved: Reserved) -> Floats:
+        """Bits (per instance) that a holder occupies, per state at its reservation's cut."""
+        if reserved not in self._bits:
+            einsum = self.lattice.einsum
+            tensor = einsum.tensor[reserved.tensor]
+            copies = einsum.n_instances if reserved.persistent else 1.0  # all instances stay at once
+            self._bits[reserved] = self.lattice.tile(tensor, reserved.index) * (tensor.bits_per_value * copies)
+        return self._bits[reserved]
+
+    def mask(self, limited: Limited) -> Floats:
+        """0 where a holder's tile obeys its memory's ``tile_shape``, infinity elsewhere."""
+        if limited not in self._masks:
+            self._masks[limited] = self._mask(limited)
+        return self._masks[limited]
+
+    def _edge(self, edge: EdgeShape) -> dict[int, Floats]:
+        tensor = self.lattice.einsum.tensor[edge.tensor]
+        gross_rate: dict[int, float] = {}
+        skipped_rate: dict[int, float] = {}
+        for book in _books(self.components, self.lattice.choice, tensor, edge):
+            for column, rate in self.action_rates(book.component, book.action, tensor):
+                gross_rate[column] = gross_rate.get(column, 0.0) + rate * book.gross
+                skipped_rate[column] = skipped_rate.get(column, 0.0) + rate * book.skipped
+        gross = self.lattice.traffic(tensor, edge.child)
+        if not any(skipped_rate.values()):
+            return {c: gross * rate for c, rate in gross_rate.items() if rate}
+        skipped = self.lattice.traffic(tensor, edge.child, skipped=True)
+        return {c: gross * rate - skipped * skipped_rate[c] for c, rate in gross_rate.items() if rate}
+
+    def action_rates(self, index: int, action: str, tensor: Tensor) -> Iterator[tuple[int, float]]:
+        """(column, amount per value moved by all instances) of one action on one tensor."""
+        component = self.components[index]
+        record = component.action(action)
+        if record is None:
+            return
+        calls = 1 / record.values_per_action[tensor.name]
+        if record.energy:
+            yield 0, record.energy * calls
+        instances = self.lattice.choice.upto(index)
+        for k, (i, which) in enumerate(self.layout.forms):
+            if i == index:
+                seconds = component.latency[which].get(action, 0.0)
+                if seconds:
+                    yield self.layout.form(k), seconds * calls / instances
+
+    def _mask(self, limited: Limited) -> Floats:
+        below = self.lattice.choice.below(limited.index)
+        result = np.zeros(self.lattice.n)
+        tensor = self.lattice.einsum.tensor[limited.tensor]
+        for limit in limited.shapes:
+            sizes = [self.lattice.grid[v] * below.get(v, 1) for v in limit.variables if v in tensor.variables]
+            if limit.operator.startswith("product") and sizes:
+                sizes = [np.prod(sizes, axis=0)]
+            op = limit.operator.removeprefix("product")
+            for size in sizes:
+                ok = np.array([compare(op, float(x), limit.value) for x in size])
+                result[~ok] = np.inf
+        return result
+
+    def constant(self, outline: Outline) -> tuple[Floats, float]:
+        """(label columns, seconds of the compute) that do not depend on tile sizes."""
+        einsum, components, choice = self.lattice.einsum, self.components, self.lattice.choice
+        label = np.zeros(self.layout.width)
+        compute = components[-1]
+        if einsum.is_copy:
+            calls, per_instance = self._copy(outline, label)
+        else:
+            calls = 1.0
+            for bound in einsum.bounds.values():
+                calls *= bound
+            per_instance = calls / choice.upto(len(components) - 1)
+        record = compute.action("compute")
+        if record is not None:
+            label[0] += record.energy * calls
+        seconds = max((form.get("compute", 0.0) * per_instance for form in compute.latency), default=0.0)
+        return label, seconds
+
+    def _copy(self, outline: Outline, label: Floats) -> tuple[float, float]:
+        """A copy reads its source once and writes its destination once, booked under the source tensor."""
+        einsum = self.lattice.einsum
+        source = next(t for t in einsum.tensors if not t.output)
+        where = {s.tensor: s.index for s in outline.template.sites if s.backing}
+        values = source.tile_values(einsum.bounds)
+        for target in (t for t in einsum.tensors if t.output):
+            if where[target.name] == where[source.name]:
+                continue
+            for index, action in ((where[source.name], "read"), (where[target.name], "write")):
+                for column, rate in self.action_rates(index, action, source):
+                    label[column] += rate * values
+        if not self.components[-1].computes_copies:
+            return 0.0, 0.0
+        fanout = 1
+        for component in self.components:
+            fanout *= component.fanout
+        return float(values), values / fanout
+
+
 @attrs.frozen
-class Book:
+class _Book:
     """One kind of traffic: ``gross`` and ``skipped`` actions per value of one component."""
 
     component: int
@@ -60,152 +175,31 @@ class Book:
     skipped: float
 
 
-@attrs.frozen
-class Edge:
-    """Traffic of one tensor between a parent holder and its child (a holder or the compute)."""
-
-    tensor: Tensor
-    child: int  # component index
-    cut: int
-    books: tuple[Book, ...]
-
-
-def edges(template: Template, choice: SpatialChoice) -> Iterator[Edge]:
-    """All parent-child pairs of a template; multicast is a constant factor under a spatial choice."""
-    if template.einsum.is_copy:
-        return
-    compute = len(template.components) - 1
-    for tensor in template.einsum.tensors:
-        sites = [s for s in template.sites if s.tensor == tensor.name]
-        children: list[tuple[int, int]] = [(s.index, s.cut) for s in sites[1:]]
-        children.append((compute, len(template.blocks)))
-        for parent, (child, cut) in zip(sites, children, strict=True):
-            yield Edge(tensor, child, cut, tuple(_books(template, choice, tensor, parent, child)))
-
-
 def _books(
-    template: Template, choice: SpatialChoice, tensor: Tensor, parent: Site, child: int
-) -> Iterator[Book]:
-    components = template.components
+    components: Sequence[Component], choice: SpatialChoice, tensor: Tensor, edge: EdgeShape
+) -> Iterator[_Book]:
+    """What an edge makes its two ends and the Tolls between do; multicast is a constant factor here."""
     up = 1.0 if tensor.output else 0.0
-    skips = 1.0 if tensor.output and components[child].skip_initial_output_write else 0.0
+    skips = 1.0 if tensor.output and components[edge.child].skip_initial_output_write else 0.0
 
     def saves(loop: SpatialLoop) -> bool:
         dimension = components[loop.index].spatial[loop.dimension]
         return loop.variable not in tensor.variables and tensor.name in dimension.may_reuse
 
-    shared = choice.multicast(parent.index, child, saves)
-    serves = skips if components[parent.index].skip_initial_output_write else 0.0
-    yield Book(parent.index, "read", 1 / shared, serves / shared)
+    shared = choice.multicast(edge.parent, edge.child, saves)
+    serves = skips if components[edge.parent].skip_initial_output_write else 0.0
+    yield _Book(edge.parent, "read", 1 / shared, serves / shared)
     if up:
-        yield Book(parent.index, "write", up / shared, 0.0)
-    if child < len(components) - 1:
-        yield Book(child, "write", 1.0, skips)
+        yield _Book(edge.parent, "write", up / shared, 0.0)
+    if edge.child < len(components) - 1:
+        yield _Book(edge.child, "write", 1.0, skips)
         if up:
-            yield Book(child, "read", up, 0.0)
-    for toll in template.tolls:
-        if toll.tensor == tensor.name and parent.index < toll.index < child:
-            component = components[toll.index]
-            merged = choice.multicast(toll.index, child, saves)
-            passing = component.charges_up * up + component.charges_down
-            yield Book(toll.index, "read", passing / merged, component.charges_down * skips / merged)
-
-
-def edge_cost(lattice: Lattice, template: Template, layout: Layout, edge: Edge) -> dict[int, Floats]:
-    """Columns of a label that an edge adds to, each an array over the states at its cut."""
-    gross_rate: dict[int, float] = {}
-    skipped_rate: dict[int, float] = {}
-    for book in edge.books:
-        for column, rate in action_rates(template, layout, lattice.choice, book.component, book.action, edge.tensor):
-            gross_rate[column] = gross_rate.get(column, 0.0) + rate * book.gross
-            skipped_rate[column] = skipped_rate.get(column, 0.0) + rate * book.skipped
-    gross = lattice.traffic(edge.tensor, edge.child)
-    if not any(skipped_rate.values()):
-        return {c: gross * rate for c, rate in gross_rate.items() if rate}
-    skipped = lattice.traffic(edge.tensor, edge.child, skipped=True)
-    return {c: gross * rate - skipped * skipped_rate[c] for c, rate in gross_rate.items() if rate}
-
-
-def action_rates(
-    template: Template, layout: Layout, choice: SpatialChoice, index: int, action: str, tensor: Tensor
-) -> Iterator[tuple[int, float]]:
-    """(column, amount per value moved by all instances) of one action on one tensor."""
-    component = template.components[index]
-    record = component.action(action)
-    if record is None:
-        return
-    calls = 1 / record.values_per_action[tensor.name]
-    if record.energy:
-        yield 0, record.energy * calls
-    instances = choice.upto(index)
-    for k, (i, which) in enumerate(layout.forms):
-        if i == index:
-            seconds = component.latency[which].get(action, 0.0)
-            if seconds:
-                yield layout.form(k), seconds * calls / instances
-
-
-def constant_cost(template: Template, choice: SpatialChoice, layout: Layout) -> tuple[Floats, float]:
-    """(label columns, seconds of the compute) that do not depend on tile sizes."""
-    einsum, components = template.einsum, template.components
-    label = np.zeros(layout.width)
-    compute = components[-1]
-    if einsum.is_copy:
-        calls, per_instance = _copy_cost(template, choice, layout, label)
-    else:
-        calls = float(np.prod([float(b) for b in einsum.bounds.values()]))
-        per_instance = calls / choice.upto(len(components) - 1)
-    record = compute.action("compute")
-    if record is not None:
-        label[0] += record.energy * calls
-    seconds = max((form.get("compute", 0.0) * per_instance for form in compute.latency), default=0.0)
-    return label, seconds
-
-
-def _copy_cost(template: Template, choice: SpatialChoice, layout: Layout, label: Floats) -> tuple[float, float]:
-    """A copy reads its source once and writes its destination once, booked under the source tensor."""
-    einsum, components = template.einsum, template.components
-    source = next(t for t in einsum.tensors if not t.output)
-    where = {s.tensor: s.index for s in template.sites if s.backing}
-    values = source.tile_values(einsum.bounds)
-    for target in (t for t in einsum.tensors if t.output):
-        if where[target.name] == where[source.name]:
-            continue
-        for index, action in ((where[source.name], "read"), (where[target.name], "write")):
-            for column, rate in action_rates(template, layout, choice, index, action, source):
-                label[column] += rate * values
-    if not components[-1].computes_copies:
-        return 0.0, 0.0
-    fanout = 1
-    for component in components:
-        fanout *= component.fanout
-    return float(values), values / fanout
-
-
-def reservation_bits(lattice: Lattice, template: Template, site: Site) -> Floats:
-    """Bits (per instance) that a holder occupies, per state at its reservation's cut."""
-    tensor = template.einsum.tensor[site.tensor]
-    copies = template.einsum.n_instances if site.persistent else 1.0  # all instances stay at once
-    return lattice.tile(tensor, site.index) * (tensor.bits_per_value * copies)
-
-
-def tile_shape_mask(lattice: Lattice, template: Template, site: Site) -> Floats | None:
-    """0 where a holder's tile obeys its memory's ``tile_shape``, infinity elsewhere; None: no limit."""
-    holding = template.components[site.index].holding
-    if holding is None or not holding.tile_shape:
-        return None
-    below = lattice.choice.below(site.index)
-    result = np.zeros(lattice.n)
-    tensor = template.einsum.tensor[site.tensor]
-    for limit in holding.tile_shape:
-        sizes = {v: lattice.grid[v] * below.get(v, 1) for v in limit.variables if v in tensor.variables}
-        product = limit.operator.startswith("product")
-        op = limit.operator.removeprefix("product")
-        checked = [np.prod(list(sizes.values()), axis=0)] if product and sizes else list(sizes.values())
-        for size in checked:
-            ok = np.array([compare(op, float(x), limit.value) for x in size])
-            result[~ok] = np.inf
-    return result
+            yield _Book(edge.child, "read", up, 0.0)
+    for index in edge.tolls:
+        toll = components[index]
+        merged = choice.multicast(index, edge.child, saves)
+        passing = toll.charges_up * up + toll.charges_down
+        yield _Book(index, "read", passing / merged, toll.charges_down * skips / merged)
 
 
 def leak_power(einsum: EinsumProblem, components: Sequence[Component], choice: SpatialChoice) -> float:

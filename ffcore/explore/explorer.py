@@ -7,10 +7,11 @@ from concurrent.futures import Executor
 
 import attrs
 
-from ffcore.explore.costs import layout_of
+from ffcore.explore.costs import Costs, layout_of
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.rows import JobSolver, Rows, RowShape, prune
 from ffcore.explore.spatial import SpatialChoice, fitting_choices
+from ffcore.explore.outline import Outline, Outliner
 from ffcore.explore.suffix import SuffixSolver
 from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
 from ffcore.spec.problem import Component, EinsumProblem, MapperOptions, Metric, Problem
@@ -48,25 +49,28 @@ def explore_einsum(
     einsum: EinsumProblem, templates: Sequence[Template], shape: RowShape, options: MapperOptions
 ) -> EinsumPmappings:
     """Solve every template under every spatial choice; solutions of equal parts are shared."""
-    work: dict[Hashable, list[tuple[int, Template, SpatialChoice]]] = {}
+    work: dict[Hashable, list[tuple[int, Outline, SpatialChoice]]] = {}
+    outliners: dict[Hashable, Outliner] = {}
     jobs: list[Job] = []
     for template in templates:
         path = _fingerprint(template.components)
+        outline = outliners.setdefault(path, Outliner()).outline(template)
         for choice in fitting_choices(template, options):
             trips = tuple((s.variable, s.index, s.dimension, n) for s, n in zip(choice.loops, choice.trips, strict=True))
-            work.setdefault((path, trips), []).append((len(jobs), template, choice))
+            work.setdefault((path, trips), []).append((len(jobs), outline, choice))
             jobs.append(Job(template, choice))
     with_latency = bool(options.metrics & ~Metric.ENERGY) or any(leak.power for leak in einsum.leaks)
     total = evaluated = 0
     parts: list[Rows] = []
     for group in work.values():
-        _, template, choice = group[0]
-        lattice = Lattice.build(einsum, choice)
-        layout = layout_of(einsum, template.components, with_latency, shape.memories)
-        names = {i for i, c in enumerate(template.components) if c.name in shape.memories}
-        solver = SuffixSolver(lattice, layout, frozenset(names))
-        for number, template, choice in group:
-            rows = JobSolver(solver, template, choice, shape, options).rows(number)
+        _, outline, choice = group[0]
+        components = outline.template.components
+        layout = layout_of(einsum, components, with_latency, shape.memories)
+        costs = Costs(Lattice.build(einsum, choice), layout, components)
+        tracked = frozenset(i for i, c in enumerate(components) if c.name in shape.memories)
+        solver = SuffixSolver(costs, tracked)
+        for number, outline, choice in group:
+            rows = JobSolver(solver, outline, choice, shape, options).rows(number)
             parts.append(rows)
         evaluated += solver.evaluated
         if sum(map(len, parts)) > _PRUNE_EVERY:

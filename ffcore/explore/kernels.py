@@ -54,50 +54,86 @@ def _front(values, rows, count, kept):  # type: ignore[no-untyped-def]  # pragma
 
 
 @njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
-def _union_axis(offsets, values, origin, stride, size, divides):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _merge(values, start, stop, out_values, out_start, out_stop, rows):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Merge two fronts, each ascending in column 0: ``values[start:stop]`` and ``out_values[out_start:out_stop]``.
+
+    Writes to ``rows`` the survivors in ascending order of column 0: a row of ``values`` as its
+    index, a row of ``out_values`` as -1 - its index. Within a front nothing dominates anything.
+    """
+    width = values.shape[1]
+    a, b, found = start, out_start, 0
+    while a < stop or b < out_stop:
+        own = b >= out_stop or (a < stop and values[a, 0] <= out_values[b, 0])
+        dominated = False
+        for k in range(found - 1, -1, -1):
+            r = rows[k]
+            if own == (r >= 0):
+                continue
+            less = True
+            for c in range(1, width):
+                if own:
+                    if out_values[-1 - r, c] > values[a, c]:
+                        less = False
+                        break
+                elif values[r, c] > out_values[b, c]:
+                    less = False
+                    break
+            if less:
+                dominated = True
+                break
+        if own:
+            if not dominated:
+                rows[found] = a
+                found += 1
+            a += 1
+        else:
+            if not dominated:
+                rows[found] = -1 - b
+                found += 1
+            b += 1
+    return found
+
+
+@njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
+def _union_prime(offsets, values, origin, stride, size, smaller):  # type: ignore[no-untyped-def]  # pragma: no cover
     n = offsets.shape[0] - 1
     width = values.shape[1]
-    largest = 0
-    total = 0
-    for state in range(n):
-        coordinate = (state // stride) % size
-        count = 0
-        for i in range(coordinate + 1):
-            if divides[i, coordinate]:
-                source = state + (i - coordinate) * stride
-                count += offsets[source + 1] - offsets[source]
-        largest = max(largest, count)
-        total += count
-    rows = np.empty(largest, np.int64)
-    kept = np.empty(largest + 1, np.int64)
-    capacity = max(16, min(total, 4 * values.shape[0] + largest))
+    capacity = 2 * values.shape[0] + 64
     out_values = np.empty((capacity, width))
     out_origin = np.empty(capacity, np.int64)
     out_offsets = np.zeros(n + 1, np.int64)
+    rows = np.empty(1024, np.int64)
     filled = 0
     for state in range(n):
         coordinate = (state // stride) % size
-        count = 0
-        for i in range(coordinate + 1):
-            if divides[i, coordinate]:
-                source = state + (i - coordinate) * stride
-                for row in range(offsets[source], offsets[source + 1]):
-                    rows[count] = row
-                    count += 1
+        start, stop = offsets[state], offsets[state + 1]
+        out_start = out_stop = np.int64(0)
+        if smaller[coordinate] >= 0:
+            source = state + (smaller[coordinate] - coordinate) * stride
+            out_start, out_stop = out_offsets[source], out_offsets[source + 1]
+        count = stop - start + out_stop - out_start
         if count > 0:
-            found = _front(values, rows, count, kept)
-            if filled + found > capacity:
-                capacity = 2 * (filled + found)
+            if count > rows.shape[0]:
+                rows = np.empty(2 * count, np.int64)
+            if filled + count > capacity:
+                capacity = 2 * (filled + count)
                 more_values = np.empty((capacity, width))
                 more_values[:filled] = out_values[:filled]
                 out_values = more_values
                 more_origin = np.empty(capacity, np.int64)
                 more_origin[:filled] = out_origin[:filled]
                 out_origin = more_origin
-            for b in range(found):
-                for c in range(width):
-                    out_values[filled, c] = values[kept[b], c]
-                out_origin[filled] = origin[kept[b]]
+            found = _merge(values, start, stop, out_values, out_start, out_stop, rows)
+            for k in range(found):
+                r = rows[k]
+                if r >= 0:
+                    for c in range(width):
+                        out_values[filled, c] = values[r, c]
+                    out_origin[filled] = origin[r]
+                else:
+                    for c in range(width):
+                        out_values[filled, c] = out_values[-1 - r, c]
+                    out_origin[filled] = out_origin[-1 - r]
                 filled += 1
         out_offsets[state + 1] = filled
     return out_offsets, out_values[:filled].copy(), out_origin[:filled].copy()
@@ -121,16 +157,21 @@ def _pareto_groups(offsets, values):  # type: ignore[no-untyped-def]  # pragma: 
     return keep
 
 
-def union_axis(
-    offsets: Ints, values: Floats, origin: Ints, stride: int, size: int, divides: NDArray[np.bool_]
+def union_prime(
+    offsets: Ints, values: Floats, origin: Ints, stride: int, size: int, smaller: Ints
 ) -> tuple[Ints, Floats, Ints]:
-    """Per state, the Pareto front of the labels of all states that one loop can lead to.
+    """Per state, the Pareto front of its labels and those of the states that prime factors lead to.
 
-    Labels of state ``s`` are rows ``offsets[s]:offsets[s + 1]`` of ``values`` (labels, columns);
-    ``origin`` is carried along. Exact: what is added to a label from here outwards depends on the
-    state alone and is the same for all labels of a state, so a dominated label stays dominated.
+    Labels of state ``s`` are rows ``offsets[s]:offsets[s + 1]`` of ``values`` (labels, columns),
+    ascending in column 0; ``origin`` is carried along. ``smaller[i]`` is the coordinate whose value
+    is that of coordinate ``i`` divided by the prime, or -1. States come in ascending order, so a
+    state finds the finished front of the next smaller one; one pass per prime factor of the
+    variable's values unites all divisors.
+
+    Exact: what is added to a label from here outwards depends on the state alone and is the same
+    for all labels of a state, so a dominated label stays dominated.
     """
-    result: tuple[Ints, Floats, Ints] = _union_axis(offsets, values, origin, stride, size, divides)
+    result: tuple[Ints, Floats, Ints] = _union_prime(offsets, values, origin, stride, size, smaller)
     return result
 
 

@@ -8,14 +8,14 @@ is a dense array over states.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ffcore.explore.numbers import divisors
+from ffcore.explore.numbers import divisors, prime_factors
 from ffcore.explore.spatial import SpatialChoice
 from ffcore.spec.problem import EinsumProblem, Tensor
 
@@ -63,10 +63,14 @@ class Lattice:
         """The state of the outermost cut: nothing has been looped over yet."""
         return self.n - 1
 
-    def divides(self, axis: int) -> NDArray[np.bool_]:
-        """``divides[i, j]``: may a loop take the variable from value ``j`` down to value ``i``?"""
-        value = np.asarray(self.values[axis])
-        return np.asarray(value[None, :] % value[:, None] == 0)
+    def smaller(self, axis: int) -> list[NDArray[np.int64]]:
+        """Per prime factor of a variable's values: the coordinate of value / prime, or -1."""
+        values = self.values[axis]
+        place = {value: i for i, value in enumerate(values)}
+        return [
+            np.array([place[u // p] if u % p == 0 else -1 for u in values], np.int64)
+            for p in prime_factors(values[-1])
+        ]
 
     def tile(self, tensor: Tensor, index: int) -> Floats:
         """Values of ``tensor`` in its tile in component ``index``, per state."""
@@ -95,11 +99,3 @@ def tile_values(tensor: Tensor, sizes: Mapping[str, Floats], n: int) -> Floats:
             extent = extent + coefficient * (sizes[v] - 1)
         result = result * extent
     return result
-
-
-def coordinates(lattice: Lattice, states: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Coordinates (number of states, number of variables) of states."""
-    columns: Sequence[NDArray[np.int64]] = [
-        (states // stride) % len(value) for value, stride in zip(lattice.values, lattice.strides, strict=True)
-    ]
-    return np.stack(columns, axis=-1)

@@ -11,10 +11,11 @@ import attrs
 import numpy as np
 
 from ffcore.explore.chains import Chains, fused_chains, loop_orders
-from ffcore.explore.costs import constant_cost, edges, leak_power, tile_shape_mask
+from ffcore.explore.costs import leak_power
 from ffcore.explore.kernels import Floats, Ints, pareto_groups
 from ffcore.explore.spatial import SpatialChoice
-from ffcore.explore.suffix import _FIT, Labels, SuffixSolver
+from ffcore.explore.outline import Outline, Reserved
+from ffcore.explore.suffix import FIT, Labels, SuffixSolver
 from ffcore.spec.problem import MapperOptions, Metric
 from ffcore.templates import Site, Template
 
@@ -81,18 +82,22 @@ class JobSolver:
     """Makes the rows of one template under one spatial choice."""
 
     solver: SuffixSolver
-    template: Template
+    outline: Outline
     choice: SpatialChoice
     shape: RowShape
     options: MapperOptions
 
+    @property
+    def template(self) -> Template:
+        return self.outline.template
+
     def rows(self, job: int) -> Rows:
         """All rows of the job, dominated ones of one chain left out."""
-        template, lattice = self.template, self.solver.lattice
+        template, lattice = self.template, self.solver.costs.lattice
         chains = fused_chains(lattice, template, self.choice, self.options)
         if chains is None or not len(chains.states):
             return Rows.empty(self.shape)
-        labels = self.solver.labels(template, template.fused_cut)
+        labels = self.solver.labels(self.outline, template.fused_cut)
         chain, label = _pairs(chains.states[:, -1], labels)
         values, columns = self._values(chains, chain, labels, label)
         fits = self._fits(columns)
@@ -104,34 +109,34 @@ class JobSolver:
 
     def _values(self, chains: Chains, chain: Ints, labels: Labels, label: Ints) -> tuple[Floats, Floats]:
         """(row columns, label columns with everything above the fused cut added)."""
-        template, solver, layout = self.template, self.solver, self.solver.layout
+        template, costs = self.template, self.solver.costs
+        layout = costs.layout
         columns = labels.values[label].copy()
-        for edge in edges(template, self.choice):
-            if edge.cut < template.fused_cut:
-                for column, cost in solver.edge_costs(template, edge).items():
-                    columns[:, column] += cost[chains.states[:, edge.cut]][chain]
-        for site in template.sites:
-            column_or_none = layout.memory(site.index)
-            if site.reservation < template.fused_cut and column_or_none is not None:
-                columns[:, column_or_none] += solver.bits(template, site)[chains.states[:, site.reservation]][chain]
-            if site.cut < template.fused_cut:
-                mask = tile_shape_mask(solver.lattice, template, site)
-                if mask is not None:
-                    columns[:, 0] += mask[chains.states[:, site.cut]][chain]
+        for at, cut in enumerate(self.outline.cuts[: template.fused_cut]):
+            states = chains.states[:, at]
+            for edge in cut.edges:
+                for column, cost in costs.edge(edge).items():
+                    columns[:, column] += cost[states][chain]
+            for limited in cut.limits:
+                columns[:, 0] += costs.mask(limited)[states][chain]
+            for reserved in cut.reservations:
+                place = layout.memory(reserved.index)
+                if place is not None:
+                    columns[:, place] += costs.bits(reserved)[states][chain]
         values = np.zeros((len(chain), self.shape.width))
         self._objectives(columns, values)
         for m, name in enumerate(self.shape.memories):
             index = next((i for i, c in enumerate(template.components) if c.name == name), None)
-            column_or_none = layout.memory(index) if index is not None else None
-            if index is not None and column_or_none is not None:
-                values[:, self.shape.own(m)] = columns[:, column_or_none]
+            place = layout.memory(index) if index is not None else None
+            if index is not None and place is not None:
+                values[:, self.shape.own(m)] = columns[:, place]
                 self._open(chains, chain, index, m, values)
         return values, columns
 
     def _objectives(self, columns: Floats, values: Floats) -> None:
-        template, layout = self.template, self.solver.layout
+        template, layout = self.template, self.solver.costs.layout
         einsum = template.einsum
-        _, compute = constant_cost(template, self.choice, layout)
+        _, compute = self.solver.costs.constant(self.outline)
         latency = np.full(len(columns), compute)
         for k in range(len(layout.forms)):
             latency = np.maximum(latency, columns[:, layout.form(k)])
@@ -165,25 +170,26 @@ class JobSolver:
 
     def _open(self, chains: Chains, chain: Ints, index: int, m: int, values: Floats) -> None:
         """Private reservations by level, cumulated; levels at or below the fused depth never show."""
-        template, solver = self.template, self.solver
+        template, costs = self.template, self.solver.costs
         deepest = self._deepest(chains)
         for site in template.sites:
             private = not (site.backing and site.tensor in template.einsum.shared)
             if site.index != index or not private or not (site.reservation < template.fused_cut or site.persistent):
                 continue
             level = self.levels(chains, site)
-            bits = solver.bits(template, site)[chains.states[:, site.reservation]]
+            reserved = Reserved(site.tensor, site.index, site.persistent)
+            bits = costs.bits(reserved)[chains.states[:, site.reservation]]
             for depth in range(self.shape.depth + 1):
                 counted = (level < depth) & (level < deepest) | (level < 0)
                 values[:, self.shape.opened(m, depth)] += np.where(counted, bits, 0.0)[chain]
 
     def _fits(self, columns: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        layout, components = self.solver.layout, self.template.components
+        layout, components = self.solver.costs.layout, self.template.components
         ok = np.isfinite(columns[:, 0])
         for index in layout.memories:
             column = layout.memory(index)
             assert column is not None
-            ok &= columns[:, column] <= components[index].size * _FIT
+            ok &= columns[:, column] <= components[index].size * FIT
         return ok
 
     def _expand(
@@ -200,7 +206,7 @@ class JobSolver:
         depth = np.stack([self.levels(chains, s)[chain] for s in backing], axis=1) if backing else np.zeros((n, 0))
         memory = np.tile(np.array([s.index for s in backing], np.int64), (n, 1))
         parts = []
-        for members, codes in loop_orders(chains, self.solver.lattice, self.template, self.choice):
+        for members, codes in loop_orders(chains, self.solver.costs.lattice, self.template, self.choice):
             place = np.full(len(chains.states), -1)
             place[members] = np.arange(len(members))
             picked = np.flatnonzero(place[chain] >= 0)

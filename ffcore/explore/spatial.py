@@ -152,19 +152,30 @@ def fitting_choices(template: Template, options: MapperOptions) -> list[SpatialC
     """Spatial choices for which some tile choice fits all memories, after the ``min_usage`` rule.
 
     Occupancy grows with every tile size and the smallest of all tiles (each rank variable's
-    outermost temporal loop does everything) are one choice, so testing that one decides.
+    outermost temporal loop does everything) are one choice, so testing that one decides. The rule
+    keeps, dimension by dimension, what reaches ``min_usage`` or else the highest usage: that is
+    the lexicographic maximum of the usages cut off at ``min_usage``.
     """
-    fitting = [c for c in spatial_choices(template, options) if smallest_fits(template, c)]
+    classes: dict[tuple[float, ...], list[SpatialChoice]] = {}
+    for choice in spatial_choices(template, options):
+        classes.setdefault(_preference(template, choice), []).append(choice)
+    for preference in sorted(classes, reverse=True):
+        fitting = [c for c in classes[preference] if smallest_fits(template, c)]
+        if fitting:
+            return fitting
+    return []
+
+
+def _preference(template: Template, choice: SpatialChoice) -> tuple[float, ...]:
+    """Usages cut off at ``min_usage``, innermost component first; copies do not care."""
     if template.einsum.is_copy:
-        return fitting
-    for index in reversed(range(len(template.components))):
-        for d, dimension in enumerate(template.components[index].spatial):
-            if dimension.min_usage <= 0 or not fitting:
-                continue
-            usage = [c.usage(template.components, index, d) for c in fitting]
-            least = min(dimension.min_usage, max(usage)) - _SLACK
-            fitting = [c for c, u in zip(fitting, usage, strict=True) if u >= least]
-    return fitting
+        return ()
+    return tuple(
+        round(min(dimension.min_usage, choice.usage(template.components, index, d)), 12)
+        for index in reversed(range(len(template.components)))
+        for d, dimension in enumerate(template.components[index].spatial)
+        if dimension.min_usage > 0
+    )
 
 
 def smallest_usage(template: Template, choice: SpatialChoice) -> dict[int, float]:

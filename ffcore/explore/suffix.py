@@ -6,22 +6,23 @@ share that part share its solution (kept in a memo for one spatial choice).
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 import attrs
 import numpy as np
+from numpy.typing import NDArray
 
-from ffcore.explore.costs import Edge, Layout, constant_cost, edge_cost, edges, reservation_bits, tile_shape_mask
-from ffcore.explore.kernels import Floats, Ints, union_axis
-from ffcore.explore.lattice import Lattice
-from ffcore.templates import Site, Template
+from ffcore.explore.costs import Costs
+from ffcore.explore.kernels import Floats, Ints, pareto_groups, union_prime
+from ffcore.explore.outline import Cut, Outline
 
-_FIT = 1 + 1e-9  # occupancies are sums of exact products; the slack covers bits per value like 1/3
+FIT = 1 + 1e-9  # occupancies are sums of exact products; the slack covers bits per value like 1/3
 
 
 @attrs.frozen(eq=False)
 class Labels:
-    """Pareto-optimal label rows per state at one cut; ``origin`` is the label's row one cut further in."""
+    """Pareto-optimal label rows per state at one cut; ``origin`` is the label's row one cut further in.
+
+    State ``s`` has rows ``offsets[s]:offsets[s + 1]``, ascending in energy.
+    """
 
     offsets: Ints
     values: Floats
@@ -39,127 +40,82 @@ class Labels:
             labels = labels.inner
         return np.stack(columns, axis=1)
 
+    def filter(self, keep: NDArray[np.bool_]) -> Labels:
+        """The labels for which ``keep`` is true."""
+        if keep.all():
+            return self
+        counts = np.bincount(self.state[keep], minlength=len(self.offsets) - 1)
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return Labels(offsets, self.values[keep], self.origin[keep], self.state[keep], self.inner)
 
-def shapes(template: Template, site: Site) -> Hashable:
-    """The ``tile_shape`` limits that a holder is under."""
-    holding = template.components[site.index].holding
-    return holding.tile_shape if holding is not None else ()
 
-
-@attrs.define
+@attrs.define(eq=False)
 class SuffixSolver:
     """Solves the parts of templates below a cut, for one spatial choice of one path."""
 
-    lattice: Lattice
-    layout: Layout
+    costs: Costs
     tracked: frozenset[int]  # memories whose usage the join must know
-    memo: dict[Hashable, Labels] = attrs.Factory(dict)
     evaluated: int = 0
-    _costs: dict[Hashable, dict[int, Floats]] = attrs.Factory(dict)
-    _bits: dict[Hashable, Floats] = attrs.Factory(dict)
+    _memo: dict[int, Labels] = attrs.Factory(dict)
 
-    def labels(self, template: Template, cut: int) -> Labels:
+    def labels(self, outline: Outline, cut: int) -> Labels:
         """The labels at ``cut``, costs and reservations standing there included."""
-        return self._solve(template, cut, tuple(edges(template, self.lattice.choice)))
-
-    def _solve(self, template: Template, cut: int, all_edges: tuple[Edge, ...]) -> Labels:
-        key = self._key(template, cut, all_edges)
-        found = self.memo.get(key)
+        key = outline.keys[cut]
+        found = self._memo.get(key)
         if found is None:
-            if cut == len(template.blocks):
-                start = self._start(template)
+            if cut == len(outline.cuts) - 1:
+                start = self._start(outline)
             else:
-                inner = self._solve(template, cut + 1, all_edges)
-                start = self._loop(inner, template.blocks[cut])
-            found = self._add(start, template, cut, all_edges)
-            self.memo[key] = found
+                start = self._loop(self.labels(outline, cut + 1), outline.cuts[cut].block)
+            found = self._add(start, outline.cuts[cut], outline.template.einsum.is_copy)
+            self._memo[key] = found
         return found
 
-    def _key(self, template: Template, cut: int, all_edges: tuple[Edge, ...]) -> Hashable:
-        """Everything that the labels at ``cut`` depend on."""
-        items = tuple((e.tensor.name, e.child, e.cut - cut, e.books) for e in all_edges if e.cut >= cut)
-        sites = tuple(
-            (s.tensor, s.index, s.reservation - cut, s.cut - cut, shapes(template, s))
-            for s in self._within(template, cut)
-        )
-        copied = tuple((s.tensor, s.index) for s in template.sites if template.einsum.is_copy and s.backing)
-        drops = tuple(self._last(template, k) for k in range(cut, len(template.blocks) + 1))
-        return (cut - len(template.blocks), items, sites, template.blocks[cut:], drops, copied)
-
-    def _within(self, template: Template, cut: int) -> list[Site]:
-        return [s for s in template.sites if s.reservation >= cut]
-
-    def _last(self, template: Template, cut: int) -> tuple[int, ...]:
-        """Memories whose outermost reservation stands at ``cut`` and whose usage is not tracked."""
-        return tuple(
-            i
-            for i in self.layout.memories
-            if i not in self.tracked
-            and cut == min((s.reservation for s in template.sites if s.index == i), default=-1)
-        )
-
-    def _start(self, template: Template) -> Labels:
-        offsets = np.ones(self.lattice.n + 1, np.int64)
+    def _start(self, outline: Outline) -> Labels:
+        offsets = np.ones(self.costs.lattice.n + 1, np.int64)
         offsets[0] = 0
-        label, _ = constant_cost(template, self.lattice.choice, self.layout)
+        label, _ = self.costs.constant(outline)
         zero = np.zeros(1, np.int64)
         return Labels(offsets, label[None, :], zero, zero, None)
 
     def _loop(self, inner: Labels, variables: tuple[str, ...]) -> Labels:
+        lattice = self.costs.lattice
         offsets, values = inner.offsets, inner.values
         origin = np.arange(len(values))
         for v in variables:
-            axis = self.lattice.variables.index(v)
-            size = len(self.lattice.values[axis])
-            if size > 1:
-                self.evaluated += len(values)
-                divides = self.lattice.divides(axis)
-                offsets, values, origin = union_axis(
-                    offsets, values, origin, self.lattice.strides[axis], size, divides
+            axis = lattice.variables.index(v)
+            for smaller in lattice.smaller(axis):
+                offsets, values, origin = union_prime(
+                    offsets, values, origin, lattice.strides[axis], len(smaller), smaller
                 )
-        state = np.repeat(np.arange(self.lattice.n), np.diff(offsets))
+                self.evaluated += len(values)
+        state = np.repeat(np.arange(lattice.n), np.diff(offsets))
         return Labels(offsets, values, origin, state, inner)
 
-    def _add(self, labels: Labels, template: Template, cut: int, all_edges: tuple[Edge, ...]) -> Labels:
+    def _add(self, labels: Labels, cut: Cut, is_copy: bool) -> Labels:
+        costs, layout = self.costs, self.costs.layout
         values, state = labels.values.copy(), labels.state
-        for edge in all_edges:
-            if edge.cut == cut:
-                for column, cost in self.edge_costs(template, edge).items():
-                    values[:, column] += cost[state]
-        for site in template.sites:
-            if site.cut == cut:
-                mask = tile_shape_mask(self.lattice, template, site)
-                if mask is not None:
-                    values[:, 0] += mask[state]
-            column_or_none = self.layout.memory(site.index)
-            if site.reservation == cut and column_or_none is not None:
-                values[:, column_or_none] += self.bits(template, site)[state]
-        ok = np.isfinite(values[:, 0])
-        for i in self.layout.memories:
-            column = self.layout.memory(i)
-            assert column is not None
-            ok &= values[:, column] <= template.components[i].size * _FIT
-            if i in self._last(template, cut):
-                values[:, column] = 0.0
-        return self._filter(labels, values, ok)
+        for edge in () if is_copy else cut.edges:
+            for column, cost in costs.edge(edge).items():
+                values[:, column] += cost[state]
+        for limited in cut.limits:
+            values[:, 0] += costs.mask(limited)[state]
+        for reserved in cut.reservations:
+            place = layout.memory(reserved.index)
+            if place is not None:
+                values[:, place] += costs.bits(reserved)[state]
+        fits = np.isfinite(values[:, 0])
+        for i in layout.memories:
+            place = layout.memory(i)
+            fits &= values[:, place] <= costs.components[i].size * FIT
+        kept = attrs.evolve(labels, values=values).filter(fits)
+        return self._close(kept, cut)
 
-    def _filter(self, labels: Labels, values: Floats, ok: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Labels:
-        if ok.all():
-            return attrs.evolve(labels, values=values)
-        counts = np.bincount(labels.state[ok], minlength=self.lattice.n)
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        return Labels(offsets, values[ok], labels.origin[ok], labels.state[ok], labels.inner)
-
-    def edge_costs(self, template: Template, edge: Edge) -> dict[int, Floats]:
-        """Memoised :func:`edge_cost`."""
-        key = (edge.tensor.name, edge.child, edge.books)
-        if key not in self._costs:
-            self._costs[key] = edge_cost(self.lattice, template, self.layout, edge)
-        return self._costs[key]
-
-    def bits(self, template: Template, site: Site) -> Floats:
-        """Memoised :func:`reservation_bits`."""
-        key = (site.tensor, site.index, site.persistent)
-        if key not in self._bits:
-            self._bits[key] = reservation_bits(self.lattice, template, site)
-        return self._bits[key]
+    def _close(self, labels: Labels, cut: Cut) -> Labels:
+        """Usage of memories that nothing further out adds to has been checked and is forgotten."""
+        columns = [self.costs.layout.memory(i) for i in cut.closing if i not in self.tracked]
+        closed = [c for c in columns if c is not None]
+        if not closed or not len(labels.values):
+            return labels
+        labels.values[:, closed] = 0.0
+        return labels.filter(pareto_groups(labels.offsets, labels.values))
