@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Executor
+from pathlib import Path
 
 import attrs
 
@@ -25,14 +26,18 @@ def explore(
     *,
     executor: Executor | None = None,
     progress: Callable[[str], None] | None = None,
+    cache_dir: Path | None = None,
+    einsum_names: Sequence[str] | None = None,
 ) -> tuple[EinsumPmappings, ...]:
     """Pareto-optimal pmappings of each Einsum, per compatibility, in workload order."""
     templates = [einsum_templates(e, problem.options) for e in problem.einsums]
     shapes = row_shapes(problem, templates)
-    tasks = [(e, t, s, problem.options) for e, t, s in zip(problem.einsums, templates, shapes, strict=True)]
-    run: Iterable[EinsumPmappings] = (
-        map(_task, tasks) if executor is None else executor.map(_task, tasks)
-    )
+    tasks = [
+        (e, t, s, problem.options)
+        for e, t, s in zip(problem.einsums, templates, shapes, strict=True)
+        if einsum_names is None or e.name in einsum_names
+    ]
+    run: Iterable[EinsumPmappings] = map(_task, tasks) if executor is None else executor.map(_task, tasks)
     results = []
     for result in run:
         if progress is not None:

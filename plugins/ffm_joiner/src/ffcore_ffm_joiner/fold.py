@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 import numpy as np
@@ -71,11 +71,15 @@ class Fold:
         self.combined = 0
         self._bits: dict[TensorReservation, float] = {}
 
-    def run(self) -> State:
+    def run(self, progress: Callable[[str], None] | None = None) -> State:
+        """Fold all Einsums; the last state has one group at most, its rows are whole mappings."""
         width = 2 + 2 * self.levels * len(self.memories)
         state = State([()], np.array([0, 1]), np.zeros((1, width)), np.zeros((1, 2), np.int64), None)
         for step in range(len(self.pmappings.einsums)):
             state = self._step(state, step)
+            if progress is not None:
+                name = self.pmappings.einsums[step].einsum.name
+                progress(f"joined {name}: {len(state.keys)} groups, {len(state.values)} partial mappings")
         return state
 
     def _step(self, left: State, step: int) -> State:

@@ -1,0 +1,32 @@
+"""The joiner ``ffm``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any
+
+from ffcore.errors import NoValidMappingError
+from ffcore.join.types import JoinedMapping, PmappingSet
+from ffcore.spec.problem import Problem
+from ffcore_ffm_joiner.fold import Fold, mappings_of
+
+
+class FFMJoiner:
+    """Exact join: the Pareto set of all compatible combinations that fit in every memory."""
+
+    def join(
+        self,
+        problem: Problem,
+        pmappings: PmappingSet,
+        *,
+        row_filter: Callable[..., Any] | None = None,
+        executor: Executor | None = None,
+        progress: Callable[[str], None] | None = None,
+    ) -> list[JoinedMapping]:
+        """Joined mappings, ascending in energy. Raises ``NoValidMappingError`` when nothing matches and fits."""
+        fold = Fold(pmappings)
+        final = fold.run(progress)
+        if not len(final.values):
+            raise NoValidMappingError("no combination of pmappings is compatible and fits in every memory")
+        return mappings_of(final, pmappings)
