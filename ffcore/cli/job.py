@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from ffcore import plugin
 from ffcore.cli.output import Report, Row
@@ -16,12 +15,13 @@ from ffcore.cli.progress import progress_display
 from ffcore.errors import NoValidMappingError, SpecError
 from ffcore.mapping.convert import nests_to_tree, tree_to_nests
 from ffcore.mapping.dialect import tree_from_node
+from ffcore.phases import phase, recording
 
 if TYPE_CHECKING:
+    from ffcore.mapping.nest import Nest
+    from ffcore.model.types import JointEvaluation
     from ffcore.spec import Spec
     from ffcore.spec.problem import Problem
-
-T = TypeVar("T")
 
 
 def run_map(spec: Spec, *, jobs: int | None = None, cache: Path | None = None) -> Report:
@@ -30,27 +30,20 @@ def run_map(spec: Spec, *, jobs: int | None = None, cache: Path | None = None) -
     ``jobs``: parallel jobs (default: one for each core); with 1 all work stays in this thread, unless the spec
     names an executor. Raises ``NoValidMappingError``, ``SpecError`` and ``PluginError``.
     """
-    phases: dict[str, float] = {}
     # Looked up first: a misspelt name should not cost a search.
     explorer = plugin.get("explorer", spec.mapper.explorer)
     joiner = plugin.get("joiner", spec.mapper.joiner)
     model = plugin.get("model", spec.mapper.model)
-    problem = _timed(phases, "spec", lambda: _problem(spec))
-    with _executor(spec, jobs) as executor, progress_display() as progress:
-        pmappings = _timed(
-            phases,
-            "explore",
-            lambda: explorer.explore(problem, executor=executor, progress=progress, cache_dir=cache),
-        )
-        joined = _timed(
-            phases, "join", lambda: joiner.join(problem, pmappings, executor=executor, progress=progress)
-        )
-    rows = []
-    for mapping in joined:
-        evaluation = model.evaluate(problem, mapping.nests)
-        tree = nests_to_tree(problem, mapping.nests)
-        rows.append(Row(evaluation.total_energy, evaluation.total_latency, tree, problem))
-    return Report(rows, _stats(pmappings, phases))
+    with recording() as clock, _executor(spec, jobs) as executor, progress_display() as progress:
+        with phase("spec"):
+            problem = _problem(spec)
+        with phase("explore"):
+            pmappings = explorer.explore(problem, executor=executor, progress=progress, cache_dir=cache)
+        with phase("join"):
+            joined = joiner.join(problem, pmappings, executor=executor, progress=progress)
+        with phase("evaluate"):
+            rows = [_row(problem, model.evaluate(problem, m.nests), m.nests) for m in joined]
+    return Report(rows, _stats(pmappings, clock.seconds))
 
 
 def run_evaluate(spec: Spec) -> Report:
@@ -67,6 +60,10 @@ def run_evaluate(spec: Spec) -> Report:
     if not evaluation.fits:
         raise NoValidMappingError("; ".join(evaluation.overflows))
     return Report([Row(evaluation.total_energy, evaluation.total_latency, tree, problem)], {})
+
+
+def _row(problem: Problem, evaluation: JointEvaluation, nests: Sequence[Nest]) -> Row:
+    return Row(evaluation.total_energy, evaluation.total_latency, nests_to_tree(problem, nests), problem)
 
 
 def _problem(spec: Spec) -> Problem:
@@ -90,14 +87,7 @@ def _executor(spec: Spec, jobs: int | None) -> Iterator[Executor | None]:
     executor.shutdown()
 
 
-def _timed(phases: dict[str, float], phase: str, work: Callable[[], T]) -> T:
-    start = time.perf_counter()
-    result = work()
-    phases[phase] = time.perf_counter() - start
-    return result
-
-
-def _stats(pmappings: Any, phases: dict[str, float]) -> dict[str, Any]:
+def _stats(pmappings: Any, phases: Mapping[str, float]) -> dict[str, Any]:
     """Counts of the exploration (where the explorer keeps them) and seconds for each phase."""
     counts = [e.stats for e in getattr(pmappings, "einsums", ())]
     result: dict[str, Any] = {}

@@ -57,6 +57,7 @@ def map_command(
     cache: opt.Cache = None,
     out: opt.Out = None,
     format: opt.OutputFormat = opt.Format.text,
+    profile: opt.Profile = False,
     no_plugins: opt.NoPlugins = False,
     debug: opt.Debug = False,
 ) -> None:
@@ -66,26 +67,31 @@ def map_command(
     """
     with guard(debug=debug, no_plugins=no_plugins):
         from ffcore.cli import inputs, job, output
+        from ffcore.phases import phase, recording
 
-        spec = inputs.load_spec(
-            arch,
-            workload,
-            variables=set_variable,
-            fields=set_field,
-            arch_params=arch_param,
-            allowed_dirs=allow_dir,
-            mapper={
-                "ffm.metrics": metrics,
-                "ffm.max_fused_loops": max_fused_loops,
-                "explorer": explorer,
-                "joiner": joiner,
-                "model": model,
-                "cost_model": cost_model,
-                "executor": executor,
-            },
-        )
-        result = job.run_map(spec, jobs=jobs, cache=cache)
+        with recording():
+            with phase("spec"):
+                spec = inputs.load_spec(
+                    arch,
+                    workload,
+                    variables=set_variable,
+                    fields=set_field,
+                    arch_params=arch_param,
+                    allowed_dirs=allow_dir,
+                    mapper={
+                        "ffm.metrics": metrics,
+                        "ffm.max_fused_loops": max_fused_loops,
+                        "explorer": explorer,
+                        "joiner": joiner,
+                        "model": model,
+                        "cost_model": cost_model,
+                        "executor": executor,
+                    },
+                )
+            result = job.run_map(spec, jobs=jobs, cache=cache)
         output.show(result, format.value, out)
+        if profile:
+            typer.echo(output.profile(result), err=True)
 
 
 @app.command()

@@ -48,6 +48,7 @@ Model = Annotated[str | None, typer.Option(help="Evaluates mappings; see `ff plu
 CostModel = Annotated[str | None, typer.Option(help="Estimates components that state no cost; see `ff plugins`.")]
 Cache = Annotated[Path | None, typer.Option(metavar="DIR", help="Keep pmappings here and use them again.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Also write results, mappings and pictures here.")]
+Profile = Annotated[bool, typer.Option("--profile", help="Print on stderr where the time went, phase by phase.")]
 NoPlugins = Annotated[bool, typer.Option("--no-plugins", help="Use core's own parts only.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")]
 

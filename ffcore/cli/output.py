@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,27 @@ def as_text(report: Report) -> str:
         parts = value.items() if isinstance(value, Mapping) else ()
         lines.append(f"{name.replace('_', ' ')}: {', '.join(f'{k} {v}' for k, v in parts) or value}")
     return "\n".join(lines)
+
+
+def profile(report: Report) -> str:
+    """A table of the seconds of each phase, with the evaluations and the peak memory of this process so far."""
+    seconds: Mapping[str, float] = report.stats.get("seconds", {})
+    total = sum(seconds.values())
+    lines = [f"{'phase':10} {'seconds':>9} {'share':>6}"]
+    for name, used in (*seconds.items(), ("total", total)):
+        lines.append(f"{name:10} {used:9.3f} {used / total if total else 0:6.1%}")
+    for name in ("evaluated_pmappings", "pareto_optimal_pmappings"):
+        if name in report.stats:
+            lines.append(f"{name.replace('_', ' ')}: {report.stats[name]:,}")
+    lines.append(f"peak memory: {_peak_bytes() / 2**20:.0f} MiB")
+    return "\n".join(lines)
+
+
+def _peak_bytes() -> int:
+    import resource
+
+    largest = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return largest if sys.platform == "darwin" else largest * 1024  # macOS counts bytes, Linux KiB
 
 
 def write(report: Report, out: Path) -> None:
