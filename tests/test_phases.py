@@ -38,16 +38,19 @@ def test_an_inner_phase_is_not_booked_on_the_outer_one(tick: Callable[[float], N
 
 
 def test_time_of_a_phase_that_fails_is_booked(tick: Callable[[float], None]) -> None:
-    with phases.recording() as clock, pytest.raises(ValueError, match="bad"), phases.phase("join"):
-        tick(4)
-        raise ValueError("bad")
+    def fail() -> None:
+        with phases.phase("join"):
+            tick(4)
+            raise ValueError("bad")
+
+    with phases.recording() as clock, pytest.raises(ValueError, match="bad"):
+        fail()
     assert clock.seconds == {"join": 4}
 
 
 def test_a_recording_within_another_is_the_same_and_the_next_one_is_new() -> None:
-    with phases.recording() as outer:
-        with phases.recording() as inner, phases.phase("spec"):
-            assert inner is outer
+    with phases.recording() as outer, phases.recording() as inner, phases.phase("spec"):
+        assert inner is outer
     with phases.recording() as later:
         assert later.seconds == {}
     assert list(outer.seconds) == ["spec"]
