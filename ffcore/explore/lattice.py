@@ -58,6 +58,16 @@ class Lattice:
         """Per variable, the temporal trips above a cut at which the state is this one: U / u."""
         return {v: value[-1] / self.grid[v] for v, value in zip(self.variables, self.values, strict=True)}
 
+    def within(self, other: Lattice, factors: Mapping[str, int]) -> NDArray[np.int64]:
+        """Per state, the state of ``other`` with each ``u`` times its factor."""
+        result = np.zeros(self.n, np.int64)
+        for k, v in enumerate(self.variables):
+            place = {value: i for i, value in enumerate(other.values[k])}
+            factor = factors.get(v, 1)
+            coordinate = np.array([place[u * factor] for u in self.values[k]], np.int64) * other.strides[k]
+            result += coordinate[(np.arange(self.n) // self.strides[k]) % len(self.values[k])]
+        return result
+
     @cached_property
     def top(self) -> int:
         """The state of the outermost cut: nothing has been looped over yet."""

@@ -28,7 +28,7 @@ def nest_of_row(pmappings: EinsumPmappings, row: int) -> Nest:
     job = pmappings.jobs[int(pmappings.rows.job[row])]
     template, choice = job.template, job.choice
     states = pmappings.rows.states[row].tolist()[: len(template.blocks) + 1]
-    iterations = [_iterations(template, choice, state) for state in states]
+    iterations = [_iterations(template, state) for state in states]
     order = [decode_loop(code)[:2] for code in pmappings.rows.loops[row].tolist() if code]
     left = dict(template.einsum.bounds)
     nodes: list[NestNode] = []
@@ -44,12 +44,11 @@ def nest_of_row(pmappings: EinsumPmappings, row: int) -> Nest:
     return Nest(template.einsum.name, template.components[-1].name, tuple(nodes))
 
 
-def _iterations(template: Template, choice: SpatialChoice, state: int) -> dict[str, int]:
+def _iterations(template: Template, state: int) -> dict[str, int]:
     """Per rank variable, the iterations of the temporal loops below a cut (see ``Lattice``)."""
-    total = choice.total()
     result = {}
     for v, bound in template.einsum.bounds.items():
-        values = divisors(bound // total.get(v, 1))
+        values = divisors(bound)
         state, coordinate = divmod(state, len(values))
         result[v] = values[coordinate]
     return result

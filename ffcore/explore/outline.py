@@ -51,15 +51,20 @@ class Cut:
     limits: tuple[Limited, ...]
     closing: tuple[int, ...]  # memories of which nothing stands further out
     block: tuple[str, ...]
+    spatial: tuple[int, ...]  # components whose spatial loops stand below the block's temporal loops
 
 
 @attrs.frozen
 class Outline:
-    """A template as cuts; ``keys[c]`` numbers all that stands at or below cut ``c``."""
+    """A template as cuts; ``keys[c]`` numbers all that stands at or below cut ``c``.
+
+    ``merge`` is the last cut at and above which nothing depends on spatial trip counts, or -1.
+    """
 
     template: Template
     cuts: tuple[Cut, ...]
     keys: tuple[int, ...]
+    merge: int
 
 
 @attrs.define
@@ -76,7 +81,7 @@ class Outliner:
         for cut in reversed(cuts):
             key = self._numbers.setdefault((key, cut), len(self._numbers))
             keys.append(key)
-        return Outline(template, cuts, tuple(reversed(keys)))
+        return Outline(template, cuts, tuple(reversed(keys)), _merge(template))
 
 
 def _cut(template: Template, cut: int) -> Cut:
@@ -96,7 +101,8 @@ def _cut(template: Template, cut: int) -> Cut:
     if template.einsum.is_copy and cut == len(template.blocks):
         # A copy's cost depends on where its tensors are backed; there is no traffic to tell by.
         edges = tuple(EdgeShape(s.tensor, s.index, s.index, ()) for s in sites if s.backing)
-    return Cut(edges, reservations, tuple(limits), closing, block)
+    spatial = tuple(sorted({s.index for s in template.spatial if s.block == cut}))
+    return Cut(edges, reservations, tuple(limits), closing, block, spatial)
 
 
 def _edges(template: Template) -> list[tuple[EdgeShape, int]]:
@@ -117,3 +123,13 @@ def _edges(template: Template) -> list[tuple[EdgeShape, int]]:
             )
             result.append((EdgeShape(tensor.name, parent.index, child, tolls), cut))
     return result
+
+
+def _merge(template: Template) -> int:
+    """Above all spatial loops, with only holders of components further out than theirs, tiles say it all."""
+    if not template.spatial:
+        return -1
+    cut = min(s.block for s in template.spatial)
+    outermost = min(s.index for s in template.spatial)
+    inside = any(s.cut <= cut and s.index >= outermost for s in template.sites)
+    return -1 if inside or cut < template.fused_cut else cut

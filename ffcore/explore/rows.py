@@ -13,8 +13,8 @@ import numpy as np
 from ffcore.explore.chains import Chains, fused_chains, loop_orders
 from ffcore.explore.costs import leak_power
 from ffcore.explore.kernels import Floats, Ints, pareto_groups
-from ffcore.explore.spatial import SpatialChoice
 from ffcore.explore.outline import Outline, Reserved
+from ffcore.explore.spatial import SpatialChoice
 from ffcore.explore.suffix import FIT, Labels, SuffixSolver
 from ffcore.spec.problem import MapperOptions, Metric
 from ffcore.templates import Site, Template
@@ -56,7 +56,7 @@ class Rows:
     memory: Ints  # (n, shared) component index of each shared tensor's backing holder
     values: Floats  # (n, width)
     job: Ints  # (n,) template and spatial choice
-    states: Ints  # (n, cuts) states along the nest, -1 beyond
+    states: Ints  # (n, cuts) temporal iterations left, as states of the lattice without spatial loops; -1 beyond
 
     def __len__(self) -> int:
         return len(self.values)
@@ -83,7 +83,8 @@ class JobSolver:
 
     solver: SuffixSolver
     outline: Outline
-    choice: SpatialChoice
+    choice: SpatialChoice  # of the solver's lattice: none above merged spatial loops
+    sample: SpatialChoice  # one of the choices that the rows stand for
     shape: RowShape
     options: MapperOptions
 
@@ -91,8 +92,8 @@ class JobSolver:
     def template(self) -> Template:
         return self.outline.template
 
-    def rows(self, job: int) -> Rows:
-        """All rows of the job, dominated ones of one chain left out."""
+    def rows(self, jobs: Ints) -> Rows:
+        """All rows, dominated ones of one chain left out; ``jobs``: number of each spatial choice's job."""
         template, lattice = self.template, self.solver.costs.lattice
         chains = fused_chains(lattice, template, self.choice, self.options)
         if chains is None or not len(chains.states):
@@ -105,7 +106,7 @@ class JobSolver:
         starts = np.searchsorted(chain[order], np.arange(len(chains.states) + 1))
         kept = order[pareto_groups(starts, values[order])]
         self.solver.evaluated += len(chain)
-        return self._expand(job, chains, chain[kept], labels, label[kept], values[kept])
+        return self._expand(jobs, chains, chain[kept], labels, label[kept], values[kept])
 
     def _values(self, chains: Chains, chain: Ints, labels: Labels, label: Ints) -> tuple[Floats, Floats]:
         """(row columns, label columns with everything above the fused cut added)."""
@@ -136,12 +137,13 @@ class JobSolver:
     def _objectives(self, columns: Floats, values: Floats) -> None:
         template, layout = self.template, self.solver.costs.layout
         einsum = template.einsum
-        _, compute = self.solver.costs.constant(self.outline)
+        inner = self.solver.inner[0] if self.solver.inner else self.solver
+        _, compute = inner.costs.constant(self.outline)
         latency = np.full(len(columns), compute)
         for k in range(len(layout.forms)):
             latency = np.maximum(latency, columns[:, layout.form(k)])
         energy = columns[:, 0]
-        power = leak_power(einsum, template.components, self.choice)
+        power = leak_power(einsum, template.components, self.sample)
         if power:
             energy = energy + power * latency
         metrics = self.options.metrics
@@ -192,16 +194,34 @@ class JobSolver:
             ok &= columns[:, column] <= components[index].size * FIT
         return ok
 
+    def _states(self, chains: Chains, chain: Ints, labels: Labels, label: Ints) -> tuple[Ints, Ints]:
+        """(spatial choice number, states along the nest) of each row, states as those of ``whole``."""
+        solver = self.solver
+        outer = chains.states[chain]
+        inner = labels.paths(label)
+        choices = labels.choices(label)
+        path = np.concatenate([outer[:, :-1], inner], axis=1)
+        states = np.full((len(chain), self.shape.cuts), -1, np.int64)
+        if not solver.inner:
+            states[:, : path.shape[1]] = solver.maps()[1][path]
+            return choices, states
+        merged = self.outline.merge + 1  # cuts above
+        for number, own in enumerate(solver.inner):
+            rows = np.flatnonzero(choices == number)
+            if len(rows):
+                _, iterations, back = own.maps()
+                part = path[rows]
+                states[rows, :merged] = back[part[:, :merged]]
+                # The first state behind the merge stands for the same cut in the merged lattice.
+                states[rows, merged : path.shape[1] - 1] = iterations[part[:, merged + 1 :]]
+        return choices, states
+
     def _expand(
-        self, job: int, chains: Chains, chain: Ints, labels: Labels, label: Ints, values: Floats
+        self, jobs: Ints, chains: Chains, chain: Ints, labels: Labels, label: Ints, values: Floats
     ) -> Rows:
         """One row for each order of the fused loops within their blocks."""
         n = len(chain)
-        states = np.full((n, self.shape.cuts), -1, np.int64)
-        outer = chains.states[chain]
-        inner = labels.paths(label)
-        states[:, : outer.shape[1]] = outer
-        states[:, outer.shape[1] - 1 : outer.shape[1] - 1 + inner.shape[1]] = inner
+        choices, states = self._states(chains, chain, labels, label)
         backing = self._backing()
         depth = np.stack([self.levels(chains, s)[chain] for s in backing], axis=1) if backing else np.zeros((n, 0))
         memory = np.tile(np.array([s.index for s in backing], np.int64), (n, 1))
@@ -218,7 +238,7 @@ class JobSolver:
                     depth[picked].astype(np.int64),
                     memory[picked],
                     values[picked],
-                    np.full(len(picked), job),
+                    jobs[choices[picked]],
                     states[picked],
                 )
             )

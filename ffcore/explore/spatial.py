@@ -9,7 +9,7 @@ loops (what runs in space no longer runs in time).
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property
 
 import attrs
@@ -86,17 +86,16 @@ class SpatialChoice:
         return result
 
 
-def spatial_choices(template: Template, options: MapperOptions) -> Iterator[SpatialChoice]:
-    """Every choice of spatial trip counts within fanouts, loop bounds and perfect factors."""
+def _all_trips(template: Template, options: MapperOptions) -> Iterator[tuple[int, ...]]:
+    """Trips of each of ``template.spatial``: all choices within fanouts, loop bounds and perfect factors."""
     temporal = {v for block in template.blocks for v in block}
-    left = dict(template.einsum.bounds)
-    for loops in _by_dimension(template, options, left, 0):
+    for loops in _by_dimension(template, options, dict(template.einsum.bounds), 0):
         total: dict[str, int] = {}
         for loop, n in loops:
             total[loop.variable] = total.get(loop.variable, 1) * n
         if all(v in temporal or total.get(v, 1) == bound for v, bound in template.einsum.bounds.items()):
-            kept = [(loop, n) for loop, n in loops if n > 1]
-            yield SpatialChoice(tuple(loop for loop, _ in kept), tuple(n for _, n in kept))
+            trips = dict(loops)
+            yield tuple(trips[loop] for loop in template.spatial)
 
 
 _Loops = tuple[tuple[SpatialLoop, int], ...]
@@ -148,22 +147,46 @@ def _bound_holds(bound: LoopBound, chosen: _Loops) -> bool:
     return all(compare(bound.operator, n, bound.value) for n in trips)
 
 
-def fitting_choices(template: Template, options: MapperOptions) -> list[SpatialChoice]:
-    """Spatial choices for which some tile choice fits all memories, after the ``min_usage`` rule.
+@attrs.define
+class SpatialMenu:
+    """Spatial choices of one Einsum's templates; templates with the same candidates share the list."""
 
-    Occupancy grows with every tile size and the smallest of all tiles (each rank variable's
-    outermost temporal loop does everything) are one choice, so testing that one decides. The rule
-    keeps, dimension by dimension, what reaches ``min_usage`` or else the highest usage: that is
-    the lexicographic maximum of the usages cut off at ``min_usage``.
-    """
-    classes: dict[tuple[float, ...], list[SpatialChoice]] = {}
-    for choice in spatial_choices(template, options):
-        classes.setdefault(_preference(template, choice), []).append(choice)
-    for preference in sorted(classes, reverse=True):
-        fitting = [c for c in classes[preference] if smallest_fits(template, c)]
-        if fitting:
-            return fitting
-    return []
+    options: MapperOptions
+    _classes: dict[Hashable, list[tuple[tuple[float, ...], list[tuple[int, ...]]]]] = attrs.Factory(dict)
+
+    def fitting(self, template: Template) -> list[SpatialChoice]:
+        """Choices for which some tile choice fits all memories, after the ``min_usage`` rule.
+
+        Occupancy grows with every tile size and the smallest of all tiles (each rank variable's
+        outermost temporal loop does everything) are one choice, so testing that one decides. The
+        rule keeps, dimension by dimension, what reaches ``min_usage`` or else the highest usage:
+        that is the lexicographic maximum of the usages cut off at ``min_usage``.
+        """
+        for _, members in self._of(template):
+            choices = [_choice(template, trips) for trips in members]
+            fitting = [c for c in choices if smallest_fits(template, c)]
+            if fitting:
+                return fitting
+        return []
+
+    def _of(self, template: Template) -> list[tuple[tuple[float, ...], list[tuple[int, ...]]]]:
+        """(preference, trips of each of ``template.spatial``), most preferred first."""
+        key = (
+            tuple((s.variable, s.index, s.dimension) for s in template.spatial),
+            frozenset(v for block in template.blocks for v in block),
+            tuple(c.spatial for c in template.components),
+        )
+        if key not in self._classes:
+            classes: dict[tuple[float, ...], list[tuple[int, ...]]] = {}
+            for trips in _all_trips(template, self.options):
+                classes.setdefault(_preference(template, _choice(template, trips)), []).append(trips)
+            self._classes[key] = sorted(classes.items(), reverse=True)
+        return self._classes[key]
+
+
+def _choice(template: Template, trips: Sequence[int]) -> SpatialChoice:
+    kept = [(loop, n) for loop, n in zip(template.spatial, trips, strict=True) if n > 1]
+    return SpatialChoice(tuple(loop for loop, _ in kept), tuple(n for _, n in kept))
 
 
 def _preference(template: Template, choice: SpatialChoice) -> tuple[float, ...]:

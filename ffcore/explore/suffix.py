@@ -1,10 +1,15 @@
 """Labels: the Pareto fronts of everything below a cut, by dynamic programming over the lattice.
 
 The part of a template below a cut is a problem of its own, whatever stands above; templates that
-share that part share its solution (kept in a memo for one spatial choice).
+share that part share its solution. Below and between spatial loops there is one lattice for each
+choice of spatial trip counts. Above them all only tile sizes matter, not how they came about, so the
+labels of all choices are merged into one lattice and solved on together.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
 
 import attrs
 import numpy as np
@@ -12,14 +17,22 @@ from numpy.typing import NDArray
 
 from ffcore.explore.costs import Costs
 from ffcore.explore.kernels import Floats, Ints, pareto_groups, union_prime
+from ffcore.explore.lattice import Lattice
 from ffcore.explore.outline import Cut, Outline
 
 FIT = 1 + 1e-9  # occupancies are sums of exact products; the slack covers bits per value like 1/3
 
 
+class Inner(Protocol):
+    """What labels came from: labels one cut further in, or those of several spatial choices."""
+
+    def paths(self, rows: Ints) -> Ints: ...
+    def choices(self, rows: Ints) -> Ints: ...
+
+
 @attrs.frozen(eq=False)
 class Labels:
-    """Pareto-optimal label rows per state at one cut; ``origin`` is the label's row one cut further in.
+    """Pareto-optimal label rows per state at one cut; ``origin`` is the label's row in ``inner``.
 
     State ``s`` has rows ``offsets[s]:offsets[s + 1]``, ascending in energy.
     """
@@ -28,17 +41,20 @@ class Labels:
     values: Floats
     origin: Ints
     state: Ints
-    inner: Labels | None
+    inner: Inner | None
 
     def paths(self, rows: Ints) -> Ints:
         """States (rows, cuts from here to the compute) that the given labels came through."""
-        columns = []
-        labels: Labels | None = self
-        while labels is not None:
-            columns.append(labels.state[rows])
-            rows = labels.origin[rows]
-            labels = labels.inner
-        return np.stack(columns, axis=1)
+        here = self.state[rows][:, None]
+        if self.inner is None:
+            return here
+        return np.concatenate([here, self.inner.paths(self.origin[rows])], axis=1)
+
+    def choices(self, rows: Ints) -> Ints:
+        """Per label, the number of its spatial choice (see ``Merge``)."""
+        if self.inner is None:
+            return np.zeros(len(rows), np.int64)
+        return self.inner.choices(self.origin[rows])
 
     def filter(self, keep: NDArray[np.bool_]) -> Labels:
         """The labels for which ``keep`` is true."""
@@ -49,21 +65,52 @@ class Labels:
         return Labels(offsets, self.values[keep], self.origin[keep], self.state[keep], self.inner)
 
 
+@attrs.frozen(eq=False)
+class Merge:
+    """Labels of several spatial choices, one after the other; row ``r`` belongs to ``choice[r]``."""
+
+    parts: Sequence[Labels]
+    choice: Ints
+    row: Ints  # within its part
+
+    def paths(self, rows: Ints) -> Ints:
+        """States of the parts' own lattices."""
+        width = self.parts[0].paths(np.zeros(0, np.int64)).shape[1]
+        result = np.zeros((len(rows), width), np.int64)
+        for number, part in enumerate(self.parts):
+            own = np.flatnonzero(self.choice[rows] == number)
+            if len(own):
+                result[own] = part.paths(self.row[rows[own]])
+        return result
+
+    def choices(self, rows: Ints) -> Ints:
+        return self.choice[rows]
+
+
 @attrs.define(eq=False)
 class SuffixSolver:
-    """Solves the parts of templates below a cut, for one spatial choice of one path."""
+    """Solves the parts of templates below a cut on one lattice.
+
+    Without ``inner`` the lattice is that of one spatial choice. With ``inner``, one solver for each
+    of some spatial choices, it is the lattice without spatial loops, for cuts up to ``merge``.
+    """
 
     costs: Costs
+    whole: Lattice  # without spatial loops
     tracked: frozenset[int]  # memories whose usage the join must know
+    inner: Sequence[SuffixSolver] = ()
     evaluated: int = 0
     _memo: dict[int, Labels] = attrs.Factory(dict)
+    _maps: tuple[Ints, Ints, Ints] | None = None
 
     def labels(self, outline: Outline, cut: int) -> Labels:
         """The labels at ``cut``, costs and reservations standing there included."""
         key = outline.keys[cut]
         found = self._memo.get(key)
         if found is None:
-            if cut == len(outline.cuts) - 1:
+            if self.inner and cut == outline.merge:
+                start = self._loop(self._merge(outline, cut + 1), outline.cuts[cut].block)
+            elif cut == len(outline.cuts) - 1:
                 start = self._start(outline)
             else:
                 start = self._loop(self.labels(outline, cut + 1), outline.cuts[cut].block)
@@ -77,6 +124,39 @@ class SuffixSolver:
         label, _ = self.costs.constant(outline)
         zero = np.zeros(1, np.int64)
         return Labels(offsets, label[None, :], zero, zero, None)
+
+    def _merge(self, outline: Outline, cut: int) -> Labels:
+        """The Pareto fronts, by tile sizes, of all spatial choices' labels at ``cut``.
+
+        Exact: from here outwards a label's future depends on the tile sizes alone; choices that
+        differ in compute time or leakage are not merged (see ``explorer``).
+        """
+        parts = [solver.labels(outline, cut) for solver in self.inner]
+        lattice = self.costs.lattice
+        state = np.concatenate([s.maps()[0][part.state] for s, part in zip(self.inner, parts, strict=True)])
+        values = np.concatenate([part.values for part in parts])
+        counts = [len(part.values) for part in parts]
+        choice = np.repeat(np.arange(len(parts)), counts)
+        row = np.concatenate([np.arange(n) for n in counts])
+        order = np.lexsort((values[:, 0], state))
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(state, minlength=lattice.n))]).astype(np.int64)
+        merged = Labels(offsets, values[order], order, state[order], Merge(parts, choice, row))
+        return merged.filter(pareto_groups(merged.offsets, merged.values))
+
+    def maps(self) -> tuple[Ints, Ints, Ints]:
+        """State maps between this lattice and the one without spatial loops.
+
+        (to the state of the same tile sizes; to that of the same iterations ``u``; and, per state of
+        the whole lattice, the state of iterations ``u`` = tile / spatial trips, or -1).
+        """
+        if self._maps is None:
+            lattice = self.costs.lattice
+            tiles = lattice.within(self.whole, lattice.choice.total())
+            iterations = lattice.within(self.whole, {})
+            back = np.full(self.whole.n, -1, np.int64)
+            back[tiles] = iterations
+            self._maps = tiles, iterations, back
+        return self._maps
 
     def _loop(self, inner: Labels, variables: tuple[str, ...]) -> Labels:
         lattice = self.costs.lattice

@@ -7,7 +7,7 @@ from itertools import product
 
 import attrs
 
-from ffcore.spec.problem import Component, ComponentKind, EinsumProblem
+from ffcore.spec.problem import Component, EinsumProblem
 from ffcore.templates.holders import HolderOrder, OrderedHolder
 from ffcore.templates.types import Site, SpatialLoop, Template, TollSite
 
