@@ -160,7 +160,7 @@ def _fingerprint(components: Sequence[Component]) -> Hashable:
 def row_shapes(problem: Problem, templates: Sequence[Sequence[Template]]) -> list[RowShape]:
     """Row sizes per Einsum: depth, cuts and tracked memories are common to the problem."""
     flat = [t for ts in templates for t in ts]
-    memories = tracked_memories(flat)
+    memories = tracked_memories(flat, problem.options.combine_runs)
     depth = max((_depth(t, problem.options) for t in flat), default=0)
     cuts = max((len(t.blocks) + 1 for t in flat), default=1)
     return [
@@ -179,11 +179,12 @@ def _depth(template: Template, options: MapperOptions) -> int:
     return int(min(depth, options.max_fused_loops))
 
 
-def tracked_memories(templates: Sequence[Template]) -> tuple[str, ...]:
+def tracked_memories(templates: Sequence[Template], all_limited: bool = False) -> tuple[str, ...]:
     """Limited memories in which a reservation can outlive the Einsum's innermost fused loop.
 
     In all others an Einsum's own reservations are all there is while it runs, and each pmapping was
     checked for that. A memory that fits all that the workload could ever hold needs no tracking.
+    With ``all_limited`` each limited memory that is used is tracked: templates of another run may be added.
     """
     tracked: dict[str, None] = {}
     most: dict[str, dict[tuple[str, str], float]] = {}
@@ -200,6 +201,6 @@ def tracked_memories(templates: Sequence[Template]) -> tuple[str, ...]:
             bits *= einsum.n_instances if site.persistent else 1
             most.setdefault(component.name, {})[(einsum.name, site.tensor)] = bits
             shared = site.backing and site.tensor in einsum.shared
-            if shared or site.persistent or site.reservation < template.fused_cut:
+            if all_limited or shared or site.persistent or site.reservation < template.fused_cut:
                 tracked[component.name] = None
-    return tuple(n for n in tracked if sum(most[n].values()) > size[n])
+    return tuple(n for n in tracked if all_limited or sum(most[n].values()) > size[n])

@@ -247,6 +247,7 @@ class MapperOptions:
     time_limit: float = INFINITY  # s
     time_limit_per_pmapping_template: float = INFINITY  # s
     memory_limit: float = INFINITY  # bytes, per process
+    combine_runs: bool = False  # keep the usage of every limited memory, so that runs may be put together
 
 
 @attrs.frozen
