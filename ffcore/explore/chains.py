@@ -30,6 +30,13 @@ def decode_loop(code: int) -> tuple[int, bool, int, int]:
     return head // 2, bool(head % 2), (code >> _BITS) & mask, code & mask
 
 
+def decode_loops(codes: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """The same for an array of codes."""
+    head = codes >> (2 * _BITS)
+    mask = (1 << _BITS) - 1
+    return head // 2, head % 2, (codes >> _BITS) & mask, codes & mask
+
+
 @attrs.frozen(eq=False)
 class Chains:
     """All chains of one template under one spatial choice within the fused-loop limits."""

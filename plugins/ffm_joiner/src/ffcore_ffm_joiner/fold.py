@@ -1,4 +1,11 @@
-"""The fold: Einsums in workload order, left's groups joined with right's (semantics, section 4)."""
+"""The fold: Einsums in workload order, left's rows joined with right's (semantics, section 4).
+
+1. Compatibility alone gives a graph of groups (``graph.py``); dead ends are dropped (look-ahead) and
+   each node gets a lower bound on what is still to come.
+2. Known mappings: the fold is run on rows whose bound is near the least bound, in widening circles,
+   until some mapping fits; once for energy, once for latency.
+3. The exact fold leaves out every row whose bound a known mapping beats.
+"""
 
 from __future__ import annotations
 
@@ -7,189 +14,147 @@ from collections.abc import Callable, Sequence
 import attrs
 import numpy as np
 
-from ffcore.join.compatibility import Compatibility, TensorReservation, compatibilities, reserved_bits
-from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.explore.nests import nest_of_row
 from ffcore.explore.types import EinsumPmappings
-from ffcore_ffm_joiner.kernels import Floats, Ints, PairTable, join_rows
+from ffcore.join.types import JoinedMapping, PmappingSet
+from ffcore_ffm_joiner.graph import Bounds, Step, bounds, build, forward
+from ffcore_ffm_joiner.kernels import Constants, Floats, Ints, Limits, join_rows
+from ffcore_ffm_joiner.keys import Faces, TensorTable, number_tensors
 
-Key = tuple[TensorReservation, ...]
-
-
-@attrs.frozen
-class Interface:
-    """What a right group shows to the fold: everything that decides a match, and its constants."""
-
-    known: Key  # tensors that left touches too
-    later: Key  # tensors that a later Einsum touches
-    trips: tuple[int, ...]  # of its deepest loop list
-    reach: int  # greatest depth among ``later``
-    fresh: tuple[tuple[str, int, float], ...]  # (memory, level, bits) of tensors first touched here
-    dying: tuple[tuple[str, int, float], ...]  # the same of tensors last touched here
+_FIT = 1 + 1e-9  # as in the explorer
+_WIDER = (1e-9, 1e-3, 1e-2, 5e-2, 0.25)  # relative circles around the least bound
 
 
 @attrs.frozen(eq=False)
 class State:
-    """Left: the Einsums joined so far. Group g: rows offsets[g]:offsets[g + 1], live tensors keys[g]."""
+    """The Einsums joined so far. Node n: rows offsets[n]:offsets[n + 1]."""
 
-    keys: list[Key]
     offsets: Ints
     values: Floats
     who: Ints  # (rows, 2): row of the previous state, row of the Einsum's pmappings
     before: State | None
 
 
-@attrs.frozen
-class Turn:
-    """Which of an Einsum's shared tensors were touched before it, and which are touched after it."""
-
-    before: frozenset[str]
-    after: frozenset[str]
-
-
-def turns(problem_tensors: Sequence[Sequence[str]]) -> list[Turn]:
-    """Per Einsum, the tensors touched earlier and later."""
-    result = []
-    for i, own in enumerate(problem_tensors):
-        earlier = {t for ts in problem_tensors[:i] for t in ts}
-        later = {t for ts in problem_tensors[i + 1 :] for t in ts}
-        result.append(Turn(frozenset(t for t in own if t in earlier), frozenset(t for t in own if t in later)))
-    return result
-
-
+@attrs.define
 class Fold:
-    """Joins pmappings step by step; each step keeps what the later ones can still ask for."""
+    """Joins a set of pmappings; each step keeps what the later ones can still ask for."""
 
-    def __init__(self, pmappings: PmappingSet) -> None:
-        self.pmappings = pmappings
-        einsums = pmappings.einsums
-        shape = einsums[0].shape
-        self.memories = shape.memories
-        self.levels = shape.depth + 1
-        self.sizes = np.array([_size(einsums, m) for m in self.memories])
-        self.turns = turns([e.shape.shared for e in einsums])
-        self.combined = 0
-        self._bits: dict[TensorReservation, float] = {}
+    pmappings: PmappingSet
+    combined: int = 0
+    _einsums: Sequence[EinsumPmappings] = attrs.field(init=False)
+    _tables: dict[str, TensorTable] = attrs.field(init=False)
+    _faces: list[Faces] = attrs.field(init=False)
+    _steps: list[Step] = attrs.field(init=False)
+    _bounds: Bounds = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._einsums = self.pmappings.einsums
+        self._faces, self._tables = number_tensors(self._einsums, self._einsums[0].shape.memories)
+        self._steps = build(self._faces, self._tables)
+        self._bounds = bounds(self._steps, self._faces)
 
     def run(self, progress: Callable[[str], None] | None = None) -> State:
-        """Fold all Einsums; the last state has one group at most, its rows are whole mappings."""
-        width = 2 + 2 * self.levels * len(self.memories)
-        state = State([()], np.array([0, 1]), np.zeros((1, width)), np.zeros((1, 2), np.int64), None)
-        for step in range(len(self.pmappings.einsums)):
-            state = self._step(state, step)
+        """Fold all Einsums; the rows of the last state are whole mappings."""
+        known = [self._near(column) for column in (0, 1)]
+        best = np.concatenate(known)
+        return self._fold(best, np.full(2, np.inf), progress)
+
+    def _near(self, column: int) -> Floats:
+        """(energy, latency) of mappings found among rows whose bound is near the least bound."""
+        rest = (self._bounds.energy, self._bounds.latency)[column]
+        least = self._least(column, rest)
+        for wider in _WIDER:
+            most = np.full(2, np.inf)
+            most[column] = least * (1 + wider)
+            found = self._fold(np.zeros((0, 2)), most, None)
+            if len(found.values):
+                return found.values[:, :2]
+        return np.zeros((0, 2))
+
+    def _least(self, column: int, rest: Sequence[Floats]) -> float:
+        step, face = self._steps[0], self._faces[0]
+        own = (face.energy, face.latency)[column]
+        return float(np.min(own[step.right] + rest[0][step.out], initial=np.inf))
+
+    def _fold(self, best: Floats, most: Floats, progress: Callable[[str], None] | None) -> State:
+        memories = self._einsums[0].shape.memories
+        levels = self._einsums[0].shape.depth + 1
+        state = State(
+            np.array([0, 1]), np.zeros((1, 2 + 2 * levels * len(memories))), np.zeros((1, 2), np.int64), None
+        )
+        ahead = forward(self._steps, self._faces)
+        for i, step in enumerate(self._steps):
+            state = self._join(state, i, self._promising(i, step, ahead, best, most), best, most)
             if progress is not None:
-                name = self.pmappings.einsums[step].einsum.name
-                progress(f"joined {name}: {len(state.keys)} groups, {len(state.values)} partial mappings")
+                progress(f"joined {self._einsums[i].einsum.name}: {len(state.values)} partial mappings")
         return state
 
-    def _step(self, left: State, step: int) -> State:
-        right = self.pmappings.einsums[step]
-        turn = self.turns[step]
-        faces = [self._interface(right, c, turn) for c in compatibilities(right)]
-        pairs, keys = self._match(left, faces, turn)
-        last = step == len(self.pmappings.einsums) - 1
+    def _promising(self, i: int, step: Step, ahead: Bounds, best: Floats, most: Floats) -> Step:
+        """Edges whose bound no known mapping beats."""
+        face = self._faces[i]
+        energy = face.energy[step.right] + self._bounds.energy[i][step.out]
+        latency = face.latency[step.right] + self._bounds.latency[i][step.out]
+        if i:
+            energy = energy + ahead.energy[i - 1][step.left]
+            latency = latency + ahead.latency[i - 1][step.left]
+        keep = (energy <= most[0]) & (latency <= most[1]) & np.isfinite(energy)
+        for e, t in best:
+            keep &= ~((e * (1 + 1e-12) < energy) & (t <= latency))
+        return step.keep(np.flatnonzero(keep))
+
+    def _join(self, left: State, i: int, step: Step, best: Floats, most: Floats) -> State:
+        right = self._einsums[i]
+        order = np.lexsort((step.right, step.left, step.out))
+        counts = np.bincount(step.out, minlength=len(step.nodes))
+        pair_offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        rest = np.stack([self._bounds.energy[i], self._bounds.latency[i]], axis=1)
         offsets, values, who, combined = join_rows(
-            left.offsets, left.values, right.offsets, right.rows.values, pairs, self.sizes * (1 + 1e-9), self.levels, last
+            (left.offsets, left.values),
+            (right.offsets, right.rows.values),
+            (step.left[order], step.right[order], pair_offsets),
+            self._constants(i),
+            Limits(rest, best, most),
+            i == len(self._steps) - 1,
         )
         self.combined += combined
-        return _drop_empty(State(keys, offsets, values, who, left))
+        return State(offsets, values, who, left)
 
-    def _interface(self, right: EinsumPmappings, compatibility: Compatibility, turn: Turn) -> Interface:
-        known = tuple(t for t in compatibility.tensors if t.name in turn.before)
-        later = tuple(t for t in compatibility.tensors if t.name in turn.after)
+    def _constants(self, i: int) -> Constants:
+        before = self._steps[i - 1] if i else None
+        face, step = self._faces[i], self._steps[i]
+        shape = self._einsums[i].shape
+        earlier = {t for f in self._faces[:i] for t in f.tensors}
+        memories, levels = len(shape.memories), shape.depth + 1
+        nodes = len(before.nodes) if before is not None else 1
+        live = np.zeros((nodes, memories))
+        fresh, dying = (np.zeros((len(face.ids), memories, levels)) for _ in range(2))
+        for k, t in enumerate(before.live if before is not None else ()):
+            if before is not None and t not in face.tensors:
+                self._add(live, t, before.nodes[:, k])
+        for k, t in enumerate(face.tensors):
+            if t not in earlier:
+                self._add_by_level(fresh, t, face.ids[:, k])
+            if t not in step.live:
+                self._add_by_level(dying, t, face.ids[:, k])
+        depth_in = before.depth if before is not None else np.zeros(1, np.int64)
+        sizes = np.array([_size(self._einsums, m) for m in shape.memories]) * _FIT
+        return Constants(depth_in, step.depth, live, fresh, dying, sizes, levels)
 
-        def footprint(t: TensorReservation) -> tuple[str, int, float]:
-            bits = reserved_bits(right.einsum, t, compatibility.nest)
-            self._bits[t] = max(bits, self._bits.get(t, 0.0))
-            return (t.memory, t.depth, bits)
+    def _add(self, bits: Floats, tensor: str, ids: Ints) -> None:
+        table = self._tables[tensor]
+        for m in range(bits.shape[1]):
+            bits[:, m] += np.where(table.memory[ids] == m, table.bits[ids], 0.0)
 
-        return Interface(
-            tuple(sorted(known, key=_name)),
-            later,
-            tuple(loop.trips for loop in compatibility.nest),
-            max((t.depth for t in later), default=0),
-            tuple(footprint(t) for t in compatibility.tensors if t.name not in turn.before),
-            tuple(footprint(t) for t in compatibility.tensors if t.name not in turn.after),
-        )
-
-    def _match(self, left: State, faces: Sequence[Interface], turn: Turn) -> tuple[PairTable, list[Key]]:
-        by_known: dict[Key, list[int]] = {}
-        for g, face in enumerate(faces):
-            by_known.setdefault(face.known, []).append(g)
-        groups: dict[Key, list[tuple[int, int]]] = {}
-        for lg, key in enumerate(left.keys):
-            known = tuple(sorted((t for t in key if t.name in turn.before), key=_name))
-            staying = tuple(t for t in key if t.name in turn.after or t.name not in turn.before)
-            trips = _trips(key)
-            depth = max((t.depth for t in staying), default=0)
-            passing = tuple(t for t in key if t.name not in turn.before)
-            for rg in by_known.get(known, ()):
-                face = faces[rg]
-                common = min(len(trips), len(face.trips))
-                if trips[:common] == face.trips[:common] and depth <= face.reach:
-                    groups.setdefault(_merge(passing, face.later), []).append((lg, rg))
-        return self._table(left, faces, turn, groups), list(groups)
-
-    def _table(
-        self, left: State, faces: Sequence[Interface], turn: Turn, groups: dict[Key, list[tuple[int, int]]]
-    ) -> PairTable:
-        pairs = np.array([p for ps in groups.values() for p in ps], np.int64).reshape(-1, 2)
-        counts = [len(ps) for ps in groups.values()]
-        depth_left = np.array([len(_trips(k)) for k in left.keys])
-        out = [len(_trips(k)) for k in groups]
-        live = np.stack([self._live(k, turn) for k in left.keys]) if left.keys else np.zeros((0, len(self.memories)))
-        fresh = self._by_level([f.fresh for f in faces])
-        dying = self._by_level([f.dying for f in faces])
-        return PairTable(
-            left=pairs[:, 0].copy(),
-            right=pairs[:, 1].copy(),
-            offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            depth_in=depth_left[pairs[:, 0]] if len(pairs) else np.zeros(0, np.int64),
-            depth_out=np.repeat(np.array(out, np.int64), counts),
-            live=live[pairs[:, 0]],
-            fresh=fresh[pairs[:, 1]],
-            dying=dying[pairs[:, 1]],
-        )
-
-    def _live(self, key: Key, turn: Turn) -> Floats:
-        bits = np.zeros(len(self.memories))
-        for t in key:
-            if t.name not in turn.before and t.memory in self.memories:
-                bits[self.memories.index(t.memory)] += self._bits[t]
-        return bits
-
-    def _by_level(self, footprints: Sequence[Sequence[tuple[str, int, float]]]) -> Floats:
-        result = np.zeros((len(footprints), len(self.memories), self.levels))
-        for g, items in enumerate(footprints):
-            for memory, level, bits in items:
-                if memory in self.memories:
-                    result[g, self.memories.index(memory), max(0, level + 1) :] += bits
-        return result
-
-
-def _trips(key: Key) -> tuple[int, ...]:
-    """Trip counts of the deepest loop list among live tensors."""
-    deepest = max(key, key=lambda t: len(t.loops), default=None)
-    return () if deepest is None else tuple(loop.trips for loop in deepest.loops)
-
-
-def _name(t: TensorReservation) -> str:
-    return t.name
-
-
-def _merge(passing: Key, later: Key) -> Key:
-    return tuple(sorted((*passing, *later), key=_name))
+    def _add_by_level(self, bits: Floats, tensor: str, ids: Ints) -> None:
+        table = self._tables[tensor]
+        for m in range(bits.shape[1]):
+            here = np.where(table.memory[ids] == m, table.bits[ids], 0.0)
+            for depth in range(bits.shape[2]):
+                bits[:, m, depth] += np.where(table.depth[ids] < depth, here, 0.0)
 
 
 def _size(einsums: Sequence[EinsumPmappings], memory: str) -> float:
     return min(c.size for e in einsums for t in e.templates for c in t.components if c.name == memory)
-
-
-def _drop_empty(state: State) -> State:
-    counts = np.diff(state.offsets)
-    keep = np.flatnonzero(counts)
-    offsets = np.concatenate([[0], np.cumsum(counts[keep])]).astype(np.int64)
-    return State([state.keys[int(g)] for g in keep], offsets, state.values, state.who, state.before)
 
 
 def mappings_of(final: State, pmappings: PmappingSet) -> list[JoinedMapping]:

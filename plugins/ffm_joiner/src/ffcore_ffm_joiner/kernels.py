@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_SAME = 1 + 1e-12  # sums in another order may differ in the last bits
 
 
 @njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
@@ -80,11 +81,21 @@ def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
+def _hopeless(energy, latency, best):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Is a known mapping no slower and strictly cheaper, or no dearer and strictly faster?"""
+    for k in range(best.shape[0]):
+        e, t = best[k, 0], best[k, 1]
+        if e <= energy * _SAME and t <= latency * _SAME and (e * _SAME < energy or t * _SAME < latency):
+            return True
+    return False
+
+
+@njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
 def _join(  # type: ignore[no-untyped-def]  # pragma: no cover
-    left_offsets, left_values, right_offsets, right_values,
-    pair_left, pair_right, pair_offsets, memories, levels, sizes, depth_in, depth_out, live, fresh, dying, last,
+    left_offsets, left_values, right_offsets, right_values, pair_left, pair_right, pair_offsets,
+    memories, levels, sizes, depth_in, depth_out, live, fresh, dying, rest, best, most, last,
 ):
-    width = left_values.shape[1]
+    width = 2 + memories * 2 * levels
     capacity = 1 << 12
     buffer = np.empty((capacity, width))
     who = np.empty((capacity, 2), np.int64)
@@ -104,10 +115,14 @@ def _join(  # type: ignore[no-untyped-def]  # pragma: no cover
             lg, rg = pair_left[p], pair_right[p]
             for a in range(left_offsets[lg], left_offsets[lg + 1]):
                 for b in range(right_offsets[rg], right_offsets[rg + 1]):
+                    energy = left_values[a, 0] + right_values[b, 0] + rest[g, 0]
+                    latency = left_values[a, 1] + right_values[b, 1] + rest[g, 1]
+                    if energy > most[0] or latency > most[1] or _hopeless(energy, latency, best):
+                        continue
                     combined += 1
                     if not _combine(
                         left_values[a], right_values[b], row, memories, levels, sizes,
-                        depth_in[p], depth_out[p], live[p], fresh[p], dying[p],
+                        depth_in[lg], depth_out[g], live[lg], fresh[rg], dying[rg],
                     ):
                         continue
                     if last:
@@ -156,36 +171,46 @@ def _compact(values, who, count, kept):  # type: ignore[no-untyped-def]  # pragm
 
 
 @attrs.frozen(eq=False)
-class PairTable:
-    """Which left group joins which right group, sorted by result group; one entry each per pair."""
+class Constants:
+    """What nodes and groups contribute besides their rows."""
 
-    left: Ints
-    right: Ints
-    offsets: Ints  # result group g takes pairs offsets[g]:offsets[g + 1]
-    depth_in: Ints  # loops shared by left and right
-    depth_out: Ints  # greatest depth among the tensors live after the join
-    live: Floats  # (pairs, memories): live tensors that right does not touch, bits
-    fresh: Floats  # (pairs, memories, levels): tensors first touched by right, at levels below each depth
-    dying: Floats  # (pairs, memories, levels): tensors last touched by right, likewise
+    depth_in: Ints  # (left nodes,) loops shared by left and right
+    depth_out: Ints  # (result nodes,) greatest depth among the tensors live after the join
+    live: Floats  # (left nodes, memories): live tensors that right does not touch, bits
+    fresh: Floats  # (groups, memories, levels): tensors first touched by right, at levels below each depth
+    dying: Floats  # (groups, memories, levels): tensors last touched by right, likewise
+    sizes: Floats  # (memories,) bits
+    levels: int
+
+
+@attrs.frozen(eq=False)
+class Limits:
+    """What a row has to beat: see ``bounds.py``."""
+
+    rest: Floats  # (result nodes, 2) least energy and latency still to come
+    best: Floats  # (known, 2) energy and latency of known mappings
+    most: Floats  # (2,) energy and latency that no wanted mapping exceeds
 
 
 def join_rows(
-    left_offsets: Ints,
-    left_values: Floats,
-    right_offsets: Ints,
-    right_values: Floats,
-    pairs: PairTable,
-    sizes: Floats,
-    levels: int,
+    left: tuple[Ints, Floats],
+    right: tuple[Ints, Floats],
+    pairs: tuple[Ints, Ints, Ints],
+    constants: Constants,
+    limits: Limits,
     last: bool,
 ) -> tuple[Ints, Floats, Ints, int]:
-    """(offsets, values, (left row, right row), combinations looked at) of all result groups.
+    """(offsets, values, (left row, right row), combinations looked at) of all result nodes.
 
-    Exact: what later joins add to a row, and what they compare with a size, grows with every column
-    and is the same for all rows of a group. After the last join only the objectives count.
+    ``left``, ``right``: offsets and values of rows per node and per group. ``pairs``: left node,
+    right group, and the offsets of each result node's pairs. Exact: what later joins add to a row,
+    and what they compare with a size, grows with every column and is the same for all rows of a
+    node; a row whose bound a known mapping beats cannot lead to a better one. After the last join
+    only the objectives count.
     """
+    c = constants
     result: tuple[Ints, Floats, Ints, int] = _join(
-        left_offsets, left_values, right_offsets, right_values, pairs.left, pairs.right, pairs.offsets,
-        len(sizes), levels, sizes, pairs.depth_in, pairs.depth_out, pairs.live, pairs.fresh, pairs.dying, last,
+        *left, *right, *pairs, len(c.sizes), c.levels, c.sizes, c.depth_in, c.depth_out, c.live, c.fresh, c.dying,
+        limits.rest, limits.best, limits.most, last,
     )
     return result
