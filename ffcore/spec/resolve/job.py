@@ -237,6 +237,8 @@ def mapper_options(spec: Spec, errors: ErrorCollector) -> MapperOptions:
     values: dict[str, object] = {}
     for attribute in attrs.fields(MapperOptions):
         name = attribute.name
+        if not hasattr(ffm, name):
+            continue  # set by the caller of the search, not by a spec
         with errors.catch():
             if name in ("metrics", "info_metrics"):
                 values[name] = getattr(ffm, name)
