@@ -43,12 +43,16 @@ def layout_of(
     """Columns for a path: forms where latency or leakage counts, memories that can overflow or are tracked."""
     compute = len(components) - 1
     forms = [(i, k) for i, c in enumerate(components) for k in range(len(c.latency)) if i != compute]
-    # A memory holds each tensor at most once, so this is the most that it can ever be asked to hold.
-    most = sum(t.tile_values(einsum.bounds) * t.bits_per_value for t in einsum.tensors) * max(1.0, einsum.n_instances)
     memories = [
-        i for i, c in enumerate(components) if c.holding is not None and (c.size < most or c.name in tracked)
+        i for i, c in enumerate(components) if c.holding is not None and (c.size < _most(einsum, c) or c.name in tracked)
     ]
     return Layout(tuple(forms) if with_latency else (), tuple(memories))
+
+
+def _most(einsum: EinsumProblem, component: Component) -> float:
+    """The most bits that an Einsum can ask of a memory: it holds each tensor at most once."""
+    bits = sum(t.tile_values(einsum.bounds) * component.width(t) for t in einsum.tensors)
+    return bits * max(1.0, einsum.n_instances)
 
 
 @attrs.define(eq=False)
@@ -73,8 +77,9 @@ class Costs:
         if reserved not in self._bits:
             einsum = self.lattice.einsum
             tensor = einsum.tensor[reserved.tensor]
+            width = self.components[reserved.index].width(tensor)
             copies = einsum.n_instances if reserved.persistent else 1.0  # all instances stay at once
-            self._bits[reserved] = self.lattice.tile(tensor, reserved.index) * (tensor.bits_per_value * copies)
+            self._bits[reserved] = self.lattice.tile(tensor, reserved.index) * (width * copies)
         return self._bits[reserved]
 
     def mask(self, limited: Limited) -> Floats:

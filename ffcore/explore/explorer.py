@@ -9,7 +9,9 @@ from pathlib import Path
 import attrs
 import numpy as np
 
+from ffcore.errors import FFError
 from ffcore.explore.costs import Costs, layout_of, leak_power
+from ffcore.explore.equal import signature
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.outline import Outline, Outliner
 from ffcore.explore.rows import JobSolver, Rows, RowShape, prune
@@ -31,25 +33,69 @@ def explore(
     cache_dir: Path | None = None,
     einsum_names: Sequence[str] | None = None,
 ) -> tuple[EinsumPmappings, ...]:
-    """Pareto-optimal pmappings of each Einsum, per compatibility, in workload order."""
+    """Pareto-optimal pmappings of each Einsum, per compatibility, in workload order.
+
+    Raises ``FFError`` for options that only another explorer offers.
+    """
+    _check_options(problem.options)
     templates = [einsum_templates(e, problem.options) for e in problem.einsums]
     shapes = row_shapes(problem, templates)
-    tasks = [
-        (e, t, s, problem.options)
-        for e, t, s in zip(problem.einsums, templates, shapes, strict=True)
-        if einsum_names is None or e.name in einsum_names
-    ]
+    wanted = [i for i, e in enumerate(problem.einsums) if einsum_names is None or e.name in einsum_names]
+    first: dict[Hashable, int] = {}  # equal Einsums are explored once
+    same = {i: first.setdefault(signature(problem.einsums[i], templates[i], shapes[i]), i) for i in wanted}
+    tasks = [(problem.einsums[i], templates[i], shapes[i], problem.options) for i in first.values()]
     run: Iterable[EinsumPmappings] = map(_task, tasks) if executor is None else executor.map(_task, tasks)
-    results = []
-    for result in run:
+    solved = {}
+    for i, result in zip(first.values(), run, strict=True):
         if progress is not None:
-            progress(f"{result.einsum.name}: {result.stats.evaluated} evaluated, {len(result.rows)} Pareto-optimal")
-        results.append(result)
-    return tuple(results)
+            evaluated, rows = result.stats.evaluated, len(result.rows)
+            progress(f"{result.einsum.name}: {evaluated} evaluated, {rows} Pareto-optimal")
+        solved[i] = result
+    return tuple(
+        solved[i] if same[i] == i else _renamed(solved[same[i]], problem.einsums[i], templates[i], shapes[i])
+        for i in wanted
+    )
+
+
+def _check_options(options: MapperOptions) -> None:
+    """Refuse what would otherwise be ignored. Tolerances are kept: an exact result is within any."""
+    default = MapperOptions()
+    refused = [
+        name
+        for name in (
+            "explore_imperfect_temporal_loops",
+            "explore_imperfect_spatial_loops",
+            "tiling_coarseness",
+            "prioritize_reuse_of_unfused_tensors",
+            "time_limit",
+            "time_limit_per_pmapping_template",
+            "memory_limit",
+        )
+        if getattr(options, name) != getattr(default, name)
+    ]
+    if refused:
+        raise FFError(
+            f"the explorer 'default' does not offer mapper.ffm.{', '.join(refused)}: leave it at its default "
+            "(imperfect loops: mapper.explorer and mapper.joiner 'exhaustive', for small problems)"
+        )
 
 
 def _task(task: tuple[EinsumProblem, Sequence[Template], RowShape, MapperOptions]) -> EinsumPmappings:
     return explore_einsum(*task)
+
+
+def _renamed(
+    solved: EinsumPmappings, einsum: EinsumProblem, templates: Sequence[Template], shape: RowShape
+) -> EinsumPmappings:
+    """The pmappings of an equal Einsum: the same rows, jobs in its own names; nothing was evaluated."""
+    numbers = {id(t): i for i, t in enumerate(solved.templates)}
+    jobs = []
+    for job in solved.jobs:
+        own = templates[numbers[id(job.template)]]
+        loops = tuple(own.spatial[job.template.spatial.index(loop)] for loop in job.choice.loops)
+        jobs.append(Job(own, SpatialChoice(loops, job.choice.trips)))
+    stats = attrs.evolve(solved.stats, evaluated=0)
+    return EinsumPmappings(einsum, tuple(templates), tuple(jobs), shape, solved.rows, solved.offsets, stats)
 
 
 def explore_einsum(
@@ -73,8 +119,11 @@ def explore_einsum(
         if sum(map(len, parts)) > _PRUNE_EVERY:
             parts = [prune(Rows.concatenate(parts))[0]]
     rows, offsets = prune(Rows.concatenate(parts) if parts else Rows.empty(shape))
+    used, renumbered = np.unique(rows.job, return_inverse=True)
+    rows = attrs.evolve(rows, job=renumbered.reshape(-1))
     stats = PmappingStats(0, solvers.evaluated())
-    return EinsumPmappings(einsum, tuple(templates), tuple(jobs), shape, rows, offsets, stats)
+    kept = tuple(jobs[int(j)] for j in used)
+    return EinsumPmappings(einsum, tuple(templates), kept, shape, rows, offsets, stats)
 
 
 @attrs.define
@@ -197,7 +246,7 @@ def tracked_memories(templates: Sequence[Template], all_limited: bool = False) -
                 continue
             size[component.name] = min(component.size, size.get(component.name, component.size))
             tensor = einsum.tensor[site.tensor]
-            bits = tensor.tile_values(einsum.bounds) * tensor.bits_per_value
+            bits = tensor.tile_values(einsum.bounds) * component.width(tensor)
             bits *= einsum.n_instances if site.persistent else 1
             most.setdefault(component.name, {})[(einsum.name, site.tensor)] = bits
             shared = site.backing and site.tensor in einsum.shared

@@ -56,14 +56,17 @@ class Cut:
 
 @attrs.frozen
 class Outline:
-    """A template as cuts; ``keys[c]`` numbers all that stands at or below cut ``c``.
+    """A template as cuts.
 
-    ``merge`` is the last cut at and above which nothing depends on spatial trip counts, or -1.
+    ``keys[c]`` numbers all that the labels at cut ``c`` depend on: what stands at or below it, and
+    which variables are ``closed`` there, having no temporal loop further out. ``merge`` is the last
+    cut at and above which nothing depends on spatial trip counts, or -1.
     """
 
     template: Template
     cuts: tuple[Cut, ...]
     keys: tuple[int, ...]
+    closed: tuple[frozenset[str], ...]
     merge: int
 
 
@@ -76,12 +79,17 @@ class Outliner:
     def outline(self, template: Template) -> Outline:
         """The outline of ``template``."""
         cuts = tuple(_cut(template, c) for c in range(len(template.blocks) + 1))
+        everything = frozenset(template.einsum.bounds)
+        closed = tuple(everything.difference(*template.blocks[:c]) for c in range(len(cuts)))
         keys: list[int] = []
         key = -1
-        for cut in reversed(cuts):
-            key = self._numbers.setdefault((key, cut), len(self._numbers))
-            keys.append(key)
-        return Outline(template, cuts, tuple(reversed(keys)), _merge(template))
+        for cut, done in zip(reversed(cuts), reversed(closed), strict=True):
+            key = self._number((key, cut))
+            keys.append(self._number((key, done)))
+        return Outline(template, cuts, tuple(reversed(keys)), closed, _merge(template))
+
+    def _number(self, key: Hashable) -> int:
+        return self._numbers.setdefault(key, len(self._numbers))
 
 
 def _cut(template: Template, cut: int) -> Cut:

@@ -113,8 +113,8 @@ def _by_dimension(template: Template, options: MapperOptions, left: dict[str, in
     index, d = dimensions[k]
     loops = [s for s in template.spatial if (s.index, s.dimension) == (index, d)]
     dimension = template.components[index].spatial[d]
-    limit = dimension.fanout if dimension.usage_scale <= 0 else dimension.fanout / dimension.usage_scale
-    for chosen in _trips(loops, left, min(limit, dimension.fanout) + _SLACK):
+    limit = dimension.fanout / dimension.usage_scale if dimension.usage_scale > 0 else float("inf")
+    for chosen in _trips(loops, left, limit + _SLACK):
         if sum(n > 1 for _, n in chosen) > options.max_loops_per_spatial_dimension:
             continue
         if not all(_bound_holds(b, chosen) for b in dimension.loop_bounds):
@@ -216,7 +216,7 @@ def smallest_usage(template: Template, choice: SpatialChoice) -> dict[int, float
             open_here = v in first and site.reservation <= first[v]
             sizes[v] = (bound // total.get(v, 1) if open_here else 1) * below.get(v, 1)
         tensor = template.einsum.tensor[site.tensor]
-        bits = tensor.tile_values(sizes) * tensor.bits_per_value
+        bits = tensor.tile_values(sizes) * template.components[site.index].width(tensor)
         bits *= template.einsum.n_instances if site.persistent else 1.0
         usage[site.index] = usage.get(site.index, 0.0) + bits
     return usage

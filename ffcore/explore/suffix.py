@@ -109,11 +109,11 @@ class SuffixSolver:
         found = self._memo.get(key)
         if found is None:
             if self.inner and cut == outline.merge:
-                start = self._loop(self._merge(outline, cut + 1), outline.cuts[cut].block)
+                start = self._loop(self._merge(outline, cut + 1), outline, cut)
             elif cut == len(outline.cuts) - 1:
                 start = self._start(outline)
             else:
-                start = self._loop(self.labels(outline, cut + 1), outline.cuts[cut].block)
+                start = self._loop(self.labels(outline, cut + 1), outline, cut)
             found = self._add(start, outline.cuts[cut], outline.template.einsum.is_copy)
             self._memo[key] = found
         return found
@@ -158,17 +158,25 @@ class SuffixSolver:
             self._maps = tiles, iterations, back
         return self._maps
 
-    def _loop(self, inner: Labels, variables: tuple[str, ...]) -> Labels:
+    def _loop(self, inner: Labels, outline: Outline, cut: int) -> Labels:
+        """Labels above the temporal loops between ``cut`` and the next one.
+
+        A variable without a loop further out must have done everything here: only states with all
+        of its iterations are kept, and such variables come first, which keeps the others' work small.
+        """
         lattice = self.costs.lattice
+        closed = outline.closed[cut]
         offsets, values = inner.offsets, inner.values
         origin = np.arange(len(values))
-        for v in variables:
+        for v in sorted(outline.cuts[cut].block, key=lambda v: (v not in closed, lattice.variables.index(v))):
             axis = lattice.variables.index(v)
+            stride, size = lattice.strides[axis], len(lattice.values[axis])
             for smaller in lattice.smaller(axis):
-                offsets, values, origin = union_prime(
-                    offsets, values, origin, lattice.strides[axis], len(smaller), smaller
-                )
+                offsets, values, origin = union_prime(offsets, values, origin, stride, size, smaller)
                 self.evaluated += len(values)
+            if v in closed and size > 1:
+                offsets, keep = _only_last(offsets, stride, size)
+                values, origin = values[keep], origin[keep]
         state = np.repeat(np.arange(lattice.n), np.diff(offsets))
         return Labels(offsets, values, origin, state, inner)
 
@@ -199,3 +207,11 @@ class SuffixSolver:
             return labels
         labels.values[:, closed] = 0.0
         return labels.filter(pareto_groups(labels.offsets, labels.values))
+
+
+def _only_last(offsets: Ints, stride: int, size: int) -> tuple[Ints, Ints]:
+    """(offsets, rows) of the labels whose states have the last coordinate of one variable."""
+    counts = np.diff(offsets)
+    last = np.arange(len(counts)) // stride % size == size - 1
+    rows = np.flatnonzero(np.repeat(last, counts))
+    return np.concatenate([[0], np.cumsum(np.where(last, counts, 0))]).astype(np.int64), rows

@@ -115,11 +115,15 @@ class _Reader:
         return self._seen[key]
 
 
-def reserved_bits(einsum: EinsumProblem, reservation: TensorReservation, nest: Sequence[NestLoop]) -> float:
+def reserved_bits(
+    pmappings: EinsumPmappings, reservation: TensorReservation, nest: Sequence[NestLoop]
+) -> float:
     """Bits that a shared tensor's backing reservation occupies, as this Einsum sees the tensor."""
+    einsum = pmappings.einsum
     sizes = dict(einsum.bounds)
     for loop in nest[: len(reservation.loops)]:
         sizes[loop.variable] = loop.tile
     tensor = einsum.tensor[reservation.name]
     copies = einsum.n_instances if reservation.persistent else 1.0
-    return tensor.tile_values(sizes) * tensor.bits_per_value * copies
+    width = next(c.width(tensor) for t in pmappings.templates for c in t.components if c.name == reservation.memory)
+    return tensor.tile_values(sizes) * width * copies

@@ -170,6 +170,10 @@ class Component:
             result *= dimension.fanout
         return result
 
+    def width(self, tensor: Tensor) -> float:
+        """Bits that one value of ``tensor`` takes in this component."""
+        return self.bits_per_value.get(tensor.name, tensor.bits_per_value)
+
     def action(self, name: str) -> Action | None:
         return next((a for a in self.actions if a.name == name), None)
 

@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from typing import Any
 
 from ffcore.errors import NoValidMappingError
+from ffcore.join.objectives import check_metrics, select
 from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.spec.problem import Problem
 from ffcore_ffm_joiner.fold import Fold, mappings_of
@@ -25,8 +26,9 @@ class FFMJoiner:
         progress: Callable[[str], None] | None = None,
     ) -> list[JoinedMapping]:
         """Joined mappings, ascending in energy. Raises ``NoValidMappingError`` when nothing matches and fits."""
+        check_metrics(problem.options.metrics)
         fold = Fold(pmappings)
         final = fold.run(progress)
         if not len(final.values):
             raise NoValidMappingError("no combination of pmappings is compatible and fits in every memory")
-        return mappings_of(final, pmappings)
+        return select(problem, mappings_of(final, pmappings))

@@ -109,7 +109,7 @@ def _views(pmappings: EinsumPmappings, memories: Sequence[str], places: dict[str
     for a, values in enumerate(sizes):
         own = (axis == a) & (codes != 0)
         trips[own], tile[own] = values[trips_index[own]], values[tile_index[own]]
-    names = {i: c.name for t in pmappings.templates for i, c in enumerate(t.components)}
+    components = {i: c for t in pmappings.templates for i, c in enumerate(t.components)}
     result = {}
     for k, name in enumerate(shape.shared):
         tensor = einsum.tensor[name]
@@ -121,11 +121,13 @@ def _views(pmappings: EinsumPmappings, memories: Sequence[str], places: dict[str
             # A loop is told by the ranks of the tensor that its variable indexes alone.
             ranks[a] = sum(1 << order.index(r) for r in set(tensor.ranks_of(v)))
         index = rows.memory[first, k]
-        place = np.zeros(max(names) + 1, np.int64)
-        tracked = np.full(max(names) + 1, -1, np.int64)
-        for i, component in names.items():
-            place[i] = places.setdefault(component, len(places))
-            tracked[i] = memories.index(component) if component in memories else -1
+        place = np.zeros(max(components) + 1, np.int64)
+        tracked = np.full(max(components) + 1, -1, np.int64)
+        width = np.zeros(max(components) + 1)
+        for i, component in components.items():
+            place[i] = places.setdefault(component.name, len(places))
+            tracked[i] = memories.index(component.name) if component.name in memories else -1
+            width[i] = component.width(tensor)
         loops = [np.where(above, x, 0) for x in (ranks[axis] * 2 + spatial, trips, tile)]
         key = np.concatenate([place[index][:, None], depth[:, None], *loops], axis=1)
         values = np.ones(len(first))
@@ -138,7 +140,7 @@ def _views(pmappings: EinsumPmappings, memories: Sequence[str], places: dict[str
         for rank in tensor.ranks:
             values = values * (1 + sum(c * (extent[v] - 1) for v, c in rank.terms))
         copies = np.where(depth < 0, einsum.n_instances, 1.0)
-        bits = values * tensor.bits_per_value * copies
+        bits = values * width[index] * copies
         result[name] = _View(key, depth, tracked[index], bits, np.where(above, trips, 0))
     return result
 
