@@ -1,0 +1,13 @@
+"""Diagnosis: why nothing is valid, and the smallest change of the spec that would help.
+
+`explain_einsum` is for an Einsum without pmappings, `explain_join` for Einsums that have pmappings which
+do not go together, `explain` for a whole problem. All ask the real search what would be valid if one
+limit were lifted, on a problem stripped of all costs, so what they report is true of the search by construction.
+"""
+
+from __future__ import annotations
+
+from ffcore.diagnose.einsum import explain_einsum, explain_einsums
+from ffcore.diagnose.joint import explain, explain_join
+
+__all__ = ["explain", "explain_einsum", "explain_einsums", "explain_join"]

@@ -1,0 +1,165 @@
+"""Why an Einsum has no pmapping."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+
+from ffcore.diagnose.capacity import causes, sentence, shortage, unlimited
+from ffcore.diagnose.constraints import constraints
+from ffcore.diagnose.relax import costless, with_sizes
+from ffcore.diagnose.search import Budget, Usage, culprits, without
+from ffcore.errors import NoValidMappingError
+from ffcore.explore.explorer import explore
+from ffcore.explore.nests import nest_of_row
+from ffcore.explore.spatial import SpatialMenu
+from ffcore.explore.types import EinsumPmappings
+from ffcore.model.evaluate import evaluate_nest
+from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
+from ffcore.templates import einsum_templates
+from ffcore.templates.holders import holder_choices, holder_orders
+
+DEFAULT_SECONDS = 60.0
+_ROWS = 32  # pmappings evaluated to see how little a memory can do with
+
+
+def explain_einsum(problem: Problem, einsum_name: str, *, seconds: float = DEFAULT_SECONDS) -> NoValidMappingError:
+    """The error that says why Einsum ``einsum_name`` of ``problem`` has no pmapping.
+
+    If it would have one with every memory unlimited, the error names the memory and the smallest size
+    (bits) that would do, the others being as they are: one bit less would not. Otherwise it names the
+    stage at which nothing is left, and the constraint without which something would be. After
+    ``seconds`` it makes do with what it has found, and the message says so.
+
+    Raises:
+        ValueError: the Einsum has a pmapping.
+    """
+    einsum = problem.einsum[einsum_name]
+    if usage_of_einsum(costless(attrs.evolve(problem, einsums=(einsum,)))) is not None:
+        raise ValueError(f"Einsum {einsum_name} has a pmapping")
+    return _explain(problem, einsum, Budget(seconds))
+
+
+def _explain(problem: Problem, einsum: EinsumProblem, budget: Budget) -> NoValidMappingError:
+    if not einsum.paths:
+        return NoValidMappingError(f"Einsum {einsum.name}: no Compute is enabled for it", einsum=einsum.name)
+    job = costless(attrs.evolve(problem, einsums=(einsum,)))
+    if usage_of_einsum(unlimited(job)) is None:
+        return NoValidMappingError(f"Einsum {einsum.name}: {_constrained(job, budget)}", einsum=einsum.name)
+    lacking = shortage(job, usage_of_einsum, budget)
+    if lacking is None:
+        raise AssertionError("unlimited memories do, but no set of them does")
+    return NoValidMappingError(
+        f"Einsum {einsum.name}: {sentence(lacking)}",
+        einsum=einsum.name,
+        memory=lacking.memory,
+        needed_bits=lacking.needed[lacking.memory].bits,
+    )
+
+
+def explain_einsums(
+    problem: Problem, einsum_names: Sequence[str], *, seconds: float = DEFAULT_SECONDS
+) -> NoValidMappingError:
+    """The error for several Einsums without pmappings: that of the one that asks for most.
+
+    The size that it names is then the smallest with which all of them have pmappings, if this memory
+    is all that they lack. An Einsum that no size would help comes first.
+    """
+    budget = Budget(seconds)
+    worst = _explain(problem, problem.einsum[einsum_names[0]], budget)
+    for name in einsum_names[1:]:
+        if not worst.memory or worst.needed_bits is None or budget.spent:
+            break
+        alone = attrs.evolve(problem, einsums=(problem.einsum[name],))
+        if usage_of_einsum(costless(with_sizes(alone, {worst.memory: worst.needed_bits}))) is None:
+            other = _explain(problem, problem.einsum[name], budget)
+            more = other.memory == worst.memory and (other.needed_bits or 0.0) > worst.needed_bits
+            worst = other if more or not other.memory else worst
+    return worst
+
+
+def usage_of_einsum(job: Problem) -> Usage | None:
+    """The least bits that pmappings of a job's only Einsum use in each memory (not all in one pmapping)."""
+    (found,) = explore(job)
+    return _usage(found) if len(found.rows) else None
+
+
+def _usage(found: EinsumPmappings) -> Usage:
+    bits: dict[str, float] = {}
+    rows = np.unique(np.linspace(0, len(found.rows) - 1, _ROWS).astype(int))
+    for place, row in enumerate(rows.tolist()):
+        used = evaluate_nest(found.einsum, nest_of_row(found, row)).usage
+        least = dict.fromkeys(bits.keys() | used.keys(), 0.0)
+        bits = {m: min(used.get(m, 0.0), bits.get(m, 0.0)) if place else used.get(m, 0.0) for m in least}
+    return Usage(bits, {})
+
+
+# ---- constraints
+
+
+def _constrained(job: Problem, budget: Budget) -> str:
+    """The stage at which nothing is left whatever the sizes of memories, and the constraint at fault."""
+    (einsum,) = unlimited(job).einsums
+    what = _stage(einsum, job.options)
+
+    def valid(changed: Problem) -> bool:
+        return usage_of_einsum(unlimited(changed)) is not None
+
+    lifted = culprits(job, constraints(job), valid, budget)
+    if not lifted:
+        return f"{what}, and no single constraint is at fault"
+    tight = "" if usage_of_einsum(without(job, lifted)) is not None else ", and some memory is too small as well"
+    return f"{what}; {causes(lifted)}{tight}"
+
+
+def _stage(einsum: EinsumProblem, options: MapperOptions) -> str:
+    """The first stage of enumeration at which nothing is left."""
+    if not _choices(einsum):
+        homeless = [t.name for t in einsum.tensors if _choices(_without_tensor(einsum, t.name))]
+        return f"no choice of holders keeps {_some(homeless, 'all tensors')} in some memory"
+    if not _orders(einsum, options):
+        return "no order of its holders is legal"
+    templates = einsum_templates(einsum, options)
+    if not templates:
+        return f"no loop over {_some(_loopless(einsum, options), 'some rank variable')} is allowed anywhere"
+    menu = SpatialMenu(options)
+    if not any(menu.fitting(t) for t in templates):
+        return "no choice of spatial loops is legal"
+    return "no choice of tile sizes is legal"
+
+
+def _choices(einsum: EinsumProblem) -> bool:
+    return any(True for path in einsum.paths for _ in holder_choices(einsum, path))
+
+
+def _orders(einsum: EinsumProblem, options: MapperOptions) -> bool:
+    force = options.force_memory_hierarchy_order
+    return any(
+        True for path in einsum.paths for c in holder_choices(einsum, path) for _ in holder_orders(einsum, c, force)
+    )
+
+
+def _without_tensor(einsum: EinsumProblem, name: str) -> EinsumProblem:
+    return attrs.evolve(einsum, tensors=tuple(t for t in einsum.tensors if t.name != name))
+
+
+def _loopless(einsum: EinsumProblem, options: MapperOptions) -> list[str]:
+    """Rank variables that have no loop in any template: those whose work must go for one to be left."""
+    looping = [v for v, bound in einsum.bounds.items() if bound > 1]
+
+    def left(gone: Sequence[str]) -> bool:
+        bounds = {**einsum.bounds, **dict.fromkeys(gone, 1)}
+        return bool(einsum_templates(attrs.evolve(einsum, bounds=bounds), options))
+
+    gone = list(looping)
+    for v in looping:
+        fewer = [x for x in gone if x != v]
+        if left(fewer):
+            gone = fewer
+    return gone
+
+
+def _some(names: Sequence[str], otherwise: str) -> str:
+    return " and ".join(names) if names else otherwise

@@ -1,0 +1,161 @@
+"""Why Einsums that have pmappings have no mapping together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from ffcore.diagnose.capacity import causes, sentence, shortage, unlimited
+from ffcore.diagnose.constraints import constraints
+from ffcore.diagnose.einsum import DEFAULT_SECONDS, explain_einsums
+from ffcore.diagnose.relax import costless
+from ffcore.diagnose.search import Budget, Usage, culprits, without
+from ffcore.errors import NoValidMappingError
+from ffcore.explore.explorer import explore
+from ffcore.join.compatibility import TensorReservation, compatibilities
+from ffcore.join.types import JoinedMapping, PmappingSet
+from ffcore.model.joint import evaluate_joint
+from ffcore.spec.problem import EinsumProblem, Problem
+
+Join = Callable[[Problem, PmappingSet], Sequence[JoinedMapping]]
+"""A joiner's own search: the mappings of a problem, none if nothing matches and fits. Must not call `explain_join`."""
+
+
+def explain(problem: Problem, join: Join, *, seconds: float = DEFAULT_SECONDS) -> NoValidMappingError:
+    """The error that says why ``problem`` has no mapping.
+
+    ``join`` is asked what would be valid with something lifted. If there would be a mapping with all
+    memories unlimited, the error names the memory, the Einsum that runs when it is fullest and the
+    smallest size (bits) with which the whole problem has a mapping; pmappings are explored anew for
+    each size, as it limits them too. Otherwise it names the Einsum without pmappings, or the Einsums
+    and the tensor on which they cannot agree, and the constraint without which they could. After
+    ``seconds`` it makes do with what it has found, and says so.
+
+    Raises:
+        ValueError: the problem has a mapping.
+    """
+    job, probe = costless(problem), _Probe(join)
+    if probe(job) is not None:
+        raise ValueError("the problem has a mapping")
+    return _explain(problem, job, probe, Budget(seconds))
+
+
+def explain_join(
+    problem: Problem, pmappings: PmappingSet, join: Join, *, seconds: float = DEFAULT_SECONDS
+) -> NoValidMappingError:
+    """The error that says why ``pmappings``, some for each Einsum of ``problem``, give no mapping.
+
+    As `explain`, and also right where all that would go together was filtered from ``pmappings``.
+    """
+    for einsum in pmappings.einsums:
+        if not len(einsum.rows):
+            name = einsum.einsum.name
+            return NoValidMappingError(f"Einsum {name}: no pmappings were given to the join", einsum=name)
+    own = attrs.evolve(problem, einsums=tuple(problem.einsum[e.einsum.name] for e in pmappings.einsums))
+    job, probe = costless(own), _Probe(join)
+    if probe(job) is not None:
+        return NoValidMappingError(
+            "the pmappings given do not go together, though others of the same Einsums do: they were filtered too far"
+        )
+    return _explain(own, job, probe, Budget(seconds))
+
+
+def _explain(problem: Problem, job: Problem, probe: _Probe, budget: Budget) -> NoValidMappingError:
+    free = unlimited(job)
+    if probe(free) is None:
+        empty = [e.einsum.name for e in explore(free) if not len(e.rows)]
+        return explain_einsums(problem, empty) if empty else _disagreement(job, probe, budget)
+    lacking = shortage(job, probe, budget)
+    if lacking is None:
+        raise AssertionError("unlimited memories do, but no set of them does")
+    needed = lacking.needed[lacking.memory]
+    return NoValidMappingError(sentence(lacking), needed.running, lacking.memory, needed.bits)
+
+
+@attrs.frozen
+class _Probe:
+    """Searches for mappings of a whole job, from exploration to join."""
+
+    join: Join
+
+    def __call__(self, job: Problem) -> Usage | None:
+        """What the mappings found use of each memory (the least of each); None if there are none."""
+        found = explore(job)
+        if not all(len(e.rows) for e in found):
+            return None
+        bits: dict[str, float] = {}
+        running: dict[str, str] = {}
+        for mapping in self.join(job, PmappingSet(job, found)):
+            peaks = evaluate_joint(job, mapping.nests).peaks
+            for memory, peak in peaks.items():
+                if memory not in bits or peak.bits < bits[memory]:
+                    bits[memory], running[memory] = peak.bits, peak.einsum
+        return Usage(bits, running) if bits else None
+
+
+# ---- constraints
+
+
+def _disagreement(job: Problem, probe: _Probe, budget: Budget) -> NoValidMappingError:
+    """The first Einsum that cannot be joined to those before it even if all memories were unlimited."""
+    free = unlimited(job)
+    last = _first_stuck(free, probe)
+    what = _clash(free, last, probe)
+
+    def valid(changed: Problem) -> bool:
+        return probe(unlimited(changed)) is not None
+
+    lifted = culprits(job, constraints(job), valid, budget)
+    message = f"{what}; {causes(lifted)}" if lifted else what
+    if lifted and probe(without(job, lifted)) is None:
+        message += ", and some memory is too small as well"
+    return NoValidMappingError(message, einsum=job.einsums[last].name)
+
+
+def _first_stuck(job: Problem, probe: _Probe) -> int:
+    """The place of the first Einsum with which there is no mapping of it and all before it."""
+    for count in range(2, len(job.einsums)):
+        if probe(attrs.evolve(job, einsums=job.einsums[:count])) is None:
+            return count - 1
+    return len(job.einsums) - 1
+
+
+def _clash(job: Problem, last: int, probe: _Probe) -> str:
+    """Between which Einsums there is no agreement, and on what."""
+    seen = [_reservations(job, e) for e in job.einsums[: last + 1]]
+    right = job.einsums[last].name
+    for left in range(last):
+        for tensor in seen[left].keys() & seen[last].keys():
+            if not seen[left][tensor] & seen[last][tensor]:
+                differ = _difference(job.einsums[left].name, seen[left][tensor], right, seen[last][tensor])
+                return f"Einsums {job.einsums[left].name} and {right} cannot agree on {tensor}: {differ}"
+    for left in range(last):
+        common = sorted(seen[left].keys() & seen[last].keys())
+        if common and probe(attrs.evolve(job, einsums=(job.einsums[left], job.einsums[last]))) is None:
+            return (
+                f"Einsums {job.einsums[left].name} and {right} cannot agree on {', '.join(common)}: "
+                "no pair of their mappings is compatible"
+            )
+    return f"Einsum {right} is compatible with no mapping of the Einsums before it together"
+
+
+def _reservations(job: Problem, einsum: EinsumProblem) -> dict[str, set[TensorReservation]]:
+    """Per shared tensor, all ways in which the Einsum can keep it."""
+    (found,) = explore(job, einsum_names=[einsum.name])
+    result: dict[str, set[TensorReservation]] = {}
+    for compatibility in compatibilities(found):
+        for reservation in compatibility.tensors:
+            result.setdefault(reservation.name, set()).add(reservation)
+    return result
+
+
+def _difference(left: str, ours: set[TensorReservation], right: str, theirs: set[TensorReservation]) -> str:
+    here, there = {r.memory for r in ours}, {r.memory for r in theirs}
+    if not here & there:
+        return f"{left} can keep it only in {_either(here)}, {right} only in {_either(there)}"
+    return f"both can keep it in {_either(here & there)}, but never below the same loops"
+
+
+def _either(names: set[str]) -> str:
+    return " or ".join(sorted(names))

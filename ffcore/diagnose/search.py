@@ -1,0 +1,184 @@
+"""Searching for what would be valid: lifting limits one by one, and the smallest size that would do."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+import attrs
+
+from ffcore.diagnose.constraints import Constraint
+from ffcore.diagnose.relax import evaluated_components
+from ffcore.spec.problem import INFINITY, Problem
+from ffcore.templates import Template, einsum_templates
+from ffcore.units import Dimension, format_quantity
+
+
+@attrs.frozen
+class Usage:
+    """What some valid mapping needs: bits in each memory at its fullest, and the Einsum that runs then."""
+
+    bits: dict[str, float]
+    running: dict[str, str]
+
+
+Probe = Callable[[Problem], Usage | None]  # a valid mapping of a problem, or None if there is none
+
+
+@attrs.define
+class Budget:
+    """Seconds that a diagnosis may take; the search that is running when they end is finished."""
+
+    seconds: float
+    _start: float = attrs.Factory(time.monotonic)
+
+    @property
+    def spent(self) -> bool:
+        return time.monotonic() - self._start >= self.seconds
+
+
+@attrs.frozen
+class Smallest:
+    """The smallest size (bits) found; ``exact``: one bit less is known not to do."""
+
+    bits: float
+    exact: bool
+    running: str  # Einsum at the peak
+
+
+def without(problem: Problem, lifted: Sequence[Constraint]) -> Problem:
+    """The problem without the given constraints."""
+    for constraint in lifted:
+        problem = constraint.lift(problem)
+    return problem
+
+
+def culprits(
+    problem: Problem, candidates: Sequence[Constraint], valid: Callable[[Problem], bool], budget: Budget
+) -> list[Constraint]:
+    """A smallest way out: constraints of which each one alone would have to go, or a minimal set.
+
+    Returns one constraint if lifting one is enough, else a set from which none can be left out, or
+    nothing if lifting all of them does not help either.
+    """
+    for constraint in candidates:
+        if budget.spent:
+            return []
+        if valid(without(problem, [constraint])):
+            return [constraint]
+    kept = list(candidates)
+    if not kept or not valid(without(problem, kept)):
+        return []
+    for constraint in reversed(candidates):  # the general ones are given back first
+        fewer = [c for c in kept if c != constraint]
+        if budget.spent or not fewer:
+            break
+        if valid(without(problem, fewer)):
+            kept = fewer
+    return kept
+
+
+def smallest_size(
+    probe: Callable[[float], Usage | None], memory: str, bounds: tuple[float, float], unit: Fraction, budget: Budget
+) -> Smallest | None:
+    """The least size of ``memory`` (bits) at which ``probe(size)`` finds a mapping; None if none does.
+
+    ``bounds``: nothing below the first can do, and from the second on a size makes no difference.
+    Every occupancy is a multiple of ``unit``. A mapping that needs less than it was granted is valid
+    with just what it needs: the spatial choices that fit then are some of those that fitted before,
+    its own among them, so ``min_usage`` prefers none that it did not prefer before. Between what is
+    known to fail and what is known to do the interval is halved, until one unit less is known to fail.
+    """
+    low = math.ceil(Fraction(bounds[0]) / unit) - 1
+    high = max(low + 1, math.ceil(Fraction(bounds[1]) / unit))
+    found = probe(float((low + 1) * unit))  # the least that is possible is often enough
+    if found is not None:
+        return Smallest(float((low + 1) * unit), True, found.running.get(memory, ""))
+    low += 1
+    found = probe(float(high * unit)) if high > low else None
+    if found is None:
+        return None
+    while True:
+        high = max(low + 1, min(high, round(Fraction(found.bits.get(memory, 0.0)) / unit)))
+        if high - low <= 1 or budget.spent:
+            return Smallest(float(high * unit), high - low <= 1, found.running.get(memory, ""))
+        middle = (low + high) // 2
+        better = probe(float(middle * unit))
+        if better is None:
+            low = middle
+        else:
+            high, found = middle, better
+
+
+def least_possible(problem: Problem) -> dict[str, float]:
+    """Bits that each memory is asked for at least, by whichever Einsum asks for most; a lower bound.
+
+    Of each tensor that a template keeps in a memory there is at least a value there, and all of it along
+    the rank variables that no loop above the reservation can cut.
+    """
+    result: dict[str, float] = {}
+    for einsum in problem.einsums:
+        least: dict[str, float] = {}
+        templates = einsum_templates(einsum, problem.options)
+        names = {c.name for t in templates for c in t.components}
+        for template in templates:
+            own = _least_of(problem, template)
+            least = {m: min(least.get(m, INFINITY), own.get(m, 0.0)) for m in names}
+        for memory, bits in least.items():
+            result[memory] = max(bits, result.get(memory, 0.0))
+    return result
+
+
+def _least_of(problem: Problem, template: Template) -> dict[str, float]:
+    einsum, bits = template.einsum, dict[str, float]()
+    first: dict[str, int] = {}
+    for number, block in enumerate(template.blocks):
+        for v in block:
+            first.setdefault(v, number)
+    spatial = {s.variable for s in template.spatial}
+    for site in template.sites:
+        whole = {v for v, b in first.items() if site.reservation <= b and v not in spatial}
+        tensor, memory = einsum.tensor[site.tensor], template.components[site.index].name
+        values = tensor.tile_values({v: bound if v in whole else 1 for v, bound in einsum.bounds.items()})
+        bits[memory] = bits.get(memory, 0.0) + values * min(_widths(problem, tensor.name))
+    return bits
+
+
+def occupancy_unit(problem: Problem) -> Fraction:
+    """The greatest number of bits of which every occupancy is a multiple."""
+    parts = [
+        Fraction(bits * copies).limit_denominator(10**6)
+        for e in problem.einsums
+        for t in e.tensors
+        for bits in _widths(problem, t.name)
+        for copies in {1.0, e.n_instances if t.persistent else 1.0}
+    ]
+    parts = [p for p in parts if p > 0]
+    denominator = math.lcm(*(p.denominator for p in parts))
+    return Fraction(math.gcd(*(int(p * denominator) for p in parts)), denominator) if parts else Fraction(1)
+
+
+def everything(problem: Problem) -> float:
+    """Bits of all tensors of all Einsums at once: more than any memory can be asked to hold."""
+    return sum(
+        t.tile_values(e.bounds) * max(_widths(problem, t.name)) * max(1.0, e.n_instances)
+        for e in problem.einsums
+        for t in e.tensors
+    )
+
+
+def _widths(problem: Problem, tensor: str) -> set[float]:
+    """Bits per value that some Einsum or component gives to a tensor."""
+    own = {t.bits_per_value for e in problem.einsums for t in e.tensors if t.name == tensor}
+    return own | {c.bits_per_value[tensor] for _, c in evaluated_components(problem) if tensor in c.bits_per_value}
+
+
+def bits_text(bits: float) -> str:
+    """``128 bits (16 B)``: exact, and for people."""
+    if bits == INFINITY:
+        return "unlimited size"
+    exact = f"{bits:.15g} bits"
+    human = format_quantity(bits, Dimension.SIZE, digits=4)
+    return exact if human.endswith(" bit") or bits == 0 else f"{exact} ({human})"
