@@ -170,10 +170,10 @@ def _spatial_limits(resolved: ResolvedNest) -> list[str]:
             trips = 1
             for loop in loops:
                 trips *= loop.trips
-            if trips > dimension.fanout:
-                problems.append(f"{where} is used {trips} wide, but its fanout is {dimension.fanout}")
-            elif trips * dimension.usage_scale > dimension.fanout:
-                problems.append(f"{where} is used {trips} times usage_scale, but its fanout is {dimension.fanout}")
+            usage = trips / dimension.fanout * dimension.usage_scale
+            if usage > 1 + 1e-9:
+                scaled = "" if dimension.usage_scale == 1 else f" (times usage_scale {dimension.usage_scale:.15g})"
+                problems.append(f"{where} is used {trips} wide{scaled}, but its fanout is {dimension.fanout}")
             problems += [f"{where}: {p}" for p in _reused(resolved, dimension, loops)]
             problems += [f"{where}: {p}" for b in dimension.loop_bounds for p in _bound(resolved, b, loops)]
     return problems

@@ -181,7 +181,7 @@ def _reservation(resolved: ResolvedNest, own: OwnNest, place: int, holder: Holde
     return Reservation(
         tensor=tensor.name,
         component=memory.name,
-        bits=float(values) * tensor.bits_per_value * (resolved.einsum.n_instances if persistent else 1),
+        bits=float(values) * memory.width(tensor) * (resolved.einsum.n_instances if persistent else 1),
         size=memory.size,
         level=-1 if persistent else len(loops),
         backing=backing,

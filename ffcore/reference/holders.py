@@ -100,7 +100,9 @@ def holder_choices(einsum: EinsumProblem, path: PathProblem) -> Iterator[HolderC
 def holder_orders(einsum: EinsumProblem, options: MapperOptions, choice: HolderChoice) -> Iterator[HolderOrder]:
     """Every legal and irredundant order of the memory holders of a choice.
 
-    Decision: a *persistent holder* is the backing holder of a persistent tensor.
+    Decisions: a *persistent holder* is the backing holder of a persistent tensor; the m0 of the rule
+    is the holder that stands above, so that no backing holder of a shared tensor stands above a holder
+    of an outer memory (the peer finds the optima of this reading).
     """
     holders = choice.holders(ComponentKind.MEMORY)
 
@@ -119,7 +121,7 @@ def holder_orders(einsum: EinsumProblem, options: MapperOptions, choice: HolderC
             and _holding(choice, outer[0]).force_memory_hierarchy_order
             and _holding(choice, inner[0]).force_memory_hierarchy_order
         )
-        return outer[1] == inner[1] or forced or (backs(outer) and outer[1] in einsum.shared)
+        return outer[1] == inner[1] or forced or (backs(inner) and inner[1] in einsum.shared)
 
     first = tuple(h for h in holders if in_first(h))
     rest = [h for h in holders if not in_first(h)]

@@ -16,9 +16,11 @@ from ffcore.reference.tiles import (
     count_tile_choices,
     min_usage_filter,
     satisfies_limits,
+    satisfies_spatial_limits,
     spatial_usage,
     tile_choices,
     trip_counts,
+    uses_min_usage,
 )
 from ffcore.spec.problem import EinsumProblem, Problem
 
@@ -64,7 +66,7 @@ def count_pmappings(problem: Problem) -> dict[str, PmappingCounts]:
         all_templates = templates(einsum, problem.options)
         total = sum(count_tile_choices(t, problem.options, fixed) for t in all_templates)
         valid = [_valid(problem, t) for t in all_templates]
-        kept = sum(len(_kept(t, v)) for t, v in zip(all_templates, valid, strict=True))
+        kept = sum(choice.kept for choices in valid for choice in choices)
         counts[einsum.name] = PmappingCounts(len(all_templates), total, sum(map(len, valid)), kept)
     return counts
 
@@ -72,24 +74,40 @@ def count_pmappings(problem: Problem) -> dict[str, PmappingCounts]:
 def _by_template(problem: Problem, einsum: EinsumProblem) -> Iterator[list[Pmapping]]:
     refuse_unsupported(problem)
     for template in templates(einsum, problem.options):
-        yield [pmapping for _, pmapping in _kept(template, _valid(problem, template))]
+        yield [choice.pmapping for choice in _valid(problem, template) if choice.kept]
 
 
-def _valid(problem: Problem, template: Template) -> list[tuple[list[int], Pmapping]]:
-    """The tile choices of a template that keep all limits and fit all memories, evaluated."""
-    result = []
-    for tiles in tile_choices(template, problem.options, perfect_only(problem)):
-        if satisfies_limits(template, problem.options, tiles):
-            nest = template.nest(tiles)
-            evaluation = evaluate_nest(template.einsum, nest)
-            if fits(evaluation):
-                result.append((tiles, Pmapping(template.einsum.name, nest, evaluation)))
-    return result
+@attrs.frozen
+class _Choice:
+    """A valid tile choice of a template; ``kept``: ``min_usage`` leaves it."""
+
+    pmapping: Pmapping
+    kept: bool
 
 
-def _kept(template: Template, valid: list[tuple[list[int], Pmapping]]) -> list[tuple[list[int], Pmapping]]:
-    usages = [spatial_usage(template, trip_counts(template, tiles)) for tiles, _ in valid]
-    return [v for v, keep in zip(valid, min_usage_filter(template, usages), strict=True) if keep]
+def _valid(problem: Problem, template: Template) -> list[_Choice]:
+    """The tile choices of a template that keep all limits and fit all memories, evaluated.
+
+    Decision: ``min_usage`` compares the choices that keep the limits of the spatial dimensions and
+    fit all memories; limits on fused loops and ``tile_shape`` are applied to what it leaves, even if
+    nothing remains.
+    """
+    options = problem.options
+    compared = uses_min_usage(template)
+    fitting: list[tuple[Pmapping, bool, dict[tuple[str, str], float]]] = []
+    for tiles in tile_choices(template, options, perfect_only(problem)):
+        if not satisfies_spatial_limits(template, options, tiles):
+            continue
+        limited = satisfies_limits(template, options, tiles)
+        if not (limited or compared):
+            continue
+        nest = template.nest(tiles)
+        evaluation = evaluate_nest(template.einsum, nest)
+        if fits(evaluation):
+            usage = spatial_usage(template, trip_counts(template, tiles))
+            fitting.append((Pmapping(template.einsum.name, nest, evaluation), limited, usage))
+    kept = min_usage_filter(template, [usage for _, _, usage in fitting])
+    return [_Choice(pmapping, keep) for (pmapping, limited, _), keep in zip(fitting, kept, strict=True) if limited]
 
 
 def fits(evaluation: NestEvaluation) -> bool:

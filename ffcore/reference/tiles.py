@@ -102,15 +102,20 @@ def spatial_usage(template: Template, trips: Sequence[int]) -> dict[tuple[str, s
     return used
 
 
-def satisfies_limits(template: Template, options: MapperOptions, tiles: Sequence[int]) -> bool:
-    """Do the tile sizes keep all limits on loops: fanout, loop bounds, tile shapes, fused loops?"""
+def satisfies_spatial_limits(template: Template, options: MapperOptions, tiles: Sequence[int]) -> bool:
+    """Do the tile sizes keep the limits of every spatial dimension: fanout, loop bounds, number of loops?"""
     trips = trip_counts(template, tiles)
     return (
         all(u <= 1 + TOLERANCE for u in spatial_usage(template, trips).values())
         and _satisfies_loop_bounds(template, trips)
-        and _satisfies_loop_limits(template, options, trips)
-        and _satisfies_tile_shapes(template, tiles)
+        and _satisfies_loops_per_dimension(template, options, trips)
     )
+
+
+def satisfies_limits(template: Template, options: MapperOptions, tiles: Sequence[int]) -> bool:
+    """Do the tile sizes keep the other limits on loops: fused loops and tile shapes?"""
+    trips = trip_counts(template, tiles)
+    return _satisfies_fused_limits(template, options, trips) and _satisfies_tile_shapes(template, tiles)
 
 
 def _satisfies_loop_bounds(template: Template, trips: Sequence[int]) -> bool:
@@ -136,24 +141,26 @@ def compare(values: Sequence[int], name: str, limit: float) -> bool:
     return all(_COMPARE[name](value, limit) for value in values)
 
 
-def _satisfies_loop_limits(template: Template, options: MapperOptions, trips: Sequence[int]) -> bool:
-    """Fused loops, in all and per rank variable, and loops per spatial dimension: those that run
-    more than once count."""
+def _satisfies_loops_per_dimension(template: Template, options: MapperOptions, trips: Sequence[int]) -> bool:
+    """Loops that run more than once, per spatial dimension."""
+    running = [
+        (loop.component, loop.dimension)
+        for loop, n in zip(template.loops(), trips, strict=True)
+        if isinstance(loop, Spatial) and n > 1
+    ]
+    return all(running.count(d) <= options.max_loops_per_spatial_dimension for d in running)
+
+
+def _satisfies_fused_limits(template: Template, options: MapperOptions, trips: Sequence[int]) -> bool:
+    """Fused loops, in all and per rank variable: those that run more than once count."""
     running = iter(trips)
     fused: list[str] = []
-    spatial: list[tuple[str, str]] = []
     last = template.last_fused_node()
     for index, node in enumerate(template.nodes):
-        if isinstance(node, Holder) or next(running) == 1:
-            continue
-        if index < last:
+        if not isinstance(node, Holder) and next(running) > 1 and index < last:
             fused.append(node.variable)
-        if isinstance(node, Spatial):
-            spatial.append((node.component, node.dimension))
-    return (
-        len(fused) <= options.max_fused_loops
-        and all(fused.count(v) <= options.max_fused_loops_per_rank_variable for v in fused)
-        and all(spatial.count(d) <= options.max_loops_per_spatial_dimension for d in spatial)
+    return len(fused) <= options.max_fused_loops and all(
+        fused.count(v) <= options.max_fused_loops_per_rank_variable for v in fused
     )
 
 
@@ -184,8 +191,15 @@ def _satisfies_tile_shapes(template: Template, tiles: Sequence[int]) -> bool:
     return True
 
 
+def uses_min_usage(template: Template) -> bool:
+    """Can ``min_usage`` remove any tile choice of the template?"""
+    return not template.einsum.is_copy and any(
+        d.min_usage > 0 and d.fanout > 1 for c in template.components for d in c.spatial
+    )
+
+
 def min_usage_filter(template: Template, usages: Sequence[Mapping[tuple[str, str], float]]) -> list[bool]:
-    """Which of the valid tile choices of one template ``min_usage`` leaves.
+    """Which of the given tile choices of one template ``min_usage`` leaves.
 
     Dimensions from the innermost component out, in declaration order: those choices stay whose
     usage reaches the minimum, or, if none does, those with the highest. Copies ignore it.

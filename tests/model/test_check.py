@@ -101,8 +101,10 @@ def test_loop_bounds(operator: str, value: float, message: str | None) -> None:
 
 def test_usage_scale() -> None:
     assert check(problem(dimension("X", 4, usage_scale=1.5)), *SPREAD) == [
-        "dimension X of Array is used 4 times usage_scale, but its fanout is 4"
+        "dimension X of Array is used 4 wide (times usage_scale 1.5), but its fanout is 4"
     ]
+    # the product counts: below 1 the scale leaves room for more loops than the fanout
+    assert check(problem(dimension("X", 2, usage_scale=0.5)), *SPREAD) == []
 
 
 def test_tile_shape() -> None:
