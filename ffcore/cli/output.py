@@ -4,54 +4,43 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import typer
 
-from ffcore.mapping.dialect import to_data, to_yaml
-from ffcore.render import Rendering, render_mapping
+from ffcore.mapping.dialect import to_data
 from ffcore.units import Dimension, format_quantity
 
 if TYPE_CHECKING:
-    from ffcore.mapping.tree import MappingTree
-    from ffcore.spec.problem import Problem
-
-
-@attrs.frozen
-class Row:
-    """One mapping of a result: energy in J, latency in s, and the mapping itself."""
-
-    energy: float
-    latency: float
-    tree: MappingTree
-    problem: Problem
-
-    @property
-    def edp(self) -> float:
-        """Energy-delay product, J·s."""
-        return self.energy * self.latency
-
-    @property
-    def picture(self) -> Rendering:
-        """The mapping as something to look at."""
-        return render_mapping(self.tree, self.problem)
+    from ffcore.results import Mappings
 
 
 @attrs.frozen
 class Report:
     """What ``ff map`` and ``ff evaluate`` print."""
 
-    rows: Sequence[Row]
+    mappings: Mappings
     stats: Mapping[str, Any]
+
+    @property
+    def numbers(self) -> list[tuple[float, float, float]]:
+        """Energy in J, latency in s and energy-delay product in J·s of each mapping."""
+        pairs = [(e.total_energy, e.total_latency) for e in self.mappings.evaluations]
+        return [(energy, latency, energy * latency) for energy, latency in pairs]
+
+    @property
+    def best(self) -> int:
+        """The mapping of least energy-delay product."""
+        return min(range(len(self.mappings)), key=lambda i: self.numbers[i][2])
 
     def as_data(self) -> dict[str, Any]:
         """Plain data for JSON."""
         mappings = [
-            {"energy": row.energy, "latency": row.latency, "edp": row.edp, "mapping": to_data(row.tree)}
-            for row in self.rows
+            {"energy": energy, "latency": latency, "edp": edp, "mapping": to_data(self.mappings.tree(i))}
+            for i, (energy, latency, edp) in enumerate(self.numbers)
         ]
         return {"mappings": mappings, "stats": dict(self.stats)}
 
@@ -66,12 +55,11 @@ def show(report: Report, format: str, out: Path | None) -> None:
 def as_text(report: Report) -> str:
     """A table of the mappings, the one of least energy-delay product drawn below it, and the statistics."""
     lines = [f"{'mapping':>7}  {'energy':>12}  {'latency':>12}  {'EDP (J·s)':>22}"]
-    for number, row in enumerate(report.rows):
-        energy = format_quantity(row.energy, Dimension.ENERGY, 6)
-        latency = format_quantity(row.latency, Dimension.TIME, 6)
-        lines.append(f"{number:>7}  {energy:>12}  {latency:>12}  {row.edp:>22.16g}")
-    best = min(range(len(report.rows)), key=lambda i: report.rows[i].edp)
-    lines += ["", f"mapping {best}", report.rows[best].picture.text]
+    for number, (joules, seconds, edp) in enumerate(report.numbers):
+        energy = format_quantity(joules, Dimension.ENERGY, 6)
+        latency = format_quantity(seconds, Dimension.TIME, 6)
+        lines.append(f"{number:>7}  {energy:>12}  {latency:>12}  {edp:>22.16g}")
+    lines += ["", f"mapping {report.best}", report.mappings.render(report.best).text]
     for name, value in report.stats.items():
         parts = value.items() if isinstance(value, Mapping) else ()
         lines.append(f"{name.replace('_', ' ')}: {', '.join(f'{k} {v}' for k, v in parts) or value}")
@@ -109,12 +97,13 @@ def write(report: Report, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "results.json").write_text(_json(report.as_data()) + "\n")
     drawable = any("svg" in getattr(record, "formats", ()) for record in plugin.records("renderer"))
-    for number, row in enumerate(report.rows):
+    for number in range(len(report.mappings)):
         name = out / f"mapping_{number}"
-        name.with_suffix(".yaml").write_text(to_yaml(row.tree))
-        row.picture.save(name.with_suffix(".txt"))
+        name.with_suffix(".yaml").write_text(report.mappings.to_yaml(number))
+        picture = report.mappings.render(number)
+        picture.save(name.with_suffix(".txt"))
         if drawable:
-            row.picture.save(name.with_suffix(".svg"))
+            picture.save(name.with_suffix(".svg"))
 
 
 def _json(data: Any) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import attrs
+import numpy as np
+from numpy.typing import NDArray
 
 from ffcore.explore.types import EinsumPmappings
 from ffcore.mapping.nest import Nest
-from ffcore.spec.problem import Problem
+from ffcore.spec.problem import EinsumProblem, Problem
 
 
 @attrs.frozen(eq=False)
@@ -15,6 +17,22 @@ class PmappingSet:
 
     problem: Problem
     einsums: tuple[EinsumPmappings, ...]
+
+    def keep(self, masks: dict[str, NDArray[np.bool_]]) -> PmappingSet:
+        """The set with only those rows of each named Einsum for which its mask is true."""
+        einsums = tuple(keep_rows(e, masks[e.einsum.name]) if e.einsum.name in masks else e for e in self.einsums)
+        return attrs.evolve(self, einsums=einsums)
+
+    def einsums_of(self, rows: tuple[int, ...]) -> tuple[EinsumProblem, ...]:
+        """The Einsums as the runs saw them that found these rows (one for each Einsum)."""
+        return tuple(e.jobs[int(e.rows.job[row])].template.einsum for e, row in zip(self.einsums, rows, strict=True))
+
+
+def keep_rows(pmappings: EinsumPmappings, mask: NDArray[np.bool_]) -> EinsumPmappings:
+    """The rows for which ``mask`` is true; groups that lose all of theirs go."""
+    before = np.concatenate([[0], np.cumsum(mask)])[pmappings.offsets]
+    offsets = before[np.concatenate([[True], np.diff(before) > 0])]
+    return attrs.evolve(pmappings, rows=pmappings.rows.take(np.flatnonzero(mask)), offsets=offsets.astype(np.int64))
 
 
 @attrs.frozen

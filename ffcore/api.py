@@ -1,0 +1,95 @@
+"""The calls that a job needs: map a workload, evaluate a mapping, say how much may run at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ffcore import plugin
+from ffcore.errors import NoValidMappingError, SpecError
+from ffcore.mapper.ffm import join_as, make_pmappings, problem_of
+from ffcore.mapper.workers import set_n_parallel_jobs, workers
+from ffcore.mapping.check import check_mapping
+from ffcore.mapping.convert import tree_to_nests
+from ffcore.mapping.dialect import tree_from_node
+from ffcore.phases import phase
+from ffcore.results.mappings import MappingEntry, Mappings
+
+if TYPE_CHECKING:
+    from ffcore.plugin import Progress
+    from ffcore.results.pmappings import Pmappings, RowFilter
+    from ffcore.spec import Spec
+
+__all__ = ["evaluate_mapping", "map_workload_to_arch", "set_n_parallel_jobs"]
+
+
+def map_workload_to_arch(
+    spec: Spec,
+    *,
+    cache_dir: str | Path | None = None,
+    pmapping_row_filter_function: RowFilter | None = None,
+    n_jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Mappings:
+    """The optimal mappings of the spec's workload onto its architecture.
+
+    `make_pmappings` and `join_pmappings` in one; see there. Raises SpecError, PluginError and NoValidMappingError.
+    """
+    return map_with_pmappings(
+        spec,
+        cache_dir=cache_dir,
+        pmapping_row_filter_function=pmapping_row_filter_function,
+        n_jobs=n_jobs,
+        executor=executor,
+        progress=progress,
+    )[0]
+
+
+def map_with_pmappings(
+    spec: Spec,
+    *,
+    cache_dir: str | Path | None = None,
+    pmapping_row_filter_function: RowFilter | None = None,
+    n_jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> tuple[Mappings, Pmappings]:
+    """`map_workload_to_arch`, which also returns the pmappings that were joined."""
+    # Looked up first: a misspelt name should not cost a search.
+    plugin.get("joiner", spec.mapper.joiner)
+    plugin.get("model", spec.mapper.model)
+    with workers(spec, n_jobs, executor) as pool:
+        limit = n_jobs if pool is not None else 1
+        pmappings = make_pmappings(spec, cache_dir=cache_dir, n_jobs=limit, executor=pool, progress=progress)
+        mappings = join_as(
+            spec,
+            pmappings.problem,
+            pmappings,
+            pmapping_row_filter_function,
+            n_jobs=limit,
+            executor=pool,
+            progress=progress,
+        )
+    return mappings, pmappings
+
+
+def evaluate_mapping(spec: Spec) -> Mappings:
+    """Evaluate the mapping that the spec holds under the key ``mapping``; one mapping in all.
+
+    Raises SpecError where there is none or it breaks a rule, NoValidMappingError where it does not fit.
+    """
+    if spec.mapping is None:
+        raise SpecError.one("there is no mapping: give a file with the top-level key 'mapping'")
+    model = plugin.get("model", spec.mapper.model)
+    with phase("spec"):
+        problem = problem_of(spec)
+        tree = tree_from_node(spec.mapping)
+        check_mapping(problem, tree)
+        nests = tree_to_nests(problem, tree)
+    with phase("evaluate"):
+        entry = MappingEntry(problem, nests, model.evaluate, tree)
+        if not entry.evaluation.fits:
+            raise NoValidMappingError("; ".join(entry.evaluation.overflows))
+    return Mappings([entry])

@@ -1,0 +1,147 @@
+"""Pmappings on disk: one file for each Einsum, named by a hash of all that they depend on.
+
+A file holds numpy arrays and one JSON text (no pickle, so reading it runs nothing): the rows and, for each job, the
+number of its template and the trip counts of its spatial loops. Templates are not stored: they follow from the
+problem. A file that is damaged, or does not belong to these templates, is not used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+import ffcore
+from ffcore.errors import FFError
+from ffcore.explore.rows import Rows, RowShape
+from ffcore.explore.spatial import SpatialChoice
+from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
+from ffcore.spec.problem import Metric, Problem
+from ffcore.templates import Template, einsum_templates
+
+CACHE_VERSION = 1
+"""Goes into every key; raise it when explorers find other rows or write them otherwise."""
+
+Arrays = Mapping[str, NDArray[Any]]
+_BROKEN = (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+class DamagedCacheError(FFError):
+    """A cache file cannot be used; the message says why."""
+
+
+@attrs.frozen
+class PmappingCache:
+    """The pmappings of one problem's Einsums in a folder."""
+
+    folder: Path
+    problem: Problem
+
+    def path(self, einsum: str) -> Path:
+        """The file of one Einsum. Raises FFError for a problem that has no content hash."""
+        if not self.problem.spec_hash:
+            raise FFError("pmappings of a problem that was not made from a spec cannot be cached: it has no hash")
+        options = attrs.asdict(self.problem.options, value_serializer=_plain)
+        key = json.dumps([CACHE_VERSION, ffcore.__version__, self.problem.spec_hash, options, einsum], sort_keys=True)
+        return self.folder / f"{einsum}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
+
+    def load(self, einsum: str) -> EinsumPmappings | None:
+        """What was stored, or None. Raises DamagedCacheError for a file that cannot be used."""
+        path = self.path(einsum)
+        if not path.exists():
+            return None
+        templates = einsum_templates(self.problem.einsum[einsum], self.problem.options)
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            return _decoded(arrays, templates, self.problem, einsum)
+        except _BROKEN as error:
+            raise DamagedCacheError(f"{path} cannot be used ({error})") from error
+
+    def store(self, pmappings: EinsumPmappings) -> None:
+        """Write the file of an Einsum, at once or not at all. Raises OSError where it cannot be written."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        target = self.path(pmappings.einsum.name)
+        handle, name = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez(file, **_encoded(pmappings))  # type: ignore[arg-type,unused-ignore]
+            os.replace(name, target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def _plain(_: object, __: object, value: object) -> object:
+    return value.value if isinstance(value, Metric) else value
+
+
+def _encoded(pmappings: EinsumPmappings) -> dict[str, NDArray[Any]]:
+    numbers = {id(template): i for i, template in enumerate(pmappings.templates)}
+    lengths = [len(job.choice.loops) for job in pmappings.jobs]
+    places = {id(t): {loop: i for i, loop in enumerate(t.spatial)} for t in pmappings.templates}
+    loops = [places[id(job.template)][loop] for job in pmappings.jobs for loop in job.choice.loops]
+    trips = [n for job in pmappings.jobs for n in job.choice.trips]
+    meta = {
+        "shape": attrs.asdict(pmappings.shape),
+        "stats": attrs.asdict(pmappings.stats),
+        "templates": _digest(pmappings.templates),
+    }
+    return {
+        "meta": np.array(json.dumps(meta)),
+        "offsets": pmappings.offsets,
+        "job_template": np.array([numbers[id(job.template)] for job in pmappings.jobs], np.int64),
+        "job_starts": np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        "job_loops": np.array(loops, np.int64),
+        "job_trips": np.array(trips, np.int64),
+        **{f"rows_{f.name}": getattr(pmappings.rows, f.name) for f in attrs.fields(Rows)},
+    }
+
+
+def _decoded(arrays: Arrays, templates: Sequence[Template], problem: Problem, einsum: str) -> EinsumPmappings:
+    """Raises one of ``_BROKEN`` for content that does not add up."""
+    meta = json.loads(str(arrays["meta"]))
+    if meta["templates"] != _digest(templates):
+        raise ValueError("it was made from other templates")
+    fields = {**meta["shape"], "shared": tuple(meta["shape"]["shared"]), "memories": tuple(meta["shape"]["memories"])}
+    starts, loops, trips = (arrays[f"job_{name}"].tolist() for name in ("starts", "loops", "trips"))
+    jobs = []
+    for number, (start, stop) in zip(arrays["job_template"].tolist(), pairwise(starts), strict=True):
+        template = templates[number]
+        chosen = tuple(template.spatial[i] for i in loops[start:stop])
+        jobs.append(Job(template, SpatialChoice(chosen, tuple(trips[start:stop]))))
+    rows = Rows(**{f.name: arrays[f"rows_{f.name}"] for f in attrs.fields(Rows)})
+    shape, offsets = RowShape(**fields), arrays["offsets"]
+    lengths = {len(getattr(rows, f.name)) for f in attrs.fields(Rows)}
+    if lengths != {int(offsets[-1])} or rows.values.shape[1] != shape.width or (np.diff(offsets) <= 0).any():
+        raise ValueError("its arrays do not belong together")
+    if len(rows) and not 0 <= rows.job.min() <= rows.job.max() < len(jobs):
+        raise ValueError("it names jobs that it does not hold")
+    stats = PmappingStats(**meta["stats"])
+    return EinsumPmappings(problem.einsum[einsum], tuple(templates), tuple(jobs), shape, rows, offsets, stats)
+
+
+def _digest(templates: Sequence[Template]) -> str:
+    """A hash of the templates' holders and loops, in order."""
+    content = [
+        [
+            [c.name for c in t.components],
+            [attrs.astuple(s) for s in t.sites],
+            [attrs.astuple(s) for s in t.tolls],
+            t.blocks,
+            [attrs.astuple(s) for s in t.spatial],
+        ]
+        for t in templates
+    ]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()

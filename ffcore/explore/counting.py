@@ -1,0 +1,285 @@
+"""How large the mapspace is: all tile choices of an Einsum's templates, none of them listed.
+
+A tile choice gives trip counts to the spatial loops of a template and, to each rank variable, a chain of divisors
+for its temporal loops. Without further limits the chains of different rank variables are independent, so
+that their numbers multiply (`total_pmappings`). Which of them fit in the memories is counted by going
+down the nest with the number of ways in which each state can be reached (`ffcore.explore.ways`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from itertools import product
+
+import attrs
+
+from ffcore.explore.numbers import divisors, prime_factors
+from ffcore.explore.spatial import compare
+from ffcore.explore.ways import EndFused, Held, Limits, Loop, Reserve, Shape, ShapeLimit, SpatialLoops, Step, ways
+from ffcore.spec.problem import LoopBound, MapperOptions
+from ffcore.templates import Site, SpatialLoop, Template
+
+Trips = tuple[int, ...]  # per rank variable
+_Place = tuple[int, int]  # (component index, dimension)
+
+
+def total_pmappings(templates: Sequence[Template], options: MapperOptions) -> int:
+    """Tile choices over all templates, spatial trip counts within fanouts and their own constraints.
+
+    >>> # one rank variable of bound 8 in two temporal blocks: chains 8 | t | 1, so one for each divisor t
+    >>> divisor_chains(8, 2)
+    4
+    """
+    memo: dict[Hashable, int] = {}
+    result = 0
+    for template in templates:
+        blocks = tuple(sum(v in block for block in template.blocks) for v in template.einsum.bounds)
+        key = (blocks, _spatial_key(template))
+        if key not in memo:
+            bounds = tuple(template.einsum.bounds.values())
+            memo[key] = sum(
+                times * math.prod(divisor_chains(b // n, k) for b, n, k in zip(bounds, trips, blocks, strict=True))
+                for trips, times in _spatial_totals(template, options).items()
+            )
+        result += memo[key]
+    return result
+
+
+def divisor_chains(n: int, loops: int) -> int:
+    """Ways to write ``n`` as a product of the trip counts of ``loops`` loops, in order."""
+    if loops == 0:
+        return int(n == 1)
+    result = 1
+    for prime in prime_factors(n):
+        exponent = 0
+        while n % prime == 0:
+            n, exponent = n // prime, exponent + 1
+        result *= math.comb(exponent + loops - 1, loops - 1)
+    return result
+
+
+@attrs.define
+class ValidCounter:
+    """Counts valid tile choices; Einsums that pose the same problem share the count."""
+
+    options: MapperOptions
+    _memo: dict[Hashable, int] = attrs.Factory(dict)
+
+    def count(self, templates: Sequence[Template]) -> int:
+        """Tile choices whose reservations fit in each memory and that keep ``tile_shape`` and loop limits."""
+        if not templates:
+            return 0
+        bounds = tuple(templates[0].einsum.bounds.values())
+        programs = tuple(sorted_programs(templates, self.options))
+        most = total_pmappings(templates, self.options)
+        key = (bounds, programs)
+        if key not in self._memo:
+            limits = Limits(self.options.max_fused_loops_per_rank_variable, self.options.max_fused_loops)
+            self._memo[key] = ways(bounds, programs, limits, most)
+        return self._memo[key]
+
+
+def sorted_programs(templates: Sequence[Template], options: MapperOptions) -> list[tuple[Step, ...]]:
+    """The steps down each template's nest; neighbours in the list have as much in common as possible."""
+    numbers: dict[Step, int] = {}
+    programs = [program for template in templates for program in _programs(template, options)]
+    for program in programs:
+        for step in program:
+            numbers.setdefault(step, len(numbers))
+    return sorted(programs, key=lambda steps: [numbers[step] for step in steps])
+
+
+# -- spatial trip counts --------------------------------------------------------------------------
+
+
+def _spatial_key(template: Template) -> Hashable:
+    loops = tuple((s.variable, s.index, s.dimension) for s in template.spatial)
+    return loops, tuple(c.spatial for c in template.components)
+
+
+def _places(template: Template) -> list[_Place]:
+    return [(i, d) for i, c in enumerate(template.components) for d in range(len(c.spatial))]
+
+
+def _spatial_totals(template: Template, options: MapperOptions) -> Mapping[Trips, int]:
+    """Per rank variable, the trips of all its spatial loops -> how many choices come to that."""
+    bounds = tuple(template.einsum.bounds.values())
+    totals: Counter[Trips] = Counter({(1,) * len(bounds): 1})
+    for place in _places(template):
+        choices = _dimension_choices(template, place, options)
+        extended: Counter[Trips] = Counter()
+        for trips, times in totals.items():
+            for choice in choices:
+                both = tuple(a * b for a, b in zip(trips, choice, strict=True))
+                if all(b % n == 0 for b, n in zip(bounds, both, strict=True)):
+                    extended[both] += times
+        totals = extended
+    return totals
+
+
+def _dimension_choices(template: Template, place: _Place, options: MapperOptions) -> list[Trips]:
+    """Trips across one dimension, per rank variable: all that fanout, loop bounds and loop limits allow."""
+    dimension = template.components[place[0]].spatial[place[1]]
+    bounds = template.einsum.bounds
+    candidates = [s.variable for s in template.spatial if (s.index, s.dimension) == place]
+    most = dimension.fanout / dimension.usage_scale * (1 + 1e-9) if dimension.usage_scale > 0 else math.inf
+    result = []
+    for own in _products([(v, bounds[v]) for v in candidates], most):
+        running = sum(n > 1 for n in own.values())
+        allowed = running <= options.max_loops_per_spatial_dimension
+        if allowed and all(_bound_holds(bound, own) for bound in dimension.loop_bounds):
+            result.append(tuple(own.get(v, 1) for v in bounds))
+    return result
+
+
+def _products(bounds: Sequence[tuple[str, int]], most: float) -> Iterator[dict[str, int]]:
+    """A divisor of each bound such that their product is at most ``most``."""
+    if not bounds:
+        yield {}
+        return
+    (variable, bound), *rest = bounds
+    for n in divisors(bound):
+        if n > most:
+            break
+        for others in _products(rest, most / n):
+            yield {variable: n, **others}
+
+
+def _bound_holds(bound: LoopBound, trips: Mapping[str, int]) -> bool:
+    bounded = [n for v, n in trips.items() if v in bound.variables]
+    if bound.operator.startswith("product"):
+        return compare(bound.operator.removeprefix("product"), math.prod(bounded), bound.value)
+    return all(compare(bound.operator, n, bound.value) for n in bounded)
+
+
+# -- a template as steps --------------------------------------------------------------------------
+
+
+def _programs(template: Template, options: MapperOptions) -> Iterator[tuple[Step, ...]]:
+    """One list of steps or, where a memory's instances multiply below its holder, one for each such choice."""
+    choices = {place: _dimension_choices(template, place, options) for place in _places(template)}
+    fixed = sorted({(s.index, s.dimension) for site in template.sites for s in _misplaced(template, site)})
+    for chosen in product(*(choices[place] for place in fixed)):
+        yield _Program(template, {**choices, **{p: [c] for p, c in zip(fixed, chosen, strict=True)}}).steps()
+
+
+def _misplaced(template: Template, site: Site) -> list[SpatialLoop]:
+    """Spatial loops inside of a holder that do not divide its tile, or outside and not multiplying it.
+
+    A tile belongs to one instance of its memory, so loops across that memory and all outer components count as if
+    they stood above; in the usual order they do.
+    """
+    cuts = (site.cut, site.reservation)
+    return [s for s in template.spatial if any((s.block >= cut) == (s.index <= site.index) for cut in cuts)]
+
+
+@attrs.define
+class _Program:
+    """Turns a template into steps. All of them work on extents that count spatial loops further in too."""
+
+    template: Template
+    choices: Mapping[_Place, list[Trips]]
+
+    def steps(self) -> tuple[Step, ...]:
+        template = self.template
+        fused = any(s.backing and s.tensor in template.einsum.shared for s in template.sites)
+        last = template.fused_cut if fused else -1
+        steps: list[Step] = [*self._spatial(-1, last)]
+        for cut in range(len(template.blocks) + 1):
+            if cut == max(last, 0):
+                steps.append(EndFused())
+            steps += self._at(cut)
+            if cut < len(template.blocks):
+                steps += [Loop(v, self._last(v, cut), cut < last) for v in self._numbers(template.blocks[cut])]
+                steps += self._spatial(cut, last)
+        return tuple(_joined(steps))
+
+    def _numbers(self, variables: Sequence[str]) -> list[int]:
+        order = list(self.template.einsum.bounds)
+        return [order.index(v) for v in variables if self.template.einsum.bounds[v] > 1]
+
+    def _last(self, variable: int, block: int) -> bool:
+        """Is the temporal loop in ``block`` the last that the variable has?"""
+        name = list(self.template.einsum.bounds)[variable]
+        later = any(name in b for b in self.template.blocks[block + 1 :])
+        return not later and not any(s.variable == name and s.block >= block for s in self.template.spatial)
+
+    def _spatial(self, block: int, last: int) -> Iterator[Step]:
+        """The spatial loops at the end of a block, dimension by dimension."""
+        template = self.template
+        names = list(template.einsum.bounds)
+        places = list(dict.fromkeys((s.index, s.dimension) for s in template.spatial if s.block == block))
+        if block == -1:  # dimensions without any loop only say whether there is a choice at all
+            used = {(s.index, s.dimension) for s in template.spatial}
+            places += [p for p in self.choices if p not in used]
+        for number, place in enumerate(places):
+            final = []
+            for i, v in enumerate(names):
+                mine = any((s.index, s.dimension) == place and s.variable == v for s in template.spatial)
+                later = any(
+                    s.variable == v and (s.block > block or (s.index, s.dimension) in places[number + 1 :])
+                    for s in template.spatial
+                    if s.block >= block
+                )
+                if mine and not later and not any(v in b for b in template.blocks[max(0, block + 1) :]):
+                    final.append(i)
+            yield SpatialLoops(tuple(self.choices[place]), tuple(final), block < last)
+
+    def _at(self, cut: int) -> Iterator[Step]:
+        """What stands at a cut: limits on tiles, then reservations, memory by memory."""
+        template = self.template
+        for site in template.sites:
+            holding = template.components[site.index].holding
+            if site.cut == cut and holding is not None and holding.tile_shape:
+                held = self._held(site, cut)
+                tensor = template.einsum.tensor[site.tensor]
+                names = list(template.einsum.bounds)
+                for limit in holding.tile_shape:
+                    variables = tuple(names.index(v) for v in names if v in limit.variables & tensor.variables)
+                    yield ShapeLimit(variables, limit.operator, limit.value, held.times)
+        for index, component in enumerate(template.components):
+            here = [s for s in template.sites if s.index == index and s.reservation == cut]
+            if here and component.size < math.inf and self._may_overflow(index):
+                closing = not any(s.index == index and s.reservation > cut for s in template.sites)
+                yield Reserve(index, component.size, tuple(self._held(s, cut) for s in here), closing)
+
+    def _may_overflow(self, index: int) -> bool:
+        einsum = self.template.einsum
+        component = self.template.components[index]
+        tensors = [einsum.tensor[s.tensor] for s in self.template.sites if s.index == index]
+        most = sum(t.tile_values(einsum.bounds) * component.width(t) for t in tensors) * max(1.0, einsum.n_instances)
+        return most > component.size
+
+    def _held(self, site: Site, cut: int) -> Held:
+        """A site's tensor as a function of the extents at its cut."""
+        template = self.template
+        names = list(template.einsum.bounds)
+        tensor = template.einsum.tensor[site.tensor]
+        ranks: Shape = tuple(tuple((names.index(v), c) for v, c in rank.terms) for rank in tensor.ranks)
+        times = [1.0] * len(names)
+        for loop in template.spatial:
+            inside, own = loop.block >= cut, loop.index <= site.index
+            if inside == own:
+                (choice,) = self.choices[loop.index, loop.dimension]
+                n = choice[names.index(loop.variable)]
+                times[names.index(loop.variable)] *= 1 / n if own else n
+        copies = template.einsum.n_instances if site.persistent else 1.0
+        return Held(ranks, template.components[site.index].width(tensor) * copies, tuple(times))
+
+
+def _joined(steps: Sequence[Step]) -> Iterator[Step]:
+    """Reservations in one memory with no loop between them count as one."""
+    waiting: dict[int, Reserve] = {}
+    for step in steps:
+        if isinstance(step, Reserve):
+            before = waiting.get(step.memory)
+            held = before.held if before is not None else ()
+            waiting[step.memory] = attrs.evolve(step, held=tuple(sorted((*held, *step.held))))
+            continue
+        if isinstance(step, Loop | SpatialLoops):
+            yield from waiting.values()
+            waiting = {}
+        yield step
+    yield from waiting.values()

@@ -1,0 +1,7 @@
+"""Mappers by name: ``ffcore.mapper.FFM`` is the fast and fusiest mapper."""
+
+from __future__ import annotations
+
+from ffcore.mapper import ffm as FFM
+
+__all__ = ["FFM"]

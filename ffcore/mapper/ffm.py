@@ -1,0 +1,162 @@
+"""``ffcore.mapper.FFM``: make pmappings of each Einsum, then join them.
+
+    pmappings = ff.mapper.FFM.make_pmappings(spec)
+    mappings = ff.mapper.FFM.join_pmappings(spec, pmappings)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ffcore import plugin
+from ffcore.errors import FFError, SpecError, suggest
+from ffcore.join.objectives import select
+from ffcore.join.types import JoinedMapping, PmappingSet
+from ffcore.mapper.workers import workers
+from ffcore.phases import phase
+from ffcore.results.mappings import MappingEntry, Mappings
+from ffcore.results.pmappings import Pmappings, RowFilter
+from ffcore.results.union import difference
+from ffcore.spec.problem import Metric as Metrics
+from ffcore.spec.problem import Problem
+
+if TYPE_CHECKING:
+    from ffcore.plugin import Model, Progress
+    from ffcore.spec import Spec
+
+_COMPARED = Metrics.ENERGY | Metrics.LATENCY | Metrics.ENERGY_DELAY_PRODUCT
+
+__all__ = ["Mappings", "Metrics", "Pmappings", "join_pmappings", "make_pmappings"]
+
+
+def problem_of(spec: Spec) -> Problem:
+    """The spec in plain numbers, priced by the cost model that it names. Raises SpecError and PluginError."""
+    name = spec.mapper.cost_model
+    return spec.problem(plugin.get("cost_model", name) if name else None)
+
+
+def make_pmappings(
+    spec: Spec,
+    can_combine_multiple_runs: bool = False,
+    cache_dir: str | Path | None = None,
+    einsum_names: Sequence[str] | None = None,
+    *,
+    n_jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Pmappings:
+    """Explore the mappings of each Einsum with the explorer that the spec names.
+
+    ``can_combine_multiple_runs``: keep all that is needed to combine the result (``|``) with that of a
+    run under other constraints; slower. ``cache_dir``: pmappings are kept in this folder and used again for a
+    spec of the same content. ``einsum_names``: only these (default: all). ``n_jobs`` or ``executor``: what runs in
+    parallel (default: see `set_n_parallel_jobs`; an executor stays the caller's). ``progress`` gets a line of text
+    now and then. Raises SpecError, PluginError and NoValidMappingError.
+    """
+    explorer = plugin.get("explorer", spec.mapper.explorer)
+    with phase("spec"):
+        problem = problem_of(spec)
+        if can_combine_multiple_runs:
+            problem = attrs.evolve(problem, options=attrs.evolve(problem.options, combine_runs=True))
+        _check_einsums(problem, einsum_names)
+    cache = None if cache_dir is None else Path(cache_dir)
+    with phase("explore"), workers(spec, n_jobs, executor) as pool:
+        found = explorer.explore(
+            problem, executor=pool, progress=progress, cache_dir=cache, einsum_names=einsum_names
+        )
+    return Pmappings(found, problem, can_combine_multiple_runs)
+
+
+def join_pmappings(
+    spec: Spec,
+    pmappings: Pmappings,
+    pmapping_row_filter_function: RowFilter | None = None,
+    *,
+    n_jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Mappings:
+    """Join pmappings to mappings of the workload with the joiner that the spec names.
+
+    ``pmapping_row_filter_function``: called for each Einsum with the table of its pmappings (``Total<SEP>energy``,
+    ``Total<SEP>latency``, ...), it returns the rows to keep or a boolean for each; the others are left out. Returns
+    what the spec's metrics ask for: the Pareto set for energy and latency together, the one best mapping for
+    either of them or for the energy-delay product. ``n_jobs``, ``executor``, ``progress``: see `make_pmappings`.
+
+    ``spec`` may differ from the one that the pmappings were made from in its constraints and choice of parts. Raises
+    NoValidMappingError where nothing is compatible and fits, FFError for pmappings that are not the spec's.
+    """
+    with phase("spec"):
+        problem = problem_of(spec)
+        if isinstance(pmappings.source, PmappingSet):
+            problem = _explored(problem, pmappings.source)
+    return join_as(
+        spec, problem, pmappings, pmapping_row_filter_function, n_jobs=n_jobs, executor=executor, progress=progress
+    )
+
+
+def join_as(
+    spec: Spec,
+    problem: Problem,
+    pmappings: Pmappings,
+    pmapping_row_filter_function: RowFilter | None = None,
+    *,
+    n_jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Mappings:
+    """`join_pmappings` where it is known which problem the pmappings are to be joined for."""
+    joiner = plugin.get("joiner", spec.mapper.joiner)
+    model = plugin.get("model", spec.mapper.model)
+    with phase("join"), workers(spec, n_jobs, executor) as pool:
+        if pmapping_row_filter_function is not None:
+            pmappings = pmappings.filter_rows(pmapping_row_filter_function)
+        joined = joiner.join(problem, pmappings.source, executor=pool, progress=progress)
+        if not problem.options.metrics & ~_COMPARED:
+            joined = select(problem, joined)  # whatever the joiner: the metrics say what is returned
+    return Mappings([_entry(problem, pmappings.source, mapping, model) for mapping in joined])
+
+
+def _entry(problem: Problem, source: object, mapping: JoinedMapping, model: Model) -> MappingEntry:
+    if isinstance(source, PmappingSet) and mapping.rows:
+        # Runs under other constraints were combined: the model must see each Einsum as its run did.
+        problem = attrs.evolve(problem, einsums=source.einsums_of(mapping.rows))
+    return MappingEntry(problem, mapping.nests, model.evaluate)
+
+
+def _check_einsums(problem: Problem, names: Sequence[str] | None) -> None:
+    for name in names or ():
+        if name not in problem.einsum:
+            known = ", ".join(problem.einsum)
+            raise SpecError.one(f"no Einsum {name!r}; there are {known}", suggestion=suggest(name, problem.einsum))
+
+
+def _explored(problem: Problem, found: PmappingSet) -> Problem:
+    """The problem as it was explored, with the spec's own options. Raises FFError where the two do not fit."""
+    explored = found.problem
+    missing = [e.name for e in problem.einsums if e.name not in {p.einsum.name for p in found.einsums}]
+    if missing:
+        raise FFError(f"there are no pmappings of Einsum {', '.join(missing)}: explore them too, and combine with '|'")
+    if [e.name for e in problem.einsums] != [e.name for e in explored.einsums]:
+        raise FFError("the pmappings were made for another workload than this spec's")
+    if problem.spec_hash != explored.spec_hash:
+        for mine, theirs in zip(problem.einsums, explored.einsums, strict=True):
+            if changed := difference(mine, theirs):
+                raise FFError(f"the spec has changed since the pmappings were made: {changed}; make them again")
+    wanted, kept = _needed(problem.options.metrics), _needed(explored.options.metrics)
+    if wanted & ~kept:
+        names = " and ".join(m.name.lower() for m in wanted & ~kept if m.name)
+        raise FFError(f"the pmappings were made without regard to {names}: make them again for these metrics")
+    return attrs.evolve(explored, options=problem.options)
+
+
+def _needed(metrics: Metrics) -> Metrics:
+    """The objectives that must be kept for the metrics: the energy-delay product needs both."""
+    if Metrics.ENERGY_DELAY_PRODUCT in metrics:
+        return metrics & ~Metrics.ENERGY_DELAY_PRODUCT | Metrics.ENERGY | Metrics.LATENCY
+    return metrics
