@@ -22,14 +22,17 @@ LAYERS: list[set[str]] = [
     {"templates"},
     {"explore", "reference"},
     {"join"},
-    {"results", "render"},
+    {"diagnose", "results", "render"},
     {"api", "mapper"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
-# The exhaustive mapper is both an explorer and a joiner; `spec.workload.render()` is a shortcut to the text renderer.
-ALLOWED = {("reference", "join"), ("spec", "render"), ("mapping", "render")}
+# The exhaustive mapper is both an explorer and a joiner; `spec.workload.render()` is a shortcut to the text renderer;
+# the default explorer hands out a joiner's input, and asks for a diagnosis when an Einsum has no pmapping.
+ALLOWED = {
+    ("reference", "join"), ("spec", "render"), ("mapping", "render"), ("explore", "join"), ("explore", "diagnose")
+}
 
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:

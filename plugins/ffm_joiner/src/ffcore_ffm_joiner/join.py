@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
-from ffcore.errors import NoValidMappingError
+from ffcore.diagnose import explain_join
 from ffcore.join.objectives import check_metrics, select
 from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.spec.problem import Problem
@@ -25,10 +25,18 @@ class FFMJoiner:
         executor: Executor | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> list[JoinedMapping]:
-        """Joined mappings, ascending in energy. Raises ``NoValidMappingError`` when nothing matches and fits."""
+        """Joined mappings, ascending in energy.
+
+        Raises ``NoValidMappingError`` when nothing matches and fits; it says why.
+        """
         check_metrics(problem.options.metrics)
         fold = Fold(pmappings)
         final = fold.run(progress)
         if not len(final.values):
-            raise NoValidMappingError("no combination of pmappings is compatible and fits in every memory")
+            raise explain_join(problem, pmappings, _mappings)
         return select(problem, mappings_of(final, pmappings))
+
+
+def _mappings(problem: Problem, pmappings: PmappingSet) -> list[JoinedMapping]:
+    """What joins, or nothing: what the diagnosis asks."""
+    return mappings_of(Fold(pmappings).run(), pmappings)
