@@ -5,16 +5,23 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ffcore.explore.cache import PmappingCache
+    from ffcore.explore.types import EinsumPmappings
     from ffcore.join.types import PmappingSet
     from ffcore.spec.problem import Problem
 
-__all__ = ["DefaultExplorer"]
+__all__ = ["CacheWarning", "DefaultExplorer"]
+
+
+class CacheWarning(UserWarning):
+    """Something stored could not be used, and is made again."""
 
 
 class DefaultExplorer:
@@ -31,17 +38,44 @@ class DefaultExplorer:
     ) -> PmappingSet:
         """The pmappings of each Einsum (see ``ffcore.plugin.interfaces.Explorer``).
 
+        With ``cache_dir`` Einsums that were explored before are read from there, the others are
+        explored and written. A file that is damaged gives a ``CacheWarning`` and is written again.
         Raises ``NoValidMappingError`` when an Einsum has none; it says why.
         """
+        from ffcore.explore.cache import PmappingCache
         from ffcore.explore.explorer import explore
         from ffcore.join.types import PmappingSet
 
-        found = explore(
-            problem, executor=executor, progress=progress, cache_dir=cache_dir, einsum_names=einsum_names
-        )
-        empty = [e.einsum.name for e in found if not len(e.rows)]
+        names = [e.name for e in problem.einsums if einsum_names is None or e.name in einsum_names]
+        cache = None if cache_dir is None else PmappingCache(cache_dir, problem)
+        found = {} if cache is None else _stored(cache, names, progress)
+        missing = [name for name in names if name not in found]
+        for pmappings in explore(problem, executor=executor, progress=progress, einsum_names=missing) if missing else ():
+            found[pmappings.einsum.name] = pmappings
+            if cache is not None:
+                cache.store(pmappings)
+        empty = [name for name in names if not len(found[name].rows)]
         if empty:
             from ffcore.diagnose import explain_einsums
 
             raise explain_einsums(problem, empty)
-        return PmappingSet(problem, found)
+        return PmappingSet(problem, tuple(found[name] for name in names))
+
+
+def _stored(
+    cache: PmappingCache, names: Sequence[str], progress: Callable[[str], None] | None
+) -> dict[str, EinsumPmappings]:
+    from ffcore.explore.cache import DamagedCacheError
+
+    found = {}
+    for name in names:
+        try:
+            pmappings = cache.load(name)
+        except DamagedCacheError as error:
+            warnings.warn(CacheWarning(f"{error}; {name} is explored again"), stacklevel=3)
+            continue
+        if pmappings is not None:
+            found[name] = pmappings
+            if progress is not None:
+                progress(f"{name}: {len(pmappings.rows)} Pareto-optimal, read from {cache.path(name)}")
+    return found
