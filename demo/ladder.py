@@ -1,7 +1,8 @@
 """The ladder: GPT-3 6.7B on the TPU-like accelerator, optimal for each fusion setting, beside the published results.
 
 Run by ``make demo``. Prints a table on stdout and writes each setting's mapping of least energy-delay product
-(YAML that ``ff evaluate`` reads, picture, JSON) into a folder. Exit code 1 if a rung is worse than published.
+(YAML that ``ff evaluate`` reads, picture, JSON) into a folder. Exit code 1 if a rung is worse than published, but for
+one whose published mapping does not fit (tests/ladder evaluates it): that one must reach the best that does.
 """
 
 from __future__ import annotations
@@ -46,11 +47,20 @@ class Rung:
     change: Callable[[Spec], None]
     published: float
     exact: bool = False  # must agree, not only be no worse
+    overflow: str = ""  # what is wrong with the published mapping, if it does not fit
+    fitting: float = 0.0  # then: the optimum of what fits
 
 
 LADDER = (
     Rung("unfused", "no fusion", unfused, 0.0767265063452541, exact=True),
-    Rung("untiled", "fusion without tiled fusion", at_most(0), 0.07461399646709636),
+    Rung(
+        "untiled",
+        "fusion without tiled fusion",
+        at_most(0),
+        0.07461399646709636,
+        overflow="published overflows GlobalBuffer: 200 of 128 MiB",
+        fitting=0.07538473113116435,
+    ),
     Rung("one_loop", "one fused loop", at_most(1), 0.05170420468561774),
     Rung("two_loops", "two fused loops", at_most(2), 0.04982001852997137),
     Rung("any_loops", "any number of fused loops", at_most(float("inf")), 0.04982001853),
@@ -58,11 +68,16 @@ LADDER = (
 
 
 def verdict(rung: Rung, edp: float) -> str:
-    """``equal``, ``better`` or ``WORSE`` than published, within the tolerance."""
+    """``equal``, ``better`` or ``WORSE`` than published, within the tolerance.
+
+    Where the published mapping does not fit: that it does not, as long as the best that fits is reached.
+    """
     ratio = edp / rung.published
     if abs(ratio - 1) <= TOLERANCE:
         return "equal"
-    return "better" if ratio < 1 and not rung.exact else "WORSE"
+    if ratio < 1:
+        return "WORSE" if rung.exact else "better"
+    return rung.overflow if rung.overflow and edp <= rung.fitting * (1 + TOLERANCE) else "WORSE"
 
 
 def climb(rungs: Iterable[Rung], batch: int, tokens: int, out: Path, jobs: int | None) -> bool:
@@ -72,7 +87,7 @@ def climb(rungs: Iterable[Rung], batch: int, tokens: int, out: Path, jobs: int |
     """
     comparable = (batch, tokens) == (4, 4096)
     titles = f"{'energy (J)':>18} {'latency (s)':>20} {'EDP (J·s)':>20} {'published':>20}"
-    print(f"{'setting':29} {titles}  {'':6} {'time':>8}")
+    print(f"{'setting':29} {titles} {'time':>8}")
     good = True
     for rung in rungs:
         spec = Spec.from_yaml(ARCH, WORKLOAD, jinja_parse_data={"BATCH_SIZE": batch, "N_TOKENS": tokens})
@@ -80,13 +95,13 @@ def climb(rungs: Iterable[Rung], batch: int, tokens: int, out: Path, jobs: int |
         start = time.perf_counter()
         report = job.run_map(spec, jobs=jobs)
         seconds = time.perf_counter() - start
-        best = min(report.rows, key=lambda row: row.edp)
-        judged = verdict(rung, best.edp) if comparable else ""
+        energy, latency, edp = report.numbers[report.best]
+        judged = verdict(rung, edp) if comparable else ""
         good = good and judged != "WORSE"
         published = f"{rung.published:20.16g}" if comparable else f"{'-':>20}"
-        numbers = f"{best.energy:18.16g} {best.latency:20.16g} {best.edp:20.16g} {published}"
-        print(f"{rung.title:29} {numbers}  {judged:6} {seconds:6.1f} s", flush=True)
-        output.write(attrs.evolve(report, rows=[best]), out / rung.name)
+        numbers = f"{energy:18.16g} {latency:20.16g} {edp:20.16g} {published}"
+        print(f"{rung.title:29} {numbers} {seconds:6.1f} s  {judged}", flush=True)
+        output.write(attrs.evolve(report, mappings=report.mappings[report.best]), out / rung.name)
     print(f"\nmappings: {out}/*/mapping_0.yaml, .svg, .txt; numbers: {out}/*/results.json")
     return good
 

@@ -50,7 +50,8 @@ class DefaultExplorer:
         cache = None if cache_dir is None else PmappingCache(cache_dir, problem)
         found = {} if cache is None else _stored(cache, names, progress)
         missing = [name for name in names if name not in found]
-        for pmappings in explore(problem, executor=executor, progress=progress, einsum_names=missing) if missing else ():
+        explored = explore(problem, executor=executor, progress=progress, einsum_names=missing) if missing else ()
+        for pmappings in explored:
             found[pmappings.einsum.name] = pmappings
             if cache is not None:
                 cache.store(pmappings)

@@ -2,7 +2,7 @@
 
 A tile choice gives trip counts to the spatial loops of a template and, to each rank variable, a chain of divisors
 for its temporal loops. Without further limits the chains of different rank variables are independent, so
-that their numbers multiply (`total_pmappings`). Which of them fit in the memories is counted by going
+that their numbers multiply (`MapspaceCounter.total`). Which of them fit in the memories is counted by going
 down the nest with the number of ways in which each state can be reached (`ffcore.explore.ways`).
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import product
 
 import attrs
@@ -25,30 +26,13 @@ Trips = tuple[int, ...]  # per rank variable
 _Place = tuple[int, int]  # (component index, dimension)
 
 
-def total_pmappings(templates: Sequence[Template], options: MapperOptions) -> int:
-    """Tile choices over all templates, spatial trip counts within fanouts and their own constraints.
+@lru_cache(maxsize=4096)
+def divisor_chains(n: int, loops: int) -> int:
+    """Ways to write ``n`` as a product of the trip counts of ``loops`` loops, in order.
 
-    >>> # one rank variable of bound 8 in two temporal blocks: chains 8 | t | 1, so one for each divisor t
-    >>> divisor_chains(8, 2)
+    >>> divisor_chains(8, 2)  # the outer of two loops runs 1, 2, 4 or 8 times
     4
     """
-    memo: dict[Hashable, int] = {}
-    result = 0
-    for template in templates:
-        blocks = tuple(sum(v in block for block in template.blocks) for v in template.einsum.bounds)
-        key = (blocks, _spatial_key(template))
-        if key not in memo:
-            bounds = tuple(template.einsum.bounds.values())
-            memo[key] = sum(
-                times * math.prod(divisor_chains(b // n, k) for b, n, k in zip(bounds, trips, blocks, strict=True))
-                for trips, times in _spatial_totals(template, options).items()
-            )
-        result += memo[key]
-    return result
-
-
-def divisor_chains(n: int, loops: int) -> int:
-    """Ways to write ``n`` as a product of the trip counts of ``loops`` loops, in order."""
     if loops == 0:
         return int(n == 1)
     result = 1
@@ -61,24 +45,43 @@ def divisor_chains(n: int, loops: int) -> int:
 
 
 @attrs.define
-class ValidCounter:
-    """Counts valid tile choices; Einsums that pose the same problem share the count."""
+class MapspaceCounter:
+    """Counts tile choices; templates and Einsums that pose the same problem share the counts."""
 
     options: MapperOptions
-    _memo: dict[Hashable, int] = attrs.Factory(dict)
+    _total: dict[Hashable, int] = attrs.Factory(dict)
+    _valid: dict[Hashable, int] = attrs.Factory(dict)
+    _spatial: dict[Hashable, Mapping[Trips, int]] = attrs.Factory(dict)
 
-    def count(self, templates: Sequence[Template]) -> int:
+    def total(self, templates: Sequence[Template]) -> int:
+        """Tile choices over all templates, spatial trip counts within fanouts and their own constraints."""
+        return sum(self._of_template(template) for template in templates)
+
+    def valid(self, templates: Sequence[Template]) -> int:
         """Tile choices whose reservations fit in each memory and that keep ``tile_shape`` and loop limits."""
         if not templates:
             return 0
         bounds = tuple(templates[0].einsum.bounds.values())
         programs = tuple(sorted_programs(templates, self.options))
-        most = total_pmappings(templates, self.options)
         key = (bounds, programs)
-        if key not in self._memo:
+        if key not in self._valid:
             limits = Limits(self.options.max_fused_loops_per_rank_variable, self.options.max_fused_loops)
-            self._memo[key] = ways(bounds, programs, limits, most)
-        return self._memo[key]
+            self._valid[key] = ways(bounds, programs, limits, self.total(templates))
+        return self._valid[key]
+
+    def _of_template(self, template: Template) -> int:
+        bounds = tuple(template.einsum.bounds.values())
+        blocks = tuple(sum(v in block for block in template.blocks) for v in template.einsum.bounds)
+        spatial = _spatial_key(template)
+        key = (blocks, spatial)
+        if key not in self._total:
+            if spatial not in self._spatial:
+                self._spatial[spatial] = _spatial_totals(template, self.options)
+            self._total[key] = sum(
+                times * math.prod(divisor_chains(b // n, k) for b, n, k in zip(bounds, trips, blocks, strict=True))
+                for trips, times in self._spatial[spatial].items()
+            )
+        return self._total[key]
 
 
 def sorted_programs(templates: Sequence[Template], options: MapperOptions) -> list[tuple[Step, ...]]:
@@ -95,8 +98,15 @@ def sorted_programs(templates: Sequence[Template], options: MapperOptions) -> li
 
 
 def _spatial_key(template: Template) -> Hashable:
-    loops = tuple((s.variable, s.index, s.dimension) for s in template.spatial)
-    return loops, tuple(c.spatial for c in template.components)
+    """All that the choices of spatial trip counts depend on, rank variables by number."""
+    names = list(template.einsum.bounds)
+    loops = tuple((names.index(s.variable), s.index, s.dimension) for s in template.spatial)
+
+    def limits(bounds: Sequence[LoopBound]) -> Hashable:
+        return tuple((frozenset(map(names.index, b.variables & set(names))), b.operator, b.value) for b in bounds)
+
+    dimensions = tuple((d.fanout, d.usage_scale, limits(d.loop_bounds)) for c in template.components for d in c.spatial)
+    return tuple(template.einsum.bounds.values()), loops, dimensions
 
 
 def _places(template: Template) -> list[_Place]:

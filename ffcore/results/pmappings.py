@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffcore.errors import FFError, suggest
-from ffcore.explore.counting import ValidCounter, total_pmappings
+from ffcore.explore.counting import MapspaceCounter
 from ffcore.explore.types import EinsumPmappings
 from ffcore.join.compatibility import Compatibility, compatibilities
 from ffcore.join.types import PmappingSet
@@ -95,7 +95,8 @@ class Pmappings:
         temporal loops of each rank variable. Neither capacities, nor ``tile_shape``, nor limits on fused loops, nor
         ``min_usage`` leave anything out.
         """
-        return self._count(lambda e: total_pmappings(e.templates, self.set.problem.options), per_einsum)
+        counter = MapspaceCounter(self.set.problem.options)
+        return self._count(lambda e: counter.total(e.templates), per_einsum)
 
     def valid_pmappings(self, per_einsum: bool = False) -> Any:
         """How many of `total_pmappings` are valid for their Einsum alone; exact, and counted when asked for.
@@ -104,14 +105,15 @@ class Pmappings:
         keep the limits on fused loops. ``min_usage`` leaves nothing out: it prefers some valid ones. None of
         them is listed: `ffcore.explore.counting` says how they are counted.
         """
-        counter = ValidCounter(self.set.problem.options)
-        return self._count(lambda e: counter.count(e.templates), per_einsum)
+        counter = MapspaceCounter(self.set.problem.options)
+        return self._count(lambda e: counter.valid(e.templates), per_einsum)
 
     def evaluated_pmappings(self, per_einsum: bool = False) -> Any:
         """How often the model was really evaluated: labels and rows that the explorer computed costs for.
 
         One evaluation may be of a part that many pmappings have in common, so this can be far less than
-        `valid_pmappings`; parts that were evaluated and then discarded count.
+        `valid_pmappings`; parts that were evaluated and then discarded count. Of equal Einsums only the first is
+        explored, so that the others have 0.
         """
         return self._count(lambda e: e.stats.evaluated, per_einsum)
 

@@ -26,6 +26,7 @@ from ffcore.spec.source.nodes import Node, YamlMap
 
 if TYPE_CHECKING:
     from ffcore.render.rendering import Rendering
+    from ffcore.spec.spec import Spec
 
 
 @attrs.define(kw_only=True, on_setattr=forget_position)
@@ -316,8 +317,10 @@ class Arch(SpecNode):
         Table(), factory=dict, doc="passed on to the cost model with every component"
     )
 
+    _spec: Spec | None = attrs.field(default=None, init=False, repr=False, eq=False)  # that it belongs to
+
     def render(self) -> Rendering:
-        """The architecture as text, and as a picture where a renderer is installed."""
+        """The architecture as text, and as a picture where a renderer is installed; with its spec's variables."""
         from ffcore.render import render_arch
 
-        return render_arch(self)
+        return render_arch(self if self._spec is None else self._spec)

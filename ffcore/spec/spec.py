@@ -32,7 +32,15 @@ HASH_VERSION = 1
 """Goes into every content hash; raise it when the meaning of a field changes."""
 
 
-@attrs.define(kw_only=True, on_setattr=forget_position)
+def _belongs(spec: Spec, attribute: attrs.Attribute[Any], value: Any) -> Any:
+    """attrs ``on_setattr`` hook: an architecture or workload knows the spec that its names come from."""
+    value = forget_position(spec, attribute, value)
+    if isinstance(value, Arch | Workload):
+        value._spec = spec
+    return value
+
+
+@attrs.define(kw_only=True, on_setattr=_belongs)
 class Spec(SpecNode):
     """Everything that a job needs to know, as the user wrote it; all of it may be changed in Python."""
 
@@ -44,6 +52,11 @@ class Spec(SpecNode):
     mapper: Mapper = spec_field(One(Mapper), factory=Mapper, doc="parts and knobs of the search")
     model: ModelOptions = spec_field(One(ModelOptions), factory=ModelOptions, doc="what is reported")
     mapping: Node | None = spec_field(Raw(), doc="a mapping written by hand, as its YAML node")
+
+    def __attrs_post_init__(self) -> None:
+        for part in (self.arch, self.workload):
+            if part._spec is None:
+                part._spec = self
 
     @classmethod
     def from_yaml(

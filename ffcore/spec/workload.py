@@ -28,6 +28,7 @@ from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar, YamlSeq
 
 if TYPE_CHECKING:
     from ffcore.render.rendering import Rendering
+    from ffcore.spec.spec import Spec
 
 
 def _as_bounds(value: object) -> dict[str, Expression] | list[str]:
@@ -164,6 +165,7 @@ class Workload(SpecNode):
     )
     n_instances: Expression = spec_field(Value(), default=1, doc="how many times the whole workload runs")
     einsums: list[Einsum] = spec_field(Many(Einsum, "Einsum"), factory=list, doc="in the order in which they run")
+    _spec: Spec | None = attrs.field(default=None, init=False, repr=False, eq=False)  # that it belongs to
 
     def einsum(self, name: str) -> Einsum:
         """The Einsum of that name. Raises SpecError for a name that does not exist."""
@@ -175,7 +177,7 @@ class Workload(SpecNode):
         return names[name]
 
     def render(self) -> Rendering:
-        """The workload as text, and as a picture where a renderer is installed."""
+        """The workload as text, and as a picture where a renderer is installed; with its spec's variables."""
         from ffcore.render import render_workload
 
-        return render_workload(self)
+        return render_workload(self if self._spec is None else self._spec)
