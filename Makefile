@@ -7,12 +7,16 @@ STAMP := $(VENV)/.installed
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 TESTS ?=
 
-.PHONY: demo test test-all lint clean help
+BENCH ?=
+BENCH_LIMIT ?= 300
+
+.PHONY: demo test test-all bench lint clean help
 
 help:
 	@echo "make demo      map GPT-3 6.7B onto the TPU-like accelerator, one mapping for each fusion setting, into out/demo"
 	@echo "make test      the tests; TESTS='path -k name' runs some of them"
 	@echo "make test-all  the slow ones too"
+	@echo "make bench     time and memory of whole processes, into bench/results; BENCH='gpt3 chain' runs some of it"
 	@echo "make lint      ruff and mypy --strict"
 
 $(STAMP): requirements-dev.txt pyproject.toml $(addsuffix /pyproject.toml,$(PLUGINS))
@@ -30,9 +34,13 @@ test: $(STAMP)
 test-all: $(STAMP)
 	$(BIN)/python -m pytest -n 2 $(TESTS)
 
+# A job past BENCH_LIMIT seconds is reported as such and is no error.
+bench: $(STAMP)
+	$(BIN)/python -m bench $(BENCH) --limit $(BENCH_LIMIT)
+
 lint: $(STAMP)
-	$(BIN)/ruff check ffcore plugins tests demo
-	$(BIN)/mypy ffcore demo $(addsuffix /src,$(PLUGINS))
+	$(BIN)/ruff check ffcore plugins tests demo bench
+	$(BIN)/mypy ffcore demo bench $(addsuffix /src,$(PLUGINS))
 
 clean:
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""Benchmarks of ffcore as whole processes; ``python -m bench --help``."""

@@ -1,0 +1,177 @@
+"""The benchmark programs run at the smallest sizes and say what they found; no test depends on how long it takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import attrs
+import pytest
+
+from bench import report, session
+from bench.jobs import BENCHES, TINY, WARM, Job, Sizes
+from bench.measure import FAILED, LIMIT, OK, Measured, measure
+from bench.run import Row, run
+from bench.run import rows as rows_of
+from bench.svg import loglog
+from bench.update_docs import BEGIN, END, updated
+
+ROOT = Path(__file__).resolve().parents[2]
+PHASES = {"spec", "explore", "join", "evaluate"}
+
+
+def bench(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bench", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300, check=False)
+
+
+def row(**changes: object) -> Row:
+    plain = Row("chain", "N = 8", WARM, OK, 1.0, (1.0,), 1.0, 2**20)
+    return attrs.evolve(plain, **changes)
+
+
+def test_chain_writes_rows_table_and_plot_and_keeps_other_results(tmp_path: Path) -> None:
+    assert bench("startup", "--tiny", "--repeat", "1", "--out", tmp_path).returncode == 0
+    done = bench("chain", "--tiny", "--repeat", "1", "--out", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = report.load(tmp_path / "latest.json")
+    assert set(results) == {"startup", "chain"}
+    where, rows = results["chain"]
+    assert where["commit"]
+    assert [(r.x, r.mode) for r in rows] == [(2, "cold"), (2, "warm")]
+    for r in rows:
+        assert r.status == OK
+        assert set(r.phases) >= PHASES
+        assert 0 < sum(r.phases.values()) < r.wall
+        assert r.evaluated is not None
+        assert r.evaluated > 0
+        assert r.pareto_rows is not None
+        assert r.pareto_rows > 0
+        assert r.peak_bytes is not None
+        assert r.peak_bytes > 10**7
+    assert rows[0].edp == rows[1].edp
+    table = (tmp_path / "latest.md").read_text()
+    assert "| N = 2 | warm |" in table
+    assert "Starting up" in table
+    ET.parse(tmp_path / "chain.svg")
+
+
+def test_session_reports_every_step_and_the_cache_changes_no_number(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (job,) = BENCHES["session"](TINY)
+    assert job.command[1:3] == ("-m", "bench.session")
+    monkeypatch.setattr(sys, "argv", list(job.command[2:]))
+    session.main()
+    rows = list(rows_of(job, WARM, [Measured(OK, 1.0, 1.0, 2**20, capsys.readouterr().out, "")]))
+    assert [r.status for r in rows] == [OK] * 7
+    assert all(set(r.phases) >= PHASES for r in rows)
+    by_change: dict[str, set[tuple[float | None, int | None]]] = {}
+    for r in rows[1:]:
+        change, _ = r.job.split(",")
+        by_change.setdefault(change, set()).add((r.edp, r.mappings))
+    assert len(by_change) == 2
+    assert all(len(answers) == 1 for answers in by_change.values())
+    assert [r.goal for r in rows] == [None, 2, 2, 2, 2, 2, 2]
+
+
+def test_every_bench_maps_what_it_says() -> None:
+    jobs = [job for make in BENCHES.values() for job in make(Sizes())]
+    maps = [job.command for job in jobs if "map" in job.command]
+    assert len(maps) == 8 + 5 + 1
+    assert sum("gpt3_6.7B" in command for command in maps) == 9
+    assert ("N_TOKENS=65536" in maps[-1]) != ("N_TOKENS=65536" in maps[0])
+    tiny = [job for make in BENCHES.values() for job in make(TINY)]
+    assert not any("gpt3_6.7B" in " ".join(job.command) for job in tiny)
+
+
+def test_a_job_past_its_limit_is_stopped_with_its_children_and_is_no_error(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    child = "import sys; from subprocess import Popen; p = Popen(['sleep', '60']); "
+    child += "open(sys.argv[1], 'w').write(str(p.pid)); p.wait()"
+    job = Job("chain", "slow", (sys.executable, "-c", child, str(pid_file)), modes=(WARM,), goals={WARM: 1})
+    (found,) = run(job, limit=3, repeat=3)
+    assert (found.status, found.met) == (LIMIT, False)
+    assert len(found.walls) == 1
+    assert "past its time limit" in "\n".join(report.table([found]))
+    deadline = time.monotonic() + 10
+    while _runs(int(pid_file.read_text())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _runs(int(pid_file.read_text()))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")  # a child that ended, and that nobody waited for, does not run
+    return not (stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] == "Z")
+
+
+def test_a_failing_program_is_a_row_with_its_last_words() -> None:
+    job = Job("gpt3", "bad", (sys.executable, "-m", "ffcore.cli", "map", "nothing_of_the_kind"), modes=(WARM,))
+    (found,) = run(job, limit=60, repeat=3)
+    assert found.status == FAILED
+    assert "nothing_of_the_kind" in found.note
+
+
+def test_memory_of_children_counts() -> None:
+    use = "x = bytearray(300 * 2**20); x[::4096] = b'1' * len(x[::4096])"
+    inner = [sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {use!r}])"]
+    assert measure(inner, limit=60).peak_bytes > 300 * 2**20
+
+
+def test_unknown_names_are_refused() -> None:
+    done = bench("gtp3")
+    assert done.returncode == 2
+    assert "gpt3" in done.stderr
+
+
+def test_slope_of_times_that_are_linear_in_n_is_one() -> None:
+    rows = [row(x=n, wall=0.3 * n) for n in (8, 32, 256)] + [row(x=2, wall=100.0), row(x=64, wall=5.0, mode="cold")]
+    assert report.slope(rows) == pytest.approx(1)
+    assert report.slope(rows[:1]) is None
+
+
+def test_goals_of_time_and_memory() -> None:
+    assert row().met is None
+    assert row(goal=1.0).met is True
+    assert row(goal=0.9).met is False
+    assert row(goal=1.0, memory_goal=2**20 - 1).met is False
+    assert row(goal=1.0, status=LIMIT).met is False
+
+
+def test_plot_leaves_out_what_has_no_logarithm() -> None:
+    root = ET.fromstring(loglog("t", "x", "y", {"a & b": [(1, 1), (10, 100), (0, 5)], "empty": [(1, 0)]}))
+    lines = [e.attrib["points"].split() for e in root.iter("{http://www.w3.org/2000/svg}polyline")]
+    assert [len(points) for points in lines] == [2, 0]
+    (x1, y1), (x2, y2) = (map(float, p.split(",")) for p in lines[0])
+    assert x1 < x2
+    assert y1 > y2
+    with pytest.raises(ValueError, match="nothing to plot"):
+        loglog("t", "x", "y", {"empty": []})
+
+
+def test_tables_go_between_the_marks_of_the_page_again_and_again() -> None:
+    page = f"top\n{BEGIN}\nold\n{END}\nbottom\n"
+    once = updated(page, "| new |\n![p](chain.svg)\n")
+    assert "old" not in once
+    assert once == updated(once, "| new |\n![p](chain.svg)\n")
+    assert "](../bench/results/chain.svg)" in once
+    assert once.startswith("top\n")
+    assert once.endswith("\nbottom\n")
+    with pytest.raises(ValueError, match="must hold"):
+        updated("no marks", "x")
+
+
+def test_results_survive_saving(tmp_path: Path) -> None:
+    rows = [row(x=8, phases={"join": 0.5}, evaluated=10), row(status=LIMIT, cpu=None, note="a | b")]
+    report.save({"chain": ({"date": "d", "commit": "c", "machine": "m", "versions": "v"}, rows)}, tmp_path)
+    assert report.load(tmp_path / "latest.json")["chain"][1] == rows
+    assert json.loads((tmp_path / "latest.json").read_text())["chain"]["rows"][0]["evaluated"] == 10
