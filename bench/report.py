@@ -20,7 +20,7 @@ from bench.measure import LIMIT, OK
 from bench.run import ROOT, Row
 from bench.svg import loglog
 
-PHASES = ("spec", "templates", "explore", "join", "evaluate")
+PHASES = ("imports", "spec", "templates", "explore", "join", "evaluate")
 SLOPE_FROM = 8  # shortest chain that counts for the slope
 SLOPE_GOAL = 1.1
 Environment = dict[str, str]

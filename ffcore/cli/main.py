@@ -66,10 +66,11 @@ def map_command(
     Exit code: 0 found; 1 no valid mapping; 2 bad input.
     """
     with guard(debug=debug, no_plugins=no_plugins):
-        from ffcore.cli import inputs, job, output
         from ffcore.phases import phase, recording
 
         with recording():
+            with phase("imports"):
+                from ffcore.cli import inputs, job, output
             with phase("spec"):
                 spec = inputs.load_spec(
                     arch,

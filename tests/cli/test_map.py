@@ -28,7 +28,7 @@ def test_json_is_all_that_stdout_holds(tmp_path: Path) -> None:
     assert mapping["edp"] == mapping["energy"] * mapping["latency"]
     assert mapping["latency"] == 2 * 4 * 2 * 2
     assert {node["type"] for node in mapping["mapping"]["nodes"]} >= {"Storage"}
-    assert set(data["stats"]["seconds"]) == {"spec", "explore", "join", "evaluate"}
+    assert set(data["stats"]["seconds"]) == {"imports", "spec", "explore", "join", "evaluate"}
 
 
 def test_profile_goes_to_stderr_and_names_every_phase(tmp_path: Path) -> None:
