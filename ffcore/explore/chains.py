@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import permutations, product
 
 import attrs
 import numpy as np
@@ -28,6 +27,11 @@ def decode_loop(code: int) -> tuple[int, bool, int, int]:
     head = code >> (2 * _BITS)
     mask = (1 << _BITS) - 1
     return head // 2, bool(head % 2), (code >> _BITS) & mask, code & mask
+
+
+def encode_loops(variable: Ints, spatial: Ints, trips: Ints, tile: Ints) -> Ints:
+    """The same for arrays of all four."""
+    return ((variable * 2 + spatial) << 2 * _BITS) | (trips << _BITS) | tile
 
 
 def decode_loops(codes: Ints) -> tuple[Ints, Ints, Ints, Ints]:
@@ -119,13 +123,13 @@ class Entry:
     spatial: int  # index into the spatial choice's loops, or -1
 
 
-def loop_orders(
+def fused_loops(
     chains: Chains, lattice: Lattice, template: Template, choice: SpatialChoice
-) -> Iterator[tuple[Ints, Ints]]:
-    """(chain numbers, loop codes (chains, loops)) for each order of loops within their blocks.
+) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """(chain numbers, loop codes (chains, loops), block of each loop) of chains with the same loops.
 
-    Blocks are cut at every holder and reservation; chains with the same loops running more than
-    once share the list of orders.
+    Blocks are cut at every holder and reservation. Within a block the order given here is one of
+    several that count the same; ``orders`` makes the others.
     """
     last = template.fused_cut
     spatial = [
@@ -140,10 +144,10 @@ def loop_orders(
     for p, pattern in enumerate(patterns):
         members = np.flatnonzero(inverse == p)
         running = [Entry(b, a, -1) for k, (b, a) in enumerate(chains.entries) if int(pattern) >> k & 1]
-        blocks = [[e for e in (*running, *spatial) if e.block == b] for b in range(-1, last)]
-        trips = {e: _trips(chains, lattice, choice, e, members) for block in blocks for e in block}
-        for orders in product(*(list(permutations(block)) for block in blocks)):
-            yield members, _codes(lattice, [e for order in orders for e in order], trips, len(members))
+        entries = sorted((*running, *spatial), key=lambda e: (e.block, e.spatial >= 0, e.axis))
+        trips = {e: _trips(chains, lattice, choice, e, members) for e in entries}
+        blocks = np.array([e.block for e in entries], np.int64)
+        yield members, _codes(lattice, entries, trips, len(members)), blocks
 
 
 def _codes(lattice: Lattice, order: list[Entry], trips: dict[Entry, Ints], count: int) -> Ints:

@@ -23,13 +23,16 @@ class _Step:
     spatial: SpatialLoop | None
 
 
-def nest_of_row(pmappings: EinsumPmappings, row: int) -> Nest:
-    """The nest of one row, loops that run once left out, fused loops in the row's order."""
+def nest_of_row(pmappings: EinsumPmappings, row: int, loops: Sequence[int] | None = None) -> Nest:
+    """The nest of one row, loops that run once left out.
+
+    ``loops``: codes of the fused loops in another order that their blocks allow.
+    """
     job = pmappings.jobs[int(pmappings.rows.job[row])]
     template, choice = job.template, job.choice
     states = pmappings.rows.states[row].tolist()[: len(template.blocks) + 1]
     iterations = [_iterations(template, state) for state in states]
-    order = [decode_loop(code)[:2] for code in pmappings.rows.loops[row].tolist() if code]
+    order = [decode_loop(code)[:2] for code in (pmappings.rows.loops[row].tolist() if loops is None else loops) if code]
     left = dict(template.einsum.bounds)
     nodes: list[NestNode] = []
     for block in range(-1, len(template.blocks)):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from ffcore.explore.chains import Chains, fused_chains, loop_orders
+from ffcore.explore.chains import Chains, fused_chains, fused_loops
 from ffcore.explore.costs import leak_power
 from ffcore.explore.kernels import Floats, Ints, pareto_groups
 from ffcore.explore.outline import Outline, Reserved
@@ -39,11 +39,11 @@ class RowShape:
         return 2 + len(self.memories) * (1 + self.open)
 
     def own(self, memory: int) -> int:
-        """Column of the Einsum's own peak in a tracked memory, bits."""
+        """Column of the Einsum's own peak in a tracked memory, as a share of its size."""
         return 2 + memory * (1 + self.open)
 
     def opened(self, memory: int, depth: int) -> int:
-        """Column of the bits of private reservations above loop ``depth`` (at levels below it)."""
+        """Column of the share that private reservations above loop ``depth`` (at levels below it) take."""
         return self.own(memory) + 1 + depth
 
 
@@ -51,7 +51,8 @@ class RowShape:
 class Rows:
     """Struct of arrays; one row is one pmapping."""
 
-    loops: Ints  # (n, depth) codes of the fused loops in order, 0 beyond
+    loops: Ints  # (n, depth) codes of the fused loops, outermost first, 0 beyond
+    blocks: Ints  # (n, depth) block of each: loops of one block may be permuted; -2 beyond
     depth: Ints  # (n, shared) loops above each shared tensor's backing reservation, -1: persistent
     memory: Ints  # (n, shared) component index of each shared tensor's backing holder
     values: Floats  # (n, width)
@@ -71,7 +72,7 @@ class Rows:
     @staticmethod
     def empty(shape: RowShape) -> Rows:
         s = len(shape.shared)
-        ints = [np.zeros((0, k), np.int64) for k in (shape.depth, s, s)]
+        ints = [np.zeros((0, k), np.int64) for k in (shape.depth, shape.depth, s, s)]
         return Rows(
             *ints, np.zeros((0, shape.width)), np.zeros(0, np.int64), np.zeros((0, shape.cuts), np.int64)
         )
@@ -130,7 +131,8 @@ class JobSolver:
             index = next((i for i, c in enumerate(template.components) if c.name == name), None)
             place = layout.memory(index) if index is not None else None
             if index is not None and place is not None:
-                values[:, self.shape.own(m)] = columns[:, place]
+                size = template.components[index].size or 1.0  # one of size 0 holds nothing
+                values[:, self.shape.own(m)] = columns[:, place] / size
                 self._open(chains, chain, index, m, values)
         return values, columns
 
@@ -180,10 +182,10 @@ class JobSolver:
                 continue
             level = self.levels(chains, site)
             reserved = Reserved(site.tensor, site.index, site.persistent)
-            bits = costs.bits(reserved)[chains.states[:, site.reservation]]
+            share = costs.bits(reserved)[chains.states[:, site.reservation]] / (template.components[index].size or 1.0)
             for depth in range(self.shape.depth + 1):
                 counted = (level < depth) & (level < deepest) | (level < 0)
-                values[:, self.shape.opened(m, depth)] += np.where(counted, bits, 0.0)[chain]
+                values[:, self.shape.opened(m, depth)] += np.where(counted, share, 0.0)[chain]
 
     def _fits(self, columns: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         layout, components = self.solver.costs.layout, self.template.components
@@ -219,22 +221,25 @@ class JobSolver:
     def _expand(
         self, jobs: Ints, chains: Chains, chain: Ints, labels: Labels, label: Ints, values: Floats
     ) -> Rows:
-        """One row for each order of the fused loops within their blocks."""
+        """The rows of the given chains and labels."""
         n = len(chain)
         choices, states = self._states(chains, chain, labels, label)
         backing = self._backing()
         depth = np.stack([self.levels(chains, s)[chain] for s in backing], axis=1) if backing else np.zeros((n, 0))
         memory = np.tile(np.array([s.index for s in backing], np.int64), (n, 1))
         parts = []
-        for members, codes in loop_orders(chains, self.solver.costs.lattice, self.template, self.choice):
+        for members, codes, at in fused_loops(chains, self.solver.costs.lattice, self.template, self.choice):
             place = np.full(len(chains.states), -1)
             place[members] = np.arange(len(members))
             picked = np.flatnonzero(place[chain] >= 0)
             loops = np.zeros((len(picked), self.shape.depth), np.int64)
             loops[:, : codes.shape[1]] = codes[place[chain[picked]]]
+            blocks = np.full((len(picked), self.shape.depth), -2, np.int64)
+            blocks[:, : codes.shape[1]] = at
             parts.append(
                 Rows(
                     loops,
+                    blocks,
                     depth[picked].astype(np.int64),
                     memory[picked],
                     values[picked],
@@ -255,10 +260,14 @@ def _pairs(bottom: Ints, labels: Labels) -> tuple[Ints, Ints]:
 
 
 def prune(rows: Rows) -> tuple[Rows, Ints]:
-    """Pareto-optimal rows per compatibility, and the offsets of the groups of equal compatibility."""
+    """Pareto-optimal rows per compatibility, and the offsets of the groups of equal compatibility.
+
+    Blocks are numbered anew, so that only which loops share one matters.
+    """
     if not len(rows):
         return rows, np.zeros(1, np.int64)
-    keys = np.concatenate([rows.loops, rows.depth, rows.memory], axis=1)
+    rows = attrs.evolve(rows, blocks=_renumbered(rows.blocks))
+    keys = np.concatenate([rows.loops, rows.blocks, rows.depth, rows.memory], axis=1)
     if keys.shape[1] == 0:
         keys = np.zeros((len(rows), 1), np.int64)
     order = np.lexsort(keys.T[::-1])
@@ -268,3 +277,14 @@ def prune(rows: Rows) -> tuple[Rows, Ints]:
     keep = pareto_groups(offsets, rows.values[order])
     counts = np.add.reduceat(keep.astype(np.int64), starts)
     return rows.take(order[keep]), np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def _renumbered(blocks: Ints) -> Ints:
+    """Block numbers 0, 1, ... in order of first use; -2 stays."""
+    result = np.full(blocks.shape, -2, np.int64)
+    number = np.zeros(len(blocks), np.int64)
+    for k in range(blocks.shape[1]):
+        if k:
+            number = number + (blocks[:, k] != blocks[:, k - 1])
+        result[:, k] = np.where(blocks[:, k] == -2, -2, number)
+    return result

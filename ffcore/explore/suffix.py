@@ -20,7 +20,7 @@ from ffcore.explore.kernels import Floats, Ints, pareto_groups, union_prime
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.outline import Cut, Outline
 
-FIT = 1 + 1e-9  # occupancies are sums of exact products; the slack covers bits per value like 1/3
+FIT = 1 + 1e-12  # sums of shares and of widths like 1/3 bit may differ in the last bits
 
 
 class Inner(Protocol):

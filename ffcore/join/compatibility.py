@@ -49,10 +49,15 @@ class TensorReservation:
 
 @attrs.frozen
 class Compatibility:
-    """The compatibility of a group of pmappings: one reservation per shared tensor, and the nest."""
+    """The compatibility of a group of pmappings: one reservation per shared tensor, and the nest.
+
+    Loops of one block (neighbours with the same number in ``blocks``) may be permuted, in the same
+    way for all tensors; one order stands for all.
+    """
 
     tensors: tuple[TensorReservation, ...]
     nest: tuple[NestLoop, ...]  # fused loops down to the deepest shared tensor, outermost first
+    blocks: tuple[int, ...] = ()  # per loop of the nest
 
     @property
     def loops(self) -> tuple[NestLoop, ...]:
@@ -69,6 +74,7 @@ def compatibilities(pmappings: EinsumPmappings) -> list[Compatibility]:
     first = pmappings.offsets[:-1]
     loops, depth, memory = rows.loops[first].tolist(), rows.depth[first].tolist(), rows.memory[first].tolist()
     names = _component_names(pmappings)
+    blocks = rows.blocks[first].tolist()
     result = []
     for g in range(len(first)):
         nest = reader.nest(loops[g])[: max(0, *depth[g], 0)] if depth[g] else ()
@@ -76,7 +82,7 @@ def compatibilities(pmappings: EinsumPmappings) -> list[Compatibility]:
             reader.reservation(name, names[m], nest, d)
             for name, m, d in zip(shape.shared, memory[g], depth[g], strict=True)
         )
-        result.append(Compatibility(tensors, nest))
+        result.append(Compatibility(tensors, nest, tuple(blocks[g][: len(nest)])))
     return result
 
 
@@ -113,17 +119,3 @@ class _Reader:
             ranks = self.einsum.tensor[name].ranks_of(loop.variable)
             self._seen[key] = Loop(ranks, loop.trips, loop.tile, loop.spatial)
         return self._seen[key]
-
-
-def reserved_bits(
-    pmappings: EinsumPmappings, reservation: TensorReservation, nest: Sequence[NestLoop]
-) -> float:
-    """Bits that a shared tensor's backing reservation occupies, as this Einsum sees the tensor."""
-    einsum = pmappings.einsum
-    sizes = dict(einsum.bounds)
-    for loop in nest[: len(reservation.loops)]:
-        sizes[loop.variable] = loop.tile
-    tensor = einsum.tensor[reservation.name]
-    copies = einsum.n_instances if reservation.persistent else 1.0
-    width = next(c.width(tensor) for t in pmappings.templates for c in t.components if c.name == reservation.memory)
-    return tensor.tile_values(sizes) * width * copies

@@ -111,17 +111,17 @@ class Pmappings:
     def evaluated_pmappings(self, per_einsum: bool = False) -> Any:
         """How often the model was really evaluated: labels and rows that the explorer computed costs for.
 
-        One evaluation may be of a part that many pmappings have in common, so this can be far less than
-        `valid_pmappings`; parts that were evaluated and then discarded count. Of equal Einsums only the first is
-        explored, so that the others have 0.
+        Most are evaluations of a part that many pmappings have in common, so on large mapspaces this is far less
+        than `valid_pmappings`; parts that no pmapping keeps count too, so on tiny ones it can be more. Of equal
+        Einsums only the first is explored, so that the others have 0.
         """
         return self._count(lambda e: e.stats.evaluated, per_einsum)
 
     def pareto_optimal_pmappings(self, per_einsum: bool = False) -> Any:
         """Rows kept: those that no other row of equal compatibility dominates.
 
-        Dominated means no better in any objective and any tracked usage. Orders of the fused loops within a
-        block are rows of their own, since they differ in compatibility. After a filter: the rows left.
+        Dominated means no better in any objective and any tracked usage. Fused loops that may be permuted
+        without changing any count are one row. After a filter: the rows left.
         """
         return self._count(lambda e: len(e.rows), per_einsum)
 
@@ -201,8 +201,7 @@ def _table(pmappings: EinsumPmappings, metrics: Metric, start: int, stop: int) -
     if metrics & (Metric.LATENCY | Metric.ENERGY_DELAY_PRODUCT):
         data[columns.join(columns.TOTAL, columns.LATENCY)] = values[:, 1]
     for m, memory in enumerate(shape.memories):
-        size = min(c.size for t in pmappings.templates for c in t.components if c.name == memory)
-        data[columns.join(columns.USAGE, memory)] = values[:, shape.own(m)] / size
+        data[columns.join(columns.USAGE, memory)] = values[:, shape.own(m)]
     return pd.DataFrame(data, index=np.arange(start, stop))
 
 

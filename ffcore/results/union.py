@@ -106,6 +106,8 @@ def _reshaped(pmappings: EinsumPmappings, common: RowShape) -> EinsumPmappings:
     n = len(rows)
     loops = np.zeros((n, new.depth), np.int64)
     loops[:, : old.depth] = rows.loops
+    blocks = np.full((n, new.depth), -2, np.int64)
+    blocks[:, : old.depth] = rows.blocks
     states = np.full((n, new.cuts), -1, np.int64)
     states[:, : old.cuts] = rows.states
     values = np.zeros((n, new.width))
@@ -115,7 +117,7 @@ def _reshaped(pmappings: EinsumPmappings, common: RowShape) -> EinsumPmappings:
         values[:, new.own(place)] = rows.values[:, old.own(m)]
         for depth in range(new.depth + 1):  # below the deepest loop of the run nothing more is open
             values[:, new.opened(place, depth)] = rows.values[:, old.opened(m, min(depth, old.depth))]
-    changed = attrs.evolve(rows, loops=loops, states=states, values=values)
+    changed = attrs.evolve(rows, loops=loops, blocks=blocks, states=states, values=values)
     return attrs.evolve(pmappings, shape=new, rows=changed)
 
 

@@ -48,7 +48,9 @@ def _gap(einsum: EinsumProblem, order: HolderOrder, k: int) -> _Gap:
     partial: frozenset[str] = frozenset()
     if just_above is not None:
         tensor = einsum.tensor[just_above.tensor]
-        partial = tensor.partially_relevant
+        # All of G0 stands directly above its gap, in no particular order.
+        above = seen if k == 0 else (just_above,)
+        partial = frozenset().union(*(einsum.tensor[h.tensor].partially_relevant for h in above))
         if not just_above.backing:
             variables = [v for v in variables if v not in tensor.fully_relevant]
     if einsum.shared <= held and count < len(order.holders):

@@ -1,5 +1,6 @@
 """The fold: Einsums in workload order, left's rows joined with right's (semantics, section 4).
 
+0. Rows that cannot be part of a wanted mapping are dropped (``narrow.py``), the others ordered.
 1. Compatibility alone gives a graph of groups (``graph.py``); dead ends are dropped (look-ahead) and
    each node gets a lower bound on what is still to come.
 2. Known mappings: the fold is run on rows whose bound is near the least bound, in widening circles,
@@ -19,9 +20,10 @@ from ffcore.explore.types import EinsumPmappings
 from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore_ffm_joiner.graph import Bounds, Step, bounds, build, forward
 from ffcore_ffm_joiner.kernels import Constants, Floats, Ints, Limits, join_rows
-from ffcore_ffm_joiner.keys import Faces, TensorTable, number_tensors
+from ffcore_ffm_joiner.keys import Detail, Faces, TensorTable, number_tensors
+from ffcore_ffm_joiner.narrow import Selection, beaten, ordered, shallow, with_partners, within_bounds
 
-_FIT = 1 + 1e-9  # as in the explorer
+_FIT = 1 + 1e-12  # as in the explorer
 _WIDER = (1e-9, 1e-3, 1e-2, 5e-2, 0.25)  # relative circles around the least bound
 
 
@@ -35,11 +37,49 @@ class State:
     before: State | None
 
 
+def join_all(
+    pmappings: PmappingSet, progress: Callable[[str], None] | None = None
+) -> tuple[list[JoinedMapping], int]:
+    """(whole mappings, combinations looked at): the Pareto set in energy and latency.
+
+    Mappings with few fused loops come first: they are quickly found, and bound what more loops have
+    to beat.
+    """
+    best = np.zeros((0, 2))
+    combined = 0
+    start = [Selection(e, np.arange(len(e.rows))) for e in pmappings.einsums]
+    depth = max(int((e.rows.loops != 0).sum(axis=1).max(initial=0)) for e in pmappings.einsums)
+    for loops in range(min(1, depth), depth + 1):
+        selections = start if loops == depth else shallow(start, loops)
+        if not all(len(s.source) for s in selections):
+            continue
+        fold = _prepared(selections, best)
+        if fold is None:
+            continue
+        if loops < depth:
+            best = np.concatenate([best, fold.known()])
+        else:
+            final = fold.run(best, progress)
+        combined += fold.combined
+    if fold is None:
+        return [], combined
+    return fold.mappings(final), combined
+
+
+def _prepared(selections: Sequence[Selection], best: Floats) -> Fold | None:
+    """A fold of the rows that can still be part of a wanted mapping."""
+    narrowed = with_partners(within_bounds(selections, best), Detail.LOOPS)
+    if not all(len(s.source) for s in narrowed):
+        return None
+    narrowed = with_partners([ordered(s) for s in narrowed], Detail.ORDER)
+    return Fold(narrowed) if all(len(s.source) for s in narrowed) else None
+
+
 @attrs.define
 class Fold:
-    """Joins a set of pmappings; each step keeps what the later ones can still ask for."""
+    """Joins selected rows; each step keeps what the later ones can still ask for."""
 
-    pmappings: PmappingSet
+    selections: Sequence[Selection]
     combined: int = 0
     _einsums: Sequence[EinsumPmappings] = attrs.field(init=False)
     _tables: dict[str, TensorTable] = attrs.field(init=False)
@@ -48,16 +88,18 @@ class Fold:
     _bounds: Bounds = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._einsums = self.pmappings.einsums
-        self._faces, self._tables = number_tensors(self._einsums, self._einsums[0].shape.memories)
+        self._einsums = [s.pmappings for s in self.selections]
+        self._faces, self._tables = number_tensors(self._einsums, Detail.ORDER)
         self._steps = build(self._faces, self._tables)
         self._bounds = bounds(self._steps, self._faces)
 
-    def run(self, progress: Callable[[str], None] | None = None) -> State:
+    def run(self, best: Floats, progress: Callable[[str], None] | None = None) -> State:
         """Fold all Einsums; the rows of the last state are whole mappings."""
-        known = [self._near(column) for column in (0, 1)]
-        best = np.concatenate(known)
-        return self._fold(best, np.full(2, np.inf), progress)
+        return self._fold(np.concatenate([best, self.known()]), np.full(2, np.inf), progress)
+
+    def known(self) -> Floats:
+        """(energy, latency) of some good mappings."""
+        return np.concatenate([self._near(column) for column in (0, 1)])
 
     def _near(self, column: int) -> Floats:
         """(energy, latency) of mappings found among rows whose bound is near the least bound."""
@@ -97,9 +139,7 @@ class Fold:
         if i:
             energy = energy + ahead.energy[i - 1][step.left]
             latency = latency + ahead.latency[i - 1][step.left]
-        keep = (energy <= most[0]) & (latency <= most[1]) & np.isfinite(energy)
-        for e, t in best:
-            keep &= ~((e * (1 + 1e-12) < energy) & (t <= latency))
+        keep = (energy <= most[0]) & (latency <= most[1]) & ~beaten(energy, latency, best)
         return step.keep(np.flatnonzero(keep))
 
     def _join(self, left: State, i: int, step: Step, best: Floats, most: Floats) -> State:
@@ -137,38 +177,37 @@ class Fold:
             if t not in step.live:
                 self._add_by_level(dying, t, face.ids[:, k])
         depth_in = before.depth if before is not None else np.zeros(1, np.int64)
-        sizes = np.array([_size(self._einsums, m) for m in shape.memories]) * _FIT
+        sizes = np.full(memories, _FIT)
         return Constants(depth_in, step.depth, live, fresh, dying, sizes, levels)
 
     def _add(self, bits: Floats, tensor: str, ids: Ints) -> None:
         table = self._tables[tensor]
         for m in range(bits.shape[1]):
-            bits[:, m] += np.where(table.memory[ids] == m, table.bits[ids], 0.0)
+            bits[:, m] += np.where(table.memory[ids] == m, table.share[ids], 0.0)
 
     def _add_by_level(self, bits: Floats, tensor: str, ids: Ints) -> None:
         table = self._tables[tensor]
         for m in range(bits.shape[1]):
-            here = np.where(table.memory[ids] == m, table.bits[ids], 0.0)
+            here = np.where(table.memory[ids] == m, table.share[ids], 0.0)
             for depth in range(bits.shape[2]):
                 bits[:, m, depth] += np.where(table.depth[ids] < depth, here, 0.0)
 
-
-def _size(einsums: Sequence[EinsumPmappings], memory: str) -> float:
-    return min(c.size for e in einsums for t in e.templates for c in t.components if c.name == memory)
-
-
-def mappings_of(final: State, pmappings: PmappingSet) -> list[JoinedMapping]:
-    """The joined mappings of the last state, each traced back to one row per Einsum."""
-    result = []
-    for row in range(len(final.values)):
-        rows: list[int] = []
-        state: State | None = final
-        at = row
-        while state is not None and state.before is not None:
-            rows.append(int(state.who[at, 1]))
-            at = int(state.who[at, 0])
-            state = state.before
-        rows.reverse()
-        nests = tuple(nest_of_row(e, r) for e, r in zip(pmappings.einsums, rows, strict=True))
-        result.append(JoinedMapping(float(final.values[row, 0]), float(final.values[row, 1]), nests, tuple(rows)))
-    return sorted(result, key=lambda m: (m.energy, m.latency))
+    def mappings(self, final: State) -> list[JoinedMapping]:
+        """The joined mappings of the last state, each traced back to one row per Einsum."""
+        result = []
+        for row in range(len(final.values)):
+            rows: list[int] = []
+            state: State | None = final
+            at = row
+            while state is not None and state.before is not None:
+                rows.append(int(state.who[at, 1]))
+                at = int(state.who[at, 0])
+                state = state.before
+            rows.reverse()
+            nests = tuple(
+                nest_of_row(s.pmappings, r, s.pmappings.rows.loops[r].tolist())
+                for s, r in zip(self.selections, rows, strict=True)
+            )
+            sources = tuple(int(s.source[r]) for s, r in zip(self.selections, rows, strict=True))
+            result.append(JoinedMapping(float(final.values[row, 0]), float(final.values[row, 1]), nests, sources))
+        return sorted(result, key=lambda m: (m.energy, m.latency))

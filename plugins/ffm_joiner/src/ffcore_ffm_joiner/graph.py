@@ -50,14 +50,11 @@ def _step(
     known = [t for t in live if t in face.tensors]
     left_known = nodes[:, [live.index(t) for t in known]]
     right_known = face.ids[:, [face.tensors.index(t) for t in known]]
-    a, b = combine_columns(left_known, right_known)
-    left, right = _equal_pairs(a, b)
-
+    left_trips = _trips(nodes, live, tables, face.trips.shape[1])
+    left, right = _matches(left_known, left_trips, right_known, face.trips)
     staying = [t for t in live if t in later]
     reach = _depth(face.ids, face.tensors, [t for t in face.tensors if t in later], tables)
     fits = _depth(nodes, live, staying, tables)[left] <= reach[right]
-    above, below = _trips(nodes, live, tables, face.trips.shape[1])[left], face.trips[right]
-    fits &= ((above == below) | (above == 0) | (below == 0)).all(axis=1)
     left, right = left[fits], right[fits]
 
     after = tuple(sorted({*staying, *(t for t in face.tensors if t in later)}))
@@ -71,6 +68,25 @@ def _step(
     else:
         unique, out = np.zeros((min(1, len(table)), 0), np.int64), np.zeros(len(table), np.int64)
     return Step(left, right, out, after, unique, _depth(unique, after, after, tables))
+
+
+def _matches(left: Ints, left_trips: Ints, right: Ints, right_trips: Ints) -> tuple[Ints, Ints]:
+    """Pairs that agree on the known tensors and on the trip counts of their common depth."""
+    pairs: list[tuple[Ints, Ints]] = []
+    left_depth, right_depth = (left_trips > 0).sum(axis=1), (right_trips > 0).sum(axis=1)
+    for x in np.unique(left_depth):
+        for y in np.unique(right_depth):
+            i, j = np.flatnonzero(left_depth == x), np.flatnonzero(right_depth == y)
+            common = min(x, y)
+            a, b = combine_columns(
+                np.concatenate([left[i], left_trips[i, :common]], axis=1),
+                np.concatenate([right[j], right_trips[j, :common]], axis=1),
+            )
+            k, m = _equal_pairs(a, b)
+            pairs.append((i[k], j[m]))
+    if not pairs:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    return np.concatenate([p for p, _ in pairs]), np.concatenate([p for _, p in pairs])
 
 
 def _equal_pairs(a: Ints, b: Ints) -> tuple[Ints, Ints]:

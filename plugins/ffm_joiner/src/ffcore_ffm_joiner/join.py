@@ -7,10 +7,11 @@ from concurrent.futures import Executor
 from typing import Any
 
 from ffcore.diagnose import explain_join
+from ffcore.errors import FFError
 from ffcore.join.objectives import check_metrics, select
 from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.spec.problem import Problem
-from ffcore_ffm_joiner.fold import Fold, mappings_of
+from ffcore_ffm_joiner.fold import join_all
 
 
 class FFMJoiner:
@@ -30,13 +31,14 @@ class FFMJoiner:
         Raises ``NoValidMappingError`` when nothing matches and fits; it says why.
         """
         check_metrics(problem.options.metrics)
-        fold = Fold(pmappings)
-        final = fold.run(progress)
-        if not len(final.values):
+        if row_filter is not None:
+            raise FFError("the joiner 'ffm' takes no row filter; filter the pmappings before joining")
+        mappings, _ = join_all(pmappings, progress)
+        if not mappings:
             raise explain_join(problem, pmappings, _mappings)
-        return select(problem, mappings_of(final, pmappings))
+        return select(problem, mappings)
 
 
 def _mappings(problem: Problem, pmappings: PmappingSet) -> list[JoinedMapping]:
     """What joins, or nothing: what the diagnosis asks."""
-    return mappings_of(Fold(pmappings).run(), pmappings)
+    return join_all(pmappings)[0]

@@ -6,16 +6,25 @@ arrays; the readable form of the same facts is ``ffcore.join.compatibility``.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
-from ffcore.explore.chains import decode_loops
+from ffcore.explore.chains import decode_loop, decode_loops
 from ffcore.explore.numbers import divisors
 from ffcore.explore.types import EinsumPmappings
+from ffcore.spec.problem import EinsumProblem, Tensor
 from ffcore_ffm_joiner.kernels import Floats, Ints
+
+
+class Detail(enum.Enum):
+    """How much of a reservation its number tells; each is implied by the one after it."""
+
+    MEMORY = "memory"  # memory and persistence alone
+    LOOPS = "loops"  # and the loops above, in any order
+    ORDER = "order"  # and their order: compatibility itself
 
 
 @attrs.frozen(eq=False)
@@ -24,7 +33,7 @@ class TensorTable:
 
     depth: Ints  # loops above the backing reservation; -1: persistent
     memory: Ints  # index into the tracked memories, or -1
-    bits: Floats
+    share: Floats  # of the memory that its reservation takes
     trips: Ints  # (numbers, depth) trip counts of the loops, 0 beyond
 
 
@@ -46,16 +55,17 @@ class _View:
     key: Ints  # (groups, columns)
     depth: Ints
     memory: Ints
-    bits: Floats
+    share: Floats
     trips: Ints
 
 
 def number_tensors(
-    einsums: Sequence[EinsumPmappings], memories: Sequence[str]
+    einsums: Sequence[EinsumPmappings], detail: Detail
 ) -> tuple[list[Faces], dict[str, TensorTable]]:
     """Number the reservations of all shared tensors over all Einsums."""
     places: dict[str, int] = {}
-    views = [_views(e, memories, places) for e in einsums]
+    codes: dict[tuple[object, ...], int] = {}
+    views = [_views(e, detail, places, codes) for e in einsums]
     ids: dict[tuple[int, str], Ints] = {}
     tables: dict[str, TensorTable] = {}
     for name in dict.fromkeys(t for e in einsums for t in e.shape.shared):
@@ -64,13 +74,11 @@ def number_tensors(
         keys = np.concatenate([v.key for v in seen])
         _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         inverse = inverse.reshape(-1)
-        bits = np.zeros(len(first))
+        share = np.zeros(len(first))
         # Einsums may see different extents of a tensor (halos); what stays reserved is the largest.
-        np.maximum.at(bits, inverse, np.concatenate([v.bits for v in seen]))
-        depth, memory, trips = (
-            np.concatenate([getattr(v, f) for v in seen])[first] for f in ("depth", "memory", "trips")
-        )
-        tables[name] = TensorTable(depth, memory, bits, trips)
+        np.maximum.at(share, inverse, np.concatenate([v.share for v in seen]))
+        depth, memory, trips = (np.concatenate([getattr(v, f) for v in seen])[first] for f in ("depth", "memory", "trips"))
+        tables[name] = TensorTable(depth, memory, share, trips)
         start = 0
         for i in users:
             count = len(views[i][name].key)
@@ -98,54 +106,84 @@ def _faces(
     return Faces(shared, own, trips, least[0], least[1])
 
 
-def _views(pmappings: EinsumPmappings, memories: Sequence[str], places: dict[str, int]) -> dict[str, _View]:
-    einsum, rows, shape = pmappings.einsum, pmappings.rows, pmappings.shape
+def _views(
+    pmappings: EinsumPmappings, detail: Detail, places: dict[str, int], codes: dict[tuple[object, ...], int]
+) -> dict[str, _View]:
+    rows, shape = pmappings.rows, pmappings.shape
     first = pmappings.offsets[:-1]
-    codes = rows.loops[first]
-    axis, spatial, trips_index, tile_index = decode_loops(codes)
-    variables = list(einsum.bounds)
-    sizes = [np.asarray(divisors(einsum.bounds[v])) for v in variables]
-    trips, tile = np.zeros_like(codes), np.zeros_like(codes)
-    for a, values in enumerate(sizes):
-        own = (axis == a) & (codes != 0)
-        trips[own], tile[own] = values[trips_index[own]], values[tile_index[own]]
     components = {i: c for t in pmappings.templates for i, c in enumerate(t.components)}
+    loops = _Loops(pmappings.einsum, rows.loops[first])
     result = {}
     for k, name in enumerate(shape.shared):
-        tensor = einsum.tensor[name]
-        depth = rows.depth[first, k]
-        above = np.arange(codes.shape[1]) < depth[:, None]
-        ranks = np.zeros(len(variables), np.int64)
-        order = [r.rank for r in tensor.ranks]
-        for a, v in enumerate(variables):
-            # A loop is told by the ranks of the tensor that its variable indexes alone.
-            ranks[a] = sum(1 << order.index(r) for r in set(tensor.ranks_of(v)))
-        index = rows.memory[first, k]
+        tensor = pmappings.einsum.tensor[name]
+        depth, index = rows.depth[first, k], rows.memory[first, k]
         place = np.zeros(max(components) + 1, np.int64)
         tracked = np.full(max(components) + 1, -1, np.int64)
         width = np.zeros(max(components) + 1)
         for i, component in components.items():
             place[i] = places.setdefault(component.name, len(places))
-            tracked[i] = memories.index(component.name) if component.name in memories else -1
-            width[i] = component.width(tensor)
-        loops = [np.where(above, x, 0) for x in (ranks[axis] * 2 + spatial, trips, tile)]
-        key = np.concatenate([place[index][:, None], depth[:, None], *loops], axis=1)
-        values = np.ones(len(first))
-        extent = {}
-        for a, v in enumerate(variables):
-            size = np.full(len(first), einsum.bounds[v])
-            for j in range(codes.shape[1]):
-                size = np.where(above[:, j] & (axis[:, j] == a) & (codes[:, j] != 0), tile[:, j], size)
-            extent[v] = size
-        for rank in tensor.ranks:
-            values = values * (1 + sum(c * (extent[v] - 1) for v, c in rank.terms))
-        copies = np.where(depth < 0, einsum.n_instances, 1.0)
-        bits = values * width[index] * copies
-        result[name] = _View(key, depth, tracked[index], bits, np.where(above, trips, 0))
+            tracked[i] = shape.memories.index(component.name) if component.name in shape.memories else -1
+            # A memory of size 0 holds nothing in any row.
+            width[i] = component.width(tensor) / component.size if component.size else 0.0
+        head = [place[index], depth < 0]
+        key = np.stack([np.asarray(h, np.int64) for h in head], axis=1)
+        if detail is not Detail.MEMORY:
+            seen = loops.seen_by(tensor, depth, codes)
+            if detail is Detail.LOOPS:
+                seen = np.sort(seen, axis=1)
+            key = np.concatenate([key, seen], axis=1)
+        copies = np.where(depth < 0, pmappings.einsum.n_instances, 1.0)
+        share = loops.tile_values(tensor, depth) * width[index] * copies
+        above = np.arange(shape.depth) < depth[:, None]
+        shown = depth if detail is not Detail.MEMORY else np.minimum(depth, 0)
+        trips = np.where(above, loops.trips, 0) if detail is Detail.ORDER else np.zeros_like(loops.trips)
+        result[name] = _View(key, shown, tracked[index], share, trips)
     return result
 
 
-def combine_columns(columns: Ints, others: Ints) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+class _Loops:
+    """The fused loops of groups, decoded."""
+
+    def __init__(self, einsum: EinsumProblem, codes: Ints) -> None:
+        self.einsum = einsum
+        self.codes = codes
+        self.axis, _, trips_index, tile_index = decode_loops(codes)
+        self.trips, self.tile = np.zeros_like(codes), np.zeros_like(codes)
+        for a, bound in enumerate(einsum.bounds.values()):
+            own = (self.axis == a) & (codes != 0)
+            values = np.asarray(divisors(bound))
+            self.trips[own], self.tile[own] = values[trips_index[own]], values[tile_index[own]]
+
+    def seen_by(self, tensor: Tensor, depth: Ints, numbers: dict[tuple[object, ...], int]) -> Ints:
+        """Loops above the tensor's reservation as numbers of (its ranks, spatial, trips, tile); 0 beyond."""
+        distinct, inverse = np.unique(self.codes, return_inverse=True)
+        variables = list(self.einsum.bounds)
+        table = np.zeros(len(distinct), np.int64)
+        for i, code in enumerate(distinct.tolist()):
+            if code:
+                axis, spatial, trips, tile = decode_loop(code)
+                values = divisors(self.einsum.bounds[variables[axis]])
+                seen = (tensor.ranks_of(variables[axis]), spatial, values[trips], values[tile])
+                table[i] = numbers.setdefault(seen, len(numbers) + 1)
+        above = np.arange(self.codes.shape[1]) < depth[:, None]
+        return np.where(above, table[inverse.reshape(self.codes.shape)], 0)
+
+    def tile_values(self, tensor: Tensor, depth: Ints) -> Floats:
+        """Values of the tensor under the loops above its reservation."""
+        above = np.arange(self.codes.shape[1]) < depth[:, None]
+        extent = {}
+        for a, (v, bound) in enumerate(self.einsum.bounds.items()):
+            size = np.full(len(self.codes), bound)
+            for j in range(self.codes.shape[1]):
+                size = np.where(above[:, j] & (self.axis[:, j] == a) & (self.codes[:, j] != 0), self.tile[:, j], size)
+            extent[v] = size
+        values = np.ones(len(self.codes))
+        for rank in tensor.ranks:
+            values = values * (1 + sum(c * (extent[v] - 1) for v, c in rank.terms))
+        return values
+
+
+def combine_columns(columns: Ints, others: Ints) -> tuple[Ints, Ints]:
     """Rows of two integer tables as single numbers that are equal exactly when the rows are."""
     if columns.shape[1] == 0:
         return np.zeros(len(columns), np.int64), np.zeros(len(others), np.int64)
