@@ -134,8 +134,12 @@ def _edges(template: Template) -> list[tuple[EdgeShape, int]]:
 
 
 def _merge(template: Template) -> int:
-    """Above all spatial loops, with only holders of components further out than theirs, tiles say it all."""
-    if not template.spatial:
+    """Above all spatial loops, with only holders of components further out than theirs, tiles say it all.
+
+    Not so for a variable that only spatial loops run over: its tiles end above the compute's.
+    """
+    temporal = {v for block in template.blocks for v in block}
+    if not template.spatial or any(b > 1 and v not in temporal for v, b in template.einsum.bounds.items()):
         return -1
     cut = min(s.block for s in template.spatial)
     outermost = min(s.index for s in template.spatial)
