@@ -121,25 +121,17 @@ class _Search:
         return self.probe(with_sizes(self.job, dict.fromkeys(memories, INFINITY))) is not None
 
 
-def sentence(found: Shortage, einsum: str = "") -> str:
-    """What to enlarge, in words; ``einsum`` is named unless the memories know which one fills them."""
+def sentence(found: Shortage) -> str:
+    """What to enlarge, in words. Sizes hold for the whole job, or for the Einsum that the caller names."""
     parts = []
     for memory, smallest in found.needed.items():
-        running = smallest.running or einsum
-        what = "the smallest that would do is" if smallest.exact else "one that would do (there may be smaller ones) is"
-        while_running = f" while Einsum {running} runs" if running else ""
-        parts.append(f"{memory} is too small{while_running}: it has {bits_text(found.sizes[memory])}, {what} "
-                     f"{bits_text(smallest.bits)}")
+        what = "the smallest size that would do is" if smallest.exact else "a size that would do (not the smallest) is"
+        running = f" while Einsum {smallest.running} runs" if smallest.running else ""
+        has = bits_text(found.sizes[memory])
+        parts.append(f"{memory} is too small{running}: it has {has}, {what} {bits_text(smallest.bits)}")
     text = "; and ".join(parts)
     if len(parts) > 1:
-        text = f"no one memory is to blame, {len(parts)} must grow together: {text}"
+        text = f"no memory is to blame alone, {len(parts)} must grow together: {text}"
     instead = [f"{m} of {bits_text(s.bits)}" for m, s in found.instead.items()]
-    instead += [f"no {c.text}" for c in found.limits]
+    instead += [f"without {c.text}" for c in found.limits]
     return f"{text} (or instead: {', or '.join(instead)})" if instead else text
-
-
-def causes(lifted: Sequence[Constraint]) -> str:
-    """The constraints at fault, in words."""
-    if len(lifted) == 1:
-        return f"ruled out by {lifted[0].text}"
-    return f"ruled out by each of {'; '.join(c.text for c in lifted)}"

@@ -31,17 +31,15 @@ class Constraint:
     lift: Lift = attrs.field(eq=False)
 
 
-def constraints(problem: Problem) -> list[Constraint]:
-    """All constraints of the problem that can leave an Einsum without a mapping, the most particular first."""
-    found = [(e, c) for e, c in evaluated_components(problem)]
-    lists: tuple[Iterable[Constraint], ...] = (
-        _holding_lists(found),
-        _spatial(found),
-        _options(problem.options),
-        _persistent(problem),
+def constraints(problem: Problem) -> list[list[Constraint]]:
+    """All constraints that can leave an Einsum without a mapping, in tiers, the most particular first."""
+    found = list(evaluated_components(problem))
+    tiers: tuple[Iterable[Constraint], ...] = (
+        (*_holding_lists(found), *_spatial(found)),
+        (*_options(problem.options), *_persistent(problem)),
         _keeps(found),
     )
-    return list(dict.fromkeys(c for some in lists for c in some))
+    return [list(dict.fromkeys(tier)) for tier in tiers]
 
 
 _Found = list[tuple[EinsumProblem, Component]]
@@ -82,25 +80,24 @@ def _spatial(found: _Found) -> Iterator[Constraint]:
             yield Constraint(f"min_usage of {where}", _dimension(name, dimension, min_usage=0.0))
 
 
-_LIMITS = (
-    "max_fused_loops",
-    "max_fused_loops_per_rank_variable",
-    "max_loops_per_spatial_dimension",
-    "max_pmapping_templates_per_einsum",
-)
+_FUSION = ("max_fused_loops", "max_fused_loops_per_rank_variable")
+_OTHER = ("max_loops_per_spatial_dimension", "max_pmapping_templates_per_einsum")
 
 
 def fusion_limits(options: MapperOptions) -> list[Constraint]:
     """The limits on fused loops that are finite."""
-    return [c for c in _options(options) if c.text.startswith("max_fused_loops")]
+    return [_limit(options, name) for name in _FUSION if getattr(options, name) < INFINITY]
 
 
 def _options(options: MapperOptions) -> Iterator[Constraint]:
-    for name in _LIMITS:
-        if getattr(options, name) < INFINITY:
-            yield Constraint(f"mapper option {name} = {getattr(options, name):g}", _option(**{name: INFINITY}))
+    yield from fusion_limits(options)
+    yield from (_limit(options, name) for name in _OTHER if getattr(options, name) < INFINITY)
     if options.force_memory_hierarchy_order:
         yield Constraint("force_memory_hierarchy_order", _option(force_memory_hierarchy_order=False))
+
+
+def _limit(options: MapperOptions, name: str) -> Constraint:
+    return Constraint(f"{name} = {getattr(options, name):g}", _option(**{name: INFINITY}))
 
 
 def _persistent(problem: Problem) -> Iterator[Constraint]:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from ffcore.diagnose.capacity import causes, sentence, shortage, unlimited
+from ffcore.diagnose.capacity import sentence, shortage, unlimited
 from ffcore.diagnose.constraints import constraints
 from ffcore.diagnose.relax import costless, with_sizes
-from ffcore.diagnose.search import Budget, Usage, culprits, without
+from ffcore.diagnose.search import Budget, Usage, culprits
 from ffcore.errors import NoValidMappingError
 from ffcore.explore.explorer import explore
 from ffcore.explore.nests import nest_of_row
@@ -107,11 +107,11 @@ def _constrained(job: Problem, budget: Budget) -> str:
     def valid(changed: Problem) -> bool:
         return usage_of_einsum(unlimited(changed)) is not None
 
-    lifted = culprits(job, constraints(job), valid, budget)
-    if not lifted:
-        return f"{what}, and no single constraint is at fault"
-    tight = "" if usage_of_einsum(without(job, lifted)) is not None else ", and some memory is too small as well"
-    return f"{what}; {causes(lifted)}{tight}"
+    found = culprits(job, constraints(job), valid, budget)
+    if found is None:
+        return what
+    tight = "" if usage_of_einsum(found.way_out(job)) is not None else ", and some memory is too small as well"
+    return f"{what}; {found}{tight}"
 
 
 def _stage(einsum: EinsumProblem, options: MapperOptions) -> str:

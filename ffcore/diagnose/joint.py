@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from ffcore.diagnose.capacity import causes, sentence, shortage, unlimited
+from ffcore.diagnose.capacity import sentence, shortage, unlimited
 from ffcore.diagnose.constraints import constraints
 from ffcore.diagnose.einsum import DEFAULT_SECONDS, explain_einsums
 from ffcore.diagnose.relax import costless
-from ffcore.diagnose.search import Budget, Usage, culprits, without
+from ffcore.diagnose.search import Budget, Usage, culprits
 from ffcore.errors import NoValidMappingError
 from ffcore.explore.explorer import explore
 from ffcore.join.compatibility import TensorReservation, compatibilities
@@ -106,9 +106,9 @@ def _disagreement(job: Problem, probe: _Probe, budget: Budget) -> NoValidMapping
     def valid(changed: Problem) -> bool:
         return probe(unlimited(changed)) is not None
 
-    lifted = culprits(job, constraints(job), valid, budget)
-    message = f"{what}; {causes(lifted)}" if lifted else what
-    if lifted and probe(without(job, lifted)) is None:
+    found = culprits(job, constraints(job), valid, budget)
+    message = f"{what}; {found}" if found else what
+    if found and probe(found.way_out(job)) is None:
         message += ", and some memory is too small as well"
     return NoValidMappingError(message, einsum=job.einsums[last].name)
 

@@ -55,29 +55,52 @@ def without(problem: Problem, lifted: Sequence[Constraint]) -> Problem:
     return problem
 
 
-def culprits(
-    problem: Problem, candidates: Sequence[Constraint], valid: Callable[[Problem], bool], budget: Budget
-) -> list[Constraint]:
-    """A smallest way out: constraints of which each one alone would have to go, or a minimal set.
+@attrs.frozen
+class Culprits:
+    """Constraints that leave nothing. ``any_one``: they clash, lifting one is enough; else all must go."""
 
-    Returns one constraint if lifting one is enough, else a set from which none can be left out, or
-    nothing if lifting all of them does not help either.
+    constraints: tuple[Constraint, ...]
+    any_one: bool
+
+    def __str__(self) -> str:
+        texts = [c.text for c in self.constraints]
+        if len(texts) == 1:
+            return f"ruled out by {texts[0]}"
+        if self.any_one:
+            return f"ruled out by {'; '.join(texts)}: lifting one of these is enough"
+        return f"ruled out by {'; '.join(texts)}: all of these would have to go"
+
+    def way_out(self, problem: Problem) -> Problem:
+        """The problem with as much lifted as gives it a mapping."""
+        return without(problem, self.constraints[:1] if self.any_one else self.constraints)
+
+
+def culprits(
+    problem: Problem, tiers: Sequence[Sequence[Constraint]], valid: Callable[[Problem], bool], budget: Budget
+) -> Culprits | None:
+    """The constraints of the first tier of which one alone, if lifted, would leave something valid.
+
+    If no single constraint is enough: a set from which none can be left out. None if lifting all of
+    them does not help either, or time runs out.
     """
-    for constraint in candidates:
-        if budget.spent:
-            return []
-        if valid(without(problem, [constraint])):
-            return [constraint]
-    kept = list(candidates)
-    if not kept or not valid(without(problem, kept)):
-        return []
-    for constraint in reversed(candidates):  # the general ones are given back first
+    for tier in tiers:
+        enough = []
+        for constraint in tier:
+            if budget.spent:
+                break
+            if valid(without(problem, [constraint])):
+                enough.append(constraint)
+        if enough:
+            return Culprits(tuple(enough), True)
+    every = [c for tier in tiers for c in tier]
+    if budget.spent or not every or not valid(without(problem, every)):
+        return None
+    kept = list(every)
+    for constraint in reversed(every):  # the general ones are given back first
         fewer = [c for c in kept if c != constraint]
-        if budget.spent or not fewer:
-            break
-        if valid(without(problem, fewer)):
+        if not budget.spent and valid(without(problem, fewer)):
             kept = fewer
-    return kept
+    return Culprits(tuple(kept), False)
 
 
 def smallest_size(
