@@ -224,7 +224,7 @@ class Branch(ArchNode):
 
     name: str = spec_field(Text(), default="", doc="optional name")
     nodes: NodeList = spec_field(
-        Tagged(lambda: NODE_CLASSES, lambda nodes: NodeList(nodes)), factory=lambda: NodeList()
+        Tagged(lambda: NODE_CLASSES, lambda nodes: NodeList(nodes)), factory=lambda: NodeList(), doc="the nodes inside"
     )
 
 
