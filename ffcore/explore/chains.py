@@ -52,12 +52,10 @@ class Chains:
     def loops_above(self, cut: int) -> Ints:
         """Per chain, the temporal loops above ``cut`` that run more than once."""
         columns = [k for k, (block, _) in enumerate(self.entries) if block < cut]
-        return self.ran[:, columns].sum(axis=1)
+        return np.asarray(self.ran[:, columns].sum(axis=1), np.int64)
 
 
-def fused_chains(
-    lattice: Lattice, template: Template, choice: SpatialChoice, options: MapperOptions
-) -> Chains | None:
+def fused_chains(lattice: Lattice, template: Template, choice: SpatialChoice, options: MapperOptions) -> Chains | None:
     """Enumerate chains variable by variable; None when the spatial loops alone break a limit."""
     last = template.fused_cut
     fixed: dict[str, int] = {}

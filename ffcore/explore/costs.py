@@ -44,7 +44,9 @@ def layout_of(
     compute = len(components) - 1
     forms = [(i, k) for i, c in enumerate(components) for k in range(len(c.latency)) if i != compute]
     memories = [
-        i for i, c in enumerate(components) if c.holding is not None and (c.size < _most(einsum, c) or c.name in tracked)
+        i
+        for i, c in enumerate(components)
+        if c.holding is not None and (c.size < _most(einsum, c) or c.name in tracked)
     ]
     return Layout(tuple(forms) if with_latency else (), tuple(memories))
 
@@ -180,9 +182,7 @@ class _Book:
     skipped: float
 
 
-def _books(
-    components: Sequence[Component], choice: SpatialChoice, tensor: Tensor, edge: EdgeShape
-) -> Iterator[_Book]:
+def _books(components: Sequence[Component], choice: SpatialChoice, tensor: Tensor, edge: EdgeShape) -> Iterator[_Book]:
     """What an edge makes its two ends and the Tolls between do; multicast is a constant factor here."""
     up = 1.0 if tensor.output else 0.0
     skips = 1.0 if tensor.output and components[edge.child].skip_initial_output_write else 0.0

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 import attrs
 
 from ffcore.explore.rows import RowShape
-from ffcore.spec.problem import Component, EinsumProblem
+from ffcore.spec.problem import Component, EinsumProblem, LoopBound, TileShape
 from ffcore.templates import Template
 
 
@@ -24,9 +24,7 @@ class _Names:
 
 def signature(einsum: EinsumProblem, templates: Sequence[Template], shape: RowShape) -> Hashable:
     """All that the rows of an Einsum depend on, with positions for names: equal signatures, equal rows."""
-    names = _Names(
-        {v: i for i, v in enumerate(einsum.bounds)}, {t.name: i for i, t in enumerate(einsum.tensors)}
-    )
+    names = _Names({v: i for i, v in enumerate(einsum.bounds)}, {t.name: i for i, t in enumerate(einsum.tensors)})
     tensors = tuple(
         (
             tuple((tuple((names.variables[v], c) for v, c in r.terms), r.constant) for r in t.ranks),
@@ -74,15 +72,22 @@ def _component(c: Component, names: _Names) -> Hashable:
                 d.min_usage,
                 d.usage_scale,
                 d.power_gateable,
-                tuple((frozenset(names.variables.get(x, -1) for x in b.variables), b.operator, b.value) for b in d.loop_bounds),
+                _limits(d.loop_bounds, names),
             )
             for d in c.spatial
         ),
         c.size,
-        tuple((frozenset(names.variables.get(x, -1) for x in s.variables), s.operator, s.value) for s in shapes),
+        _limits(shapes, names),
         tuple(c.bits_per_value.get(t) for t in names.tensors),
         c.charges_up,
         c.charges_down,
         c.skip_initial_output_write,
         c.computes_copies,
+    )
+
+
+def _limits(limits: Sequence[LoopBound] | Sequence[TileShape], names: _Names) -> Hashable:
+    return tuple(
+        (frozenset(names.variables.get(v, -1) for v in limit.variables), limit.operator, limit.value)
+        for limit in limits
     )

@@ -213,8 +213,7 @@ def row_shapes(problem: Problem, templates: Sequence[Sequence[Template]]) -> lis
     depth = max((_depth(t, problem.options) for t in flat), default=0)
     cuts = max((len(t.blocks) + 1 for t in flat), default=1)
     return [
-        RowShape(tuple(t.name for t in e.tensors if t.name in e.shared), memories, depth, cuts)
-        for e in problem.einsums
+        RowShape(tuple(t.name for t in e.tensors if t.name in e.shared), memories, depth, cuts) for e in problem.einsums
     ]
 
 

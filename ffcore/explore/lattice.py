@@ -78,8 +78,7 @@ class Lattice:
         values = self.values[axis]
         place = {value: i for i, value in enumerate(values)}
         return [
-            np.array([place[u // p] if u % p == 0 else -1 for u in values], np.int64)
-            for p in prime_factors(values[-1])
+            np.array([place[u // p] if u % p == 0 else -1 for u in values], np.int64) for p in prime_factors(values[-1])
         ]
 
     def tile(self, tensor: Tensor, index: int) -> Floats:

@@ -61,9 +61,7 @@ def _holders(template: Template, cut: int) -> list[NestNode]:
     return [Holder(s.tensor, template.components[s.index].name) for s in template.sites if s.cut == cut]
 
 
-def _steps(
-    template: Template, choice: SpatialChoice, block: int, iterations: Sequence[dict[str, int]]
-) -> list[_Step]:
+def _steps(template: Template, choice: SpatialChoice, block: int, iterations: Sequence[dict[str, int]]) -> list[_Step]:
     steps = []
     if block >= 0:
         for v in template.blocks[block]:

@@ -126,7 +126,8 @@ def _edges(template: Template) -> list[tuple[EdgeShape, int]]:
             tolls = tuple(
                 t.index
                 for t in template.tolls
-                if t.tensor == tensor.name and parent.index < t.index < child
+                if t.tensor == tensor.name
+                and parent.index < t.index < child
                 and template.components[t.index].kind is ComponentKind.TOLL
             )
             result.append((EdgeShape(tensor.name, parent.index, child, tolls), cut))

@@ -71,10 +71,18 @@ class Rows:
 
     @staticmethod
     def empty(shape: RowShape) -> Rows:
-        s = len(shape.shared)
-        ints = [np.zeros((0, k), np.int64) for k in (shape.depth, shape.depth, s, s)]
+        def none(columns: int) -> Ints:
+            return np.zeros((0, columns), np.int64)
+
+        depth, shared = shape.depth, len(shape.shared)
         return Rows(
-            *ints, np.zeros((0, shape.width)), np.zeros(0, np.int64), np.zeros((0, shape.cuts), np.int64)
+            none(depth),
+            none(depth),
+            none(shared),
+            none(shared),
+            np.zeros((0, shape.width)),
+            np.zeros(0, np.int64),
+            none(shape.cuts),
         )
 
 
@@ -218,9 +226,7 @@ class JobSolver:
                 states[rows, merged : path.shape[1] - 1] = iterations[part[:, merged + 1 :]]
         return choices, states
 
-    def _expand(
-        self, jobs: Ints, chains: Chains, chain: Ints, labels: Labels, label: Ints, values: Floats
-    ) -> Rows:
+    def _expand(self, jobs: Ints, chains: Chains, chain: Ints, labels: Labels, label: Ints, values: Floats) -> Rows:
         """The rows of the given chains and labels."""
         n = len(chain)
         choices, states = self._states(chains, chain, labels, label)

@@ -19,7 +19,8 @@ def check_metrics(metrics: Metric) -> None:
     """Raise ``FFError`` for a metric that mappings are not compared by."""
     unknown = metrics & ~_KNOWN
     if unknown:
-        raise FFError(f"mappings cannot be optimised for {unknown.name}; metrics are energy, latency, energy_delay_product")
+        known = "energy, latency, energy_delay_product"
+        raise FFError(f"mappings cannot be optimised for {unknown.name}; metrics are {known}")
 
 
 def select(problem: Problem, mappings: Sequence[JoinedMapping]) -> list[JoinedMapping]:

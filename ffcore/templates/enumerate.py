@@ -38,8 +38,8 @@ def _key(template: Template) -> Hashable:
     """What makes a template: cuts between which no loop can stand count as one."""
     rank = [0]
     for block, variables in enumerate(template.blocks):
-        spatial = any(s.block == block for s in template.spatial)
-        rank.append(rank[-1] + (1 if variables or spatial else 0))
+        loops = bool(variables) or any(s.block == block for s in template.spatial)
+        rank.append(rank[-1] + int(loops))
     sites = frozenset((s.tensor, s.index, rank[s.cut], rank[s.reservation], s.backing) for s in template.sites)
     blocks = tuple(frozenset(b) for b in template.blocks if b)
     spatial = frozenset((s.variable, s.index, s.dimension, rank[s.block + 1]) for s in template.spatial)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import attrs
 
@@ -151,7 +151,7 @@ class _Order:
 
     def redundant(self, holders: Sequence[OrderedHolder]) -> bool:
         """Two neighbours hold one tensor at equal fanout and the outer one need not be there."""
-        for outer, inner in zip(holders, holders[1:], strict=False):
+        for outer, inner in pairwise(holders):
             if outer.tensor == inner.tensor and not outer.backing and not outer.must:
                 between = self.choice.components[outer.index + 1 : inner.index + 1]
                 if all(c.fanout == 1 for c in between):

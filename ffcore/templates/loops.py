@@ -144,5 +144,4 @@ def _assemble(
     return Template(einsum, order.choice.components, tuple(sites), tolls, tuple(blocks), loops)
 
 
-
 __all__ = ["OrderedHolder", "templates_of_order"]

@@ -37,9 +37,7 @@ class State:
     before: State | None
 
 
-def join_all(
-    pmappings: PmappingSet, progress: Callable[[str], None] | None = None
-) -> tuple[list[JoinedMapping], int]:
+def join_all(pmappings: PmappingSet, progress: Callable[[str], None] | None = None) -> tuple[list[JoinedMapping], int]:
     """(whole mappings, combinations looked at): the Pareto set in energy and latency.
 
     Mappings with few fused loops come first: they are quickly found, and bound what more loops have
@@ -121,9 +119,7 @@ class Fold:
     def _fold(self, best: Floats, most: Floats, progress: Callable[[str], None] | None) -> State:
         memories = self._einsums[0].shape.memories
         levels = self._einsums[0].shape.depth + 1
-        state = State(
-            np.array([0, 1]), np.zeros((1, 2 + 2 * levels * len(memories))), np.zeros((1, 2), np.int64), None
-        )
+        state = State(np.array([0, 1]), np.zeros((1, 2 + 2 * levels * len(memories))), np.zeros((1, 2), np.int64), None)
         ahead = forward(self._steps, self._faces)
         for i, step in enumerate(self._steps):
             state = self._join(state, i, self._promising(i, step, ahead, best, most), best, most)

@@ -44,9 +44,7 @@ def build(faces: Sequence[Faces], tables: dict[str, TensorTable]) -> list[Step]:
     return steps
 
 
-def _step(
-    face: Faces, tables: dict[str, TensorTable], live: tuple[str, ...], nodes: Ints, later: set[str]
-) -> Step:
+def _step(face: Faces, tables: dict[str, TensorTable], live: tuple[str, ...], nodes: Ints, later: set[str]) -> Step:
     known = [t for t in live if t in face.tensors]
     left_known = nodes[:, [live.index(t) for t in known]]
     right_known = face.ids[:, [face.tensors.index(t) for t in known]]
@@ -100,9 +98,7 @@ def _equal_pairs(a: Ints, b: Ints) -> tuple[Ints, Ints]:
     return i, order[np.arange(len(i)) - np.repeat(start - low, counts)]
 
 
-def _depth(
-    ids: Ints, columns: Sequence[str], wanted: Sequence[str], tables: dict[str, TensorTable]
-) -> Ints:
+def _depth(ids: Ints, columns: Sequence[str], wanted: Sequence[str], tables: dict[str, TensorTable]) -> Ints:
     """Greatest depth among the wanted tensors; 0 for none or persistent ones only."""
     result = np.zeros(len(ids), np.int64)
     for t in wanted:
@@ -148,13 +144,14 @@ def bounds(steps: Sequence[Step], faces: Sequence[Faces]) -> Bounds:
 
 def forward(steps: Sequence[Step], faces: Sequence[Faces]) -> Bounds:
     """Per step and node, the least energy and latency of all that is joined up to it."""
-    energy, latency = [], []
-    e = l = np.zeros(1)
+    energy: list[Floats] = []
+    latency: list[Floats] = []
+    so_far = [np.zeros(1), np.zeros(1)]
     for step, face in zip(steps, faces, strict=True):
-        after_e, after_l = (np.full(len(step.nodes), np.inf) for _ in range(2))
-        np.minimum.at(after_e, step.out, e[step.left] + face.energy[step.right])
-        np.minimum.at(after_l, step.out, l[step.left] + face.latency[step.right])
-        e, l = after_e, after_l
-        energy.append(e)
-        latency.append(l)
+        after = [np.full(len(step.nodes), np.inf) for _ in range(2)]
+        for least, before, own in zip(after, so_far, (face.energy, face.latency), strict=True):
+            np.minimum.at(least, step.out, before[step.left] + own[step.right])
+        so_far = after
+        energy.append(after[0])
+        latency.append(after[1])
     return Bounds(energy, latency)

@@ -92,8 +92,25 @@ def _hopeless(energy, latency, best):  # type: ignore[no-untyped-def]  # pragma:
 
 @njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
 def _join(  # type: ignore[no-untyped-def]  # pragma: no cover
-    left_offsets, left_values, right_offsets, right_values, pair_left, pair_right, pair_offsets,
-    memories, levels, sizes, depth_in, depth_out, live, fresh, dying, rest, best, most, last,
+    left_offsets,
+    left_values,
+    right_offsets,
+    right_values,
+    pair_left,
+    pair_right,
+    pair_offsets,
+    memories,
+    levels,
+    sizes,
+    depth_in,
+    depth_out,
+    live,
+    fresh,
+    dying,
+    rest,
+    best,
+    most,
+    last,
 ):
     width = 2 + memories * 2 * levels
     capacity = 1 << 12
@@ -121,8 +138,17 @@ def _join(  # type: ignore[no-untyped-def]  # pragma: no cover
                         continue
                     combined += 1
                     if not _combine(
-                        left_values[a], right_values[b], row, memories, levels, sizes,
-                        depth_in[lg], depth_out[g], live[lg], fresh[rg], dying[rg],
+                        left_values[a],
+                        right_values[b],
+                        row,
+                        memories,
+                        levels,
+                        sizes,
+                        depth_in[lg],
+                        depth_out[g],
+                        live[lg],
+                        fresh[rg],
+                        dying[rg],
                     ):
                         continue
                     if last:
@@ -210,7 +236,20 @@ def join_rows(
     """
     c = constants
     result: tuple[Ints, Floats, Ints, int] = _join(
-        *left, *right, *pairs, len(c.sizes), c.levels, c.sizes, c.depth_in, c.depth_out, c.live, c.fresh, c.dying,
-        limits.rest, limits.best, limits.most, last,
+        *left,
+        *right,
+        *pairs,
+        len(c.sizes),
+        c.levels,
+        c.sizes,
+        c.depth_in,
+        c.depth_out,
+        c.live,
+        c.fresh,
+        c.dying,
+        limits.rest,
+        limits.best,
+        limits.most,
+        last,
     )
     return result

@@ -59,9 +59,7 @@ class _View:
     trips: Ints
 
 
-def number_tensors(
-    einsums: Sequence[EinsumPmappings], detail: Detail
-) -> tuple[list[Faces], dict[str, TensorTable]]:
+def number_tensors(einsums: Sequence[EinsumPmappings], detail: Detail) -> tuple[list[Faces], dict[str, TensorTable]]:
     """Number the reservations of all shared tensors over all Einsums."""
     places: dict[str, int] = {}
     codes: dict[tuple[object, ...], int] = {}
@@ -77,7 +75,9 @@ def number_tensors(
         share = np.zeros(len(first))
         # Einsums may see different extents of a tensor (halos); what stays reserved is the largest.
         np.maximum.at(share, inverse, np.concatenate([v.share for v in seen]))
-        depth, memory, trips = (np.concatenate([getattr(v, f) for v in seen])[first] for f in ("depth", "memory", "trips"))
+        depth, memory, trips = (
+            np.concatenate([getattr(v, f) for v in seen])[first] for f in ("depth", "memory", "trips")
+        )
         tables[name] = TensorTable(depth, memory, share, trips)
         start = 0
         for i in users:

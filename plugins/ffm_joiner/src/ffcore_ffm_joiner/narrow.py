@@ -104,9 +104,7 @@ def with_partners(selections: Sequence[Selection], detail: Detail) -> list[Selec
 
 def shallow(selections: Sequence[Selection], loops: int) -> list[Selection]:
     """Rows with at most so many fused loops."""
-    return [
-        select_rows(s, np.flatnonzero((s.pmappings.rows.loops != 0).sum(axis=1) <= loops)) for s in selections
-    ]
+    return [select_rows(s, np.flatnonzero((s.pmappings.rows.loops != 0).sum(axis=1) <= loops)) for s in selections]
 
 
 def ordered(selection: Selection) -> Selection:
@@ -125,7 +123,8 @@ def ordered(selection: Selection) -> Selection:
         for orders in product(*(permutations(b) for b in blocks)):
             order = [k for block in orders for k in block]
             loops = own.loops.copy()
-            loops[:, used] = _in_order(selection.pmappings, own.loops[:, order]) if order != used else own.loops[:, used]
+            if order != used:
+                loops[:, used] = _in_order(selection.pmappings, own.loops[:, order])
             parts.append(attrs.evolve(own, loops=loops))
             sources.append(selection.source[members])
     every, source = type(rows).concatenate(parts), np.concatenate(sources)
