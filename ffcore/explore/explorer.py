@@ -18,6 +18,7 @@ from ffcore.explore.rows import JobSolver, Rows, RowShape, prune
 from ffcore.explore.spatial import SpatialChoice, SpatialMenu
 from ffcore.explore.suffix import SuffixSolver
 from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
+from ffcore.phases import phase
 from ffcore.spec.problem import Component, EinsumProblem, MapperOptions, Metric, Problem
 from ffcore.templates import Template, einsum_templates
 
@@ -38,7 +39,8 @@ def explore(
     Raises ``FFError`` for options that only another explorer offers.
     """
     _check_options(problem.options)
-    templates = [einsum_templates(e, problem.options) for e in problem.einsums]
+    with phase("templates"):
+        templates = [einsum_templates(e, problem.options) for e in problem.einsums]
     shapes = row_shapes(problem, templates)
     wanted = [i for i, e in enumerate(problem.einsums) if einsum_names is None or e.name in einsum_names]
     first: dict[Hashable, int] = {}  # equal Einsums are explored once
