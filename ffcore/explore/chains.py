@@ -121,14 +121,26 @@ class Entry:
     spatial: int  # index into the spatial choice's loops, or -1
 
 
-def fused_loops(
-    chains: Chains, lattice: Lattice, template: Template, choice: SpatialChoice
-) -> Iterator[tuple[Ints, Ints, Ints]]:
-    """(chain numbers, loop codes (chains, loops), block of each loop) of chains with the same loops.
+def loop_table(
+    chains: Chains, lattice: Lattice, template: Template, choice: SpatialChoice, depth: int
+) -> tuple[Ints, Ints]:
+    """(codes, blocks) of each chain's fused loops, both (chains, depth); 0 and -2 beyond the last loop.
 
     Blocks are cut at every holder and reservation. Within a block the order given here is one of
-    several that count the same; ``orders`` makes the others.
+    several that count the same.
     """
+    codes = np.zeros((len(chains.states), depth), np.int64)
+    blocks = np.full((len(chains.states), depth), -2, np.int64)
+    for members, own, at in _fused_loops(chains, lattice, template, choice):
+        codes[members, : own.shape[1]] = own
+        blocks[members, : own.shape[1]] = at
+    return codes, blocks
+
+
+def _fused_loops(
+    chains: Chains, lattice: Lattice, template: Template, choice: SpatialChoice
+) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """(chain numbers, loop codes (chains, loops), block of each loop) of chains with the same loops."""
     last = template.fused_cut
     spatial = [
         Entry(loop.block, lattice.variables.index(loop.variable), k)

@@ -7,10 +7,12 @@ reservations above each depth of the fused nest (``open``), all that a join can 
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import attrs
 import numpy as np
 
-from ffcore.explore.chains import Chains, fused_chains, fused_loops
+from ffcore.explore.chains import Chains, fused_chains, loop_table
 from ffcore.explore.costs import leak_power
 from ffcore.explore.kernels import Floats, Ints, pareto_groups
 from ffcore.explore.outline import Outline, Reserved
@@ -103,8 +105,8 @@ class JobSolver:
 
     def rows(self, jobs: Ints) -> Rows:
         """All rows, dominated ones of one chain left out; ``jobs``: number of each spatial choice's job."""
-        template, lattice = self.template, self.solver.costs.lattice
-        chains = fused_chains(lattice, template, self.choice, self.options)
+        template = self.template
+        chains = self._chains()
         if chains is None or not len(chains.states):
             return Rows.empty(self.shape)
         labels = self.solver.labels(self.outline, template.fused_cut)
@@ -116,6 +118,27 @@ class JobSolver:
         kept = order[pareto_groups(starts, values[order])]
         self.solver.evaluated += len(chain)
         return self._expand(jobs, chains, chain[kept], labels, label[kept], values[kept])
+
+    def _key(self) -> Hashable:
+        """What the chains depend on."""
+        template, last = self.template, self.template.fused_cut
+        inner = frozenset(v for block in template.blocks[last:] for v in block)
+        spatial = tuple((s.variable, s.block, n) for s, n in zip(self.choice.loops, self.choice.trips, strict=True))
+        return (template.blocks[:last], inner, tuple(s for s in spatial if s[1] < last))
+
+    def _chains(self) -> Chains | None:
+        lattice, memo = self.solver.costs.lattice, self.solver.chains
+        key = self._key()
+        if key not in memo:
+            memo[key] = fused_chains(lattice, self.template, self.choice, self.options)
+        return memo[key]
+
+    def _loops(self, chains: Chains) -> tuple[Ints, Ints]:
+        lattice, memo = self.solver.costs.lattice, self.solver.loops
+        key = self._key()
+        if key not in memo:
+            memo[key] = loop_table(chains, lattice, self.template, self.choice, self.shape.depth)
+        return memo[key]
 
     def _values(self, chains: Chains, chain: Ints, labels: Labels, label: Ints) -> tuple[Floats, Floats]:
         """(row columns, label columns with everything above the fused cut added)."""
@@ -233,27 +256,16 @@ class JobSolver:
         backing = self._backing()
         depth = np.stack([self.levels(chains, s)[chain] for s in backing], axis=1) if backing else np.zeros((n, 0))
         memory = np.tile(np.array([s.index for s in backing], np.int64), (n, 1))
-        parts = []
-        for members, codes, at in fused_loops(chains, self.solver.costs.lattice, self.template, self.choice):
-            place = np.full(len(chains.states), -1)
-            place[members] = np.arange(len(members))
-            picked = np.flatnonzero(place[chain] >= 0)
-            loops = np.zeros((len(picked), self.shape.depth), np.int64)
-            loops[:, : codes.shape[1]] = codes[place[chain[picked]]]
-            blocks = np.full((len(picked), self.shape.depth), -2, np.int64)
-            blocks[:, : codes.shape[1]] = at
-            parts.append(
-                Rows(
-                    loops,
-                    blocks,
-                    depth[picked].astype(np.int64),
-                    memory[picked],
-                    values[picked],
-                    jobs[choices[picked]],
-                    states[picked],
-                )
-            )
-        return Rows.concatenate(parts) if parts else Rows.empty(self.shape)
+        codes, blocks = self._loops(chains)
+        return Rows(
+            codes[chain],
+            blocks[chain],
+            depth.astype(np.int64),
+            memory,
+            values,
+            jobs[choices],
+            states,
+        )
 
 
 def _pairs(bottom: Ints, labels: Labels) -> tuple[Ints, Ints]:

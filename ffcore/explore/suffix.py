@@ -8,13 +8,14 @@ labels of all choices are merged into one lattice and solved on together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Protocol
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ffcore.explore.chains import Chains
 from ffcore.explore.costs import Costs
 from ffcore.explore.kernels import Floats, Ints, pareto_groups, union_prime
 from ffcore.explore.lattice import Lattice
@@ -100,6 +101,8 @@ class SuffixSolver:
     tracked: frozenset[int]  # memories whose usage the join must know
     inner: Sequence[SuffixSolver] = ()
     evaluated: int = 0
+    chains: dict[Hashable, Chains | None] = attrs.Factory(dict)  # for ``rows``: fused tile choices
+    loops: dict[Hashable, tuple[Ints, Ints]] = attrs.Factory(dict)  # and their loops
     _memo: dict[int, Labels] = attrs.Factory(dict)
     _maps: tuple[Ints, Ints, Ints] | None = None
 
