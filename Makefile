@@ -28,10 +28,10 @@ $(STAMP): requirements-dev.txt pyproject.toml $(addsuffix /pyproject.toml,$(PLUG
 demo: $(STAMP)
 	$(BIN)/python -m demo.ladder --out out/demo
 
-test: $(STAMP)
+test: lint
 	$(BIN)/python -m pytest -n 2 -m "not slow" $(TESTS)
 
-test-all: $(STAMP)
+test-all: lint
 	$(BIN)/python -m pytest -n 2 $(TESTS)
 
 # A job past BENCH_LIMIT seconds is reported as such and is no error.
