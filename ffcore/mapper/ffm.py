@@ -1,7 +1,7 @@
 """``ffcore.mapper.FFM``: make pmappings of each Einsum, then join them.
 
-    pmappings = ff.mapper.FFM.make_pmappings(spec)
-    mappings = ff.mapper.FFM.join_pmappings(spec, pmappings)
+pmappings = ff.mapper.FFM.make_pmappings(spec)
+mappings = ff.mapper.FFM.join_pmappings(spec, pmappings)
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ffcore import plugin
-from ffcore.errors import FFError, SpecError, suggest
+from ffcore.errors import FFError, NoValidMappingError, SpecError, suggest
 from ffcore.join.objectives import select
 from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.mapper.workers import workers
@@ -66,9 +66,7 @@ def make_pmappings(
         _check_einsums(problem, einsum_names)
     cache = None if cache_dir is None else Path(cache_dir)
     with phase("explore"), workers(spec, n_jobs, executor) as pool:
-        found = explorer.explore(
-            problem, executor=pool, progress=progress, cache_dir=cache, einsum_names=einsum_names
-        )
+        found = explorer.explore(problem, executor=pool, progress=progress, cache_dir=cache, einsum_names=einsum_names)
     return Pmappings(found, problem, can_combine_multiple_runs)
 
 
@@ -116,6 +114,7 @@ def join_as(
     with phase("join"), workers(spec, n_jobs, executor) as pool:
         if pmapping_row_filter_function is not None:
             pmappings = pmappings.filter_rows(pmapping_row_filter_function)
+        _check_any_left(pmappings)
         joined = joiner.join(problem, pmappings.source, executor=pool, progress=progress)
         if not problem.options.metrics & ~_COMPARED:
             joined = select(problem, joined)  # whatever the joiner: the metrics say what is returned
@@ -127,6 +126,14 @@ def _entry(problem: Problem, source: object, mapping: JoinedMapping, model: Mode
         # Runs under other constraints were combined: the model must see each Einsum as its run did.
         problem = attrs.evolve(problem, einsums=source.einsums_of(mapping.rows))
     return MappingEntry(problem, mapping.nests, model.evaluate)
+
+
+def _check_any_left(pmappings: Pmappings) -> None:
+    """Raise NoValidMappingError for an Einsum without pmappings."""
+    for found in pmappings.set.einsums if isinstance(pmappings.source, PmappingSet) else ():
+        if not len(found.rows):
+            name = found.einsum.name
+            raise NoValidMappingError(f"no pmapping of Einsum {name} is left", einsum=name)
 
 
 def _check_einsums(problem: Problem, names: Sequence[str] | None) -> None:

@@ -67,9 +67,7 @@ class Pmappings:
     ``PmappingSet`` of the default explorer.
     """
 
-    def __init__(
-        self, source: PmappingSet | Any, problem: Problem, can_combine_multiple_runs: bool = False
-    ) -> None:
+    def __init__(self, source: PmappingSet | Any, problem: Problem, can_combine_multiple_runs: bool = False) -> None:
         self.source = source
         self.problem = problem
         self.can_combine_multiple_runs = can_combine_multiple_runs

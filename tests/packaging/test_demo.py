@@ -13,7 +13,13 @@ UNFUSED, UNTILED, ONE, TWO, ANY = LADDER
 @pytest.mark.parametrize("rung", LADDER, ids=lambda rung: rung.name)
 def test_published_value_counts_as_equal_and_a_worse_one_does_not(rung: object) -> None:
     assert verdict(rung, rung.published * (1 + TOLERANCE / 2)) == "equal"  # type: ignore[attr-defined,arg-type]
-    assert verdict(rung, rung.published * (1 + 2 * TOLERANCE)) == "WORSE"  # type: ignore[attr-defined,arg-type]
+    worst = max(rung.published, rung.fitting)  # type: ignore[attr-defined]
+    assert verdict(rung, worst * (1 + 2 * TOLERANCE)) == "WORSE"  # type: ignore[arg-type]
+
+
+def test_where_the_published_mapping_does_not_fit_the_best_that_does_counts() -> None:
+    assert [rung.name for rung in LADDER if rung.overflow] == ["untiled"]
+    assert verdict(UNTILED, UNTILED.fitting) == "published overflows GlobalBuffer: 200 of 128 MiB"
 
 
 def test_the_first_rung_must_agree_and_the_others_may_be_better() -> None:

