@@ -1,0 +1,57 @@
+"""The fast path finds what the exhaustive mapper finds, on random small problems.
+
+Numbers in the failure message reproduce a problem: ``seeded(number)`` and ``random_problem(number).text``.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from ffcore.errors import FFError
+from ffcore.explore import DefaultExplorer
+from ffcore.spec.problem import Metric
+from tests.oracle.compare import fast, reference, same, seeded, unmatched
+from tests.oracle_problems import random_problem
+
+BATCH = 10
+BATCHES = [*range(30), *(pytest.param(b, marks=pytest.mark.slow) for b in range(30, 130))]
+# Those on which the exhaustive mapper takes more than half a minute.
+HUGE: frozenset[int] = frozenset()
+
+
+def disagreement(seed: int) -> str | None:
+    """What the two sides see that the other does not; None if they agree. Both finding nothing is agreement."""
+    problem = seeded(seed)
+    if problem is None:
+        return None
+    ours, expected = fast(problem), reference(problem)
+    if same(ours, expected):
+        return None
+    return f"{seed}: only fast {unmatched(ours, expected)}, only reference {unmatched(expected, ours)}"
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+def test_same_pareto_set_as_the_exhaustive_mapper(batch: int) -> None:
+    seeds = [s for s in range(batch * BATCH, (batch + 1) * BATCH) if s not in HUGE]
+    assert [d for d in map(disagreement, seeds) if d is not None] == []
+
+
+def test_the_problems_are_varied() -> None:
+    """Of 100: nearly all get as far as the search, most have a solution, some have several."""
+    problems = [p for p in map(seeded, range(100)) if p is not None]
+    assert len(problems) > 93
+    assert {len(p.einsums) for p in problems} == {1, 2, 3, 4}
+    assert {p.options.metrics for p in problems} == {
+        Metric.ENERGY | Metric.LATENCY, Metric.ENERGY, Metric.LATENCY, Metric.ENERGY_DELAY_PRODUCT
+    }
+    limits = {(p.options.max_fused_loops, p.options.max_fused_loops_per_rank_variable) for p in problems}
+    assert len(limits) == 8
+    fronts = [fast(p) for p in problems[:60]]
+    assert sum(bool(front) for front in fronts) > 45
+    assert sum(len(front) > 1 for front in fronts) > 5
+
+
+def test_imperfect_factors_are_refused_rather_than_ignored() -> None:
+    seed = next(s for s in range(100) if "explore_imperfect_temporal_loops: True" in random_problem(s).mapper)
+    with pytest.raises(FFError, match="explore_imperfect_temporal_loops"):
+        DefaultExplorer().explore(random_problem(seed).problem())
