@@ -55,15 +55,22 @@ def _front(values, rows, count, kept):  # type: ignore[no-untyped-def]  # pragma
 
 @njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
 def _merge(values, start, stop, out_values, out_start, out_stop, rows):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Merge two fronts, each ascending in column 0: ``values[start:stop]`` and ``out_values[out_start:out_stop]``.
+    """Merge two fronts, each in lexicographic order: ``values[start:stop]`` and ``out_values[out_start:out_stop]``.
 
-    Writes to ``rows`` the survivors in ascending order of column 0: a row of ``values`` as its
-    index, a row of ``out_values`` as -1 - its index. Within a front nothing dominates anything.
+    Writes to ``rows`` the survivors in the same order: a row of ``values`` as its index, a row of
+    ``out_values`` as -1 - its index. Within a front nothing dominates anything, and what dominates
+    a row comes before it.
     """
     width = values.shape[1]
     a, b, found = start, out_start, 0
     while a < stop or b < out_stop:
-        own = b >= out_stop or (a < stop and values[a, 0] <= out_values[b, 0])
+        own = b >= out_stop
+        if a < stop and not own:
+            own = True
+            for c in range(width):
+                if values[a, c] != out_values[b, c]:
+                    own = values[a, c] < out_values[b, c]
+                    break
         dominated = False
         for k in range(found - 1, -1, -1):
             r = rows[k]
@@ -163,7 +170,7 @@ def union_prime(
     """Per state, the Pareto front of its labels and those of the states that prime factors lead to.
 
     Labels of state ``s`` are rows ``offsets[s]:offsets[s + 1]`` of ``values`` (labels, columns),
-    ascending in column 0; ``origin`` is carried along. ``smaller[i]`` is the coordinate whose value
+    in lexicographic order; ``origin`` is carried along. ``smaller[i]`` is the coordinate whose value
     is that of coordinate ``i`` divided by the prime, or -1. States come in ascending order, so a
     state finds the finished front of the next smaller one; one pass per prime factor of the
     variable's values unites all divisors.

@@ -35,7 +35,7 @@ class Inner(Protocol):
 class Labels:
     """Pareto-optimal label rows per state at one cut; ``origin`` is the label's row in ``inner``.
 
-    State ``s`` has rows ``offsets[s]:offsets[s + 1]``, ascending in energy.
+    State ``s`` has rows ``offsets[s]:offsets[s + 1]``, in lexicographic order of their values.
     """
 
     offsets: Ints
@@ -141,7 +141,7 @@ class SuffixSolver:
         counts = [len(part.values) for part in parts]
         choice = np.repeat(np.arange(len(parts)), counts)
         row = np.concatenate([np.arange(n) for n in counts])
-        order = np.lexsort((values[:, 0], state))
+        order = np.lexsort((*values.T[::-1], state))
         offsets = np.concatenate([[0], np.cumsum(np.bincount(state, minlength=lattice.n))]).astype(np.int64)
         merged = Labels(offsets, values[order], order, state[order], Merge(parts, choice, row))
         return merged.filter(pareto_groups(merged.offsets, merged.values))

@@ -47,25 +47,22 @@ def join_all(pmappings: PmappingSet, progress: Callable[[str], None] | None = No
     combined = 0
     start = [Selection(e, np.arange(len(e.rows))) for e in pmappings.einsums]
     depth = max(int((e.rows.loops != 0).sum(axis=1).max(initial=0)) for e in pmappings.einsums)
-    for loops in range(min(1, depth), depth + 1):
-        selections = start if loops == depth else shallow(start, loops)
-        if not all(len(s.source) for s in selections):
-            continue
-        fold = _prepared(selections, best)
-        if fold is None:
-            continue
-        if loops < depth:
+    for loops in range(min(1, depth), depth):
+        fold = _prepared(shallow(start, loops), best)
+        if fold is not None:
             best = np.concatenate([best, fold.known()])
-        else:
-            final = fold.run(best, progress)
-        combined += fold.combined
+            combined += fold.combined
+    fold = _prepared(start, best)
     if fold is None:
         return [], combined
-    return fold.mappings(final), combined
+    final = fold.run(best, progress)
+    return fold.mappings(final), combined + fold.combined
 
 
 def _prepared(selections: Sequence[Selection], best: Floats) -> Fold | None:
-    """A fold of the rows that can still be part of a wanted mapping."""
+    """A fold of the rows that can still be part of a wanted mapping; None when an Einsum has none."""
+    if not all(len(s.source) for s in selections):
+        return None
     narrowed = with_partners(within_bounds(selections, best), Detail.LOOPS)
     if not all(len(s.source) for s in narrowed):
         return None
