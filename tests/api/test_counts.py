@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import attrs
 import pytest
 
 import ffcore as ff
@@ -84,16 +85,15 @@ def test_counts_beyond_floats_are_exact() -> None:
     assert ways(bounds, [program], Limits(math.inf, math.inf), total) == total
 
 
-# Seeds of every kind of workload; those with convolutions on which explorer and oracle agree about loops below G0.
-SEEDS = [s for s in range(40) if s not in (5, 10, 17, 33, 34, 35)]
-
-
-@pytest.mark.parametrize("seed", SEEDS)
+# In 12 the oracle also lists a useless holder of a copy, in an order against the hierarchy.
+@pytest.mark.parametrize("seed", [s for s in range(40) if s != 12])
 def test_random_problems_count_like_the_exhaustive_mapper(seed: int) -> None:
     problem = random_problem(seed).problem()
-    options = problem.options
-    if options.explore_imperfect_temporal_loops or options.explore_imperfect_spatial_loops:
-        pytest.skip("the default explorer refuses imperfect loops")
+    # imperfect loops are for the exhaustive mapper alone
+    options = attrs.evolve(
+        problem.options, explore_imperfect_temporal_loops=False, explore_imperfect_spatial_loops=False
+    )
+    problem = attrs.evolve(problem, options=options)
     expected = count_pmappings(problem)
     counter = MapspaceCounter(options)
     for einsum in problem.einsums:
