@@ -46,9 +46,9 @@ def test_the_problems_are_varied() -> None:
     }
     limits = {(p.options.max_fused_loops, p.options.max_fused_loops_per_rank_variable) for p in problems}
     assert len(limits) == 8
-    fronts = [fast(p) for p in problems[:60]]
-    assert sum(bool(front) for front in fronts) > 45
-    assert sum(len(front) > 1 for front in fronts) > 5
+    fronts = [fast(p) for p in problems[:30]]
+    assert sum(bool(front) for front in fronts) > 22
+    assert sum(len(front) > 1 for front in fronts) > 2
 
 
 def test_imperfect_factors_are_refused_rather_than_ignored() -> None:
