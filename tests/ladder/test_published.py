@@ -68,9 +68,7 @@ def test_optimum_is_the_peers(arch: str, workload: Workload, unfused: bool, expe
 
 
 @needs_peer_examples
-@pytest.mark.parametrize(
-    ("workload", "energy"), [(MATMULS, 196608), (MATVECS, 304), (THREE, 1179648)]
-)
+@pytest.mark.parametrize(("workload", "energy"), [(MATMULS, 196608), (MATVECS, 304), (THREE, 1179648)])
 def test_unfused_snowcat_moves_each_value_once(workload: Workload, energy: int) -> None:
     spec = load("snowcat", workload, unfused=True)
     spec.mapper.ffm.metrics = FFM.Metrics.ENERGY
@@ -104,4 +102,3 @@ def test_one_memory_by_hand(size: int) -> None:
     energy, latency = best(spec)
     assert energy == 4 * size**3 * 8 - size**2 * 8 + size**3
     assert latency == size**3
-

@@ -58,7 +58,8 @@ def same(ours: Sequence[Point], expected: Sequence[Point], tolerance: float = TO
 def unmatched(points: Sequence[Point], among: Sequence[Point], tolerance: float = TOLERANCE) -> list[Point]:
     """The points that have no equal on the other side."""
     return [
-        p for p in points
+        p
+        for p in points
         if not any(all(abs(a - b) <= tolerance * max(abs(a), abs(b)) for a, b in zip(p, q, strict=True)) for q in among)
     ]
 

@@ -63,9 +63,7 @@ def renamed(oracle: OracleProblem, source: random.Random) -> OracleProblem:
 
 def scaled(oracle: OracleProblem, factor: float) -> OracleProblem:
     """All energies and leakage ``factor`` times as large."""
-    arch = re.sub(
-        r"(energy|leak_power): ([-+.e\d]+)", lambda m: f"{m[1]}: {float(m[2]) * factor!r}", oracle.arch
-    )
+    arch = re.sub(r"(energy|leak_power): ([-+.e\d]+)", lambda m: f"{m[1]}: {float(m[2]) * factor!r}", oracle.arch)
     return attrs.evolve(oracle, arch=arch)
 
 

@@ -42,7 +42,10 @@ def test_the_problems_are_varied() -> None:
     assert len(problems) > 93
     assert {len(p.einsums) for p in problems} == {1, 2, 3, 4}
     assert {p.options.metrics for p in problems} == {
-        Metric.ENERGY | Metric.LATENCY, Metric.ENERGY, Metric.LATENCY, Metric.ENERGY_DELAY_PRODUCT
+        Metric.ENERGY | Metric.LATENCY,
+        Metric.ENERGY,
+        Metric.LATENCY,
+        Metric.ENERGY_DELAY_PRODUCT,
     }
     limits = {(p.options.max_fused_loops, p.options.max_fused_loops_per_rank_variable) for p in problems}
     assert len(limits) == 8
