@@ -51,16 +51,28 @@ def objectives(problem: Problem, energy: float, latency: float) -> Point:
 
 
 def same(ours: Sequence[Point], expected: Sequence[Point], tolerance: float = TOLERANCE) -> bool:
-    """Equal as sets, point by point, but for rounding."""
+    """Are these two Pareto sets the same, but for rounding?
+
+    Rounding may also part two equal objectives, so that a point that another one betters in the rest
+    is in one set and not in the other: a point has its equal if one of the others matches or betters it.
+    """
     return unmatched(ours, expected, tolerance) == unmatched(expected, ours, tolerance) == []
 
 
 def unmatched(points: Sequence[Point], among: Sequence[Point], tolerance: float = TOLERANCE) -> list[Point]:
-    """The points that have no equal on the other side."""
+    """The points that none of the others matches or betters."""
+
+    def covers(q: Point, p: Point) -> bool:
+        return all(b <= a * (1 + tolerance) for a, b in zip(p, q, strict=True))
+
+    return [p for p in points if not any(covers(q, p) for q in among)]
+
+
+def dominated(points: Sequence[Point]) -> list[Point]:
+    """The points that another one equals or betters everywhere: a Pareto set has none."""
     return [
-        p
-        for p in points
-        if not any(all(abs(a - b) <= tolerance * max(abs(a), abs(b)) for a, b in zip(p, q, strict=True)) for q in among)
+        p for i, p in enumerate(points)
+        if any(i != k and all(b <= a for a, b in zip(p, q, strict=True)) for k, q in enumerate(points))
     ]
 
 
