@@ -60,7 +60,7 @@ def fused_chains(lattice: Lattice, template: Template, choice: SpatialChoice, op
     last = template.fused_cut
     fixed: dict[str, int] = {}
     for loop in choice.loops:
-        if loop.block < last:
+        if template.fuses and loop.block < last:
             fixed[loop.variable] = fixed.get(loop.variable, 0) + 1
     per_variable = options.max_fused_loops_per_rank_variable
     if sum(fixed.values()) > options.max_fused_loops or any(n > per_variable for n in fixed.values()):
@@ -145,7 +145,7 @@ def _fused_loops(
     spatial = [
         Entry(loop.block, lattice.variables.index(loop.variable), k)
         for k, loop in enumerate(choice.loops)
-        if loop.block < last
+        if template.fuses and loop.block < last
     ]
     if len(chains.ran) == 0:
         return

@@ -199,6 +199,7 @@ def _fingerprint(components: Sequence[Component]) -> Hashable:
             tuple(tuple(sorted(form.items())) for form in c.latency),
             c.spatial,
             c.size,
+            tuple(sorted(c.bits_per_value.items())),
             c.charges_up,
             c.charges_down,
             c.skip_initial_output_write,
@@ -224,7 +225,7 @@ def _depth(template: Template, options: MapperOptions) -> int:
     depth = 0
     for v in template.einsum.bounds:
         loops = sum(v in block for block in template.blocks[:last])
-        loops += sum(s.variable == v and s.block < last for s in template.spatial)
+        loops += sum(template.fuses and s.variable == v and s.block < last for s in template.spatial)
         depth += int(min(loops, options.max_fused_loops_per_rank_variable))
     return int(min(depth, options.max_fused_loops))
 
@@ -249,7 +250,9 @@ def tracked_memories(templates: Sequence[Template], all_limited: bool = False) -
             tensor = einsum.tensor[site.tensor]
             bits = tensor.tile_values(einsum.bounds) * component.width(tensor)
             bits *= einsum.n_instances if site.persistent else 1
-            most.setdefault(component.name, {})[(einsum.name, site.tensor)] = bits
+            held = most.setdefault(component.name, {})
+            key = (einsum.name, site.tensor)
+            held[key] = max(bits, held.get(key, 0.0))
             shared = site.backing and site.tensor in einsum.shared
             if all_limited or shared or site.persistent or site.reservation < template.fused_cut:
                 tracked[component.name] = None

@@ -32,14 +32,14 @@ def nest_of_row(pmappings: EinsumPmappings, row: int, loops: Sequence[int] | Non
     template, choice = job.template, job.choice
     states = pmappings.rows.states[row].tolist()[: len(template.blocks) + 1]
     iterations = [_iterations(template, state) for state in states]
-    order = [decode_loop(code)[:2] for code in (pmappings.rows.loops[row].tolist() if loops is None else loops) if code]
+    order = [decode_loop(code)[:3] for code in (pmappings.rows.loops[row].tolist() if loops is None else loops) if code]
     left = dict(template.einsum.bounds)
     nodes: list[NestNode] = []
     for block in range(-1, len(template.blocks)):
         if block >= 0:
             nodes.extend(_holders(template, block))
         steps = _steps(template, choice, block, iterations)
-        if block < template.fused_cut:
+        if template.fuses and block < template.fused_cut:
             heads, order = order[: len(steps)], order[len(steps) :]
             steps = [_take(steps, template, head) for head in heads]
         nodes.extend(_place(template, block, steps, left))
@@ -74,10 +74,13 @@ def _steps(template: Template, choice: SpatialChoice, block: int, iterations: Se
     return steps
 
 
-def _take(steps: list[_Step], template: Template, head: tuple[int, bool]) -> _Step:
-    """The step that a loop code names; removed from ``steps``."""
-    variable = list(template.einsum.bounds)[head[0]]
-    found = next(s for s in steps if s.variable == variable and (s.spatial is not None) == head[1])
+def _take(steps: list[_Step], template: Template, head: tuple[int, bool, int]) -> _Step:
+    """The step that a loop code's variable, kind and trips name; removed from ``steps``."""
+    axis, spatial, index = head
+    variable = list(template.einsum.bounds)[axis]
+    trips = divisors(template.einsum.bounds[variable])[index]
+    named = (variable, spatial, trips)
+    found = next(s for s in steps if (s.variable, s.spatial is not None, s.trips) == named)
     steps.remove(found)
     return found
 

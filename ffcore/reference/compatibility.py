@@ -38,6 +38,7 @@ class Variant:
 
     pmapping: Pmapping
     order: tuple[LoopAbove, ...]
+    tiles: tuple[int, ...]  # of each loop in that order
     compatibility: Compatibility
 
 
@@ -52,14 +53,40 @@ def variants(einsum: EinsumProblem, pmapping: Pmapping) -> Iterator[Variant]:
     fused = max((r.loops for r in shared), key=len, default=())
     depth = max((r.depth for r in shared), default=0)
     if any(r.loops != fused[: len(r.loops)] for r in shared):
-        yield Variant(pmapping, fused, _compatibility(shared, fused, fused))
+        tiles = tuple(loop.tile for loop in fused)
+        yield Variant(pmapping, fused, tiles, _compatibility(shared, fused, fused, tiles))
         return
     cuts = block_cuts(einsum, pmapping) | {0, depth}
     edges = sorted(c for c in cuts if c <= depth)
     blocks = [itertools.permutations(fused[a:b]) for a, b in itertools.pairwise(edges)]
     for permuted in itertools.product(*blocks):
         order = (*itertools.chain(*permuted), *fused[depth:])
-        yield Variant(pmapping, order, _compatibility(shared, fused, order))
+        retiled = _tiles(fused, order)
+        if retiled is not None:
+            yield Variant(pmapping, order, retiled, _compatibility(shared, fused, order, retiled))
+
+
+def _tiles(fused: tuple[LoopAbove, ...], order: tuple[LoopAbove, ...]) -> tuple[int, ...] | None:
+    """Tiles in the new order: where loops over one variable change places, a loop's tile is what those
+    above it leave over (before: x2 tile 4, x4 tile 1; after: x4 tile 2, x2 tile 1). None where an
+    imperfect loop would have to change places."""
+    tiles: dict[int, int] = {}
+    for variable in {loop.variable for loop in fused}:
+        before = [loop for loop in fused if loop.variable == variable]
+        after = [i for i, loop in enumerate(order) if loop.variable == variable]
+        if [order[i] for i in after] == before:
+            tiles.update({i: order[i].tile for i in after})
+            continue
+        product = 1
+        for loop in before:
+            product *= loop.trips
+        left = before[-1].tile * product
+        if left != before[0].tile * before[0].trips:
+            return None
+        for i in after:
+            left //= order[i].trips
+            tiles[i] = left
+    return tuple(tiles[i] for i in range(len(order)))
 
 
 def block_cuts(einsum: EinsumProblem, pmapping: Pmapping) -> set[int]:
@@ -102,7 +129,7 @@ def with_trips(einsum: EinsumProblem, nest: Nest) -> Iterator[tuple[NestNode, in
 
 
 def _compatibility(
-    shared: list[Reservation], fused: tuple[LoopAbove, ...], order: tuple[LoopAbove, ...]
+    shared: list[Reservation], fused: tuple[LoopAbove, ...], order: tuple[LoopAbove, ...], tiles: tuple[int, ...]
 ) -> Compatibility:
     """Compatibility with the fused loops in the given order. The keys' ranks are each tensor's own."""
     place = {(loop.variable, loop.tile): i for i, loop in enumerate(order)}
@@ -111,6 +138,7 @@ def _compatibility(
         loops = r.loops
         if order != fused:
             loops = tuple(sorted(loops, key=lambda loop: place[loop.variable, loop.tile]))
+            loops = tuple(attrs.evolve(loop, tile=tiles[place[loop.variable, loop.tile]]) for loop in loops)
         keys = tuple(loop.key for loop in loops)
         result[r.tensor] = TensorCompatibility(r.component, r.persistent, keys, r.depth)
     return tuple(sorted(result.items()))
@@ -119,7 +147,7 @@ def _compatibility(
 def permuted_nest(einsum: EinsumProblem, variant: Variant) -> Nest:
     """The variant's nest: running fused loops in the variant's order, loops that run once left
     where they are (their tile follows)."""
-    replacements = list(variant.order)
+    replacements = list(zip(variant.order, variant.tiles, strict=True))
     originals: Mapping[tuple[str, int], Temporal | Spatial] = {
         (node.variable, node.tile): node
         for node, trips in with_trips(einsum, variant.pmapping.nest)
@@ -134,8 +162,8 @@ def permuted_nest(einsum: EinsumProblem, variant: Variant) -> Nest:
             continue
         if trips > 1:
             if (node.variable, node.tile) in fused:
-                loop = replacements.pop(0)
-                node = originals[loop.variable, loop.tile]
+                loop, tile = replacements.pop(0)
+                node = attrs.evolve(originals[loop.variable, loop.tile], tile=tile)
             extent[node.variable] = node.tile
             nodes.append(node)
         else:

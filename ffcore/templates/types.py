@@ -66,3 +66,8 @@ class Template:
         """Cut of the last backing holder of a shared tensor; loops above it are fused."""
         cuts = [s.cut for s in self.sites if s.backing and s.tensor in self.einsum.shared]
         return max(cuts, default=0)
+
+    @property
+    def fuses(self) -> bool:
+        """Is any tensor shared? If none is, no loop is fused, however high it stands."""
+        return bool(self.einsum.shared)

@@ -128,7 +128,7 @@ def _views(
         head = [place[index], depth < 0]
         key = np.stack([np.asarray(h, np.int64) for h in head], axis=1)
         if detail is not Detail.MEMORY:
-            seen = loops.seen_by(tensor, depth, codes)
+            seen = loops.seen_by(tensor, depth, codes, with_tile=detail is Detail.ORDER)
             if detail is Detail.LOOPS:
                 seen = np.sort(seen, axis=1)
             key = np.concatenate([key, seen], axis=1)
@@ -154,8 +154,13 @@ class _Loops:
             values = np.asarray(divisors(bound))
             self.trips[own], self.tile[own] = values[trips_index[own]], values[tile_index[own]]
 
-    def seen_by(self, tensor: Tensor, depth: Ints, numbers: dict[tuple[object, ...], int]) -> Ints:
-        """Loops above the tensor's reservation as numbers of (its ranks, spatial, trips, tile); 0 beyond."""
+    def seen_by(
+        self, tensor: Tensor, depth: Ints, numbers: dict[tuple[object, ...], int], with_tile: bool
+    ) -> Ints:
+        """Loops above the tensor's reservation as numbers of (its ranks, spatial, trips, tile); 0 beyond.
+
+        Tiles depend on the order where a block has several loops over one variable.
+        """
         distinct, inverse = np.unique(self.codes, return_inverse=True)
         variables = list(self.einsum.bounds)
         table = np.zeros(len(distinct), np.int64)
@@ -163,7 +168,7 @@ class _Loops:
             if code:
                 axis, spatial, trips, tile = decode_loop(code)
                 values = divisors(self.einsum.bounds[variables[axis]])
-                seen = (tensor.ranks_of(variables[axis]), spatial, values[trips], values[tile])
+                seen = (tensor.ranks_of(variables[axis]), spatial, values[trips], values[tile] if with_tile else None)
                 table[i] = numbers.setdefault(seen, len(numbers) + 1)
         above = np.arange(self.codes.shape[1]) < depth[:, None]
         return np.where(above, table[inverse.reshape(self.codes.shape)], 0)
