@@ -71,7 +71,8 @@ def unmatched(points: Sequence[Point], among: Sequence[Point], tolerance: float 
 def dominated(points: Sequence[Point]) -> list[Point]:
     """The points that another one equals or betters everywhere: a Pareto set has none."""
     return [
-        p for i, p in enumerate(points)
+        p
+        for i, p in enumerate(points)
         if any(i != k and all(b <= a for a, b in zip(p, q, strict=True)) for k, q in enumerate(points))
     ]
 

@@ -22,9 +22,7 @@ def untiled(width: str | None, size: int) -> Spec:
     return spec
 
 
-@pytest.mark.parametrize(
-    ("width", "bits"), [(None, 32 * 8), ("16", 32 * 16), ("T1.bits_per_value / 2", 32 * 4)]
-)
+@pytest.mark.parametrize(("width", "bits"), [(None, 32 * 8), ("16", 32 * 16), ("T1.bits_per_value / 2", 32 * 4)])
 def test_the_smallest_buffer_that_will_do(width: str | None, bits: int) -> None:
     (evaluation,) = map_workload_to_arch(untiled(width, bits), n_jobs=1).evaluations
     assert evaluation.peak_bits("GlobalBuffer") == bits

@@ -1,0 +1,76 @@
+"""Cases that a review found the fast path wrong on, each against the exhaustive mapper."""
+
+from __future__ import annotations
+
+import pytest
+
+from ffcore import plugin
+from ffcore.model.joint import evaluate_joint
+from ffcore.spec import Spec
+from ffcore.spec.problem import Problem
+
+
+def memory(name: str, keep: str, *fields: str, size: object = "inf") -> str:
+    actions = "[{name: read, energy: 1, throughput: 1}, {name: write, energy: 1, throughput: inf}]"
+    lines = [f"name: {name}", f"size: {size}", f"tensors: {{{keep}}}", f"actions: {actions}", *fields]
+    return "  - !Memory\n" + "".join(f"    {line}\n" for line in lines)
+
+
+MAC = "  - !Compute\n    name: MAC\n    actions: [{name: compute, energy: 1, throughput: 1}]\n"
+
+
+def spec(*parts: str) -> Problem:
+    return Spec.from_string("arch:\n  nodes:\n" + "".join(parts)).problem()
+
+
+def front(problem: Problem, explorer: str, joiner: str) -> list[tuple[float, float]]:
+    found = plugin.get("joiner", joiner).join(problem, plugin.get("explorer", explorer).explore(problem))
+    for mapping in found:
+        evaluation = evaluate_joint(problem, mapping.nests)
+        assert (evaluation.total_energy, evaluation.total_latency) == pytest.approx((mapping.energy, mapping.latency))
+    return sorted((m.energy, m.latency) for m in found)
+
+
+def assert_same(problem: Problem) -> list[tuple[float, float]]:
+    ours, theirs = front(problem, "default", "ffm"), front(problem, "exhaustive", "exhaustive")
+    assert len(ours) == len(theirs)
+    for one, other in zip(ours, theirs, strict=True):
+        assert one == pytest.approx(other, rel=1e-12)
+    return ours
+
+
+def test_two_spatial_loops_over_one_variable_may_change_places() -> None:
+    """T1's producer splits m by 2, then 4, its consumer by 4, then 2: swapped, the tiles agree."""
+    bound = '[{expression: %s.rank_variables, operator: "==", value: 2}]'
+    array = (
+        "  - !Container\n    name: Array\n    spatial:\n"
+        f"    - {{name: X, fanout: 4, loop_bounds: {bound % 'T0'}}}\n"
+        f"    - {{name: Y, fanout: 4, loop_bounds: {bound % 'T2'}}}\n"
+    )
+    workload = (
+        "workload:\n  rank_sizes: {M: 8}\n  bits_per_value: {All: 8}\n  einsums: ['T1[m] = T0[m]', 'T2[m] = T1[m]']\n"
+    )
+    mapper = "mapper: {metrics: [latency], max_fused_loops_per_rank_variable: 2}\n"
+    arch = (memory("Main", "keep: ~Intermediates"), array, memory("Local", "keep: Intermediates"))
+    free = [part.replace("throughput: 1}", "throughput: inf}") for part in arch]
+    ((_, latency),) = assert_same(spec(*free, MAC, workload, mapper))
+    assert latency == 2  # each of 8 instances does one step of each Einsum
+
+
+@pytest.mark.parametrize("loops", [0, 1])
+def test_no_loop_is_fused_where_no_tensor_is_shared(loops: int) -> None:
+    """The memory's own fanout stands above everything, and counts as fused only if something is."""
+    main = memory("Main", "keep: All", "spatial: [{name: Z, fanout: 2, min_usage: 1}]")
+    workload = "workload:\n  rank_sizes: {M: 4}\n  bits_per_value: {All: 8}\n  einsums: ['A[m] = X[m]']\n"
+    assert assert_same(spec(main, MAC, workload, f"mapper: {{max_fused_loops: {loops}}}\n")) == [(68.0, 16.0)]
+
+
+@pytest.mark.parametrize("size", [16, 32, 64])
+def test_widths_may_depend_on_what_outer_memories_hold(size: int) -> None:
+    wide = "bits_per_value: {Main.tensors: 4, Other: 16}"
+    buffer = memory("Buffer", "keep: ~Main.tensors, may_keep: All", wide, size=size)
+    workload = (
+        "workload:\n  rank_sizes: {M: 2, A: 2, B: 2, C: 2}\n  bits_per_value: {All: 8}\n"
+        "  einsums: ['T1[m,b] = T0[m,a] * W0[a,b]', 'T2[m,c] = T1[m,b] * W1[b,c]']\n"
+    )
+    assert_same(spec(memory("Main", "keep: ~Intermediates, may_keep: All"), buffer, MAC, workload))
