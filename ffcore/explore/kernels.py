@@ -15,7 +15,7 @@ Ints = NDArray[np.int64]
 
 
 @njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
-def _front(values, rows, count, kept):  # type: ignore[no-untyped-def]  # pragma: no cover
+def front(values, rows, count, kept):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Indices (into ``values``) of the Pareto front of ``rows[:count]``, written to ``kept``.
 
     Rows are taken in ascending order of their sum. Rounding is monotone, so a row that dominates
@@ -158,7 +158,7 @@ def _pareto_groups(offsets, values):  # type: ignore[no-untyped-def]  # pragma: 
         count = offsets[g + 1] - offsets[g]
         for a in range(count):
             rows[a] = offsets[g] + a
-        found = _front(values, rows, count, kept)
+        found = front(values, rows, count, kept)
         for b in range(found):
             keep[kept[b]] = True
     return keep

@@ -7,41 +7,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ffcore.explore.kernels import front
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _SAME = 1 + 1e-12  # sums in another order may differ in the last bits
-
-
-@njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
-def _front(values, count, kept):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Pareto front of ``values[:count]``; indices to ``kept``. Ties in the sum may leave extra rows."""
-    width = values.shape[1]
-    sums = np.empty(count)
-    for a in range(count):
-        total = 0.0
-        for c in range(width):
-            total += values[a, c]
-        sums[a] = total
-    found = 0
-    for a in np.argsort(sums, kind="mergesort"):
-        dominated = False
-        for b in range(found):
-            other = kept[b]
-            less = True
-            for c in range(width):
-                if values[other, c] > values[a, c]:
-                    less = False
-                    break
-            if less:
-                dominated = True
-                if b > 0:
-                    kept[b] = kept[b - 1]
-                    kept[b - 1] = other
-                break
-        if not dominated:
-            kept[found] = a
-            found += 1
-    return found
 
 
 @njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
@@ -188,7 +158,7 @@ def _grow(values, who, capacity):  # type: ignore[no-untyped-def]  # pragma: no 
 @njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
 def _compact(values, who, count, kept):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Keep the Pareto front of the first ``count`` rows, in place, in their order."""
-    found = _front(values, count, kept)
+    found = front(values, np.arange(count), count, kept)
     order = np.sort(kept[:found])
     for k in range(found):
         values[k] = values[order[k]]
