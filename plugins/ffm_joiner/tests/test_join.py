@@ -171,3 +171,12 @@ def test_known_mappings_are_real() -> None:
     assert len(known)
     for energy, latency in known.tolist():
         assert any(e <= energy * (1 + 1e-12) and t <= latency * (1 + 1e-12) for e, t in best)
+
+
+@pytest.mark.parametrize("size", ["96", "160", "320"])
+def test_the_front_is_the_same_without_known_mappings(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing known: neither the kernel nor the graph can leave a row out for its bound."""
+    found = pmappings(size)
+    expected = front(found)
+    monkeypatch.setattr(Fold, "known", lambda self: np.zeros((0, 2)))
+    assert np.array(front(found)) == pytest.approx(np.array(expected), rel=1e-12)
