@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import attrs
 
 from ffcore.mapping import nest as flat
 from ffcore.mapping import tree
 from ffcore.mapping.nest import Nest
-from ffcore.mapping.paths import MappingError, path_components, without_idle_loops
+from ffcore.mapping.paths import MappingError, deepest_alive, path_components, without_idle_loops
+from ffcore.mapping.placement import Placement, Rest
 from ffcore.spec.problem import ComponentKind, EinsumProblem, Problem
-
-Loop: TypeAlias = flat.Temporal | flat.Spatial
 
 
 def tree_to_nests(problem: Problem, mapping: tree.MappingTree) -> tuple[Nest, ...]:
@@ -74,36 +73,6 @@ def nests_to_tree(problem: Problem, nests: Sequence[Nest]) -> tree.MappingTree:
     return _Merger(problem, nests).merge()
 
 
-@attrs.define(eq=False)
-class _Rest:
-    """What of one Einsum's nest is still to be placed in the tree."""
-
-    einsum: EinsumProblem
-    compute: str
-    nodes: list[flat.NestNode]
-    sizes: dict[str, int]  # extent of each rank variable above ``nodes``
-    shared: frozenset[flat.NestNode]  # the holders that back a shared tensor
-    tolls: frozenset[str]
-
-    @property
-    def head(self) -> flat.NestNode | None:
-        return self.nodes[0] if self.nodes else None
-
-    def trips(self, loop: Loop) -> int:
-        return -(-self.sizes[loop.variable] // loop.tile)
-
-    def at_loop(self) -> bool:
-        """Is the next node a loop that runs more than once?"""
-        head = self.head
-        return head is None or (not isinstance(head, flat.Holder) and self.trips(head) > 1)
-
-    def take(self) -> flat.NestNode:
-        node = self.nodes.pop(0)
-        if not isinstance(node, flat.Holder):
-            self.sizes[node.variable] = node.tile
-        return node
-
-
 class _Merger:
     """Merges nests from the outside in, Einsums that share a loop together."""
 
@@ -116,22 +85,23 @@ class _Merger:
         self.rests = [self._rest(e, without_idle_loops(e, n)) for e, n in zip(problem.einsums, nests, strict=True)]
         self.depths = [self._depths(rest) for rest in self.rests]
         # joins[i]: loops that Einsum i shares with those before it.
-        self.joins = [0] + [self._join(place) for place in range(1, len(nests))]
+        spans = [(places[0], places[-1], self.depths[places[0]].get(t, 0)) for t, places in users.items()]
+        self.joins = [0 if i is None else spans[i][2] for i in deepest_alive(len(nests), spans)]
 
     def merge(self) -> tree.MappingTree:
         return tree.MappingTree(tuple(self._merge(list(range(len(self.rests))), 0)))
 
-    def _rest(self, einsum: EinsumProblem, nest: Nest) -> _Rest:
+    def _rest(self, einsum: EinsumProblem, nest: Nest) -> Rest:
         tolls = {c.name for c in path_components(einsum, nest) if c.kind is ComponentKind.TOLL}
         backing: dict[str, flat.NestNode] = {}
         for node in nest.nodes:
             if isinstance(node, flat.Holder) and len(self.users.get(node.tensor, ())) > 1:
                 backing.setdefault(node.tensor, node)
-        return _Rest(
+        return Rest(
             einsum, nest.compute, list(nest.nodes), dict(einsum.bounds), frozenset(backing.values()), frozenset(tolls)
         )
 
-    def _depths(self, rest: _Rest) -> dict[str, int]:
+    def _depths(self, rest: Rest) -> dict[str, int]:
         """Loops above the backing holder of each shared tensor."""
         depth, depths = 0, {}
         sizes = dict(rest.sizes)
@@ -143,10 +113,6 @@ class _Merger:
                 depth += sizes[node.variable] > node.tile
                 sizes[node.variable] = node.tile
         return depths
-
-    def _join(self, right: int) -> int:
-        live = {t: places for t, places in self.users.items() if places[0] < right <= places[-1]}
-        return max((self.depths[places[0]].get(t, 0) for t, places in live.items()), default=0)
 
     def _merge(self, group: list[int], level: int) -> list[tree.Node]:
         """Nodes for the Einsums of ``group``, which have shared the outer ``level`` loops."""
@@ -183,45 +149,18 @@ class _Merger:
         Of a group that splits, only what stands above a holder that several parts need is placed here.
         """
         nodes: list[tree.Node] = []
-        while True:
-            ready = [
-                self.rests[place]
-                for part in parts
-                for place in part
-                if not self.rests[place].at_loop() and (len(parts) == 1 or self._needed_by_others(place, parts))
-            ]
-            if not ready:
-                return nodes
-            taken = self._next(group, ready)
-            node = taken[0].take()
-            for rest in taken[1:]:
-                rest.take()
-            names = {r.einsum.name for r in taken}
-            users = {self.rests[p].einsum.name for p in group if _uses(self.rests[p], node)}
-            _append(nodes, _own_node(taken[0], sorted(names, key=self._place), node, everywhere=users == names))
+        placement = Placement(self.rests, parts)
+        while taken := placement.next():
+            node = placement.take(taken)
+            names = [self.rests[p].einsum.name for p in taken]
+            users = self._users(node, group)
+            _append(nodes, _own_node(self.rests[taken[0]], names, node, everywhere=users == taken))
+        return nodes
 
-    def _place(self, einsum: str) -> int:
-        return next(i for i, rest in enumerate(self.rests) if rest.einsum.name == einsum)
-
-    def _next(self, group: list[int], ready: list[_Rest]) -> list[_Rest]:
-        """The Einsums whose next node is placed now: one node, common to all of them."""
-        stuck: list[list[_Rest]] = []
-        for rest in ready:
-            node = rest.nodes[0]
-            waiting = [self.rests[p] for p in group if _ahead(self.rests[p], node)]
-            if rest not in waiting or len(waiting) == 1:
-                return [rest]  # nobody else needs it
-            first = [r for r in waiting if r.nodes[0] == node]
-            if len(first) == len(waiting):
-                return waiting
-            stuck.append(first)
-        return stuck[0]  # the orders are at odds: the holder is written once for these, once for the others
-
-    def _needed_by_others(self, place: int, parts: list[list[int]]) -> bool:
-        """Does this Einsum's nest hold, above its next loop, what an Einsum of another part needs too?"""
-        others = [self.rests[p] for part in parts if place not in part for p in part]
-        mine = [node for node in _gap(self.rests[place]) if _ahead(self.rests[place], node)]
-        return any(_ahead(other, node) for node in mine for other in others)
+    def _users(self, node: flat.NestNode, group: list[int]) -> list[int]:
+        """The Einsums of the group, which follow one another, that use what a holder holds."""
+        places = self.users.get(node.tensor, []) if isinstance(node, flat.Holder) else []
+        return places[bisect_left(places, group[0]) : bisect_right(places, group[-1])]
 
     def _common_loop(self, group: list[int]) -> tree.Node | None:
         """The loop that all of the group run next, or None if their loops differ."""
@@ -236,27 +175,7 @@ class _Merger:
         return _loop(loops)
 
 
-def _gap(rest: _Rest) -> list[flat.NestNode]:
-    """The nodes above the next loop that runs more than once."""
-    sizes = dict(rest.sizes)
-    gap: list[flat.NestNode] = []
-    for node in rest.nodes:
-        if not isinstance(node, flat.Holder) and sizes[node.variable] > node.tile:
-            break
-        gap.append(node)
-    return gap
-
-
-def _uses(rest: _Rest, node: flat.NestNode) -> bool:
-    return isinstance(node, flat.Holder) and node.tensor in rest.einsum.tensor
-
-
-def _ahead(rest: _Rest, node: flat.NestNode) -> bool:
-    """Does the same holder back the same shared tensor in ``rest``, above its next loop?"""
-    return any(other == node and other in rest.shared for other in _gap(rest))
-
-
-def _own_node(rest: _Rest, names: list[str], node: flat.NestNode, everywhere: bool) -> tree.Node:
+def _own_node(rest: Rest, names: list[str], node: flat.NestNode, everywhere: bool) -> tree.Node:
     """A node for the Einsums ``names`` only; ``everywhere`` says that nobody else would apply it."""
     if isinstance(node, flat.Holder):
         kind = tree.Toll if node.component in rest.tolls else tree.Storage

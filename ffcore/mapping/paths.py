@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from heapq import heappop, heappush
 
 from ffcore.errors import FFError, suggest
 from ffcore.mapping.nest import Holder, Nest, NestNode, Spatial
@@ -109,4 +110,24 @@ def _sunk(einsum: EinsumProblem, nodes: Sequence[NestNode], kept: Sequence[int],
             passed = sinks_through(einsum.tensor[node.tensor], remaining, place)
             result.append([kept[p] for p in passed if kept[p] not in idle])
         seen.add(node.tensor)
+    return result
+
+
+def deepest_alive(count: int, spans: Sequence[tuple[int, int, int]]) -> list[int | None]:
+    """For each of ``count`` Einsums, which of the tensors that are alive when it begins lies deepest.
+
+    ``spans``: for each tensor (first, last, depth): it is alive when ``first < place <= last``. The answer is an index
+    into ``spans``, of equally deep ones the first; None: nothing is alive. Time: that of sorting the tensors.
+    """
+    starting: list[list[int]] = [[] for _ in range(count)]
+    for number, (first, _, _) in enumerate(spans):
+        starting[first].append(number)
+    alive: list[tuple[int, int]] = []  # a heap: what has ended leaves it when it comes to the top
+    result: list[int | None] = []
+    for place in range(count):
+        while alive and spans[alive[0][1]][1] < place:
+            heappop(alive)
+        result.append(alive[0][1] if alive else None)
+        for number in starting[place]:
+            heappush(alive, (-spans[number][2], number))
     return result

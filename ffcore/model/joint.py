@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import attrs
 
 from ffcore.mapping.nest import Nest
-from ffcore.mapping.paths import MappingError
+from ffcore.mapping.paths import MappingError, deepest_alive
 from ffcore.model.evaluate import evaluate_nest
 from ffcore.model.types import JointEvaluation, LoopAbove, NestEvaluation, Peak, Reservation
 from ffcore.spec.problem import Problem
@@ -59,6 +59,7 @@ class _Chain:
     names: tuple[str, ...]
     evaluations: tuple[NestEvaluation, ...]
     users: dict[str, list[int]]  # shared tensors, in order of first use
+    touched: list[list[str]]  # per Einsum, the shared tensors that it touches, in that order
 
     @classmethod
     def of(cls, problem: Problem, evaluations: Sequence[NestEvaluation]) -> _Chain:
@@ -67,10 +68,23 @@ class _Chain:
             for tensor in einsum.tensors:
                 users.setdefault(tensor.name, []).append(place)
         shared = {t: places for t, places in users.items() if len(places) > 1}
-        return cls(tuple(e.name for e in problem.einsums), tuple(evaluations), shared)
+        touched: list[list[str]] = [[] for _ in problem.einsums]
+        for tensor_name, places in shared.items():
+            for place in places:
+                touched[place].append(tensor_name)
+        return cls(tuple(e.name for e in problem.einsums), tuple(evaluations), shared, touched)
 
     def backing(self, tensor: str) -> Reservation:
         return self.evaluations[self.users[tensor][0]].backing[tensor]
+
+    def alive(self, *, beyond: bool) -> list[str | None]:
+        """Per Einsum, the deepest of the shared tensors that an earlier Einsum touched and that are needed still.
+
+        ``beyond``: by an Einsum after this one; else by this one or one after it.
+        """
+        tensors = list(self.users)
+        spans = [(self.users[t][0], self.users[t][-1] - beyond, self.backing(t).depth) for t in tensors]
+        return [None if i is None else tensors[i] for i in deepest_alive(len(self.names), spans)]
 
     # -- matching ---------------------------------------------------------------------------------
 
@@ -79,8 +93,9 @@ class _Chain:
             reason = self._tensor_mismatch(tensor)
             if reason is not None:
                 return reason
+        beyond, alive = self.alive(beyond=True), self.alive(beyond=False)
         for right in range(1, len(self.names)):
-            reason = self._order_mismatch(right)
+            reason = self._order_mismatch(right, beyond[right], alive[right])
             if reason is not None:
                 return reason
         return None
@@ -101,20 +116,19 @@ class _Chain:
                 return pair.format(_below(expected), _below(found))
         return None
 
-    def _order_mismatch(self, right: int) -> str | None:
-        """The dataflow that joining Einsum ``right`` to all before it must be able to carry on."""
-        later = self._touched(after=right)
-        left_live = [t for t in later if self.users[t][0] < right]
-        right_live = [t for t in later if right in self.users[t]]
-        deepest_left, deepest_right = self._depth(left_live), self._depth(right_live)
+    def _order_mismatch(self, right: int, beyond: str | None, alive: str | None) -> str | None:
+        """The dataflow that joining Einsum ``right`` to all before it must be able to carry on.
+
+        ``beyond``, ``alive``: the deepest tensor from before that is needed after it, and in it or after it.
+        """
+        deepest_left = self._depth([beyond] if beyond is not None else [])
+        deepest_right = self._depth([t for t in self.touched[right] if self.users[t][-1] > right])
         if deepest_left > deepest_right:
-            tensor = max(left_live, key=lambda t: self.backing(t).depth)
             return (
-                f"{tensor} lies below {deepest_left} loops that Einsum {self.names[right]} would have to carry on, "
+                f"{beyond} lies below {deepest_left} loops that Einsum {self.names[right]} would have to carry on, "
                 f"but what it shares with later Einsums lies below {deepest_right}"
             )
-        left = self._deepest([t for t, places in self.users.items() if places[0] < right <= places[-1]])
-        mine = self._deepest([t for t, places in self.users.items() if right in places])
+        left, mine = self._deepest([alive] if alive is not None else []), self._deepest(self.touched[right])
         for depth, (a, b) in enumerate(zip(left, mine, strict=False)):
             if a.trips != b.trips:
                 return (
@@ -122,9 +136,6 @@ class _Chain:
                     f"(over {a.variable}), but {b.trips} times in it (over {b.variable})"
                 )
         return None
-
-    def _touched(self, after: int) -> list[str]:
-        return [t for t, places in self.users.items() if places[-1] > after]
 
     def _depth(self, tensors: Sequence[str]) -> int:
         return max((self.backing(t).depth for t in tensors), default=0)
@@ -139,8 +150,8 @@ class _Chain:
         share: dict[tuple[str, str], float] = {}
         peaks: dict[str, Peak] = {}
         overflows: dict[str, str] = {}
-        for place, name in enumerate(self.names):
-            for memory, alive in self._alive_by_memory(place).items():
+        for name, kept in zip(self.names, self._alive_by_memory(), strict=True):
+            for memory, alive in kept.items():
                 bits, part, fits = _fill(alive)
                 usage[name, memory], share[name, memory] = bits, part
                 peak = peaks.get(memory)
@@ -154,46 +165,44 @@ class _Chain:
                         )
         return JointEvaluation(self.evaluations, usage, share, peaks, tuple(overflows.values()))
 
-    def _alive_by_memory(self, running: int) -> dict[str, list[Reservation]]:
-        result: dict[str, list[Reservation]] = {}
-        for reservation in self._alive(running):
-            result.setdefault(reservation.component, []).append(reservation)
-        return result
+    def _alive_by_memory(self) -> list[dict[str, list[Reservation]]]:
+        """Per running Einsum and memory, all that is kept; a shared tensor's backing counts once, at its largest.
 
-    def _alive(self, running: int) -> list[Reservation]:
-        """All that is kept while Einsum ``running`` runs; a shared tensor's backing counts once."""
-        common = self._depth_in_common(running)
-        alive: list[Reservation] = []
-        shared: dict[str, Reservation] = {}
+        Time: that of writing down the result.
+        """
+        alone: list[list[Reservation]] = [[] for _ in self.names]
+        shared: list[dict[str, Reservation]] = [{} for _ in self.names]
+        for tensor, places in self.users.items():
+            largest = max((self.evaluations[p].backing[tensor] for p in places), key=lambda r: r.bits)
+            for running in range(places[0] + 1, places[-1]):
+                shared[running][tensor] = largest
+        joins = [0 if t is None else self.backing(t).depth for t in self.alive(beyond=False)]
         for place, evaluation in enumerate(self.evaluations):
             for r in evaluation.reservations:
-                # At or below the last common loop, the tiles of two Einsums alternate in time.
-                stays = place == running or r.level < common[place]
-                if not (r.backing and r.tensor in self.users):
-                    if stays:
-                        alive.append(r)
-                    continue
-                places = self.users[r.tensor]
-                if stays or places[0] < running < places[-1]:
-                    before = shared.get(r.tensor)
-                    shared[r.tensor] = r if before is None or r.bits > before.bits else before
-        return alive + list(shared.values())
+                for running in self._stays(place, r.level, joins):
+                    if not (r.backing and r.tensor in self.users):
+                        alone[running].append(r)
+                        continue
+                    before = shared[running].get(r.tensor)
+                    shared[running][r.tensor] = r if before is None or r.bits > before.bits else before
+        result: list[dict[str, list[Reservation]]] = [{} for _ in self.names]
+        for running, kept in enumerate(result):
+            for r in (*alone[running], *shared[running].values()):
+                kept.setdefault(r.component, []).append(r)
+        return result
 
-    def _depth_in_common(self, running: int) -> list[int]:
-        """s(running, f) for each Einsum f: loops that the two share, the least over the joins between."""
-        n = len(self.names)
-        joins = [0] + [
-            self._depth([t for t, places in self.users.items() if places[0] < right <= places[-1]])
-            for right in range(1, n)
-        ]
-        common = [0] * n
-        for step, stop in ((-1, -1), (1, n)):
-            least: int | None = None
-            for place in range(running + step, stop, step):
-                join = joins[max(place, place - step)]
-                least = join if least is None else min(least, join)
-                common[place] = least
-        return common
+    def _stays(self, place: int, level: int, joins: Sequence[int]) -> range:
+        """The Einsums during which a reservation of Einsum ``place`` at ``level`` is kept.
+
+        Two Einsums share the least of the loops of the joins between them (``joins[i]``: of Einsum i with those
+        before it); at or below the last loop that they share, their tiles alternate in time.
+        """
+        first = last = place
+        while first > 0 and joins[first] > level:
+            first -= 1
+        while last + 1 < len(joins) and joins[last + 1] > level:
+            last += 1
+        return range(first, last + 1)
 
 
 def memory_overflows(evaluation: NestEvaluation) -> list[str]:
