@@ -90,12 +90,16 @@ def join_pmappings(
     NoValidMappingError where nothing is compatible and fits, FFError for pmappings that are not the spec's.
     """
     with phase("spec"):
-        problem = problem_of(spec)
-        if isinstance(pmappings.source, PmappingSet):
-            problem = _explored(problem, pmappings.source)
+        problem = problem_to_join(spec, pmappings)
     return join_as(
         spec, problem, pmappings, pmapping_row_filter_function, n_jobs=n_jobs, executor=executor, progress=progress
     )
+
+
+def problem_to_join(spec: Spec, pmappings: Pmappings) -> Problem:
+    """The spec's problem as its pmappings were made for it. Raises FFError where the two do not fit."""
+    problem = problem_of(spec)
+    return _explored(problem, pmappings.source) if isinstance(pmappings.source, PmappingSet) else problem
 
 
 def join_as(
@@ -114,7 +118,7 @@ def join_as(
     with phase("join"), workers(spec, n_jobs, executor) as pool:
         if pmapping_row_filter_function is not None:
             pmappings = pmappings.filter_rows(pmapping_row_filter_function)
-        _check_any_left(pmappings)
+        check_any_left(pmappings)
         joined = joiner.join(problem, pmappings.source, executor=pool, progress=progress)
         if not problem.options.metrics & ~_COMPARED:
             joined = select(problem, joined)  # whatever the joiner: the metrics say what is returned
@@ -128,7 +132,7 @@ def _entry(problem: Problem, source: object, mapping: JoinedMapping, model: Mode
     return MappingEntry(problem, mapping.nests, model.evaluate)
 
 
-def _check_any_left(pmappings: Pmappings) -> None:
+def check_any_left(pmappings: Pmappings) -> None:
     """Raise NoValidMappingError for an Einsum without pmappings."""
     for found in pmappings.set.einsums if isinstance(pmappings.source, PmappingSet) else ():
         if not len(found.rows):

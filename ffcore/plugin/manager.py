@@ -24,6 +24,8 @@ CORE = "ffcore"
 # Parts that are sold separately: what to install when the name is known and the part is not there.
 _DISTRIBUTION_OF = {
     ("joiner", "ffm"): "ffcore-ffm-joiner",
+    **{("joiner", name): "ffcore-simanneal" for name in ("simanneal", "simanneal2", "genetic", "random")},
+    ("explorer", "templates"): "ffcore-simanneal",
     ("arch", "tpu_v4i_like"): "ffcore-tpu-arch",
     ("renderer", "graphviz"): "ffcore-graphviz-render",
 }

@@ -1,0 +1,108 @@
+"""How long a search may run, and the record of what it has found so far."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import attrs
+
+from ffcore.errors import FFError
+
+
+@attrs.frozen
+class Budget:
+    """Limits of one search; each may be left out.
+
+    ``max_evaluations``: pmappings looked at. ``time_limit``: s of wall time. ``score_target``: the search stops when
+    its best score is no worse. Raises ``FFError`` for a limit that is not above 0.
+    """
+
+    max_evaluations: float | None = None
+    time_limit: float | None = None
+    score_target: float | None = None
+
+    def __attrs_post_init__(self) -> None:
+        for field in attrs.fields(Budget):
+            check_positive(field.name, getattr(self, field.name))
+
+    def share(self, parts: int, at_once: int) -> Budget:
+        """The budget of each of ``parts`` searches of which ``at_once`` run at the same time."""
+        evaluations, seconds = self.max_evaluations, self.time_limit
+        return attrs.evolve(
+            self,
+            max_evaluations=None if evaluations is None else evaluations / parts,
+            time_limit=None if seconds is None else seconds * min(at_once, parts) / parts,
+        )
+
+
+def check_positive(name: str, value: float | None) -> None:
+    """Raise ``FFError`` unless ``value`` is a number above 0, or None."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise FFError(f"{name} must be a number above 0, not {value!r}")
+
+
+def check_count(name: str, value: int, least: int = 1) -> None:
+    """Raise ``FFError`` unless ``value`` is a whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise FFError(f"{name} must be a whole number of at least {least}, not {value!r}")
+
+
+@attrs.frozen
+class Sample:
+    """A new best score: after how many evaluations and seconds it was found."""
+
+    evaluations: float
+    seconds: float
+    score: float
+
+
+@attrs.define
+class Meter:
+    """Counts what a search spends and keeps its improvements."""
+
+    budget: Budget
+    clock: Callable[[], float] = time.perf_counter
+    evaluations: float = 0.0
+    best: float = math.inf
+    samples: list[Sample] = attrs.Factory(list)
+    _start: float = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._start = self.clock()
+
+    @property
+    def seconds(self) -> float:
+        return self.clock() - self._start
+
+    def charge(self, evaluations: float) -> None:
+        self.evaluations += evaluations
+
+    def fraction(self) -> float:
+        """Share of the budget that is spent, 0 to 1; 0 where only a target ends the search."""
+        spent = 0.0
+        if self.budget.max_evaluations is not None:
+            spent = self.evaluations / self.budget.max_evaluations
+        if self.budget.time_limit is not None:
+            spent = max(spent, self.seconds / self.budget.time_limit)
+        return min(spent, 1.0)
+
+    def done(self) -> bool:
+        """Is a limit reached?"""
+        budget = self.budget
+        if budget.max_evaluations is not None and self.evaluations >= budget.max_evaluations:
+            return True
+        if budget.score_target is not None and self.best <= budget.score_target * (1 + 1e-12):
+            return True
+        return budget.time_limit is not None and self.seconds >= budget.time_limit
+
+    def found(self, score: float) -> bool:
+        """Note a valid mapping; is it the best so far?"""
+        if score >= self.best:
+            return False
+        self.best = score
+        self.samples.append(Sample(self.evaluations, self.seconds, score))
+        return True

@@ -1,0 +1,149 @@
+"""The joiners: options, islands, and the tracker that says how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any, Protocol
+
+import attrs
+
+from ffcore.errors import FFError
+from ffcore.join.evaluated import evaluated_alone
+from ffcore.join.objectives import check_metrics
+from ffcore.join.types import JoinedMapping, PmappingSet
+from ffcore.spec.problem import Problem
+from ffcore_simanneal.budget import Budget, check_count
+from ffcore_simanneal.simanneal2 import RowSearch
+from ffcore_simanneal.tracker import Outcome, Tracker, merge
+
+Progress = Callable[[str], None]
+
+
+class Island(Protocol):
+    """One search among several that know nothing of each other; workers may be other processes."""
+
+    def __call__(self, number: int) -> Outcome: ...
+
+
+def workers_of(executor: Executor | None) -> int:
+    """How many islands an executor runs at the same time."""
+    return int(getattr(executor, "_max_workers", 1)) if executor is not None else 1
+
+
+def run_islands(
+    island: Island, count: int, executor: Executor | None, progress: Progress | None, name: str
+) -> Outcome:
+    """All islands, merged in the order of their numbers."""
+    run = map(island, range(count)) if executor is None else executor.map(island, range(count))
+    outcomes: list[Outcome] = []
+    for outcome in run:
+        outcomes.append(outcome)
+        if progress is not None:
+            best = f"best score {outcome.samples[-1].score:.6g}" if outcome.samples else "nothing found"
+            progress(f"{name}: island {len(outcomes)} of {count}, {best} after {outcome.evaluations:.0f} evaluations")
+    return merge(outcomes, workers_of(executor))
+
+
+@attrs.frozen(kw_only=True)
+class Baseline:
+    """Options that all baselines have.
+
+    ``seed``: equal seeds and budgets in evaluations give equal results. ``islands``: independent searches that the
+    budget is divided among; as many can run at the same time. ``max_evaluations``, ``time_limit`` (s),
+    ``score_target``: see `Budget`. Raises ``FFError`` for values that make no sense.
+    """
+
+    seed: int = 0
+    islands: int = 2
+    max_evaluations: float | None = None
+    time_limit: float | None = None
+    score_target: float | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int):
+            raise FFError(f"seed must be a whole number, not {self.seed!r}")
+        check_count("islands", self.islands)
+        self.budget()
+
+    def budget(self) -> Budget:
+        return Budget(self.max_evaluations, self.time_limit, self.score_target)
+
+    def join(
+        self,
+        problem: Problem,
+        pmappings: Any,
+        *,
+        row_filter: Callable[..., Any] | None = None,
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+    ) -> Sequence[JoinedMapping]:
+        """The best mapping found. Raises ``NoValidMappingError`` if none was."""
+        if row_filter is not None:
+            raise FFError("the baselines take no row filter; filter the pmappings before joining")
+        return self.track(problem, pmappings, executor=executor, progress=progress).joined()
+
+    def track(
+        self, problem: Problem, pmappings: Any, *, executor: Executor | None = None, progress: Progress | None = None
+    ) -> Tracker:
+        """The course of the search and its best mapping.
+
+        Raises ``NoValidMappingError`` where no pmappings are compatible, so that no search can succeed.
+        """
+        raise NotImplementedError
+
+
+@attrs.frozen
+class RowIsland:
+    """One population of `simanneal2`."""
+
+    pmappings: PmappingSet
+    charges: tuple[float, ...]
+    population: int
+    budget: Budget
+    seed: int
+
+    def __call__(self, number: int) -> Outcome:
+        return RowSearch(self.pmappings, self.charges, self.population, self.budget, f"{self.seed} {number}").run()
+
+
+@attrs.frozen(kw_only=True)
+class SimAnneal2(Baseline):
+    """The published baseline; ``max_evaluations`` is in multiples of what the exact mapper evaluated."""
+
+    max_evaluations: float | None = 20.0
+    population: int = 10
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        check_count("population", self.population)
+
+    def track(
+        self, problem: Problem, pmappings: Any, *, executor: Executor | None = None, progress: Progress | None = None
+    ) -> Tracker:
+        """As `Baseline.track`; ``history`` counts evaluations in multiples of the exact mapper's, and scores in
+        multiples of ``score_target``."""
+        check_metrics(problem.options.metrics)
+        if not isinstance(pmappings, PmappingSet):
+            raise FFError(
+                "the joiner 'simanneal2' draws Pareto-optimal pmappings, so it needs those of the explorer 'default'"
+            )
+        pmappings = attrs.evolve(pmappings, problem=problem)
+        unit = float(sum(e.stats.evaluated for e in pmappings.einsums)) or 1.0
+        budget = self.budget()
+        if budget.max_evaluations is not None:
+            budget = attrs.evolve(budget, max_evaluations=budget.max_evaluations * unit)
+        share = budget.share(self.islands, workers_of(executor))
+        island = RowIsland(pmappings, tuple(charges(pmappings)), self.population, share, self.seed)
+        found = run_islands(island, self.islands, executor, progress, "simanneal2")
+        return _tracker("simanneal2", problem, found, unit, self.score_target)
+
+
+def charges(pmappings: PmappingSet) -> list[float]:
+    """Per Einsum, the expected number of evaluations to come by one Pareto-optimal pmapping."""
+    evaluated = evaluated_alone(pmappings)
+    return [evaluated[e.einsum.name] / len(e.rows) or 1.0 for e in pmappings.einsums]
+
+
+def _tracker(name: str, problem: Problem, found: Outcome, unit: float, target: float | None) -> Tracker:
+    return Tracker(name, problem, found.samples, found.evaluations, found.seconds, found.best, unit, target)
