@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
 import attrs
 
 from ffcore.errors import FFError
-from ffcore.explore.equal import signature
+from ffcore.explore.equal import Kinds
 from ffcore.explore.rows import RowShape
 from ffcore.explore.solve import explore_einsum
 from ffcore.explore.spatial import SpatialChoice
 from ffcore.explore.types import EinsumPmappings, Job
-from ffcore.phases import phase
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
-from ffcore.templates import Template, einsum_templates
+from ffcore.templates import Template
 
 
 def explore(
@@ -32,12 +31,12 @@ def explore(
     Raises ``FFError`` for options that only another explorer offers.
     """
     _check_options(problem.options)
-    with phase("templates"):
-        templates = [einsum_templates(e, problem.options) for e in problem.einsums]
-    shapes = row_shapes(problem, templates)
+    kinds = Kinds.of(problem)
+    shapes = row_shapes(problem, kinds)
     wanted = [i for i, e in enumerate(problem.einsums) if einsum_names is None or e.name in einsum_names]
-    first: dict[Hashable, int] = {}  # equal Einsums are explored once
-    same = {i: first.setdefault(signature(problem.einsums[i], templates[i], shapes[i]), i) for i in wanted}
+    templates = {i: kinds.templates_of(kinds.members[i]) for i in wanted}
+    first: dict[int, int] = {}  # equal Einsums are explored once
+    same = {i: first.setdefault(kinds.members[i].kind, i) for i in wanted}
     tasks = [(problem.einsums[i], templates[i], shapes[i], problem.options) for i in first.values()]
     run: Iterable[EinsumPmappings] = map(_task, tasks) if executor is None else executor.map(_task, tasks)
     solved = {}
@@ -93,10 +92,10 @@ def _renamed(
     return EinsumPmappings(einsum, tuple(templates), tuple(jobs), shape, solved.rows, solved.offsets, stats)
 
 
-def row_shapes(problem: Problem, templates: Sequence[Sequence[Template]]) -> list[RowShape]:
+def row_shapes(problem: Problem, kinds: Kinds) -> list[RowShape]:
     """Row sizes per Einsum: depth, cuts and tracked memories are common to the problem."""
-    flat = [t for ts in templates for t in ts]
-    memories = tracked_memories(flat, problem.options.combine_runs)
+    memories = tracked_memories(kinds, problem.options.combine_runs)
+    flat = [t for templates in kinds.templates for t in templates]
     depth = max((_depth(t, problem.options) for t in flat), default=0)
     cuts = max((len(t.blocks) + 1 for t in flat), default=1)
     return [
@@ -114,30 +113,52 @@ def _depth(template: Template, options: MapperOptions) -> int:
     return int(min(depth, options.max_fused_loops))
 
 
-def tracked_memories(templates: Sequence[Template], all_limited: bool = False) -> tuple[str, ...]:
+def tracked_memories(kinds: Kinds, all_limited: bool = False) -> tuple[str, ...]:
     """Limited memories in which a reservation can outlive the Einsum's innermost fused loop.
 
     In all others an Einsum's own reservations are all there is while it runs, and each pmapping was
     checked for that. A memory that fits all that the workload could ever hold needs no tracking.
     With ``all_limited`` each limited memory that is used is tracked: templates of another run may be added.
     """
-    tracked: dict[str, None] = {}
-    most: dict[str, dict[tuple[str, str], float]] = {}
+    uses = [_LimitedMemories.of(templates) for templates in kinds.templates]
     size: dict[str, float] = {}
-    for template in templates:
-        einsum = template.einsum
-        for site in template.sites:
-            component = template.components[site.index]
-            if component.size == float("inf"):
-                continue
-            size[component.name] = min(component.size, size.get(component.name, component.size))
-            tensor = einsum.tensor[site.tensor]
-            bits = tensor.tile_values(einsum.bounds) * component.width(tensor)
-            bits *= einsum.n_instances if site.persistent else 1
-            held = most.setdefault(component.name, {})
-            key = (einsum.name, site.tensor)
-            held[key] = max(bits, held.get(key, 0.0))
-            shared = site.backing and site.tensor in einsum.shared
-            if all_limited or shared or site.persistent or site.reservation < template.fused_cut:
-                tracked[component.name] = None
-    return tuple(n for n in tracked if all_limited or sum(most[n].values()) > size[n])
+    for use in uses:
+        for name, bits in use.size.items():
+            size[name] = min(bits, size.get(name, bits))
+    most = dict.fromkeys(size, 0.0)
+    for member in kinds.members:
+        for name, bits in uses[member.kind].most.items():
+            most[name] += bits
+    outlived = {name: None for use in uses for name in (use.size if all_limited else use.outlived)}
+    return tuple(name for name in outlived if all_limited or most[name] > size[name])
+
+
+@attrs.frozen
+class _LimitedMemories:
+    """What the templates of one Einsum put into the memories that have a size."""
+
+    size: dict[str, float]  # bits, the least
+    most: dict[str, float]  # bits of all tensors that any template holds there, whole
+    outlived: dict[str, None]  # those in which a reservation can outlive the innermost fused loop
+
+    @classmethod
+    def of(cls, templates: Sequence[Template]) -> _LimitedMemories:
+        size: dict[str, float] = {}
+        held: dict[str, dict[str, float]] = {}
+        outlived: dict[str, None] = {}
+        for template in templates:
+            einsum, fused_cut = template.einsum, template.fused_cut
+            for site in template.sites:
+                component = template.components[site.index]
+                if component.size == float("inf"):
+                    continue
+                size[component.name] = min(component.size, size.get(component.name, component.size))
+                tensor = einsum.tensor[site.tensor]
+                bits = tensor.tile_values(einsum.bounds) * component.width(tensor)
+                bits *= einsum.n_instances if site.persistent else 1
+                tensors = held.setdefault(component.name, {})
+                tensors[site.tensor] = max(bits, tensors.get(site.tensor, 0.0))
+                shared = site.backing and site.tensor in einsum.shared
+                if shared or site.persistent or site.reservation < fused_cut:
+                    outlived[component.name] = None
+        return cls(size, {name: sum(tensors.values()) for name, tensors in held.items()}, outlived)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
-from ffcore.explore.equal import signature
+from ffcore.explore.equal import members_of
 from ffcore.join.types import PmappingSet
 
 
@@ -16,8 +14,8 @@ def evaluated_alone(pmappings: PmappingSet) -> dict[str, int]:
     serves all of them, and their count is 0. Here each of them has the first one's count, since a search that
     samples an Einsum's pmappings has to find them for every Einsum.
     """
-    keys: list[Hashable] = [signature(e.einsum, e.templates, e.shape) for e in pmappings.einsums]
-    most: dict[Hashable, int] = {}
+    keys = [member.kind for member in members_of(e.einsum for e in pmappings.einsums)]
+    most: dict[int, int] = {}
     for key, einsum in zip(keys, pmappings.einsums, strict=True):
         most[key] = max(most.get(key, 0), einsum.stats.evaluated)
     return {e.einsum.name: e.stats.evaluated or most[key] for key, e in zip(keys, pmappings.einsums, strict=True)}

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from ffcore.templates.enumerate import einsum_templates
+from ffcore.templates.enumerate import einsum_choices, einsum_templates
+from ffcore.templates.holders import HolderChoice
+from ffcore.templates.rename import TemplateStock
 from ffcore.templates.types import Site, SpatialLoop, Template, TollSite
 
-__all__ = ["Site", "SpatialLoop", "Template", "TollSite", "einsum_templates"]
+__all__ = [
+    "HolderChoice",
+    "Site",
+    "SpatialLoop",
+    "Template",
+    "TemplateStock",
+    "TollSite",
+    "einsum_choices",
+    "einsum_templates",
+]

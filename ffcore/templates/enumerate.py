@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 
 from ffcore.spec.problem import EinsumProblem, MapperOptions
-from ffcore.templates.holders import holder_choices, holder_orders
+from ffcore.templates.holders import HolderChoice, holder_choices, holder_orders
 from ffcore.templates.loops import templates_of_order
 from ffcore.templates.types import Template
 
 
-def einsum_templates(einsum: EinsumProblem, options: MapperOptions) -> tuple[Template, ...]:
-    """Every template of ``einsum`` on each of its paths.
+def einsum_choices(einsum: EinsumProblem) -> tuple[HolderChoice, ...]:
+    """Every choice of holders of ``einsum``, path after path."""
+    return tuple(choice for path in einsum.paths for choice in holder_choices(einsum, path))
+
+
+def einsum_templates(
+    einsum: EinsumProblem, options: MapperOptions, choices: Iterable[HolderChoice] | None = None
+) -> tuple[Template, ...]:
+    """Every template of ``einsum`` on each of its paths; ``choices``: its `einsum_choices`, if they are there already.
 
     Two orders of neighbouring holders between which no loop can stand are the same template
     (before: ``[GLB A][GLB B] loops``, ``[GLB B][GLB A] loops``; after: the first of them).
     """
     seen: set[Hashable] = set()
     found: list[Template] = []
-    for template in _all(einsum, options):
+    for template in _all(einsum, options, einsum_choices(einsum) if choices is None else choices):
         key = _key(template)
         if key not in seen:
             seen.add(key)
@@ -27,11 +34,10 @@ def einsum_templates(einsum: EinsumProblem, options: MapperOptions) -> tuple[Tem
     return tuple(found if limit == float("inf") else found[: int(limit)])
 
 
-def _all(einsum: EinsumProblem, options: MapperOptions) -> Iterator[Template]:
-    for path in einsum.paths:
-        for choice in holder_choices(einsum, path):
-            for order in holder_orders(einsum, choice, options.force_memory_hierarchy_order):
-                yield from templates_of_order(einsum, order)
+def _all(einsum: EinsumProblem, options: MapperOptions, choices: Iterable[HolderChoice]) -> Iterator[Template]:
+    for choice in choices:
+        for order in holder_orders(einsum, choice, options.force_memory_hierarchy_order):
+            yield from templates_of_order(einsum, order)
 
 
 def _key(template: Template) -> Hashable:
