@@ -125,7 +125,7 @@ def _stage(einsum: EinsumProblem, options: MapperOptions) -> str:
     if not templates:
         return f"no loop over {_some(_loopless(einsum, options), 'some rank variable')} is allowed anywhere"
     menu = SpatialMenu(options)
-    if not any(menu.fitting(t) for t in templates):
+    if not any(len(menu.fitting(t)[1]) for t in templates):
         return "no choice of spatial loops is legal"
     return "no choice of tile sizes is legal"
 

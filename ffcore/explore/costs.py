@@ -7,16 +7,21 @@ the child stands, a reservation on those where it stands.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import attrs
 import numpy as np
 
-from ffcore.explore.lattice import Floats, Lattice
-from ffcore.explore.outline import EdgeShape, Limited, Outline, Reserved
+from ffcore.explore.kernels import Floats, Ints
+from ffcore.explore.lattice import Lattice
+from ffcore.explore.outline import Cut, EdgeShape, Limited, Outline, Reserved, saves_traffic
 from ffcore.explore.spatial import SpatialChoice, compare
 from ffcore.spec.problem import Component, EinsumProblem, Tensor
 from ffcore.templates import SpatialLoop
+
+FIT = 1 + 1e-12  # sums of shares and of widths like 1/3 bit may differ in the last bits
+Shape = TypeVar("Shape", EdgeShape, Limited, Reserved)
 
 
 @attrs.frozen
@@ -59,36 +64,70 @@ def _most(einsum: EinsumProblem, component: Component) -> float:
 
 @attrs.define(eq=False)
 class Costs:
-    """Cost arrays of one Einsum on one path under one spatial choice; each is computed once."""
+    """Cost arrays of one Einsum on one path under one spatial choice; each is computed once.
+
+    They are rows of ``bank``, one value per lattice state. ``replicas``: per output, into how many
+    instances spatial loops that are not part of the choice (see ``outer_replicas``) split its updates.
+    """
 
     lattice: Lattice
     layout: Layout
     components: tuple[Component, ...]
-    _edges: dict[EdgeShape, dict[int, Floats]] = attrs.Factory(dict)
-    _bits: dict[Reserved, Floats] = attrs.Factory(dict)
-    _masks: dict[Limited, Floats] = attrs.Factory(dict)
+    replicas: Mapping[str, int] = attrs.field(factory=dict)
+    bank: Floats = attrs.field(init=False)
+    _filled: int = 0
+    _entries: dict[Hashable, list[tuple[int, int]]] = attrs.Factory(dict)
+    _cuts: dict[Cut, Ints] = attrs.Factory(dict)
 
-    def edge(self, edge: EdgeShape) -> dict[int, Floats]:
-        """Columns of a label that an edge adds to, each an array over the states at its cut."""
-        if edge not in self._edges:
-            self._edges[edge] = self._edge(edge)
-        return self._edges[edge]
+    def __attrs_post_init__(self) -> None:
+        self.bank = np.empty((16, self.lattice.n))
+
+    def entries(self, cut: Cut) -> Ints:
+        """What a cut adds: pairs (row of ``bank``, column of a label)."""
+        if cut not in self._cuts:
+            edges = () if self.lattice.einsum.is_copy else cut.edges  # a copy's are there to tell cuts apart
+            found = [pair for edge in edges for pair in self._stored(edge, self._edge)]
+            found += [pair for limited in cut.limits for pair in self._stored(limited, self._mask)]
+            for reserved in cut.reservations:
+                if self.layout.memory(reserved.index) is not None:
+                    found += self._stored(reserved, self._bits)
+            self._cuts[cut] = np.array(found, np.int64).reshape(-1, 2)
+        return self._cuts[cut]
 
     def bits(self, reserved: Reserved) -> Floats:
         """Bits (per instance) that a holder occupies, per state at its reservation's cut."""
-        if reserved not in self._bits:
-            einsum = self.lattice.einsum
-            tensor = einsum.tensor[reserved.tensor]
-            width = self.components[reserved.index].width(tensor)
-            copies = einsum.n_instances if reserved.persistent else 1.0  # all instances stay at once
-            self._bits[reserved] = self.lattice.tile(tensor, reserved.index) * (width * copies)
-        return self._bits[reserved]
+        ((row, _),) = self._stored(reserved, self._bits)
+        found: Floats = self.bank[row]
+        return found
 
-    def mask(self, limited: Limited) -> Floats:
-        """0 where a holder's tile obeys its memory's ``tile_shape``, infinity elsewhere."""
-        if limited not in self._masks:
-            self._masks[limited] = self._mask(limited)
-        return self._masks[limited]
+    def limits(self) -> Floats:
+        """The most that each column of a label may come to: no tile that is ruled out, no memory that overflows."""
+        most = np.full(self.layout.width, np.inf)
+        most[0] = np.finfo(np.float64).max
+        for index in self.layout.memories:
+            most[self.layout.memory(index)] = self.components[index].size * FIT
+        return most
+
+    def _stored(self, shape: Shape, make: Callable[[Shape], Mapping[int, Floats]]) -> list[tuple[int, int]]:
+        if shape not in self._entries:
+            pairs = []
+            for column, cost in make(shape).items():
+                if self._filled == len(self.bank):
+                    self.bank = np.concatenate([self.bank, np.empty_like(self.bank)])
+                self.bank[self._filled] = cost
+                pairs.append((self._filled, column))
+                self._filled += 1
+            self._entries[shape] = pairs
+        return self._entries[shape]
+
+    def _bits(self, reserved: Reserved) -> dict[int, Floats]:
+        place = self.layout.memory(reserved.index)
+        assert place is not None
+        einsum = self.lattice.einsum
+        tensor = einsum.tensor[reserved.tensor]
+        width = self.components[reserved.index].width(tensor)
+        copies = einsum.n_instances if reserved.persistent else 1.0  # all instances stay at once
+        return {place: self.lattice.tile(tensor, reserved.index) * (width * copies)}
 
     def _edge(self, edge: EdgeShape) -> dict[int, Floats]:
         tensor = self.lattice.einsum.tensor[edge.tensor]
@@ -101,7 +140,7 @@ class Costs:
         gross = self.lattice.traffic(tensor, edge.child)
         if not any(skipped_rate.values()):
             return {c: gross * rate for c, rate in gross_rate.items() if rate}
-        skipped = self.lattice.traffic(tensor, edge.child, skipped=True)
+        skipped = self.lattice.traffic(tensor, edge.child, skipped=True) * self.replicas.get(tensor.name, 1)
         return {c: gross * rate - skipped * skipped_rate[c] for c, rate in gross_rate.items() if rate}
 
     def action_rates(self, index: int, action: str, tensor: Tensor) -> Iterator[tuple[int, float]]:
@@ -120,7 +159,8 @@ class Costs:
                 if seconds:
                     yield self.layout.form(k), seconds * calls / instances
 
-    def _mask(self, limited: Limited) -> Floats:
+    def _mask(self, limited: Limited) -> dict[int, Floats]:
+        """0 where a holder's tile obeys its memory's ``tile_shape``, infinity elsewhere."""
         below = self.lattice.choice.below(limited.index)
         result = np.zeros(self.lattice.n)
         tensor = self.lattice.einsum.tensor[limited.tensor]
@@ -132,27 +172,20 @@ class Costs:
             for size in sizes:
                 ok = np.array([compare(op, float(x), limit.value) for x in size])
                 result[~ok] = np.inf
-        return result
+        return {0: result}
 
-    def constant(self, outline: Outline) -> tuple[Floats, float]:
-        """(label columns, seconds of the compute) that do not depend on tile sizes."""
-        einsum, components, choice = self.lattice.einsum, self.components, self.lattice.choice
+    def constant(self, outline: Outline) -> Floats:
+        """Label columns that do not depend on tile sizes."""
+        einsum = self.lattice.einsum
         label = np.zeros(self.layout.width)
-        compute = components[-1]
         if einsum.is_copy:
-            calls, per_instance = self._copy(outline, label)
-        else:
-            calls = 1.0
-            for bound in einsum.bounds.values():
-                calls *= bound
-            per_instance = calls / choice.upto(len(components) - 1)
-        record = compute.action("compute")
+            self._copy(outline, label)
+        record = self.components[-1].action("compute")
         if record is not None:
-            label[0] += record.energy * calls
-        seconds = max((form.get("compute", 0.0) * per_instance for form in compute.latency), default=0.0)
-        return label, seconds
+            label[0] += record.energy * _computes(einsum, self.components)
+        return label
 
-    def _copy(self, outline: Outline, label: Floats) -> tuple[float, float]:
+    def _copy(self, outline: Outline, label: Floats) -> None:
         """A copy reads its source once and writes its destination once, booked under the source tensor."""
         einsum = self.lattice.einsum
         source = next(t for t in einsum.tensors if not t.output)
@@ -164,12 +197,44 @@ class Costs:
             for index, action in ((where[source.name], "read"), (where[target.name], "write")):
                 for column, rate in self.action_rates(index, action, source):
                     label[column] += rate * values
-        if not self.components[-1].computes_copies:
-            return 0.0, 0.0
-        fanout = 1
-        for component in self.components:
-            fanout *= component.fanout
-        return float(values), values / fanout
+
+
+def _computes(einsum: EinsumProblem, components: Sequence[Component]) -> float:
+    """Computes of all instances: one per point of the iteration space or value copied (some units copy for free)."""
+    if einsum.is_copy:
+        source = next(t for t in einsum.tensors if not t.output)
+        return float(source.tile_values(einsum.bounds)) if components[-1].computes_copies else 0.0
+    calls = 1.0
+    for bound in einsum.bounds.values():
+        calls *= bound
+    return calls
+
+
+def compute_seconds(einsum: EinsumProblem, components: Sequence[Component], choice: SpatialChoice) -> float:
+    """Seconds of the compute; a copy keeps all instances busy, whatever the spatial choice."""
+    instances = choice.upto(len(components) - 1)
+    if einsum.is_copy:
+        instances = 1
+        for component in components:
+            instances *= component.fanout
+    calls = _computes(einsum, components) / instances
+    return max((form.get("compute", 0.0) * calls for form in components[-1].latency), default=0.0)
+
+
+def outer_replicas(einsum: EinsumProblem, choice: SpatialChoice) -> dict[str, int]:
+    """Per output, the instances that spatial loops give a partial result of their own to begin with.
+
+    All of these skip the first read of the output (semantics, section 3): trips of loops over variables
+    that are not fully relevant to it.
+    """
+    result = {}
+    for tensor in einsum.tensors:
+        if tensor.output:
+            trips = 1
+            for loop, n in zip(choice.loops, choice.trips, strict=True):
+                trips *= 1 if loop.variable in tensor.fully_relevant else n
+            result[tensor.name] = trips
+    return result
 
 
 @attrs.frozen
@@ -188,8 +253,7 @@ def _books(components: Sequence[Component], choice: SpatialChoice, tensor: Tenso
     skips = 1.0 if tensor.output and components[edge.child].skip_initial_output_write else 0.0
 
     def saves(loop: SpatialLoop) -> bool:
-        dimension = components[loop.index].spatial[loop.dimension]
-        return loop.variable not in tensor.variables and tensor.name in dimension.may_reuse
+        return saves_traffic(components, tensor, loop)
 
     shared = choice.multicast(edge.parent, edge.child, saves)
     serves = skips if components[edge.parent].skip_initial_output_write else 0.0

@@ -1,10 +1,13 @@
-"""Compiled kernels: Pareto unions over the lattice, and Pareto filters over groups of rows.
+"""Compiled kernels: Pareto unions over the lattice, costs of a cut, rows of a template, Pareto filters.
 
-Both release the GIL, hold no Python objects and are deterministic. A row dominates another when it
-is no greater in every column; of equal rows the first is kept.
+All release the GIL, hold no Python objects and are deterministic. A row dominates another when it
+is no greater in every column; of equal rows the first is kept. They are written for a compiler that
+takes a second for each array slice or sort: plain loops over arrays that the caller allocates.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numba import njit
@@ -12,177 +15,302 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
-@njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
-def front(values, rows, count, kept):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Indices (into ``values``) of the Pareto front of ``rows[:count]``, written to ``kept``.
-
-    Rows are taken in ascending order of their sum. Rounding is monotone, so a row that dominates
-    another has no greater a sum: the row that is kept may only tie with one that it should have
-    removed, which leaves the front a superset, never too small.
-    """
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
+    offsets, values, origin, stride, size, smaller, last_only, out_offsets, out_values, out_origin, own
+):
+    """Merge each state's list with the finished one of its smaller state; (labels made, labels kept)."""
     width = values.shape[1]
-    sums = np.empty(count)
-    for a in range(count):
-        total = 0.0
-        for c in range(width):
-            total += values[rows[a], c]
-        sums[a] = total
-    order = np.argsort(sums, kind="mergesort")
-    found = 0
-    for a in order:
-        row = rows[a]
-        dominated = False
-        for b in range(found):
-            other = kept[b]
-            less = True
-            for c in range(width):
-                if values[other, c] > values[row, c]:
-                    less = False
-                    break
-            if less:
-                dominated = True
-                if b > 0:  # move to front: what dominated once is likely to dominate again
-                    kept[b] = kept[b - 1]
-                    kept[b - 1] = other
-                break
-        if not dominated:
-            kept[found] = row
-            found += 1
-    return found
-
-
-@njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
-def _merge(values, start, stop, out_values, out_start, out_stop, rows):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Merge two fronts, each in lexicographic order: ``values[start:stop]`` and ``out_values[out_start:out_stop]``.
-
-    Writes to ``rows`` the survivors in the same order: a row of ``values`` as its index, a row of
-    ``out_values`` as -1 - its index. Within a front nothing dominates anything, and what dominates
-    a row comes before it.
-    """
-    width = values.shape[1]
-    a, b, found = start, out_start, 0
-    while a < stop or b < out_stop:
-        own = b >= out_stop
-        if a < stop and not own:
-            own = True
-            for c in range(width):
-                if values[a, c] != out_values[b, c]:
-                    own = values[a, c] < out_values[b, c]
-                    break
-        dominated = False
-        for k in range(found - 1, -1, -1):
-            r = rows[k]
-            if own == (r >= 0):
-                continue
-            less = True
-            for c in range(1, width):
-                if own:
-                    if out_values[-1 - r, c] > values[a, c]:
-                        less = False
-                        break
-                elif values[r, c] > out_values[b, c]:
-                    less = False
-                    break
-            if less:
-                dominated = True
-                break
-        if own:
-            if not dominated:
-                rows[found] = a
-                found += 1
-            a += 1
-        else:
-            if not dominated:
-                rows[found] = -1 - b
-                found += 1
-            b += 1
-    return found
-
-
-@njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
-def _union_prime(offsets, values, origin, stride, size, smaller):  # type: ignore[no-untyped-def]  # pragma: no cover
-    n = offsets.shape[0] - 1
-    width = values.shape[1]
-    capacity = 2 * values.shape[0] + 64
-    out_values = np.empty((capacity, width))
-    out_origin = np.empty(capacity, np.int64)
-    out_offsets = np.zeros(n + 1, np.int64)
-    rows = np.empty(1024, np.int64)
     filled = 0
-    for state in range(n):
-        coordinate = (state // stride) % size
-        start, stop = offsets[state], offsets[state + 1]
-        out_start = out_stop = np.int64(0)
+    coordinate = 0
+    low = 0
+    for state in range(offsets.shape[0] - 1):
+        a, a_stop = offsets[state], offsets[state + 1]
+        b, b_stop = 0, 0
         if smaller[coordinate] >= 0:
             source = state + (smaller[coordinate] - coordinate) * stride
-            out_start, out_stop = out_offsets[source], out_offsets[source + 1]
-        count = stop - start + out_stop - out_start
-        if count > 0:
-            if count > rows.shape[0]:
-                rows = np.empty(2 * count, np.int64)
-            if filled + count > capacity:
-                capacity = 2 * (filled + count)
-                more_values = np.empty((capacity, width))
-                more_values[:filled] = out_values[:filled]
-                out_values = more_values
-                more_origin = np.empty(capacity, np.int64)
-                more_origin[:filled] = out_origin[:filled]
-                out_origin = more_origin
-            found = _merge(values, start, stop, out_values, out_start, out_stop, rows)
-            for k in range(found):
-                r = rows[k]
-                if r >= 0:
-                    for c in range(width):
-                        out_values[filled, c] = values[r, c]
-                    out_origin[filled] = origin[r]
-                else:
-                    for c in range(width):
-                        out_values[filled, c] = out_values[-1 - r, c]
-                    out_origin[filled] = out_origin[-1 - r]
+            b, b_stop = out_offsets[source], out_offsets[source + 1]
+        low += 1
+        if low == stride:
+            low = 0
+            coordinate += 1
+            if coordinate == size:
+                coordinate = 0
+        start = filled
+        while a < a_stop or b < b_stop:
+            mine = b >= b_stop
+            if a < a_stop and not mine:
+                mine = True
+                for c in range(width):
+                    if values[a, c] != out_values[b, c]:
+                        mine = values[a, c] < out_values[b, c]
+                        break
+            if mine:
+                for c in range(width):
+                    out_values[filled, c] = values[a, c]
+                out_origin[filled] = origin[a]
+                a += 1
+            else:
+                for c in range(width):
+                    out_values[filled, c] = out_values[b, c]
+                out_origin[filled] = out_origin[b]
+                b += 1
+            own[filled] = mine
+            # Nothing dominates within one list, and what dominates a row comes before it.
+            k = filled - 1
+            while k >= start:
+                if own[k] != mine:
+                    c = 1
+                    while c < width and out_values[k, c] <= out_values[filled, c]:
+                        c += 1
+                    if c == width:
+                        break
+                k -= 1
+            if k < start:
                 filled += 1
         out_offsets[state + 1] = filled
-    return out_offsets, out_values[:filled].copy(), out_origin[:filled].copy()
+    made = filled
+    if last_only:
+        filled = 0
+        coordinate = 0
+        low = 0
+        begin = 0
+        for state in range(offsets.shape[0] - 1):
+            end = out_offsets[state + 1]
+            if coordinate == size - 1:
+                for k in range(begin, end):
+                    for c in range(width):
+                        out_values[filled, c] = out_values[k, c]
+                    out_origin[filled] = out_origin[k]
+                    filled += 1
+            begin = end
+            out_offsets[state + 1] = filled
+            low += 1
+            if low == stride:
+                low = 0
+                coordinate += 1
+                if coordinate == size:
+                    coordinate = 0
+    return made, filled
 
 
-@njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
-def _pareto_groups(offsets, values):  # type: ignore[no-untyped-def]  # pragma: no cover
-    keep = np.zeros(values.shape[0], np.bool_)
-    largest = 0
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
+    offsets, values, origin, bank, entries, limits, forgotten, forgets, out_offsets, out_values, out_origin
+):
+    width = values.shape[1]
+    filled = 0
+    for state in range(offsets.shape[0] - 1):
+        start = filled
+        for a in range(offsets[state], offsets[state + 1]):
+            for c in range(width):
+                out_values[filled, c] = values[a, c]
+            for e in range(entries.shape[0]):
+                out_values[filled, entries[e, 1]] += bank[entries[e, 0], state]
+            fits = True
+            for c in range(width):
+                if not out_values[filled, c] <= limits[c]:
+                    fits = False
+            if not fits:
+                continue
+            k = start - 1
+            if forgets:
+                for c in range(width):
+                    if forgotten[c]:
+                        out_values[filled, c] = 0.0
+                k = filled - 1
+                while k >= start:
+                    c = 1
+                    while c < width and out_values[k, c] <= out_values[filled, c]:
+                        c += 1
+                    if c == width:
+                        break
+                    k -= 1
+            if k < start:
+                out_origin[filled] = origin[a]
+                filled += 1
+        out_offsets[state + 1] = filled
+    return filled
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _rows(  # type: ignore[no-untyped-def]  # pragma: no cover
+    offsets, values, bottom, addend, limits, forms, rates, columns, shares, opened, chain, label, out
+):
+    width = values.shape[1]
+    memories = columns.shape[0]
+    levels = opened.shape[1] // max(1, memories)
+    own = np.empty(width)
+    filled = 0
+    for i in range(bottom.shape[0]):
+        start = filled
+        for a in range(offsets[bottom[i]], offsets[bottom[i] + 1]):
+            fits = True
+            for c in range(width):
+                own[c] = values[a, c] + addend[i, c]
+                if not own[c] <= limits[c]:
+                    fits = False
+            if not fits:
+                continue
+            latency = rates[0]
+            for c in range(1, 1 + forms):
+                if own[c] > latency:
+                    latency = own[c]
+            out[filled, 0] = (own[0] + rates[1] * latency) * rates[2]
+            out[filled, 1] = latency * rates[3]
+            at = 2
+            for m in range(memories):
+                out[filled, at] = own[columns[m]] * shares[m] if columns[m] >= 0 else 0.0
+                at += 1
+                for j in range(levels):
+                    out[filled, at] = opened[i, m * levels + j]
+                    at += 1
+            k = filled - 1
+            while k >= start:
+                c = 0
+                while c < at and out[k, c] <= out[filled, c]:
+                    c += 1
+                if c == at:
+                    break
+                k -= 1
+            if k < start:
+                chain[filled] = i
+                label[filled] = a
+                filled += 1
+    return filled
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _fronts(offsets, order, values, kept, keep):  # type: ignore[no-untyped-def]  # pragma: no cover
+    width = values.shape[1]
     for g in range(offsets.shape[0] - 1):
-        largest = max(largest, offsets[g + 1] - offsets[g])
-    rows = np.empty(largest, np.int64)
-    kept = np.empty(largest + 1, np.int64)
-    for g in range(offsets.shape[0] - 1):
-        count = offsets[g + 1] - offsets[g]
-        for a in range(count):
-            rows[a] = offsets[g] + a
-        found = front(values, rows, count, kept)
-        for b in range(found):
-            keep[kept[b]] = True
-    return keep
+        found = 0
+        for at in range(offsets[g], offsets[g + 1]):
+            row = order[at]
+            k = found - 1
+            while k >= 0:
+                c = 0
+                while c < width and values[kept[k], c] <= values[row, c]:
+                    c += 1
+                if c == width:
+                    break
+                k -= 1
+            if k >= 0:
+                continue
+            # Among rows that tie in the first column a later one may dominate an earlier one.
+            k = found - 1
+            while k >= 0 and values[kept[k], 0] == values[row, 0]:
+                c = 1
+                while c < width and values[row, c] <= values[kept[k], c]:
+                    c += 1
+                if c == width:
+                    found -= 1
+                    for j in range(k, found):
+                        kept[j] = kept[j + 1]
+                k -= 1
+            kept[found] = row
+            found += 1
+        for k in range(found):
+            keep[kept[k]] = True
 
 
 def union_prime(
-    offsets: Ints, values: Floats, origin: Ints, stride: int, size: int, smaller: Ints
-) -> tuple[Ints, Floats, Ints]:
+    offsets: Ints, values: Floats, origin: Ints, stride: int, smaller: Ints, last_only: bool = False
+) -> tuple[Ints, Floats, Ints, int]:
     """Per state, the Pareto front of its labels and those of the states that prime factors lead to.
 
     Labels of state ``s`` are rows ``offsets[s]:offsets[s + 1]`` of ``values`` (labels, columns),
     in lexicographic order; ``origin`` is carried along. ``smaller[i]`` is the coordinate whose value
     is that of coordinate ``i`` divided by the prime, or -1. States come in ascending order, so a
     state finds the finished front of the next smaller one; one pass per prime factor of the
-    variable's values unites all divisors.
+    variable's values unites all divisors. ``last_only``: keep only states of the last coordinate.
+    Returns offsets, values, origin, and how many labels were made.
 
     Exact: what is added to a label from here outwards depends on the state alone and is the same
     for all labels of a state, so a dominated label stays dominated.
     """
-    result: tuple[Ints, Floats, Ints] = _union_prime(offsets, values, origin, stride, size, smaller)
-    return result
+    size = len(smaller)
+    room = len(values) * size  # a label reaches each coordinate at most once; what is not written costs nothing
+    out_offsets = np.zeros(len(offsets), np.int64)
+    out_values = np.empty((room, values.shape[1]))
+    out_origin = np.empty(room + 1, np.int64)
+    own = np.empty(room + 1, np.bool_)
+    made, kept = _union(
+        offsets, values, origin, stride, size, smaller, last_only, out_offsets, out_values, out_origin, own
+    )
+    return out_offsets, out_values[:kept], out_origin[:kept], int(made)
 
 
-def pareto_groups(offsets: Ints, values: Floats) -> NDArray[np.bool_]:
-    """Mask of the Pareto-optimal rows of each group ``offsets[g]:offsets[g + 1]``."""
-    result: NDArray[np.bool_] = _pareto_groups(offsets, values)
-    return result
+def add_costs(
+    labels: tuple[Ints, Floats, Ints], bank: Floats, entries: Ints, limits: Floats, forgotten: Bools
+) -> tuple[Ints, Floats, Ints]:
+    """Labels (offsets, values, origin) with a cut's costs added, those beyond a limit left out.
+
+    ``entries``: pairs (row of ``bank``, column); ``bank[row]`` is the cost per state. Columns that are
+    ``forgotten`` become 0 after their limit was checked, and the labels are filtered anew.
+
+    Exact: occupancy only grows outwards, so what exceeds a limit here always will; a memory to which
+    nothing further out adds can decide nothing any more.
+    """
+    offsets, values, origin = labels
+    out_offsets = np.zeros(len(offsets), np.int64)
+    out_values = np.empty((len(values) + 1, values.shape[1]))
+    out_origin = np.empty(len(values) + 1, np.int64)
+    forgets = bool(forgotten.any())
+    filled = _add(
+        offsets, values, origin, bank, entries, limits, forgotten, forgets, out_offsets, out_values, out_origin
+    )
+    return out_offsets, out_values[:filled].copy(), out_origin[:filled].copy()
+
+
+def template_rows(
+    labels: tuple[Ints, Floats],
+    chains: tuple[Ints, Floats, Floats],
+    limits: Floats,
+    forms: int,
+    rates: tuple[float, float, float, float],
+    memories: tuple[Ints, Floats],
+) -> tuple[Ints, Ints, Floats]:
+    """(chain, label, values) of every row, those that another row of the same chain dominates left out.
+
+    ``labels``: offsets and values. ``chains``: per chain its last state, what it adds to the columns of a
+    label, and the shares that stay open. ``forms``: how many columns after the first are latencies.
+    ``rates``: seconds of the compute, W of leakage, how often energy counts, and how often latency.
+    ``memories``: per tracked memory the label's column (or -1), and the share that one bit is.
+
+    Exact: rows of one chain have the same compatibility.
+    """
+    offsets, values = labels
+    bottom, addend, opened = chains
+    columns, shares = memories
+    room = int((offsets[bottom + 1] - offsets[bottom]).sum()) + 1
+    chain, label = np.empty(room, np.int64), np.empty(room, np.int64)
+    out = np.empty((room, 2 + len(columns) + opened.shape[1]))
+    filled = _rows(
+        offsets, values, bottom, addend, limits, forms, np.array(rates), columns, shares, opened, chain, label, out
+    )
+    return chain[:filled].copy(), label[:filled].copy(), out[:filled].copy()
+
+
+def pareto_groups(offsets: Ints, values: Floats) -> Bools:
+    """Mask of the Pareto-optimal rows of each group ``offsets[g]:offsets[g + 1]``; of equal rows the first."""
+    if not len(values):
+        return np.zeros(0, np.bool_)
+    group = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    return fronts(offsets, by_value(group, values), values)
+
+
+def by_value(group: Ints, values: Floats) -> Ints:
+    """Row numbers by group, then by the first two columns."""
+    keys: Sequence[Floats | Ints] = (*values.T[1::-1], group)
+    return np.asarray(np.lexsort(keys), np.int64)
+
+
+def fronts(offsets: Ints, order: Ints, values: Floats) -> Bools:
+    """Mask of the Pareto-optimal rows; group ``g`` is ``order[offsets[g]:offsets[g + 1]]``, ascending in column 0."""
+    keep = np.zeros(len(values), np.bool_)
+    _fronts(offsets, order, values, np.empty(int(np.diff(offsets).max(initial=0)) + 1, np.int64), keep)
+    return keep

@@ -8,18 +8,16 @@ is a dense array over states.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
+from ffcore.explore.kernels import Floats, Ints
 from ffcore.explore.numbers import divisors, prime_factors
 from ffcore.explore.spatial import SpatialChoice
 from ffcore.spec.problem import EinsumProblem, Tensor
-
-Floats = NDArray[np.float64]
 
 
 @attrs.frozen(eq=False)
@@ -58,14 +56,26 @@ class Lattice:
         """Per variable, the temporal trips above a cut at which the state is this one: U / u."""
         return {v: value[-1] / self.grid[v] for v, value in zip(self.variables, self.values, strict=True)}
 
-    def within(self, other: Lattice, factors: Mapping[str, int]) -> NDArray[np.int64]:
-        """Per state, the state of ``other`` with each ``u`` times its factor."""
-        result = np.zeros(self.n, np.int64)
-        for k, v in enumerate(self.variables):
-            place = {value: i for i, value in enumerate(other.values[k])}
-            factor = factors.get(v, 1)
-            coordinate = np.array([place[u * factor] for u in self.values[k]], np.int64) * other.strides[k]
-            result += coordinate[(np.arange(self.n) // self.strides[k]) % len(self.values[k])]
+    def times(self, other: Lattice, factors: Mapping[str, int]) -> Ints:
+        """Per state, the state of ``other`` with each ``u`` times its factor, or -1."""
+        return self._moved(
+            other, [[u * factors.get(v, 1) for u in self.values[k]] for k, v in enumerate(self.variables)]
+        )
+
+    def over(self, factors: Mapping[str, int]) -> Ints:
+        """Per state, the state with each ``u`` divided by its factor, or -1."""
+        divided = [
+            [u // factors.get(v, 1) if u % factors.get(v, 1) == 0 else 0 for u in self.values[k]]
+            for k, v in enumerate(self.variables)
+        ]
+        return self._moved(self, divided)
+
+    def _moved(self, other: Lattice, values: Sequence[Sequence[int]]) -> Ints:
+        result = np.zeros(1, np.int64)
+        for k, moved in enumerate(values):
+            place = {value: i * other.strides[k] for i, value in enumerate(other.values[k])}
+            axis = np.array([place.get(value, -1) for value in moved], np.int64)[:, None]
+            result = np.where((axis < 0) | (result < 0), -1, axis + result).reshape(-1)
         return result
 
     @cached_property
@@ -73,7 +83,7 @@ class Lattice:
         """The state of the outermost cut: nothing has been looped over yet."""
         return self.n - 1
 
-    def smaller(self, axis: int) -> list[NDArray[np.int64]]:
+    def smaller(self, axis: int) -> list[Ints]:
         """Per prime factor of a variable's values: the coordinate of value / prime, or -1."""
         values = self.values[axis]
         place = {value: i for i, value in enumerate(values)}

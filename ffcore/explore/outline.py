@@ -6,12 +6,12 @@ problem there. An outline numbers these parts, so that a solver can look one up 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 import attrs
 
-from ffcore.spec.problem import ComponentKind, TileShape
-from ffcore.templates import Template
+from ffcore.spec.problem import Component, ComponentKind, Tensor, TileShape
+from ffcore.templates import SpatialLoop, Template
 
 
 @attrs.frozen
@@ -59,15 +59,16 @@ class Outline:
     """A template as cuts.
 
     ``keys[c]`` numbers all that the labels at cut ``c`` depend on: what stands at or below it, and
-    which variables are ``closed`` there, having no temporal loop further out. ``merge`` is the last
-    cut at and above which nothing depends on spatial trip counts, or -1.
+    which variables are ``closed`` there, having no loop further out. ``merges``: the cuts at and above
+    which the spatial loops below do not matter any more but for the tile sizes that they lead to: none,
+    that of all spatial loops, or that and the one of all but the outermost spatial loops.
     """
 
     template: Template
     cuts: tuple[Cut, ...]
     keys: tuple[int, ...]
     closed: tuple[frozenset[str], ...]
-    merge: int
+    merges: tuple[int, ...]
 
 
 @attrs.define
@@ -78,23 +79,28 @@ class Outliner:
 
     def outline(self, template: Template) -> Outline:
         """The outline of ``template``."""
-        cuts = tuple(_cut(template, c) for c in range(len(template.blocks) + 1))
+        edges = _edges(template)
+        cuts = tuple(_cut(template, c, edges) for c in range(len(template.blocks) + 1))
+        merges = _merges(template, edges)
         everything = frozenset(template.einsum.bounds)
-        closed = tuple(everything.difference(*template.blocks[:c]) for c in range(len(cuts)))
+        closed = [everything.difference(*template.blocks[:c]) for c in range(len(cuts))]
+        if len(merges) > 1:
+            outer = {s.variable for s in template.spatial if s.block == merges[0]}
+            closed[merges[0] + 1 :] = [c - outer for c in closed[merges[0] + 1 :]]
         keys: list[int] = []
         key = -1
         for cut, done in zip(reversed(cuts), reversed(closed), strict=True):
             key = self._number((key, cut))
             keys.append(self._number((key, done)))
-        return Outline(template, cuts, tuple(reversed(keys)), closed, _merge(template))
+        return Outline(template, cuts, tuple(reversed(keys)), tuple(closed), merges)
 
     def _number(self, key: Hashable) -> int:
         return self._numbers.setdefault(key, len(self._numbers))
 
 
-def _cut(template: Template, cut: int) -> Cut:
+def _cut(template: Template, cut: int, all_edges: Sequence[_Edge]) -> Cut:
     sites = template.sites
-    edges = tuple(e for e, at in _edges(template) if at == cut)
+    edges = tuple(e.shape for e in all_edges if e.child == cut)
     reservations = tuple(Reserved(s.tensor, s.index, s.persistent) for s in sites if s.reservation == cut)
     limits = []
     for site in sites:
@@ -113,8 +119,17 @@ def _cut(template: Template, cut: int) -> Cut:
     return Cut(edges, reservations, tuple(limits), closing, block, spatial)
 
 
-def _edges(template: Template) -> list[tuple[EdgeShape, int]]:
-    """Each parent-child pair and the cut where the child stands; none for copies."""
+@attrs.frozen
+class _Edge:
+    """A parent-child pair and the cuts where the two stand."""
+
+    shape: EdgeShape
+    parent: int
+    child: int
+
+
+def _edges(template: Template) -> list[_Edge]:
+    """All parent-child pairs; none for copies."""
     if template.einsum.is_copy:
         return []
     compute = len(template.components) - 1
@@ -130,19 +145,41 @@ def _edges(template: Template) -> list[tuple[EdgeShape, int]]:
                 and parent.index < t.index < child
                 and template.components[t.index].kind is ComponentKind.TOLL
             )
-            result.append((EdgeShape(tensor.name, parent.index, child, tolls), cut))
+            result.append(_Edge(EdgeShape(tensor.name, parent.index, child, tolls), parent.cut, cut))
     return result
 
 
-def _merge(template: Template) -> int:
-    """Above all spatial loops, with only holders of components further out than theirs, tiles say it all.
+def saves_traffic(components: Sequence[Component], tensor: Tensor, loop: SpatialLoop) -> bool:
+    """Is one access for all instances that a spatial loop spans enough? (multicast, spatial reduction)"""
+    dimension = components[loop.index].spatial[loop.dimension]
+    return loop.variable not in tensor.variables and tensor.name in dimension.may_reuse
 
-    Not so for a variable that only spatial loops run over: its tiles end above the compute's.
+
+def _merges(template: Template, edges: Sequence[_Edge]) -> tuple[int, ...]:
+    """See ``Outline``.
+
+    Above spatial loops, with only holders of components further out than theirs, tiles say it all.
+    Not so for a variable that only spatial loops run over: its tiles end above the compute's. The
+    outermost spatial loops can be chosen after those further in when no traffic across both is
+    multicast over the outermost: all else below them is the same whatever their trips.
     """
     temporal = {v for block in template.blocks for v in block}
     if not template.spatial or any(b > 1 and v not in temporal for v, b in template.einsum.bounds.items()):
-        return -1
-    cut = min(s.block for s in template.spatial)
-    outermost = min(s.index for s in template.spatial)
-    inside = any(s.cut <= cut and s.index >= outermost for s in template.sites)
-    return -1 if inside or cut < template.fused_cut else cut
+        return ()
+    first = min(s.block for s in template.spatial)
+    if _within_reach(template, first) or first < template.fused_cut:
+        return ()
+    inner = [s.block for s in template.spatial if s.block > first]
+    outer = [s for s in template.spatial if s.block == first]
+    across = [template.einsum.tensor[e.shape.tensor] for e in edges if e.parent <= first < e.child]
+    if not inner or _within_reach(template, min(inner)):
+        return (first,)
+    if any(saves_traffic(template.components, tensor, loop) for tensor in across for loop in outer):
+        return (first,)
+    return (first, min(inner))
+
+
+def _within_reach(template: Template, cut: int) -> bool:
+    """Does a holder at or above a cut belong to a component that spatial loops below the cut are across?"""
+    outermost = min(s.index for s in template.spatial if s.block >= cut)
+    return any(s.cut <= cut and s.index >= outermost for s in template.sites)

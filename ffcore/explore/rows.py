@@ -7,17 +7,17 @@ reservations above each depth of the fused nest (``open``), all that a join can 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from itertools import pairwise
 
 import attrs
 import numpy as np
 
 from ffcore.explore.chains import Chains, fused_chains, loop_table
-from ffcore.explore.costs import leak_power
-from ffcore.explore.kernels import Floats, Ints, pareto_groups
+from ffcore.explore.kernels import Bools, Floats, Ints, by_value, fronts, template_rows
 from ffcore.explore.outline import Outline, Reserved
-from ffcore.explore.spatial import SpatialChoice
-from ffcore.explore.suffix import FIT, Labels, SuffixSolver
+from ffcore.explore.spatial import SpatialChoice, SpatialTable
+from ffcore.explore.suffix import Labels, SuffixSolver
 from ffcore.spec.problem import MapperOptions, Metric
 from ffcore.templates import Site, Template
 
@@ -89,13 +89,35 @@ class Rows:
 
 
 @attrs.frozen(eq=False)
-class JobSolver:
-    """Makes the rows of one template under one spatial choice."""
+class Candidates:
+    """Rows of one template that may turn out Pareto-optimal: labels under chains, not yet written out."""
+
+    maker: RowMaker
+    chains: Chains
+    labels: Labels
+    keys: Ints  # (chains, columns): compatibility
+    chain: Ints
+    label: Ints
+    values: Floats
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: Ints | Bools) -> Candidates:
+        return attrs.evolve(self, chain=self.chain[rows], label=self.label[rows], values=self.values[rows])
+
+
+@attrs.frozen(eq=False)
+class RowMaker:
+    """Makes the rows of one template under the spatial choices that one solver stands for."""
 
     solver: SuffixSolver
     outline: Outline
-    choice: SpatialChoice  # of the solver's lattice: none above merged spatial loops
-    sample: SpatialChoice  # one of the choices that the rows stand for
+    nest: SpatialChoice  # of the solver's lattice: none above merged spatial loops
+    table: SpatialTable
+    choices: Ints  # numbers in the table: by the solver's number of the choice
+    seconds: float  # of the compute, for one instance of the Einsum
+    power: float  # W that leak
     shape: RowShape
     options: MapperOptions
 
@@ -103,93 +125,111 @@ class JobSolver:
     def template(self) -> Template:
         return self.outline.template
 
-    def rows(self, jobs: Ints) -> Rows:
-        """All rows, dominated ones of one chain left out; ``jobs``: number of each spatial choice's job."""
-        template = self.template
+    def candidates(self) -> Candidates | None:
+        """All rows that fit, dominated ones of one chain left out."""
         chains = self._chains()
         if chains is None or not len(chains.states):
-            return Rows.empty(self.shape)
-        labels = self.solver.labels(self.outline, template.fused_cut)
-        chain, label = _pairs(chains.states[:, -1], labels)
-        values, columns = self._values(chains, chain, labels, label)
-        fits = self._fits(columns)
-        order = np.flatnonzero(fits)
-        starts = np.searchsorted(chain[order], np.arange(len(chains.states) + 1))
-        kept = order[pareto_groups(starts, values[order])]
-        self.solver.evaluated += len(chain)
-        return self._expand(jobs, chains, chain[kept], labels, label[kept], values[kept])
+            return None
+        fused = self.template.fused_cut
+        labels = self.solver.labels(self.outline, fused)
+        bottom = np.ascontiguousarray(chains.states[:, fused])
+        if not (labels.offsets[bottom + 1] > labels.offsets[bottom]).any():
+            return None
+        costs, layout = self.solver.costs, self.solver.costs.layout
+        addend = np.zeros((len(chains.states), layout.width))
+        for at, cut in enumerate(self.outline.cuts[:fused]):
+            entries = costs.entries(cut)
+            for row, column in entries.tolist():
+                addend[:, column] += costs.bank[row][chains.states[:, at]]
+        metrics, instances = self.options.metrics, self.template.einsum.n_instances
+        wanted = (
+            instances if metrics & (Metric.ENERGY | Metric.ENERGY_DELAY_PRODUCT) else 0.0,
+            instances if metrics & (Metric.LATENCY | Metric.ENERGY_DELAY_PRODUCT) else 0.0,
+        )
+        chain, label, values = template_rows(
+            (labels.offsets, labels.values),
+            (bottom, addend, self._open(chains)),
+            costs.limits(),
+            len(layout.forms),
+            (self.seconds, self.power, *wanted),
+            self._tracked(),
+        )
+        self.solver.evaluated += int((labels.offsets[bottom + 1] - labels.offsets[bottom]).sum())
+        return Candidates(self, chains, labels, self._keys(chains), chain, label, values)
+
+    def expand(self, found: Candidates, jobs: Ints) -> Rows:
+        """The rows, written out; ``jobs``: number of the job of each of ``choices``."""
+        chains, chain = found.chains, found.chain
+        choices, inner = found.labels.trace(found.label)
+        states = np.full((len(chain), self.shape.cuts), -1, np.int64)
+        fused = self.template.fused_cut
+        for cut in range(fused):
+            states[:, cut] = self.solver.iterations(choices, chains.states[chain, cut])
+        for cut, at in enumerate(inner, fused):
+            states[:, cut] = at
+        codes, blocks = self._loops(chains)
+        depth, memory = self._depth(chains)[chain], self._memory(len(chain))
+        return Rows(codes[chain], blocks[chain], depth, memory, found.values, jobs[choices], states)
+
+    def chosen(self, found: Candidates) -> Ints:
+        """Which of ``choices`` each row stands for."""
+        return found.labels.trace(found.label)[0]
 
     def _key(self) -> Hashable:
         """What the chains depend on."""
         template, last = self.template, self.template.fused_cut
         inner = frozenset(v for block in template.blocks[last:] for v in block)
-        spatial = tuple((s.variable, s.block, n) for s, n in zip(self.choice.loops, self.choice.trips, strict=True))
+        spatial = tuple((s.variable, s.block, n) for s, n in zip(self.nest.loops, self.nest.trips, strict=True))
         return (template.blocks[:last], inner, tuple(s for s in spatial if s[1] < last))
 
     def _chains(self) -> Chains | None:
         lattice, memo = self.solver.costs.lattice, self.solver.chains
         key = self._key()
         if key not in memo:
-            memo[key] = fused_chains(lattice, self.template, self.choice, self.options)
+            memo[key] = fused_chains(lattice, self.template, self.nest, self.options)
         return memo[key]
 
     def _loops(self, chains: Chains) -> tuple[Ints, Ints]:
+        """(codes, blocks) of each chain's loops; blocks are numbered so that only which loops share one matters."""
         lattice, memo = self.solver.costs.lattice, self.solver.loops
         key = self._key()
         if key not in memo:
-            memo[key] = loop_table(chains, lattice, self.template, self.choice, self.shape.depth)
+            codes, blocks = loop_table(chains, lattice, self.template, self.nest, self.shape.depth)
+            memo[key] = codes, _renumbered(blocks)
         return memo[key]
 
-    def _values(self, chains: Chains, chain: Ints, labels: Labels, label: Ints) -> tuple[Floats, Floats]:
-        """(row columns, label columns with everything above the fused cut added)."""
-        template, costs = self.template, self.solver.costs
-        layout = costs.layout
-        columns = labels.values[label].copy()
-        for at, cut in enumerate(self.outline.cuts[: template.fused_cut]):
-            states = chains.states[:, at]
-            for edge in cut.edges:
-                for column, cost in costs.edge(edge).items():
-                    columns[:, column] += cost[states][chain]
-            for limited in cut.limits:
-                columns[:, 0] += costs.mask(limited)[states][chain]
-            for reserved in cut.reservations:
-                place = layout.memory(reserved.index)
-                if place is not None:
-                    columns[:, place] += costs.bits(reserved)[states][chain]
-        values = np.zeros((len(chain), self.shape.width))
-        self._objectives(columns, values)
-        for m, name in enumerate(self.shape.memories):
-            index = next((i for i, c in enumerate(template.components) if c.name == name), None)
-            place = layout.memory(index) if index is not None else None
-            if index is not None and place is not None:
-                size = template.components[index].size or 1.0  # one of size 0 holds nothing
-                values[:, self.shape.own(m)] = columns[:, place] / size
-                self._open(chains, chain, index, m, values)
-        return values, columns
+    def _keys(self, chains: Chains) -> Ints:
+        codes, blocks = self._loops(chains)
+        return np.concatenate([codes, blocks, self._depth(chains), self._memory(len(codes))], axis=1)
 
-    def _objectives(self, columns: Floats, values: Floats) -> None:
-        template, layout = self.template, self.solver.costs.layout
-        einsum = template.einsum
-        inner = self.solver.inner[0] if self.solver.inner else self.solver
-        _, compute = inner.costs.constant(self.outline)
-        latency = np.full(len(columns), compute)
-        for k in range(len(layout.forms)):
-            latency = np.maximum(latency, columns[:, layout.form(k)])
-        energy = columns[:, 0]
-        power = leak_power(einsum, template.components, self.sample)
-        if power:
-            energy = energy + power * latency
-        metrics = self.options.metrics
-        if metrics & (Metric.ENERGY | Metric.ENERGY_DELAY_PRODUCT):
-            values[:, 0] = energy * einsum.n_instances
-        if metrics & (Metric.LATENCY | Metric.ENERGY_DELAY_PRODUCT):
-            values[:, 1] = latency * einsum.n_instances
+    def _depth(self, chains: Chains) -> Ints:
+        backing = self._backing()
+        if not backing:
+            return np.zeros((len(chains.states), 0), np.int64)
+        return np.stack([self.levels(chains, s) for s in backing], axis=1)
+
+    def _memory(self, count: int) -> Ints:
+        return np.tile(np.array([s.index for s in self._backing()], np.int64), (count, 1))
+
+    def _tracked(self) -> tuple[Ints, Floats]:
+        """(column of a label or -1, share that one bit is) of each tracked memory."""
+        columns, shares = [], []
+        for name in self.shape.memories:
+            index = self._index(name)
+            place = self.solver.costs.layout.memory(index) if index is not None else None
+            columns.append(-1 if place is None else place)
+            size = self.template.components[index].size if index is not None else 1.0
+            shares.append(1 / (size or 1.0))  # one of size 0 holds nothing
+        return np.array(columns, np.int64), np.array(shares)
+
+    def _index(self, memory: str) -> int | None:
+        return next((i for i, c in enumerate(self.template.components) if c.name == memory), None)
 
     def levels(self, chains: Chains, site: Site) -> Ints:
         """Per chain, the loops above a reservation that run more than once; persistent: -1."""
         if site.persistent:
             return np.full(len(chains.states), -1)
-        spatial = sum(loop.index <= site.index for loop in self.choice.loops)
+        spatial = sum(loop.index <= site.index for loop in self.nest.loops)
         return chains.loops_above(site.reservation) + spatial
 
     def _deepest(self, chains: Chains) -> Ints:
@@ -203,78 +243,53 @@ class JobSolver:
         sites = {s.tensor: s for s in self.template.sites if s.backing}
         return [sites[name] for name in self.shape.shared]
 
-    def _open(self, chains: Chains, chain: Ints, index: int, m: int, values: Floats) -> None:
-        """Private reservations by level, cumulated; levels at or below the fused depth never show."""
-        template, costs = self.template, self.solver.costs
-        deepest = self._deepest(chains)
-        for site in template.sites:
-            private = not (site.backing and site.tensor in template.einsum.shared)
-            if site.index != index or not private or not (site.reservation < template.fused_cut or site.persistent):
+    def _open(self, chains: Chains) -> Floats:
+        """Per chain and tracked memory, the shares that private reservations at levels below each depth take.
+
+        Levels at or below the fused depth never show.
+        """
+        template, costs, levels = self.template, self.solver.costs, self.shape.open
+        result = np.zeros((len(chains.states), len(self.shape.memories) * levels))
+        deepest: Ints | None = None
+        for m, name in enumerate(self.shape.memories):
+            index = self._index(name)
+            if index is None or costs.layout.memory(index) is None:
                 continue
-            level = self.levels(chains, site)
-            reserved = Reserved(site.tensor, site.index, site.persistent)
-            share = costs.bits(reserved)[chains.states[:, site.reservation]] / (template.components[index].size or 1.0)
-            for depth in range(self.shape.depth + 1):
-                counted = (level < depth) & (level < deepest) | (level < 0)
-                values[:, self.shape.opened(m, depth)] += np.where(counted, share, 0.0)[chain]
-
-    def _fits(self, columns: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        layout, components = self.solver.costs.layout, self.template.components
-        ok = np.isfinite(columns[:, 0])
-        for index in layout.memories:
-            column = layout.memory(index)
-            assert column is not None
-            ok &= columns[:, column] <= components[index].size * FIT
-        return ok
-
-    def _states(self, chains: Chains, chain: Ints, labels: Labels, label: Ints) -> tuple[Ints, Ints]:
-        """(spatial choice number, states along the nest) of each row, states as those of ``whole``."""
-        solver = self.solver
-        outer = chains.states[chain]
-        inner = labels.paths(label)
-        choices = labels.choices(label)
-        path = np.concatenate([outer[:, :-1], inner], axis=1)
-        states = np.full((len(chain), self.shape.cuts), -1, np.int64)
-        if not solver.inner:
-            states[:, : path.shape[1]] = solver.maps()[1][path]
-            return choices, states
-        merged = self.outline.merge + 1  # cuts above
-        for number, own in enumerate(solver.inner):
-            rows = np.flatnonzero(choices == number)
-            if len(rows):
-                _, iterations, back = own.maps()
-                part = path[rows]
-                states[rows, :merged] = back[part[:, :merged]]
-                # The first state behind the merge stands for the same cut in the merged lattice.
-                states[rows, merged : path.shape[1] - 1] = iterations[part[:, merged + 1 :]]
-        return choices, states
-
-    def _expand(self, jobs: Ints, chains: Chains, chain: Ints, labels: Labels, label: Ints, values: Floats) -> Rows:
-        """The rows of the given chains and labels."""
-        n = len(chain)
-        choices, states = self._states(chains, chain, labels, label)
-        backing = self._backing()
-        depth = np.stack([self.levels(chains, s)[chain] for s in backing], axis=1) if backing else np.zeros((n, 0))
-        memory = np.tile(np.array([s.index for s in backing], np.int64), (n, 1))
-        codes, blocks = self._loops(chains)
-        return Rows(
-            codes[chain],
-            blocks[chain],
-            depth.astype(np.int64),
-            memory,
-            values,
-            jobs[choices],
-            states,
-        )
+            for site in template.sites:
+                private = not (site.backing and site.tensor in template.einsum.shared)
+                outlives = site.reservation < template.fused_cut or site.persistent
+                if site.index != index or not private or not outlives:
+                    continue
+                deepest = self._deepest(chains) if deepest is None else deepest
+                level = self.levels(chains, site)
+                bits = costs.bits(Reserved(site.tensor, site.index, site.persistent))
+                share = bits[chains.states[:, site.reservation]] / (template.components[index].size or 1.0)
+                for depth in range(levels):
+                    counted = (level < depth) & (level < deepest) | (level < 0)
+                    result[:, m * levels + depth] += np.where(counted, share, 0.0)
+        return result
 
 
-def _pairs(bottom: Ints, labels: Labels) -> tuple[Ints, Ints]:
-    """Every (chain, label) such that the label stands at the chain's last state."""
-    counts = labels.offsets[bottom + 1] - labels.offsets[bottom]
-    chain = np.repeat(np.arange(len(bottom)), counts)
-    before = np.cumsum(counts) - counts
-    label = np.arange(len(chain)) - np.repeat(before - labels.offsets[bottom], counts)
-    return chain, label
+def pruned(parts: Sequence[Candidates]) -> tuple[list[Candidates], list[Ints]]:
+    """(the Pareto-optimal rows of each part, the number of each one's compatibility among all parts).
+
+    Exact: rows of equal compatibility join with the same rows of other Einsums, whatever their template.
+    """
+    chains = _numbered([p.keys for p in parts])
+    first = np.cumsum([0, *(len(p.keys) for p in parts)])
+    groups = np.concatenate([chains[start + p.chain] for start, p in zip(first, parts, strict=False)])
+    values = np.concatenate([p.values for p in parts])
+    keep = _kept(groups, values)
+    starts = np.cumsum([0, *map(len, parts)])
+    masks = [keep[a:b] for a, b in pairwise(starts)]
+    kept = [part.take(mask) for part, mask in zip(parts, masks, strict=True)]
+    return kept, [groups[a:b][mask] for (a, b), mask in zip(pairwise(starts), masks, strict=True)]
+
+
+def _kept(group: Ints, values: Floats) -> Bools:
+    order = by_value(group, values)
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(group))]).astype(np.int64)
+    return fronts(offsets, order, values)
 
 
 def prune(rows: Rows) -> tuple[Rows, Ints]:
@@ -285,16 +300,35 @@ def prune(rows: Rows) -> tuple[Rows, Ints]:
     if not len(rows):
         return rows, np.zeros(1, np.int64)
     rows = attrs.evolve(rows, blocks=_renumbered(rows.blocks))
-    keys = np.concatenate([rows.loops, rows.blocks, rows.depth, rows.memory], axis=1)
-    if keys.shape[1] == 0:
-        keys = np.zeros((len(rows), 1), np.int64)
-    order = np.lexsort(keys.T[::-1])
-    keys = keys[order]
-    starts = np.flatnonzero(np.concatenate([[True], (keys[1:] != keys[:-1]).any(axis=1)]))
-    offsets = np.concatenate([starts, [len(rows)]]).astype(np.int64)
-    keep = pareto_groups(offsets, rows.values[order])
-    counts = np.add.reduceat(keep.astype(np.int64), starts)
-    return rows.take(order[keep]), np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    group = _numbered([np.concatenate([rows.loops, rows.blocks, rows.depth, rows.memory], axis=1)])
+    return grouped(rows.take(np.flatnonzero(keep := _kept(group, rows.values))), group[keep])
+
+
+def grouped(rows: Rows, group: Ints) -> tuple[Rows, Ints]:
+    """Rows in ascending order of their group's number, and the offsets of the groups."""
+    order = np.argsort(group, kind="stable")
+    counts = np.bincount(group)
+    return rows.take(order), np.concatenate([[0], np.cumsum(counts[counts > 0])]).astype(np.int64)
+
+
+def _numbered(tables: Sequence[Ints]) -> Ints:
+    """Numbers of the distinct rows of all tables together, in lexicographic order.
+
+    Columns are packed into as few integers as their ranges allow: sorting these is what costs time.
+    """
+    table = np.concatenate(tables)
+    words: list[Ints] = [np.zeros(len(table), np.int64)]
+    room = 1
+    for column in table.T:
+        distinct, code = np.unique(column, return_inverse=True)
+        if room * len(distinct) >= 2**62:
+            words.append(np.zeros(len(table), np.int64))
+            room = 1
+        words[-1] = words[-1] * len(distinct) + code.reshape(-1)
+        room *= len(distinct)
+    if len(words) == 1:
+        return np.asarray(np.unique(words[0], return_inverse=True)[1], np.int64).reshape(-1)
+    return np.asarray(np.unique(np.stack(words, axis=1), axis=0, return_inverse=True)[1], np.int64).reshape(-1)
 
 
 def _renumbered(blocks: Ints) -> Ints:

@@ -2,51 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import product
 
 import attrs
 import numpy as np
 
-from ffcore.explore.costs import Costs, layout_of, leak_power
+from ffcore.explore.costs import Costs, Layout, compute_seconds, layout_of, leak_power, outer_replicas
+from ffcore.explore.kernels import Bools, Floats, Ints
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.outline import Outline, Outliner
-from ffcore.explore.rows import JobSolver, Rows, RowShape, prune
-from ffcore.explore.spatial import SpatialChoice, SpatialMenu
-from ffcore.explore.suffix import SuffixSolver
+from ffcore.explore.rows import Candidates, RowMaker, Rows, RowShape, grouped, pruned
+from ffcore.explore.spatial import SpatialChoice, SpatialMenu, SpatialTable, spatial_choice
+from ffcore.explore.suffix import Source, SuffixSolver
 from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
 from ffcore.spec.problem import Component, EinsumProblem, MapperOptions, Metric
-from ffcore.templates import Template
+from ffcore.templates import SpatialLoop, Template
 
 _PRUNE_EVERY = 1_000_000  # rows
 _NO_SPATIAL = SpatialChoice((), ())
+_STEPPED = "stepped"
 
 
 def explore_einsum(
     einsum: EinsumProblem, templates: Sequence[Template], shape: RowShape, options: MapperOptions
 ) -> EinsumPmappings:
     """Solve every template under every spatial choice; solutions of equal parts are shared."""
-    jobs: list[Job] = []
-    parts: list[Rows] = []
+    parts: list[Candidates] = []
     solvers = _Solvers(einsum, shape, options)
     outliners: dict[Hashable, Outliner] = {}
     menu = SpatialMenu(options)
     for template in templates:
-        path = _fingerprint(template.components)
+        path = solvers.path(template.components)
         outline = outliners.setdefault(path, Outliner()).outline(template)
-        choices = menu.fitting(template)
-        for solver, members in solvers.of(path, outline, choices):
-            numbers = np.arange(len(jobs), len(jobs) + len(members))
-            jobs.extend(Job(template, choice) for choice in members)
-            nest = _NO_SPATIAL if solver.inner else members[0]
-            parts.append(JobSolver(solver, outline, nest, members[0], shape, options).rows(numbers))
+        table, choices = menu.fitting(template)
+        for solved in solvers.of(path, outline, table, choices):
+            nest = _NO_SPATIAL if solved.solver.sources else table.choice(template, int(solved.choices[0]))
+            maker = RowMaker(
+                solved.solver, outline, nest, table, solved.choices, solved.seconds, solved.power, shape, options
+            )
+            found = maker.candidates()
+            if found is not None and len(found):
+                parts.append(found)
         if sum(map(len, parts)) > _PRUNE_EVERY:
-            parts = [prune(Rows.concatenate(parts))[0]]
-    rows, offsets = prune(Rows.concatenate(parts) if parts else Rows.empty(shape))
-    used, renumbered = np.unique(rows.job, return_inverse=True)
-    rows = attrs.evolve(rows, job=renumbered.reshape(-1))
+            parts = [p for p in pruned(parts)[0] if len(p)]
+    rows, offsets, jobs = _written(parts, shape)
     stats = PmappingStats(0, solvers.evaluated())
-    kept = tuple(jobs[int(j)] for j in used)
-    return EinsumPmappings(einsum, tuple(templates), kept, shape, rows, offsets, stats)
+    return EinsumPmappings(einsum, tuple(templates), jobs, shape, rows, offsets, stats)
+
+
+def _written(parts: Sequence[Candidates], shape: RowShape) -> tuple[Rows, Ints, tuple[Job, ...]]:
+    """(rows, offsets of their groups, jobs) of what is Pareto-optimal among all parts."""
+    if not parts:
+        return Rows.empty(shape), np.zeros(1, np.int64), ()
+    jobs: list[Job] = []
+    written, groups = [], []
+    for part, group in zip(*pruned(parts), strict=True):
+        if len(part):
+            maker = part.maker
+            used = np.unique(maker.chosen(part))
+            numbers = np.zeros(len(maker.choices), np.int64)
+            numbers[used] = np.arange(len(jobs), len(jobs) + len(used))
+            jobs.extend(Job(maker.template, maker.table.choice(maker.template, int(maker.choices[k]))) for k in used)
+            written.append(maker.expand(part, numbers))
+            groups.append(group)
+    rows, offsets = grouped(Rows.concatenate(written), np.concatenate(groups))
+    return rows, offsets, tuple(jobs)
+
+
+@attrs.frozen(eq=False)
+class _Solved:
+    """A solver and the spatial choices that its rows stand for, by its own numbers of them."""
+
+    solver: SuffixSolver
+    choices: Ints
+    seconds: float
+    power: float
 
 
 @attrs.define
@@ -56,55 +87,148 @@ class _Solvers:
     einsum: EinsumProblem
     shape: RowShape
     options: MapperOptions
-    _single: dict[Hashable, SuffixSolver] = attrs.Factory(dict)
-    _merged: dict[Hashable, SuffixSolver] = attrs.Factory(dict)
+    _solvers: dict[Hashable, SuffixSolver] = attrs.Factory(dict)
+    _found: dict[Hashable, list[_Solved]] = attrs.Factory(dict)
+    _paths: dict[int, tuple[tuple[Component, ...], Hashable]] = attrs.Factory(dict)
     _whole: Lattice = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._whole = Lattice.build(self.einsum, _NO_SPATIAL)
 
-    def of(
-        self, path: Hashable, outline: Outline, choices: Sequence[SpatialChoice]
-    ) -> Iterator[tuple[SuffixSolver, list[SpatialChoice]]]:
-        """Solvers that together cover the choices, each with the choices that its rows stand for.
+    def path(self, components: tuple[Component, ...]) -> Hashable:
+        """What of a path's components can bear on costs; equal ones share solvers."""
+        if id(components) not in self._paths:
+            self._paths[id(components)] = components, _fingerprint(components)
+        return self._paths[id(components)][1]
+
+    def of(self, path: Hashable, outline: Outline, table: SpatialTable, choices: Ints) -> list[_Solved]:
+        """Solvers that together cover the choices of a table.
 
         Choices are merged only where compute time and leakage are the same: these are not columns
         of a label.
         """
-        if outline.merge < 0:
-            for choice in choices:
-                yield self._one(path, outline, choice), [choice]
-            return
-        classes: dict[tuple[float, float], list[SpatialChoice]] = {}
-        components = outline.template.components
-        for choice in choices:
-            solver = self._one(path, outline, choice)
+        depths = tuple(sum(s.block > m for m in outline.merges) for s in outline.template.spatial)
+        key = (path, table.number, len(outline.merges), depths, choices.tobytes())
+        if key not in self._found:
+            self._found[key] = list(self._cover(path, outline, table, choices))
+        return self._found[key]
+
+    def _cover(self, path: Hashable, outline: Outline, table: SpatialTable, choices: Ints) -> Iterator[_Solved]:
+        template, components = outline.template, outline.template.components
+        chosen = {int(number): table.choice(template, int(number)) for number in choices}
+        classes: dict[tuple[float, float], list[int]] = {}
+        for number, choice in chosen.items():
             power = leak_power(self.einsum, components, choice)
-            classes.setdefault((power, solver.costs.constant(outline)[1]), []).append(choice)
-        for members in classes.values():
-            inner = [self._one(path, outline, choice) for choice in members]
-            key = (path, tuple(_trips(choice) for choice in members))
-            if key not in self._merged:
-                self._merged[key] = self._solver(outline, _NO_SPATIAL, inner)
-            yield self._merged[key], members
+            classes.setdefault((compute_seconds(self.einsum, components, choice), power), []).append(number)
+        for (seconds, power), members in classes.items():
+            if not outline.merges:
+                for number in members:
+                    yield _Solved(self._one(path, outline, chosen[number], {}), np.array([number]), seconds, power)
+                continue
+            stepped = self._stepped(path, outline, table, members) if len(outline.merges) > 1 else None
+            if stepped is not None:
+                yield _Solved(*stepped, seconds, power)
+            else:
+                solver = self._flat(path, outline, [chosen[n] for n in members], {}, 0)
+                yield _Solved(solver, np.array(members), seconds, power)
 
-    def _one(self, path: Hashable, outline: Outline, choice: SpatialChoice) -> SuffixSolver:
-        key = (path, _trips(choice))
-        if key not in self._single:
-            self._single[key] = self._solver(outline, choice, ())
-        return self._single[key]
+    def _flat(
+        self,
+        path: Hashable,
+        outline: Outline,
+        choices: Sequence[SpatialChoice],
+        replicas: Mapping[str, int],
+        level: int,
+    ) -> SuffixSolver:
+        """Every choice solved by itself, then merged."""
+        key = (path, level, tuple(_trips(choice) for choice in choices), tuple(replicas.items()))
+        if key not in self._solvers:
+            inner = [self._one(path, outline, choice, replicas) for choice in choices]
+            sources = [Source(s, s.costs.lattice.times(self._whole, s.costs.lattice.choice.total())) for s in inner]
+            totals = [choice.total() for choice in choices]
+            self._solvers[key] = self._solver(outline, _NO_SPATIAL, replicas, totals, sources, level)
+        return self._solvers[key]
 
-    def _solver(self, outline: Outline, choice: SpatialChoice, inner: Sequence[SuffixSolver]) -> SuffixSolver:
+    def _stepped(
+        self, path: Hashable, outline: Outline, table: SpatialTable, members: Sequence[int]
+    ) -> tuple[SuffixSolver, Ints] | None:
+        """Inner spatial loops merged first, then the outermost ones' choices; None if they are not independent.
+
+        Exact: see ``Outline.merges``; all combinations of an outer and an inner choice must be there. The
+        inner problem depends on the outer choice only through ``outer_replicas``.
+        """
+        spatial = outline.template.spatial
+        first = np.array([s.block == outline.merges[0] for s in spatial])
+        number = {tuple(trips): n for n, trips in zip(members, table.trips[members].tolist(), strict=True)}
+        outer = _split(spatial, first, number)
+        inner = _split(spatial, ~first, number)
+        pairs = list(product(outer, inner))
+        both = [number.get(tuple(np.where(first, o, i).tolist()), -1) for o, i in pairs]
+        bounds = self.einsum.bounds
+        totals = [_times(outer[o].total(), inner[i].total()) for o, i in pairs]
+        possible = [all(bounds[v] % n == 0 for v, n in total.items()) for total in totals]
+        if any(ok != (n >= 0) for ok, n in zip(possible, both, strict=True)):
+            return None
+        key = (path, _STEPPED, tuple(map(_trips, outer.values())), tuple(map(_trips, inner.values())))
+        if key not in self._solvers:
+            sources = []
+            for choice in outer.values():
+                replicas = outer_replicas(self.einsum, choice)
+                merged = self._flat(path, outline, list(inner.values()), replicas, 1)
+                states = self._whole.times(self._whole, choice.total())
+                sources.append(Source(merged, states, _per_instance(merged.costs.layout, choice)))
+            self._solvers[key] = self._solver(outline, _NO_SPATIAL, {}, totals, sources, 0)
+        return self._solvers[key], np.array(both)
+
+    def _one(
+        self, path: Hashable, outline: Outline, choice: SpatialChoice, replicas: Mapping[str, int]
+    ) -> SuffixSolver:
+        key = (path, _trips(choice), tuple(replicas.items()))
+        if key not in self._solvers:
+            self._solvers[key] = self._solver(outline, choice, replicas, [choice.total()], (), 0)
+        return self._solvers[key]
+
+    def _solver(
+        self,
+        outline: Outline,
+        choice: SpatialChoice,
+        replicas: Mapping[str, int],
+        totals: Sequence[Mapping[str, int]],
+        sources: Sequence[Source],
+        level: int,
+    ) -> SuffixSolver:
         components = outline.template.components
         with_latency = bool(self.options.metrics & ~Metric.ENERGY) or any(leak.power for leak in self.einsum.leaks)
         layout = layout_of(self.einsum, components, with_latency, self.shape.memories)
-        costs = Costs(Lattice.build(self.einsum, choice), layout, components)
+        costs = Costs(Lattice.build(self.einsum, choice), layout, components, replicas)
         tracked = frozenset(i for i, c in enumerate(components) if c.name in self.shape.memories)
-        return SuffixSolver(costs, self._whole, tracked, inner)
+        return SuffixSolver(costs, self._whole, tracked, totals, sources, level)
 
     def evaluated(self) -> int:
         """Labels and rows that costs were computed for."""
-        return sum(s.evaluated for s in (*self._single.values(), *self._merged.values()))
+        return sum(s.evaluated for s in self._solvers.values())
+
+
+def _split(
+    spatial: Sequence[SpatialLoop], own: Bools, choices: Iterable[tuple[int, ...]]
+) -> dict[tuple[int, ...], SpatialChoice]:
+    """The distinct choices of some of the loops: (trips, those of the other loops 1) and the choice."""
+    distinct = dict.fromkeys(
+        tuple(n if k else 1 for n, k in zip(trips, own.tolist(), strict=True)) for trips in choices
+    )
+    return {trips: spatial_choice(spatial, trips) for trips in distinct}
+
+
+def _times(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:
+    return {v: a.get(v, 1) * b.get(v, 1) for v in (*a, *b)}
+
+
+def _per_instance(layout: Layout, choice: SpatialChoice) -> Floats:
+    """What each column of a label is multiplied by when loops outside divide the work among more instances."""
+    scale = np.ones(layout.width)
+    for k, (index, _) in enumerate(layout.forms):
+        scale[layout.form(k)] = 1 / choice.upto(index)
+    return scale
 
 
 def _trips(choice: SpatialChoice) -> Hashable:

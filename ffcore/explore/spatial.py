@@ -13,7 +13,9 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property
 
 import attrs
+import numpy as np
 
+from ffcore.explore.kernels import Bools, Floats, Ints
 from ffcore.explore.numbers import divisors
 from ffcore.spec.problem import Component, LoopBound, MapperOptions
 from ffcore.templates import SpatialLoop, Template
@@ -147,46 +149,80 @@ def _bound_holds(bound: LoopBound, chosen: _Loops) -> bool:
     return all(compare(bound.operator, n, bound.value) for n in trips)
 
 
+@attrs.frozen(eq=False)
+class SpatialTable:
+    """All spatial choices of templates with the same candidate loops, as an array.
+
+    ``classes``: numbers of the choices that the ``min_usage`` rule prefers alike, most preferred first.
+    """
+
+    number: int  # of the table in its menu
+    variables: tuple[str, ...]  # of each candidate loop
+    indices: tuple[int, ...]  # component of each
+    trips: Ints  # (choices, candidate loops)
+    classes: tuple[Ints, ...]
+    _products: dict[tuple[int, ...], Ints] = attrs.Factory(dict)
+
+    def product(self, variable: str, beyond: int = -1) -> Ints:
+        """Per choice, the trips over one rank variable across components further in than ``beyond``."""
+        own = tuple(k for k, v in enumerate(self.variables) if v == variable and self.indices[k] > beyond)
+        if own not in self._products:
+            self._products[own] = np.asarray(self.trips[:, own].prod(axis=1), np.int64)
+        return self._products[own]
+
+    def choice(self, template: Template, number: int) -> SpatialChoice:
+        """One choice, in the loops of a template."""
+        return spatial_choice(template.spatial, self.trips[number].tolist())
+
+
+def spatial_choice(loops: Sequence[SpatialLoop], trips: Sequence[int]) -> SpatialChoice:
+    """A choice of trips for some loops; those that run once are left out."""
+    kept = [(loop, n) for loop, n in zip(loops, trips, strict=True) if n > 1]
+    return SpatialChoice(tuple(loop for loop, _ in kept), tuple(n for _, n in kept))
+
+
 @attrs.define
 class SpatialMenu:
-    """Spatial choices of one Einsum's templates; templates with the same candidates share the list."""
+    """Spatial choices of one Einsum's templates; templates with the same candidates share a table."""
 
     options: MapperOptions
-    _classes: dict[Hashable, list[tuple[tuple[float, ...], list[tuple[int, ...]]]]] = attrs.Factory(dict)
+    _tables: dict[Hashable, SpatialTable] = attrs.Factory(dict)
 
-    def fitting(self, template: Template) -> list[SpatialChoice]:
-        """Choices for which some tile choice fits all memories, after the ``min_usage`` rule.
+    def fitting(self, template: Template) -> tuple[SpatialTable, Ints]:
+        """(table, numbers of choices) for which some tile choice fits all memories, after the ``min_usage`` rule.
 
         Occupancy grows with every tile size and the smallest of all tiles (each rank variable's
         outermost temporal loop does everything) are one choice, so testing that one decides. The
         rule keeps, dimension by dimension, what reaches ``min_usage`` or else the highest usage:
         that is the lexicographic maximum of the usages cut off at ``min_usage``.
         """
-        for _, members in self._of(template):
-            choices = [_choice(template, trips) for trips in members]
-            fitting = [c for c in choices if smallest_fits(template, c)]
-            if fitting:
-                return fitting
-        return []
+        table = self._table(template)
+        fits = smallest_fits(template, table)
+        for members in table.classes:
+            if fits[members].any():
+                return table, members[fits[members]]
+        return table, np.zeros(0, np.int64)
 
-    def _of(self, template: Template) -> list[tuple[tuple[float, ...], list[tuple[int, ...]]]]:
-        """(preference, trips of each of ``template.spatial``), most preferred first."""
+    def _table(self, template: Template) -> SpatialTable:
         key = (
             tuple((s.variable, s.index, s.dimension) for s in template.spatial),
             frozenset(v for block in template.blocks for v in block),
             tuple(c.spatial for c in template.components),
         )
-        if key not in self._classes:
-            classes: dict[tuple[float, ...], list[tuple[int, ...]]] = {}
-            for trips in _all_trips(template, self.options):
-                classes.setdefault(_preference(template, _choice(template, trips)), []).append(trips)
-            self._classes[key] = sorted(classes.items(), reverse=True)
-        return self._classes[key]
-
-
-def _choice(template: Template, trips: Sequence[int]) -> SpatialChoice:
-    kept = [(loop, n) for loop, n in zip(template.spatial, trips, strict=True) if n > 1]
-    return SpatialChoice(tuple(loop for loop, _ in kept), tuple(n for _, n in kept))
+        if key not in self._tables:
+            classes: dict[tuple[float, ...], list[int]] = {}
+            trips = list(_all_trips(template, self.options))
+            for number, chosen in enumerate(trips):
+                preference = _preference(template, spatial_choice(template.spatial, chosen))
+                classes.setdefault(preference, []).append(number)
+            self._tables[key] = SpatialTable(
+                len(self._tables),
+                tuple(s.variable for s in template.spatial),
+                tuple(s.index for s in template.spatial),
+                np.array(trips, np.int64).reshape(len(trips), len(template.spatial)),
+                tuple(np.array(members) for _, members in sorted(classes.items(), reverse=True)),
+            )
+        return self._tables[key]
 
 
 def _preference(template: Template, choice: SpatialChoice) -> tuple[float, ...]:
@@ -201,27 +237,30 @@ def _preference(template: Template, choice: SpatialChoice) -> tuple[float, ...]:
     )
 
 
-def smallest_usage(template: Template, choice: SpatialChoice) -> dict[int, float]:
-    """Bits that the smallest tiles occupy, per memory (component index) and instance."""
+def smallest_fits(template: Template, table: SpatialTable) -> Bools:
+    """Per choice: do the smallest tiles fit all memories? (In bits, per memory and instance.)"""
     first: dict[str, int] = {}
     for b, block in enumerate(template.blocks):
         for v in block:
             first.setdefault(v, b)
-    total = choice.total()
-    usage: dict[int, float] = {}
+    bounds = template.einsum.bounds
+    left = {v: bounds[v] // table.product(v) for v in first}
+    usage: dict[int, Floats] = {}
     for site in template.sites:
-        below = choice.below(site.index)
-        sizes = {}
-        for v, bound in template.einsum.bounds.items():
-            open_here = v in first and site.reservation <= first[v]
-            sizes[v] = (bound // total.get(v, 1) if open_here else 1) * below.get(v, 1)
         tensor = template.einsum.tensor[site.tensor]
-        bits = tensor.tile_values(sizes) * template.components[site.index].width(tensor)
-        bits *= template.einsum.n_instances if site.persistent else 1.0
-        usage[site.index] = usage.get(site.index, 0.0) + bits
-    return usage
-
-
-def smallest_fits(template: Template, choice: SpatialChoice) -> bool:
-    """Does the choice of the smallest tiles fit all memories?"""
-    return all(bits <= template.components[i].size for i, bits in smallest_usage(template, choice).items())
+        values: Floats = np.ones(len(table.trips))
+        for rank in tensor.ranks:
+            extent = np.ones(len(table.trips))
+            for v, coefficient in rank.terms:
+                size = table.product(v, site.index)
+                if v in first and site.reservation <= first[v]:
+                    size = size * left[v]
+                extent = extent + coefficient * (size - 1)
+            values = values * extent
+        width = template.components[site.index].width(tensor)
+        copies = template.einsum.n_instances if site.persistent else 1.0
+        usage[site.index] = usage.get(site.index, 0.0) + values * (width * copies)
+    fits = np.ones(len(table.trips), np.bool_)
+    for i, bits in usage.items():
+        fits &= bits <= template.components[i].size
+    return fits

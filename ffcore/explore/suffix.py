@@ -2,33 +2,22 @@
 
 The part of a template below a cut is a problem of its own, whatever stands above; templates that
 share that part share its solution. Below and between spatial loops there is one lattice for each
-choice of spatial trip counts. Above them all only tile sizes matter, not how they came about, so the
+choice of spatial trip counts. Above them only tile sizes matter, not how they came about, so the
 labels of all choices are merged into one lattice and solved on together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import Protocol
+from collections.abc import Hashable, Mapping, Sequence
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
 from ffcore.explore.chains import Chains
 from ffcore.explore.costs import Costs
-from ffcore.explore.kernels import Floats, Ints, pareto_groups, union_prime
+from ffcore.explore.kernels import Bools, Floats, Ints, add_costs, union_prime
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.outline import Cut, Outline
-
-FIT = 1 + 1e-12  # sums of shares and of widths like 1/3 bit may differ in the last bits
-
-
-class Inner(Protocol):
-    """What labels came from: labels one cut further in, or those of several spatial choices."""
-
-    def paths(self, rows: Ints) -> Ints: ...
-    def choices(self, rows: Ints) -> Ints: ...
 
 
 @attrs.frozen(eq=False)
@@ -41,180 +30,195 @@ class Labels:
     offsets: Ints
     values: Floats
     origin: Ints
-    state: Ints
-    inner: Inner | None
+    solver: SuffixSolver
+    inner: Labels | Merge | None  # labels one cut further in, or those of several spatial choices
 
-    def paths(self, rows: Ints) -> Ints:
-        """States (rows, cuts from here to the compute) that the given labels came through."""
-        here = self.state[rows][:, None]
+    def trace(self, rows: Ints) -> tuple[Ints, list[Ints]]:
+        """(number of each label's spatial choice, iterations at each cut from here to the compute).
+
+        Iterations as states of the lattice without spatial loops.
+        """
         if self.inner is None:
-            return here
-        return np.concatenate([here, self.inner.paths(self.origin[rows])], axis=1)
-
-    def choices(self, rows: Ints) -> Ints:
-        """Per label, the number of its spatial choice (see ``Merge``)."""
-        if self.inner is None:
-            return np.zeros(len(rows), np.int64)
-        return self.inner.choices(self.origin[rows])
-
-    def filter(self, keep: NDArray[np.bool_]) -> Labels:
-        """The labels for which ``keep`` is true."""
-        if keep.all():
-            return self
-        counts = np.bincount(self.state[keep], minlength=len(self.offsets) - 1)
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        return Labels(offsets, self.values[keep], self.origin[keep], self.state[keep], self.inner)
+            choices, further = np.zeros(len(rows), np.int64), list[Ints]()
+        else:
+            choices, further = self.inner.trace(self.origin[rows])
+        states = np.searchsorted(self.offsets, rows, side="right") - 1
+        return choices, [self.solver.iterations(choices, states), *further]
 
 
 @attrs.frozen(eq=False)
 class Merge:
-    """Labels of several spatial choices, one after the other; row ``r`` belongs to ``choice[r]``."""
+    """Labels of several sources, one after the other; row ``r`` is ``row[r]`` of ``parts[part[r]]``."""
 
     parts: Sequence[Labels]
-    choice: Ints
-    row: Ints  # within its part
+    choices: int  # spatial choices of each part
+    part: Ints
+    row: Ints
 
-    def paths(self, rows: Ints) -> Ints:
-        """States of the parts' own lattices."""
-        width = self.parts[0].paths(np.zeros(0, np.int64)).shape[1]
-        result = np.zeros((len(rows), width), np.int64)
-        for number, part in enumerate(self.parts):
-            own = np.flatnonzero(self.choice[rows] == number)
-            if len(own):
-                result[own] = part.paths(self.row[rows[own]])
-        return result
+    def trace(self, rows: Ints) -> tuple[Ints, list[Ints]]:
+        """Choices are numbered part by part."""
+        part, row = self.part[rows], self.row[rows]
+        choices = np.zeros(len(rows), np.int64)
+        states: list[Ints] = []
+        for number in np.unique(part):
+            own = np.flatnonzero(part == number)
+            inner, further = self.parts[number].trace(row[own])
+            choices[own] = number * self.choices + inner
+            states = states or [np.zeros(len(rows), np.int64) for _ in further]
+            for whole, some in zip(states, further, strict=True):
+                whole[own] = some
+        return choices, states
 
-    def choices(self, rows: Ints) -> Ints:
-        return self.choice[rows]
+
+@attrs.frozen(eq=False)
+class Source:
+    """Labels that are merged: those of ``solver`` under one choice of further spatial loops.
+
+    ``states``: per state of its lattice that of the merging one, or -1. ``scale``: what the choice
+    multiplies each column by (latencies per instance fall with the number of instances).
+    """
+
+    solver: SuffixSolver
+    states: Ints
+    scale: Floats | None = None
 
 
 @attrs.define(eq=False)
 class SuffixSolver:
     """Solves the parts of templates below a cut on one lattice.
 
-    Without ``inner`` the lattice is that of one spatial choice. With ``inner``, one solver for each
-    of some spatial choices, it is the lattice without spatial loops, for cuts up to ``merge``.
+    Without ``sources`` the lattice is that of one spatial choice. With ``sources`` it is the lattice
+    without spatial loops, for cuts up to ``outline.merges[level]``.
     """
 
     costs: Costs
     whole: Lattice  # without spatial loops
     tracked: frozenset[int]  # memories whose usage the join must know
-    inner: Sequence[SuffixSolver] = ()
+    totals: Sequence[Mapping[str, int]]  # per spatial choice, the trips over each rank variable
+    sources: Sequence[Source] = ()
+    level: int = 0
     evaluated: int = 0
     chains: dict[Hashable, Chains | None] = attrs.Factory(dict)  # for ``rows``: fused tile choices
     loops: dict[Hashable, tuple[Ints, Ints]] = attrs.Factory(dict)  # and their loops
     _memo: dict[int, Labels] = attrs.Factory(dict)
-    _maps: tuple[Ints, Ints, Ints] | None = None
+    _iterations: dict[int, Ints] = attrs.Factory(dict)
 
     def labels(self, outline: Outline, cut: int) -> Labels:
         """The labels at ``cut``, costs and reservations standing there included."""
         key = outline.keys[cut]
         found = self._memo.get(key)
         if found is None:
-            if self.inner and cut == outline.merge:
-                start = self._loop(self._merge(outline, cut + 1), outline, cut)
-            elif cut == len(outline.cuts) - 1:
-                start = self._start(outline)
-            else:
-                start = self._loop(self.labels(outline, cut + 1), outline, cut)
-            found = self._add(start, outline.cuts[cut], outline.template.einsum.is_copy)
+            offsets, values, inner = self._inside(outline, cut)
+            labels = self._loop(offsets, values, outline, cut)
+            at = outline.cuts[cut]
+            entries = self.costs.entries(at)  # makes rows of the bank
+            summed = add_costs(labels, self.costs.bank, entries, self.costs.limits(), self._forgotten(at))
+            found = Labels(*summed, self, inner)
             self._memo[key] = found
         return found
 
-    def _start(self, outline: Outline) -> Labels:
-        offsets = np.ones(self.costs.lattice.n + 1, np.int64)
-        offsets[0] = 0
-        label, _ = self.costs.constant(outline)
-        zero = np.zeros(1, np.int64)
-        return Labels(offsets, label[None, :], zero, zero, None)
+    def iterations(self, choices: Ints, states: Ints) -> Ints:
+        """States of this lattice as states of the whole one: temporal iterations under each choice."""
+        if not self.sources:
+            return self._map(0)[states]
+        result = np.zeros(len(states), np.int64)
+        for choice in np.unique(choices):
+            own = choices == choice
+            result[own] = self._map(int(choice))[states[own]]
+        return result
 
-    def _merge(self, outline: Outline, cut: int) -> Labels:
-        """The Pareto fronts, by tile sizes, of all spatial choices' labels at ``cut``.
+    def _map(self, choice: int) -> Ints:
+        if choice not in self._iterations:
+            lattice = self.costs.lattice
+            moved = lattice.over(self.totals[choice]) if self.sources else lattice.times(self.whole, {})
+            self._iterations[choice] = moved
+        return self._iterations[choice]
+
+    def _inside(self, outline: Outline, cut: int) -> tuple[Ints, Floats, Labels | Merge | None]:
+        """(offsets, values, what they are) below the temporal loops that follow ``cut``."""
+        if self.sources and cut == outline.merges[self.level]:
+            return self._merged(outline, cut)
+        if cut == len(outline.cuts) - 1:
+            offsets = np.ones(self.costs.lattice.n + 1, np.int64)
+            offsets[0] = 0
+            return offsets, self.costs.constant(outline)[None, :], None
+        inner = self.labels(outline, cut + 1)
+        return inner.offsets, inner.values, inner
+
+    def _merged(self, outline: Outline, cut: int) -> tuple[Ints, Floats, Merge]:
+        """The Pareto fronts, by tile sizes, of all sources' labels.
 
         Exact: from here outwards a label's future depends on the tile sizes alone; choices that
-        differ in compute time or leakage are not merged (see ``explorer``).
+        differ in compute time or leakage are not merged (see ``solve``).
         """
-        parts = [solver.labels(outline, cut) for solver in self.inner]
-        lattice = self.costs.lattice
-        state = np.concatenate([s.maps()[0][part.state] for s, part in zip(self.inner, parts, strict=True)])
-        values = np.concatenate([part.values for part in parts])
-        counts = [len(part.values) for part in parts]
-        choice = np.repeat(np.arange(len(parts)), counts)
-        row = np.concatenate([np.arange(n) for n in counts])
-        order = np.lexsort((*values.T[::-1], state))
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(state, minlength=lattice.n))]).astype(np.int64)
-        merged = Labels(offsets, values[order], order, state[order], Merge(parts, choice, row))
-        return merged.filter(pareto_groups(merged.offsets, merged.values))
+        n = self.costs.lattice.n
+        parts = [s.solver.labels(outline, cut + 1) for s in self.sources]
+        counts = np.zeros((len(parts), n), np.int64)
+        values, rows = [], []
+        for number, (source, part) in enumerate(zip(self.sources, parts, strict=True)):
+            own = np.diff(part.offsets)
+            reached = source.states >= 0
+            counts[number, source.states[reached]] = own[reached]
+            row = np.flatnonzero(np.repeat(reached, own))
+            rows.append(row)
+            values.append(part.values[row] if source.scale is None else part.values[row] * source.scale)
+        lengths = [len(row) for row in rows]
+        every = np.concatenate(values)
+        offsets, merged, origin = self._tournament(counts, every)
+        part_of = np.repeat(np.arange(len(parts)), lengths)[origin]
+        choices = len(self.sources[0].solver.totals)
+        return offsets, merged, Merge(parts, choices, part_of, np.concatenate(rows)[origin])
 
-    def maps(self) -> tuple[Ints, Ints, Ints]:
-        """State maps between this lattice and the one without spatial loops.
+    def _tournament(self, counts: Ints, values: Floats) -> tuple[Ints, Floats, Ints]:
+        """(offsets, values, origin): per state the front over all parts, merged two by two; counts: (parts, states)."""
+        n = counts.shape[1]
+        origin = np.arange(len(values))
+        pair = np.array([-1, 0])
+        while len(counts) > 1:
+            if len(counts) % 2:
+                counts = np.concatenate([counts, np.zeros((1, n), np.int64)])
+            offsets, values, origin, made = union_prime(_starts(counts), values, origin, n, pair, last_only=True)
+            self.evaluated += made
+            counts = np.diff(offsets).reshape(-1, 2, n)[:, 1]
+        return _starts(counts), values, origin
 
-        (to the state of the same tile sizes; to that of the same iterations ``u``; and, per state of
-        the whole lattice, the state of iterations ``u`` = tile / spatial trips, or -1).
-        """
-        if self._maps is None:
-            lattice = self.costs.lattice
-            tiles = lattice.within(self.whole, lattice.choice.total())
-            iterations = lattice.within(self.whole, {})
-            back = np.full(self.whole.n, -1, np.int64)
-            back[tiles] = iterations
-            self._maps = tiles, iterations, back
-        return self._maps
-
-    def _loop(self, inner: Labels, outline: Outline, cut: int) -> Labels:
-        """Labels above the temporal loops between ``cut`` and the next one.
+    def _loop(self, offsets: Ints, values: Floats, outline: Outline, cut: int) -> tuple[Ints, Floats, Ints]:
+        """Labels (offsets, values, origin) above the temporal loops between ``cut`` and the next one.
 
         A variable without a loop further out must have done everything here: only states with all
         of its iterations are kept, and such variables come first, which keeps the others' work small.
+        Exact: a chain of tile sizes begins with all iterations of all variables.
         """
         lattice = self.costs.lattice
         closed = outline.closed[cut]
-        offsets, values = inner.offsets, inner.values
         origin = np.arange(len(values))
-        for v in sorted(outline.cuts[cut].block, key=lambda v: (v not in closed, lattice.variables.index(v))):
+        block = outline.cuts[cut].block
+        for k, v in enumerate(lattice.variables):
+            # Spatial loops chosen here may have been the last to run over a variable.
+            if v in closed and v not in block and cut + 1 < len(outline.cuts) and v not in outline.closed[cut + 1]:
+                nothing = np.full(len(lattice.values[k]), -1)
+                offsets, values, origin, _ = union_prime(offsets, values, origin, lattice.strides[k], nothing, True)
+        for v in sorted(block, key=lambda v: (v not in closed, lattice.variables.index(v))):
             axis = lattice.variables.index(v)
-            stride, size = lattice.strides[axis], len(lattice.values[axis])
-            for smaller in lattice.smaller(axis):
-                offsets, values, origin = union_prime(offsets, values, origin, stride, size, smaller)
-                self.evaluated += len(values)
-            if v in closed and size > 1:
-                offsets, keep = _only_last(offsets, stride, size)
-                values, origin = values[keep], origin[keep]
-        state = np.repeat(np.arange(lattice.n), np.diff(offsets))
-        return Labels(offsets, values, origin, state, inner)
+            passes = lattice.smaller(axis)
+            for smaller in passes:
+                last = v in closed and smaller is passes[-1]
+                offsets, values, origin, made = union_prime(
+                    offsets, values, origin, lattice.strides[axis], smaller, last
+                )
+                self.evaluated += made
+        return offsets, values, origin
 
-    def _add(self, labels: Labels, cut: Cut, is_copy: bool) -> Labels:
-        costs, layout = self.costs, self.costs.layout
-        values, state = labels.values.copy(), labels.state
-        for edge in () if is_copy else cut.edges:
-            for column, cost in costs.edge(edge).items():
-                values[:, column] += cost[state]
-        for limited in cut.limits:
-            values[:, 0] += costs.mask(limited)[state]
-        for reserved in cut.reservations:
-            place = layout.memory(reserved.index)
-            if place is not None:
-                values[:, place] += costs.bits(reserved)[state]
-        fits = np.isfinite(values[:, 0])
-        for i in layout.memories:
-            place = layout.memory(i)
-            fits &= values[:, place] <= costs.components[i].size * FIT
-        kept = attrs.evolve(labels, values=values).filter(fits)
-        return self._close(kept, cut)
-
-    def _close(self, labels: Labels, cut: Cut) -> Labels:
-        """Usage of memories that nothing further out adds to has been checked and is forgotten."""
-        columns = [self.costs.layout.memory(i) for i in cut.closing if i not in self.tracked]
-        closed = [c for c in columns if c is not None]
-        if not closed or not len(labels.values):
-            return labels
-        labels.values[:, closed] = 0.0
-        return labels.filter(pareto_groups(labels.offsets, labels.values))
+    def _forgotten(self, cut: Cut) -> Bools:
+        """Columns of memories that nothing further out adds to: checked, they are forgotten."""
+        result = np.zeros(self.costs.layout.width, np.bool_)
+        for index in cut.closing:
+            place = self.costs.layout.memory(index)
+            if index not in self.tracked and place is not None:
+                result[place] = True
+        return result
 
 
-def _only_last(offsets: Ints, stride: int, size: int) -> tuple[Ints, Ints]:
-    """(offsets, rows) of the labels whose states have the last coordinate of one variable."""
-    counts = np.diff(offsets)
-    last = np.arange(len(counts)) // stride % size == size - 1
-    rows = np.flatnonzero(np.repeat(last, counts))
-    return np.concatenate([[0], np.cumsum(np.where(last, counts, 0))]).astype(np.int64), rows
+def _starts(counts: Ints) -> Ints:
+    """Offsets from counts, part after part."""
+    return np.concatenate([[0], np.cumsum(counts.reshape(-1))]).astype(np.int64)

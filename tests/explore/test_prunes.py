@@ -137,7 +137,7 @@ def test_equal_einsums_are_explored_once_and_get_the_same_rows(monkeypatch: pyte
     once = fronts(found)
     assert explored == ["Matmul0", "Matmul1", "Matmul4"]  # the first and last have a tensor that is not shared
     numbers = itertools.count()
-    monkeypatch.setattr(explorer_module, "signature", lambda *_: next(numbers))
+    monkeypatch.setattr("ffcore.explore.equal.signature", lambda *_: next(numbers))
     assert fronts(found) == once
 
 
@@ -156,7 +156,7 @@ def test_union_keeps_the_front_of_all_divisors(labels: list[tuple[int, ...]]) ->
     lattice = Lattice.build(_einsum(12), SpatialChoice((), ()))
     assert lattice.values == (values,)
     for smaller in lattice.smaller(0):
-        offsets, data, origin = union_prime(offsets, data, origin, 1, len(values), smaller)
+        offsets, data, origin, _ = union_prime(offsets, data, origin, 1, smaller)
     for state, value in enumerate(values):
         reachable = {r[1:] for r in rows if value % values[r[0]] == 0}
         best = {
