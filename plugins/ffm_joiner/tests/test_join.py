@@ -11,12 +11,14 @@ from ffcore.explore.explorer import explore
 from ffcore.join.types import PmappingSet
 from ffcore.model.joint import evaluate_joint
 from ffcore.spec import Spec
-from ffcore_ffm_joiner import fold as fold_module
+from ffcore_ffm_joiner import kernels as kernels_module
+from ffcore_ffm_joiner.arrays import Once, distinct, pack
 from ffcore_ffm_joiner.fold import Fold, join_all
 from ffcore_ffm_joiner.graph import build
-from ffcore_ffm_joiner.kernels import Constants, Limits, join_rows
-from ffcore_ffm_joiner.keys import Detail, number_tensors
-from ffcore_ffm_joiner.narrow import Selection, ordered, with_partners, within_bounds
+from ffcore_ffm_joiner.kernels import Ints, Limits, join_rows, pareto
+from ffcore_ffm_joiner.keys import Source, sources
+from ffcore_ffm_joiner.narrow import loops_agree, ordered, within_bounds
+from ffcore_ffm_joiner.wanted import Target
 
 ARCH = """
 arch:
@@ -75,36 +77,27 @@ def test_mappings_evaluate_to_what_the_join_says_and_fit(size: str) -> None:
         assert evaluation.fits
 
 
-@pytest.mark.parametrize("prune", ["within_bounds", "with_partners", "beaten"])
-@pytest.mark.parametrize("size", ["96", "160", "320"])
-def test_the_front_is_the_same_without_a_prune(size: str, prune: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = pmappings(size)
-    expected = front(found)
-    off = {
-        "within_bounds": lambda selections, best: list(selections),
-        "with_partners": lambda selections, detail: list(selections),
-        "beaten": lambda energy, latency, best: ~np.isfinite(energy),
-    }
-    monkeypatch.setattr(fold_module, prune, off[prune])
-    assert np.array(front(found)) == pytest.approx(np.array(expected), rel=1e-12)
+def everything(found: PmappingSet) -> tuple[list[Source], list[Ints]]:
+    """The Einsums and all rows of each."""
+    return sources(found.einsums), [np.arange(len(e.rows)) for e in found.einsums]
 
 
 def test_bounds_and_partners_drop_rows() -> None:
     found = pmappings("160")
-    start = [Selection(e, np.arange(len(e.rows))) for e in found.einsums]
-    mappings, _ = join_all(found)
-    best = np.array([(m.energy, m.latency) for m in mappings])
-    kept = with_partners(within_bounds(start, best), Detail.LOOPS)
-    assert 0 < sum(len(s.source) for s in kept) < sum(len(s.source) for s in start)
+    once = Once()
+    einsums, start = everything(found)
+    known = 1.1 * np.array([(m.energy, m.latency) for m in join_all(found)[0]])
+    kept = loops_agree(einsums, within_bounds(einsums, start, Target().with_known(known), once), once)
+    assert 0 < sum(map(len, kept)) < sum(map(len, start))
 
 
 def test_orders_of_a_block_are_all_made() -> None:
     found = pmappings("inf")
-    selection = Selection(found.einsums[0], np.arange(len(found.einsums[0].rows)))
-    rows = selection.pmappings.rows
+    einsums, start = everything(found)
+    rows = found.einsums[0].rows
     two = [i for i in range(len(rows)) if (rows.loops[i] != 0).sum() == 2 and rows.blocks[i, 0] == rows.blocks[i, 1]]
     assert two, "the problem has a block of two loops"
-    loops = {tuple(x) for x in ordered(selection).pmappings.rows.loops.tolist()}
+    loops = {tuple(x) for x in ordered(einsums[0], start[0], Once()).loops.tolist()}
     for i in two:
         first, second = rows.loops[i, :2].tolist()
         assert any(x[0] == first for x in loops)
@@ -112,40 +105,76 @@ def test_orders_of_a_block_are_all_made() -> None:
         assert swapped, "the other order is made too"
 
 
+def whole_fold(found: PmappingSet) -> Fold:
+    """The fold of all rows."""
+    once = Once()
+    einsums, start = everything(found)
+    return Fold.of(einsums, [ordered(s, r, once) for s, r in zip(einsums, start, strict=True)], once)
+
+
 def test_edges_agree_on_every_shared_tensor() -> None:
-    found = pmappings("inf")
-    selections = [ordered(Selection(e, np.arange(len(e.rows)))) for e in found.einsums]
-    faces, tables = number_tensors([s.pmappings for s in selections], Detail.ORDER)
-    first, second = build(faces, tables)
+    fold = whole_fold(pmappings("inf"))
+    first, second = build(fold.faces, fold.tensors, Once())
     assert first.live == ("T1",)
-    for left, right in zip(second.left.tolist(), second.right.tolist(), strict=True):
-        assert first.nodes[left, 0] == faces[1].ids[right, faces[1].tensors.index("T1")]
-    every = {(a, b) for a in range(len(first.nodes)) for b in range(len(faces[1].ids))}
-    agreeing = {(a, b) for a, b in every if first.nodes[a, 0] == faces[1].ids[b, faces[1].tensors.index("T1")]}
-    assert set(zip(second.left.tolist(), second.right.tolist(), strict=True)) == agreeing
+    own = fold.faces[1].ids[:, fold.faces[1].tensors.index("T1")]
+    nodes = first.edges.nodes[:, 0]
+    agreeing = {(a, b) for a in range(len(nodes)) for b in range(len(own)) if nodes[a] == own[b]}
+    assert 0 < len(agreeing) < len(nodes) * len(own)
+    assert set(zip(second.edges.left.tolist(), second.edges.right.tolist(), strict=True)) == agreeing
 
 
 def test_a_row_that_overflows_is_left_out() -> None:
-    """Left leaves 0.5 open and 0.4 stays alive; right needs 0.05 or 0.2."""
-    constants = Constants(
-        depth_in=np.array([0]),
-        depth_out=np.array([0]),
-        live=np.array([[0.4]]),
-        fresh=np.zeros((1, 1, 1)),
-        dying=np.zeros((1, 1, 1)),
-        sizes=np.array([1.0]),
-        levels=1,
-    )
-    limits = Limits(np.zeros((1, 2)), np.zeros((0, 2)), np.full(2, np.inf))
-    left = (np.array([0, 1]), np.array([[1.0, 1.0, 0.5, 0.9]]))
-    right = (np.array([0, 2]), np.array([[1.0, 1.0, 0.05, 0.0], [0.5, 1.0, 0.2, 0.0]]))
-    pairs = (np.array([0]), np.array([0]), np.array([0, 1]))
-    offsets, values, who, combined = join_rows(left, right, pairs, constants, limits, False)
+    """Left leaves 0.5 open and 0.4 stays alive, 0.9 in all; right needs 0.05 or 0.2."""
+    limits = Limits(np.zeros((1, 2)), np.zeros((0, 2)), np.full(3, np.inf))
+    left = np.array([[1.0, 1.0, 0.9, 0.5, 0.9]])
+    right = np.array([[1.0, 1.0, 0.05, 0.0, 0.0], [0.5, 1.0, 0.2, 0.0, 0.0]])
+    values, who, combined = join_rows(left, right, np.array([[0, 1, 0, 2, 0, 0, 0]]), limits, 1, False)
     assert combined == 2
-    assert who.tolist() == [[0, 0]]
+    assert who.tolist() == [[0, 0, 0]]
     assert values[0, :2].tolist() == [2.0, 2.0]
-    assert values[0, 3] == pytest.approx(0.95)  # the peak while right runs
-    assert offsets.tolist() == [0, 1]
+    assert values[0, 4] == pytest.approx(0.95)  # the peak while right runs
+
+
+def test_a_small_buffer_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same rows whether the combinations are pruned two at a time or all at once."""
+    source = np.random.default_rng(0)
+    left, right = (np.round(source.random((n, 5)), 1) * [1, 1, 0.6, 0.6, 0.6] for n in (40, 30))
+    pairs = np.array([[0, 20, 0, 10, 0, 0, 0], [20, 40, 10, 11, 0, 0, 0], [0, 40, 11, 30, 2, 0, 0]])
+    limits = Limits(np.zeros((3, 2)), np.zeros((0, 2)), np.full(3, np.inf))
+    at_once = join_rows(left, right, pairs, limits, 1, False)
+    monkeypatch.setattr(kernels_module, "_CHUNK", 2)
+    step_by_step = join_rows(left, right, pairs, limits, 1, False)
+    assert at_once[2] == step_by_step[2] == 20 * 10 + 20 + 40 * 19
+    assert set(at_once[1][:, 2].tolist()) == {0, 2}
+    for node in (0, 2):
+        one, other = (
+            sorted(map(tuple, found[0][found[1][:, 2] == node].tolist())) for found in (at_once, step_by_step)
+        )
+        assert one == other
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_pareto_by_brute_force(seed: int) -> None:
+    source = np.random.default_rng(seed)
+    values = source.integers(0, 4, (60, 3)).astype(float)
+    group = np.sort(source.integers(0, 5, 60))
+    kept = pareto(values, group)
+    for g in range(5):
+        rows = {tuple(v) for v in values[group == g].tolist()}
+        best = {a for a in rows if not any(b != a and all(x <= y for x, y in zip(b, a, strict=True)) for b in rows)}
+        own = [tuple(v) for v in values[(group == g) & kept].tolist()]
+        assert len(own) == len(set(own))
+        assert set(own) == best
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_packed_numbers_tell_rows_apart(seed: int) -> None:
+    source = np.random.default_rng(seed)
+    table = source.integers(0, 3, (200, 4)) * source.choice([1, 2**20, 2**40], 4)
+    first, inverse = distinct(pack(list(table.T), len(table)))
+    _, expected = np.unique(table, axis=0, return_inverse=True)
+    assert (table[first][inverse] == table).all()
+    assert len(first) == expected.max() + 1
 
 
 def test_a_buffer_too_small_says_which() -> None:
@@ -165,18 +194,10 @@ def test_a_row_filter_is_refused() -> None:
 
 def test_known_mappings_are_real() -> None:
     found = pmappings("160")
-    start = [Selection(e, np.arange(len(e.rows))) for e in found.einsums]
-    known = Fold([ordered(s) for s in start]).known()
+    fold = whole_fold(found)
     best = front(found)
-    assert len(known)
-    for energy, latency in known.tolist():
-        assert any(e <= energy * (1 + 1e-12) and t <= latency * (1 + 1e-12) for e, t in best)
-
-
-@pytest.mark.parametrize("size", ["96", "160", "320"])
-def test_the_front_is_the_same_without_known_mappings(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing known: neither the kernel nor the graph can leave a row out for its bound."""
-    found = pmappings(size)
-    expected = front(found)
-    monkeypatch.setattr(Fold, "known", lambda self: np.zeros((0, 2)))
-    assert np.array(front(found)) == pytest.approx(np.array(expected), rel=1e-12)
+    for column in (0, 1):
+        known = fold.near(column, Target()).values[:, :2]
+        assert len(known)
+        for energy, latency in known.tolist():
+            assert any(e <= energy * (1 + 1e-12) and t <= latency * (1 + 1e-12) for e, t in best)

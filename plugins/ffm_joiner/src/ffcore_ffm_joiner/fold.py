@@ -5,7 +5,7 @@
    each node gets a lower bound on what is still to come.
 2. Known mappings: the fold is run on rows whose bound is near the least bound, in widening circles,
    until some mapping fits; once for energy, once for latency.
-3. The exact fold leaves out every row whose bound a known mapping beats.
+3. The exact fold leaves out every row whose bound a known mapping meets (``wanted.py``).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import attrs
 import numpy as np
 
 from ffcore.explore.nests import nest_of_row
-from ffcore.explore.types import EinsumPmappings
 from ffcore.join.types import JoinedMapping, PmappingSet
+from ffcore_ffm_joiner.arrays import Once
 from ffcore_ffm_joiner.graph import Bounds, Step, bounds, build, forward
-from ffcore_ffm_joiner.kernels import Constants, Floats, Ints, Limits, join_rows
-from ffcore_ffm_joiner.keys import Detail, Faces, TensorTable, number_tensors
-from ffcore_ffm_joiner.narrow import Selection, beaten, ordered, shallow, with_partners, within_bounds
+from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, join_rows
+from ffcore_ffm_joiner.keys import Detail, Faces, Source, Table, TensorTable, faces_of, number_tensors, sources
+from ffcore_ffm_joiner.narrow import loops_agree, ordered, shallow, with_partners, within_bounds
+from ffcore_ffm_joiner.wanted import Target
 
-_FIT = 1 + 1e-12  # as in the explorer
 _WIDER = (1e-9, 1e-3, 1e-2, 5e-2, 0.25)  # relative circles around the least bound
 
 
@@ -33,7 +33,7 @@ class State:
 
     offsets: Ints
     values: Floats
-    who: Ints  # (rows, 2): row of the previous state, row of the Einsum's pmappings
+    who: Ints  # (rows, 3): row of the previous state, row of the Einsum's table, node
     before: State | None
 
 
@@ -43,164 +43,226 @@ def join_all(pmappings: PmappingSet, progress: Callable[[str], None] | None = No
     Mappings with few fused loops come first: they are quickly found, and bound what more loops have
     to beat.
     """
-    best = np.zeros((0, 2))
-    combined = 0
-    start = [Selection(e, np.arange(len(e.rows))) for e in pmappings.einsums]
-    depth = max(int((e.rows.loops != 0).sum(axis=1).max(initial=0)) for e in pmappings.einsums)
+    join = _Join(sources(pmappings.einsums), Target.of(pmappings.problem.options), progress)
+    depth = max(int(np.count_nonzero(e.rows.loops, axis=1).max(initial=0)) for e in pmappings.einsums)
     for loops in range(min(1, depth), depth):
-        fold = _prepared(shallow(start, loops), best)
-        if fold is not None:
-            best = np.concatenate([best, fold.known()])
-            combined += fold.combined
-    fold = _prepared(start, best)
-    if fold is None:
-        return [], combined
-    final = fold.run(best, progress)
-    return fold.mappings(final), combined + fold.combined
-
-
-def _prepared(selections: Sequence[Selection], best: Floats) -> Fold | None:
-    """A fold of the rows that can still be part of a wanted mapping; None when an Einsum has none."""
-    if not all(len(s.source) for s in selections):
-        return None
-    narrowed = with_partners(within_bounds(selections, best), Detail.LOOPS)
-    if not all(len(s.source) for s in narrowed):
-        return None
-    narrowed = with_partners([ordered(s) for s in narrowed], Detail.ORDER)
-    return Fold(narrowed) if all(len(s.source) for s in narrowed) else None
+        join.extend(shallow(join.sources, loops, join.once), exact=False)
+    join.extend([join.once.same(np.arange(len(e.rows))) for e in pmappings.einsums], exact=True)
+    return join.mappings(), join.combined
 
 
 @attrs.define
-class Fold:
-    """Joins selected rows; each step keeps what the later ones can still ask for."""
+class _Join:
+    """The mappings known so far, and what is worked out once for all folds."""
 
-    selections: Sequence[Selection]
+    sources: Sequence[Source]
+    target: Target
+    progress: Callable[[str], None] | None
+    once: Once = attrs.Factory(Once)
     combined: int = 0
-    _einsums: Sequence[EinsumPmappings] = attrs.field(init=False)
-    _tables: dict[str, TensorTable] = attrs.field(init=False)
-    _faces: list[Faces] = attrs.field(init=False)
+    _found: dict[tuple[float, float], tuple[Fold, State, int]] = attrs.Factory(dict)
+
+    def extend(self, rows: Sequence[Ints], exact: bool) -> None:
+        """Look for more mappings among these rows; ``exact``: until nothing better is left."""
+        fold = _prepared(self.sources, rows, self.target, self.once)
+        if fold is None:
+            return
+        for column in (0, 1):
+            self._add(fold, fold.near(column, self.target))
+        if exact:
+            self._add(fold, fold.run(self.target, self.progress))
+        self.combined += fold.combined
+
+    def _add(self, fold: Fold, found: State) -> None:
+        for row, (energy, latency) in enumerate(found.values[:, :2].tolist()):
+            self._found.setdefault((energy, latency), (fold, found, row))
+        self.target = self.target.with_known(found.values[:, :2])
+
+    def mappings(self) -> list[JoinedMapping]:
+        """The known mappings that no other known one matches or betters, ascending in energy."""
+        points = [(e, t) for e, t in self.target.known.tolist()]
+        return [fold.mapping(state, row) for fold, state, row in (self._found[p] for p in points)]
+
+
+def _prepared(sources: Sequence[Source], rows: Sequence[Ints], target: Target, once: Once) -> Fold | None:
+    """A fold of the rows that can still be part of a wanted mapping; None when an Einsum has none."""
+    for narrowed in (within_bounds, loops_agree):
+        if not all(map(len, rows)):
+            return None
+        rows = narrowed(sources, rows, target, once) if narrowed is within_bounds else loops_agree(sources, rows, once)
+    if not all(map(len, rows)):
+        return None
+    tables = [ordered(s, r, once) for s, r in zip(sources, rows, strict=True)]
+    fold = Fold.of(sources, tables, once)
+    return fold if all(len(t.values) for t in fold.tables) else None
+
+
+@attrs.define(eq=False)
+class Fold:
+    """Joins the rows of tables; each step keeps what the later ones can still ask for."""
+
+    sources: Sequence[Source]
+    tables: Sequence[Table]
+    faces: list[Faces]
+    tensors: dict[str, TensorTable]
+    once: Once
+    combined: int = 0
     _steps: list[Step] = attrs.field(init=False)
     _bounds: Bounds = attrs.field(init=False)
+    _ahead: Bounds = attrs.field(init=False)
+    _rights: list[Floats] = attrs.field(init=False)
+
+    @staticmethod
+    def of(sources: Sequence[Source], tables: Sequence[Table], once: Once) -> Fold:
+        """A fold of those groups that have partners."""
+        ids, tensors = number_tensors(sources, [once(Table.first, t) for t in tables], Detail.ORDER, once)
+        alive = with_partners([s.shared for s in sources], ids, {t: len(table) for t, table in tensors.items()})
+        kept, faces = [], []
+        for source, table, own, mask in zip(sources, tables, ids, alive, strict=True):
+            groups = once.same(np.flatnonzero(mask))
+            kept.append(once(Table.groups, table, groups))
+            faces.append(faces_of(source, kept[-1], once(_some, own, groups), tensors, once))
+        return Fold(sources, kept, faces, tensors, once)
 
     def __attrs_post_init__(self) -> None:
-        self._einsums = [s.pmappings for s in self.selections]
-        self._faces, self._tables = number_tensors(self._einsums, Detail.ORDER)
-        self._steps = build(self._faces, self._tables)
-        self._bounds = bounds(self._steps, self._faces)
+        self._steps = build(self.faces, self.tensors, self.once)
+        self._bounds = bounds(self._steps, self.faces)
+        self._ahead = forward(self._steps, self.faces)
+        seen: set[str] = set()
+        self._rights = []
+        for i in range(len(self._steps)):
+            self._rights.append(self._right(i, seen))
+            seen.update(self.faces[i].tensors)
 
-    def run(self, best: Floats, progress: Callable[[str], None] | None = None) -> State:
-        """Fold all Einsums; the rows of the last state are whole mappings."""
-        return self._fold(np.concatenate([best, self.known()]), np.full(2, np.inf), progress)
+    def run(self, target: Target, progress: Callable[[str], None] | None = None) -> State:
+        """Fold all Einsums; the rows of the last state are the wanted mappings that are not yet known."""
+        return self._fold(target, np.full(2, np.inf), progress)
 
-    def known(self) -> Floats:
-        """(energy, latency) of some good mappings."""
-        return np.concatenate([self._near(column) for column in (0, 1)])
+    def near(self, column: int, target: Target) -> State:
+        """Mappings among rows whose bound in one objective (0: energy) is near the least bound.
 
-    def _near(self, column: int) -> Floats:
-        """(energy, latency) of mappings found among rows whose bound is near the least bound."""
-        rest = (self._bounds.energy, self._bounds.latency)[column]
-        least = self._least(column, rest)
+        Nothing when a known mapping is as near.
+        """
+        ahead, rest = ((self._ahead.energy, self._bounds.energy), (self._ahead.latency, self._bounds.latency))[column]
+        least = float(np.min(ahead[0] + rest[0], initial=np.inf))
+        found = State(np.array([0, 0]), np.zeros((0, 2)), np.zeros((0, 3), np.int64), None)
         for wider in _WIDER:
             most = np.full(2, np.inf)
             most[column] = least * (1 + wider)
-            found = self._fold(np.zeros((0, 2)), most, None)
-            if len(found.values):
-                return found.values[:, :2]
-        return np.zeros((0, 2))
+            if (target.known[:, column] <= most[column]).any() or len(found.values):
+                break
+            found = self._fold(target, most, None)
+        return found
 
-    def _least(self, column: int, rest: Sequence[Floats]) -> float:
-        step, face = self._steps[0], self._faces[0]
-        own = (face.energy, face.latency)[column]
-        return float(np.min(own[step.right] + rest[0][step.out], initial=np.inf))
-
-    def _fold(self, best: Floats, most: Floats, progress: Callable[[str], None] | None) -> State:
-        memories = self._einsums[0].shape.memories
-        levels = self._einsums[0].shape.depth + 1
-        state = State(np.array([0, 1]), np.zeros((1, 2 + 2 * levels * len(memories))), np.zeros((1, 2), np.int64), None)
-        ahead = forward(self._steps, self._faces)
-        for i, step in enumerate(self._steps):
-            state = self._join(state, i, self._promising(i, step, ahead, best, most), best, most)
+    def _fold(self, target: Target, most: Floats, progress: Callable[[str], None] | None) -> State:
+        memories, levels = self._shape
+        nothing = np.zeros((1, 2 + (2 * levels + 1) * memories))
+        state = State(np.array([0, 1]), nothing, np.zeros((1, 3), np.int64), None)
+        best, product = target.best, target.most
+        for i in range(len(self._steps)):
+            keep = np.flatnonzero(self._promising(i, target, most))
+            rest = np.stack([self._bounds.energy[i], self._bounds.latency[i]], axis=1)
+            state = self._join(state, i, keep, Limits(rest, best, np.array([*most, product])))
             if progress is not None:
-                progress(f"joined {self._einsums[i].einsum.name}: {len(state.values)} partial mappings")
+                progress(f"joined {self.sources[i].pmappings.einsum.name}: {len(state.values)} partial mappings")
+            if not len(state.values):
+                break
         return state
 
-    def _promising(self, i: int, step: Step, ahead: Bounds, best: Floats, most: Floats) -> Step:
-        """Edges whose bound no known mapping beats."""
-        face = self._faces[i]
-        energy = face.energy[step.right] + self._bounds.energy[i][step.out]
-        latency = face.latency[step.right] + self._bounds.latency[i][step.out]
-        if i:
-            energy = energy + ahead.energy[i - 1][step.left]
-            latency = latency + ahead.latency[i - 1][step.left]
-        keep = (energy <= most[0]) & (latency <= most[1]) & ~beaten(energy, latency, best)
-        return step.keep(np.flatnonzero(keep))
+    @property
+    def _shape(self) -> tuple[int, int]:
+        """(tracked memories, levels of reservations)."""
+        shape = self.sources[0].pmappings.shape
+        return len(shape.memories), shape.depth + 1
 
-    def _join(self, left: State, i: int, step: Step, best: Floats, most: Floats) -> State:
-        right = self._einsums[i]
-        order = np.lexsort((step.right, step.left, step.out))
-        counts = np.bincount(step.out, minlength=len(step.nodes))
-        pair_offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        rest = np.stack([self._bounds.energy[i], self._bounds.latency[i]], axis=1)
-        offsets, values, who, combined = join_rows(
-            (left.offsets, left.values),
-            (right.offsets, right.rows.values),
-            (step.left[order], step.right[order], pair_offsets),
-            self._constants(i),
-            Limits(rest, best, most),
-            i == len(self._steps) - 1,
-        )
+    def _promising(self, i: int, target: Target, most: Floats) -> Mask:
+        """Edges whose bound can be that of a wanted mapping.
+
+        Exact: the bound adds the least of all that can be joined before and after, and dead ends have none.
+        """
+        edges, face = self._steps[i].edges, self.faces[i]
+        energy = face.energy[edges.right] + self._bounds.energy[i][edges.out]
+        latency = face.latency[edges.right] + self._bounds.latency[i][edges.out]
+        if i:
+            energy = energy + self._ahead.energy[i - 1][edges.left]
+            latency = latency + self._ahead.latency[i - 1][edges.left]
+        near: Mask = (energy <= most[0]) & (latency <= most[1])
+        return near & target.open(energy, latency)
+
+    def _join(self, left: State, i: int, keep: Ints, limits: Limits) -> State:
+        step, table, last = self._steps[i], self.tables[i], i == len(self._steps) - 1
+        edges = step.edges
+        a, b, out = edges.left[keep], edges.right[keep], edges.out[keep]
+        depth_in = self._steps[i - 1].edges.depth[a] if i else np.zeros(len(keep), np.int64)
+        pairs = np.stack(
+            [left.offsets[a], left.offsets[a + 1], table.offsets[b], table.offsets[b + 1], out, depth_in,
+             edges.depth[out]],
+            axis=1,
+        )  # fmt: skip
+        values, who, combined = join_rows(left.values, self._rights[i], pairs, limits, self._shape[1], last)
         self.combined += combined
+        if not last:
+            self._run_beside_next(i, values, who[:, 2])
+        offsets = np.searchsorted(who[:, 2], np.arange(len(edges.nodes) + 1))
         return State(offsets, values, who, left)
 
-    def _constants(self, i: int) -> Constants:
-        before = self._steps[i - 1] if i else None
-        face, step = self._faces[i], self._steps[i]
-        shape = self._einsums[i].shape
-        earlier = {t for f in self._faces[:i] for t in f.tensors}
-        memories, levels = len(shape.memories), shape.depth + 1
-        nodes = len(before.nodes) if before is not None else 1
-        live = np.zeros((nodes, memories))
-        fresh, dying = (np.zeros((len(face.ids), memories, levels)) for _ in range(2))
-        for k, t in enumerate(before.live if before is not None else ()):
-            if before is not None and t not in face.tensors:
-                self._add(live, t, before.nodes[:, k])
-        for k, t in enumerate(face.tensors):
-            if t not in earlier:
-                self._add_by_level(fresh, t, face.ids[:, k])
-            if t not in step.live:
-                self._add_by_level(dying, t, face.ids[:, k])
-        depth_in = before.depth if before is not None else np.zeros(1, np.int64)
-        sizes = np.full(memories, _FIT)
-        return Constants(depth_in, step.depth, live, fresh, dying, sizes, levels)
+    def _run_beside_next(self, i: int, values: Floats, node: Ints) -> None:
+        """Per memory, what is surely there while the next Einsum runs: open sums and live tensors that it leaves."""
+        memories, levels = self._shape
+        step, following = self._steps[i], self.faces[i + 1]
+        resting = [(k, self.tensors[t]) for k, t in enumerate(step.live) if t not in following.tensors]
+        depth = step.edges.depth[node]
+        for m in range(memories):
+            start = 2 + m * (2 * levels + 1)
+            values[:, start] = values[np.arange(len(values)), start + 1 + depth]
+            for k, tensor in resting:
+                ids = step.edges.nodes[node, k]
+                values[:, start] += np.where(tensor.memory[ids] == m, tensor.share[ids], 0.0)
 
-    def _add(self, bits: Floats, tensor: str, ids: Ints) -> None:
-        table = self._tables[tensor]
-        for m in range(bits.shape[1]):
-            bits[:, m] += np.where(table.memory[ids] == m, table.share[ids], 0.0)
+    def _right(self, i: int, seen: set[str]) -> Floats:
+        """Rows of an Einsum with the tensors added that are first or last touched by it, at levels below each depth."""
+        face, table = self.faces[i], self.tables[i]
+        fresh = tuple(k for k, t in enumerate(face.tensors) if t not in seen)
+        dying = tuple(k for k, t in enumerate(face.tensors) if t not in self._steps[i].live)
+        own = tuple(self.tensors[t] for t in face.tensors)
+        return self.once(_right, table, face.ids, own, fresh, dying, self._shape)
 
-    def _add_by_level(self, bits: Floats, tensor: str, ids: Ints) -> None:
-        table = self._tables[tensor]
-        for m in range(bits.shape[1]):
-            here = np.where(table.memory[ids] == m, table.share[ids], 0.0)
-            for depth in range(bits.shape[2]):
-                bits[:, m, depth] += np.where(table.depth[ids] < depth, here, 0.0)
+    def mapping(self, final: State, row: int) -> JoinedMapping:
+        """The joined mapping of a row of the last state, traced back to one row per Einsum."""
+        rows: list[int] = []
+        state, at = final, row
+        while state.before is not None:
+            rows.append(int(state.who[at, 1]))
+            at, state = int(state.who[at, 0]), state.before
+        rows.reverse()
+        sources = [int(t.source[r]) for t, r in zip(self.tables, rows, strict=True)]
+        nests = tuple(
+            nest_of_row(s.pmappings, source, t.loops[r].tolist())
+            for s, t, source, r in zip(self.sources, self.tables, sources, rows, strict=True)
+        )
+        return JoinedMapping(float(final.values[row, 0]), float(final.values[row, 1]), nests, tuple(sources))
 
-    def mappings(self, final: State) -> list[JoinedMapping]:
-        """The joined mappings of the last state, each traced back to one row per Einsum."""
-        result = []
-        for row in range(len(final.values)):
-            rows: list[int] = []
-            state: State | None = final
-            at = row
-            while state is not None and state.before is not None:
-                rows.append(int(state.who[at, 1]))
-                at = int(state.who[at, 0])
-                state = state.before
-            rows.reverse()
-            nests = tuple(
-                nest_of_row(s.pmappings, r, s.pmappings.rows.loops[r].tolist())
-                for s, r in zip(self.selections, rows, strict=True)
-            )
-            sources = tuple(int(s.source[r]) for s, r in zip(self.selections, rows, strict=True))
-            result.append(JoinedMapping(float(final.values[row, 0]), float(final.values[row, 1]), nests, sources))
-        return sorted(result, key=lambda m: (m.energy, m.latency))
+
+def _some(ids: Ints, groups: Ints) -> Ints:
+    return ids[groups]
+
+
+def _right(
+    table: Table, ids: Ints, tensors: tuple[TensorTable, ...], fresh: tuple[int, ...], dying: tuple[int, ...],
+    shape: tuple[int, int],
+) -> Floats:  # fmt: skip
+    memories, levels = shape
+    group = np.repeat(np.arange(len(ids)), np.diff(table.offsets))
+    result = np.zeros((len(table.values), 2 + (2 * levels + 1) * memories))
+    result[:, :2] = table.values[:, :2]
+    for m in range(memories):
+        own, start = 2 + m * (1 + levels), 2 + m * (2 * levels + 1)
+        result[:, start : start + 1 + levels] = table.values[:, own : own + 1 + levels]
+        result[:, start + 1 + levels : start + 1 + 2 * levels] = table.values[:, own + 1 : own + 1 + levels]
+        for columns, at in ((fresh, start + 1), (dying, start + 1 + levels)):
+            for k in columns:
+                tensor, number = tensors[k], ids[:, k]
+                here = np.where(tensor.memory[number] == m, tensor.share[number], 0.0)
+                for depth in range(levels):
+                    result[:, at + depth] += np.where(tensor.depth[number] < depth, here, 0.0)[group]
+    return result

@@ -12,60 +12,87 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
+from ffcore_ffm_joiner.arrays import Once, distinct, least, pack
 from ffcore_ffm_joiner.kernels import Floats, Ints
-from ffcore_ffm_joiner.keys import Faces, TensorTable, combine_columns
+from ffcore_ffm_joiner.keys import Faces, TensorTable
 
 
 @attrs.frozen(eq=False)
-class Step:
-    """Edges of one Einsum's join, and the nodes that they lead to."""
+class Edges:
+    """All edges of one Einsum's join, ascending by (out, left, right), and the nodes that they lead to."""
 
     left: Ints  # node before
     right: Ints  # group of the Einsum
     out: Ints  # node after
-    live: tuple[str, ...]  # tensors that earlier and later Einsums touch, after this one
-    nodes: Ints  # (nodes, live) their numbers
+    nodes: Ints  # (nodes, live) numbers of the live tensors
     depth: Ints  # (nodes,) greatest depth among the live tensors
 
-    def keep(self, edges: Ints) -> Step:
-        return attrs.evolve(self, left=self.left[edges], right=self.right[edges], out=self.out[edges])
+
+@attrs.frozen(eq=False)
+class Step:
+    """One Einsum's join."""
+
+    edges: Edges
+    before: tuple[str, ...]  # tensors that earlier Einsums and this or later ones touch
+    live: tuple[str, ...]  # tensors that earlier and later Einsums touch, after this one
 
 
-def build(faces: Sequence[Faces], tables: dict[str, TensorTable]) -> list[Step]:
+def build(faces: Sequence[Faces], tables: dict[str, TensorTable], once: Once) -> list[Step]:
     """All edges that compatibility allows (semantics, section 4, "Order")."""
+    last = {t: i for i, face in enumerate(faces) for t in face.tensors}
     steps: list[Step] = []
     live: tuple[str, ...] = ()
     nodes = np.zeros((1, 0), np.int64)
     for i, face in enumerate(faces):
-        later = {t for f in faces[i + 1 :] for t in f.tensors}
-        step = _step(face, tables, live, nodes, later)
-        steps.append(step)
-        live, nodes = step.live, step.nodes
+        staying = tuple(t for t in live if last[t] > i)
+        fresh = tuple(t for t in face.tensors if last[t] > i and t not in live)
+        after = staying + fresh
+
+        columns = _Columns(
+            tuple(_place(t, live, face.tensors) for t in live if t in face.tensors),
+            tuple(k for k, t in enumerate(live) if last[t] > i),
+            tuple(k for k, t in enumerate(face.tensors) if last[t] > i),
+            tuple(_place(t, live, face.tensors) for t in after),
+        )
+        left_tables, right_tables = (tuple(tables[t] for t in names) for names in (live, face.tensors))
+        edges = once(_edges, once.same(nodes), face.ids, face.trips, left_tables, right_tables, columns)
+        steps.append(Step(edges, live, after))
+        live, nodes = after, edges.nodes
     return steps
 
 
-def _step(face: Faces, tables: dict[str, TensorTable], live: tuple[str, ...], nodes: Ints, later: set[str]) -> Step:
-    known = [t for t in live if t in face.tensors]
-    left_known = nodes[:, [live.index(t) for t in known]]
-    right_known = face.ids[:, [face.tensors.index(t) for t in known]]
-    left_trips = _trips(nodes, live, tables, face.trips.shape[1])
-    left, right = _matches(left_known, left_trips, right_known, face.trips)
-    staying = [t for t in live if t in later]
-    reach = _depth(face.ids, face.tensors, [t for t in face.tensors if t in later], tables)
-    fits = _depth(nodes, live, staying, tables)[left] <= reach[right]
-    left, right = left[fits], right[fits]
+@attrs.frozen
+class _Columns:
+    """Where tensors stand among the nodes' columns and among the face's."""
 
-    after = tuple(sorted({*staying, *(t for t in face.tensors if t in later)}))
-    columns = [
-        face.ids[right, face.tensors.index(t)] if t in face.tensors else nodes[left, live.index(t)] for t in after
-    ]
-    table = np.stack(columns, axis=1) if columns else np.zeros((len(left), 0), np.int64)
-    if table.shape[1]:
-        unique, out = np.unique(table, axis=0, return_inverse=True)
-        out = out.reshape(-1)
-    else:
-        unique, out = np.zeros((min(1, len(table)), 0), np.int64), np.zeros(len(table), np.int64)
-    return Step(left, right, out, after, unique, _depth(unique, after, after, tables))
+    known: tuple[tuple[int, int], ...]  # live and touched
+    staying: tuple[int, ...]  # live before and after
+    reaching: tuple[int, ...]  # touched, and live afterwards
+    after: tuple[tuple[int, int], ...]  # live afterwards
+
+
+def _place(tensor: str, live: tuple[str, ...], touched: tuple[str, ...]) -> tuple[int, int]:
+    """Column of the tensor among the nodes' and among the face's, -1: not there."""
+    return live.index(tensor) if tensor in live else -1, touched.index(tensor) if tensor in touched else -1
+
+
+def _edges(
+    nodes: Ints, ids: Ints, trips: Ints, left_tables: tuple[TensorTable, ...], right_tables: tuple[TensorTable, ...],
+    columns: _Columns,
+) -> Edges:  # fmt: skip
+    left_known = nodes[:, [k for k, _ in columns.known]]
+    right_known = ids[:, [k for _, k in columns.known]]
+    left_trips = _trips(nodes, left_tables, trips.shape[1])
+    left, right = _matches(left_known, left_trips, right_known, trips)
+    reach = _depth(ids, right_tables, columns.reaching)
+    fits = _depth(nodes, left_tables, columns.staying)[left] <= reach[right]
+    left, right = left[fits], right[fits]
+    after = [ids[right, r] if r >= 0 else nodes[left, k] for k, r in columns.after]
+    first, out = distinct(pack(after, len(left)))
+    found = np.stack([c[first] for c in after], axis=1) if after else np.zeros((len(first), 0), np.int64)
+    tables = [right_tables[r] if r >= 0 else left_tables[k] for k, r in columns.after]
+    order = np.lexsort((right, left, out))
+    return Edges(left[order], right[order], out[order], found, _depth(found, tables, range(len(tables))))
 
 
 def _matches(left: Ints, left_trips: Ints, right: Ints, right_trips: Ints) -> tuple[Ints, Ints]:
@@ -76,11 +103,10 @@ def _matches(left: Ints, left_trips: Ints, right: Ints, right_trips: Ints) -> tu
         for y in np.unique(right_depth):
             i, j = np.flatnonzero(left_depth == x), np.flatnonzero(right_depth == y)
             common = min(x, y)
-            a, b = combine_columns(
-                np.concatenate([left[i], left_trips[i, :common]], axis=1),
-                np.concatenate([right[j], right_trips[j, :common]], axis=1),
-            )
-            k, m = _equal_pairs(a, b)
+            both = [*np.concatenate([left[i], right[j]]).T]
+            both += [*np.concatenate([left_trips[i, :common], right_trips[j, :common]]).T]
+            codes = pack(both, len(i) + len(j))
+            k, m = _equal_pairs(codes[: len(i)], codes[len(i) :])
             pairs.append((i[k], j[m]))
     if not pairs:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -98,29 +124,29 @@ def _equal_pairs(a: Ints, b: Ints) -> tuple[Ints, Ints]:
     return i, order[np.arange(len(i)) - np.repeat(start - low, counts)]
 
 
-def _depth(ids: Ints, columns: Sequence[str], wanted: Sequence[str], tables: dict[str, TensorTable]) -> Ints:
-    """Greatest depth among the wanted tensors; 0 for none or persistent ones only."""
+def _depth(ids: Ints, tables: Sequence[TensorTable], columns: Sequence[int]) -> Ints:
+    """Greatest depth among the tensors of these columns; 0 for none or persistent ones only."""
     result = np.zeros(len(ids), np.int64)
-    for t in wanted:
-        result = np.maximum(result, tables[t].depth[ids[:, list(columns).index(t)]])
+    for k in columns:
+        result = np.maximum(result, tables[k].depth[ids[:, k]])
     return result
 
 
-def _trips(nodes: Ints, live: Sequence[str], tables: dict[str, TensorTable], width: int) -> Ints:
+def _trips(nodes: Ints, tables: Sequence[TensorTable], width: int) -> Ints:
     """Trip counts of the deepest loop list among live tensors, 0 beyond."""
     result = np.zeros((len(nodes), width), np.int64)
     deepest = np.full(len(nodes), -1)
-    for k, t in enumerate(live):
-        depth = tables[t].depth[nodes[:, k]]
+    for k, table in enumerate(tables):
+        depth = table.depth[nodes[:, k]]
         deeper = depth > deepest
-        result[deeper] = tables[t].trips[nodes[deeper, k]]
+        result[deeper] = table.trips[nodes[deeper, k]]
         deepest = np.maximum(deepest, depth)
     return result
 
 
 @attrs.frozen(eq=False)
 class Bounds:
-    """Per step and node, the least energy and latency of all that is joined after it; inf: a dead end."""
+    """Per step and node, the least energy and latency of all that is joined after it, or up to it; inf: a dead end."""
 
     energy: list[Floats]
     latency: list[Floats]
@@ -132,26 +158,21 @@ def bounds(steps: Sequence[Step], faces: Sequence[Faces]) -> Bounds:
     Exact as bounds: every whole mapping follows edges of the graph, and its rows cost no less than
     the least of their groups.
     """
-    energy: list[Floats] = [np.zeros(len(steps[-1].nodes))]
-    latency: list[Floats] = [np.zeros(len(steps[-1].nodes))]
+    energy: list[Floats] = [np.zeros(len(steps[-1].edges.nodes))]
+    latency: list[Floats] = [np.zeros(len(steps[-1].edges.nodes))]
     for i in range(len(steps) - 1, 0, -1):
-        for least, rest in ((faces[i].energy, energy), (faces[i].latency, latency)):
-            before = np.full(len(steps[i - 1].nodes), np.inf)
-            np.minimum.at(before, steps[i].left, least[steps[i].right] + rest[0][steps[i].out])
-            rest.insert(0, before)
-    return Bounds(energy, latency)
+        edges, count = steps[i].edges, len(steps[i - 1].edges.nodes)
+        energy.append(least(faces[i].energy[edges.right] + energy[-1][edges.out], edges.left, count))
+        latency.append(least(faces[i].latency[edges.right] + latency[-1][edges.out], edges.left, count))
+    return Bounds(energy[::-1], latency[::-1])
 
 
 def forward(steps: Sequence[Step], faces: Sequence[Faces]) -> Bounds:
     """Per step and node, the least energy and latency of all that is joined up to it."""
-    energy: list[Floats] = []
-    latency: list[Floats] = []
-    so_far = [np.zeros(1), np.zeros(1)]
+    energy: list[Floats] = [np.zeros(1)]
+    latency: list[Floats] = [np.zeros(1)]
     for step, face in zip(steps, faces, strict=True):
-        after = [np.full(len(step.nodes), np.inf) for _ in range(2)]
-        for least, before, own in zip(after, so_far, (face.energy, face.latency), strict=True):
-            np.minimum.at(least, step.out, before[step.left] + own[step.right])
-        so_far = after
-        energy.append(after[0])
-        latency.append(after[1])
-    return Bounds(energy, latency)
+        edges, count = step.edges, len(step.edges.nodes)
+        energy.append(least(energy[-1][edges.left] + face.energy[edges.right], edges.out, count))
+        latency.append(least(latency[-1][edges.left] + face.latency[edges.right], edges.out, count))
+    return Bounds(energy[1:], latency[1:])

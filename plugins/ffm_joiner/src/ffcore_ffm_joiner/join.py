@@ -6,16 +6,29 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
+import attrs
+
 from ffcore.diagnose import explain_join
 from ffcore.errors import FFError
 from ffcore.join.objectives import check_metrics, select
 from ffcore.join.types import JoinedMapping, PmappingSet
-from ffcore.spec.problem import Problem
+from ffcore.spec.problem import MapperOptions, Problem
 from ffcore_ffm_joiner.fold import join_all
 
 
 class FFMJoiner:
-    """Exact join: the Pareto set of all compatible combinations that fit in every memory."""
+    """Exact join: the Pareto set of all compatible combinations that fit in every memory.
+
+    With ``objective_tolerance`` it is quicker, and exact to within that: see `guarantee`.
+    """
+
+    def guarantee(self, options: MapperOptions) -> float:
+        """The factor g >= 1 for which this holds: for every mapping that the given pmappings can be joined to, some
+        returned mapping is no more than g times as large in each metric asked for.
+
+        It is 1 + ``objective_tolerance``: 1 without a tolerance, when the result is exact (to 1e-12, for rounding).
+        """
+        return 1 + options.objective_tolerance
 
     def join(
         self,
@@ -33,7 +46,7 @@ class FFMJoiner:
         check_metrics(problem.options.metrics)
         if row_filter is not None:
             raise FFError("the joiner 'ffm' takes no row filter; filter the pmappings before joining")
-        mappings, _ = join_all(pmappings, progress)
+        mappings, _ = join_all(attrs.evolve(pmappings, problem=problem), progress)
         if not mappings:
             raise explain_join(problem, pmappings, _mappings)
         return select(problem, mappings)
@@ -41,4 +54,4 @@ class FFMJoiner:
 
 def _mappings(problem: Problem, pmappings: PmappingSet) -> list[JoinedMapping]:
     """What joins, or nothing: what the diagnosis asks."""
-    return join_all(pmappings)[0]
+    return join_all(attrs.evolve(pmappings, problem=problem))[0]

@@ -1,4 +1,8 @@
-"""The compiled kernel of the join: all combinations of rows of matching groups, pruned per result group."""
+"""The compiled kernels of the join: combinations of rows of matching groups, and Pareto fronts of groups.
+
+Both are kept small, so that a first run spends little time on compiling them: plain loops over
+matrices, no views, no sorting (numpy does that outside), no memory of their own.
+"""
 
 from __future__ import annotations
 
@@ -7,219 +11,150 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ffcore.explore.kernels import front
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-_SAME = 1 + 1e-12  # sums in another order may differ in the last bits
+Mask = NDArray[np.bool_]
+_FIT = 1 + 1e-12  # as in the explorer
+_CHUNK = 1 << 14  # combinations between two prunings
+
+# Columns of a pair of groups.
+_LEFT, _LEFT_STOP, _RIGHT, _RIGHT_STOP, _NODE, _DEPTH_IN, _DEPTH_OUT = range(7)
 
 
-@njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
-    left, right, out, memories, levels, sizes, depth_in, depth_out, live, fresh, dying
+    pairs, left, right, rest, best, most, levels, out, who, at
 ):
-    """One combined row into ``out``; False when some memory would overflow.
+    """Combinations that fit and that no bound rules out, into ``out`` and ``who`` (left row, right row, node).
 
-    Left columns: energy, latency, then per memory ``levels`` open sums and ``levels`` peaks. Right
-    columns: energy, latency, then per memory its own peak and ``levels`` open sums.
+    ``at``: pair and left row to go on from, rows filled so far, combinations looked at so far. Returns
+    when ``out`` might not hold the next left row's combinations, or when all is done.
+
+    Per memory: left has [what surely runs beside right, ``levels`` open sums, ``levels`` peaks]; right has
+    [its own peak, ``levels`` open sums with the tensors first touched, ``levels`` with those last touched].
     """
-    out[0] = left[0] + right[0]
-    out[1] = left[1] + right[1]
-    for m in range(memories):
-        open_left = 2 + m * 2 * levels
-        peak_left = open_left + levels
-        own = 2 + m * (1 + levels)
-        running = right[own] + left[open_left + depth_in] + live[m]
-        if running > sizes[m]:
-            return False
-        peak = running
-        for j in range(levels - 1, -1, -1):
-            if j <= depth_in:
-                before = left[peak_left + j] + right[own + 1 + j] + fresh[m, j]
-                if before > sizes[m]:
-                    return False
-                if before > peak:
-                    peak = before
-            if j <= depth_out:
-                out[peak_left + j] = peak
-        for j in range(levels):
-            k = min(j, depth_out)
-            out[open_left + j] = left[open_left + min(k, depth_in)] + right[own + 1 + k] + dying[m, k]
-            if j > depth_out:
-                out[peak_left + j] = 0.0
-    return True
+    width = out.shape[1]
+    block = 2 * levels + 1
+    filled = at[2]
+    for p in range(at[0], pairs.shape[0]):
+        node, depth_in, depth_out = pairs[p, _NODE], pairs[p, _DEPTH_IN], pairs[p, _DEPTH_OUT]
+        first, stop = pairs[p, _RIGHT], pairs[p, _RIGHT_STOP]
+        for a in range(max(pairs[p, _LEFT], at[1]), pairs[p, _LEFT_STOP]):
+            if filled + stop - first > out.shape[0]:
+                at[0], at[1], at[2] = p, a, filled
+                return
+            for b in range(first, stop):
+                out[filled, 0] = left[a, 0] + right[b, 0]
+                out[filled, 1] = left[a, 1] + right[b, 1]
+                energy = out[filled, 0] + rest[node, 0]
+                latency = out[filled, 1] + rest[node, 1]
+                wanted = energy <= most[0] and latency <= most[1] and energy * latency <= most[2]
+                for k in range(best.shape[0]):
+                    if best[k, 0] <= energy and best[k, 1] <= latency:
+                        wanted = False
+                if not wanted:
+                    continue
+                at[3] += 1
+                for m in range(2, width, block):
+                    peak = right[b, m] + left[a, m]
+                    out[filled, m] = 0.0
+                    for j in range(levels, 0, -1):
+                        if j - 1 <= depth_in:
+                            peak = max(peak, left[a, m + levels + j] + right[b, m + j])
+                        out[filled, m + levels + j] = peak if j - 1 <= depth_out else 0.0
+                        k = min(j - 1, depth_out)
+                        out[filled, m + j] = left[a, m + 1 + min(k, depth_in)] + right[b, m + levels + 1 + k]
+                    if peak > _FIT:
+                        wanted = False
+                if wanted:
+                    who[filled, 0], who[filled, 1], who[filled, 2] = a, b, node
+                    filled += 1
+        at[1] = 0
+    at[0], at[2] = pairs.shape[0], filled
 
 
-@njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
-def _hopeless(energy, latency, best):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Is a known mapping no slower and strictly cheaper, or no dearer and strictly faster?"""
-    for k in range(best.shape[0]):
-        e, t = best[k, 0], best[k, 1]
-        if e <= energy * _SAME and t <= latency * _SAME and (e * _SAME < energy or t * _SAME < latency):
-            return True
-    return False
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _front(values, order, offsets, keep, kept):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Set ``keep`` for the Pareto front of each group ``order[offsets[g]:offsets[g + 1]]``.
+
+    What dominates a row must come before it in ``order``. ``kept`` is scratch.
+    """
+    width = values.shape[1]
+    for g in range(offsets.shape[0] - 1):
+        found = 0
+        for a in range(offsets[g], offsets[g + 1]):
+            row = order[a]
+            keep[row] = True
+            for b in range(found):
+                other = kept[b]
+                c = 0
+                while c < width and values[other, c] <= values[row, c]:
+                    c += 1
+                if c == width:
+                    keep[row] = False
+                    if b > 0:  # what dominated once is likely to dominate again
+                        kept[b] = kept[b - 1]
+                        kept[b - 1] = other
+                    break
+            if keep[row]:
+                kept[found] = row
+                found += 1
 
 
-@njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
-def _join(  # type: ignore[no-untyped-def]  # pragma: no cover
-    left_offsets,
-    left_values,
-    right_offsets,
-    right_values,
-    pair_left,
-    pair_right,
-    pair_offsets,
-    memories,
-    levels,
-    sizes,
-    depth_in,
-    depth_out,
-    live,
-    fresh,
-    dying,
-    rest,
-    best,
-    most,
-    last,
-):
-    width = 2 + memories * 2 * levels
-    capacity = 1 << 12
-    buffer = np.empty((capacity, width))
-    who = np.empty((capacity, 2), np.int64)
-    kept = np.empty(capacity + 1, np.int64)
-    out_capacity = 1 << 14
-    out_values = np.empty((out_capacity, width))
-    out_who = np.empty((out_capacity, 2), np.int64)
-    groups = pair_offsets.shape[0] - 1
-    out_offsets = np.zeros(groups + 1, np.int64)
-    row = np.empty(width)
-    filled = 0
-    combined = 0
-    for g in range(groups):
-        count = 0
-        threshold = 256
-        for p in range(pair_offsets[g], pair_offsets[g + 1]):
-            lg, rg = pair_left[p], pair_right[p]
-            for a in range(left_offsets[lg], left_offsets[lg + 1]):
-                for b in range(right_offsets[rg], right_offsets[rg + 1]):
-                    energy = left_values[a, 0] + right_values[b, 0] + rest[g, 0]
-                    latency = left_values[a, 1] + right_values[b, 1] + rest[g, 1]
-                    if energy > most[0] or latency > most[1] or _hopeless(energy, latency, best):
-                        continue
-                    combined += 1
-                    if not _combine(
-                        left_values[a],
-                        right_values[b],
-                        row,
-                        memories,
-                        levels,
-                        sizes,
-                        depth_in[lg],
-                        depth_out[g],
-                        live[lg],
-                        fresh[rg],
-                        dying[rg],
-                    ):
-                        continue
-                    if last:
-                        for c in range(2, width):
-                            row[c] = 0.0
-                    buffer[count] = row
-                    who[count, 0] = a
-                    who[count, 1] = b
-                    count += 1
-                    if count >= threshold:
-                        count = _compact(buffer, who, count, kept)
-                        threshold = max(256, 2 * count)
-                        if threshold > capacity:
-                            capacity = 2 * threshold
-                            buffer, who = _grow(buffer, who, capacity)
-                            kept = np.empty(capacity + 1, np.int64)
-        count = _compact(buffer, who, count, kept)
-        if filled + count > out_capacity:
-            out_capacity = 2 * (filled + count)
-            out_values, out_who = _grow(out_values, out_who, out_capacity)
-        out_values[filled : filled + count] = buffer[:count]
-        out_who[filled : filled + count] = who[:count]
-        filled += count
-        out_offsets[g + 1] = filled
-    return out_offsets, out_values[:filled].copy(), out_who[:filled].copy(), combined
+def pareto(values: Floats, group: Ints) -> Mask:
+    """Rows that no other row of their group matches or betters in all columns; of equal rows the first stays.
 
-
-@njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
-def _grow(values, who, capacity):  # type: ignore[no-untyped-def]  # pragma: no cover
-    more = np.empty((capacity, values.shape[1]))
-    more[: values.shape[0]] = values
-    more_who = np.empty((capacity, 2), np.int64)
-    more_who[: who.shape[0]] = who
-    return more, more_who
-
-
-@njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
-def _compact(values, who, count, kept):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Keep the Pareto front of the first ``count`` rows, in place, in their order."""
-    found = front(values, np.arange(count), count, kept)
-    order = np.sort(kept[:found])
-    for k in range(found):
-        values[k] = values[order[k]]
-        who[k] = who[order[k]]
-    return found
-
-
-@attrs.frozen(eq=False)
-class Constants:
-    """What nodes and groups contribute besides their rows."""
-
-    depth_in: Ints  # (left nodes,) loops shared by left and right
-    depth_out: Ints  # (result nodes,) greatest depth among the tensors live after the join
-    live: Floats  # (left nodes, memories): live tensors that right does not touch, bits
-    fresh: Floats  # (groups, memories, levels): tensors first touched by right, at levels below each depth
-    dying: Floats  # (groups, memories, levels): tensors last touched by right, likewise
-    sizes: Floats  # (memories,) bits
-    levels: int
+    ``group``: ascending numbers. Rows are compared in the order of their sums: adding up is monotone, so
+    a row that dominates another has no greater a sum; where rounding makes the two sums equal, a row may
+    stay that should have gone, never the other way round.
+    """
+    if not len(values):
+        return np.zeros(0, np.bool_)
+    starts = np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1], [True]]))
+    if len(starts) == len(values) + 1:
+        return np.ones(len(values), np.bool_)
+    total = values[:, 0].copy()
+    for c in range(1, values.shape[1]):
+        total += values[:, c]
+    keep = np.zeros(len(values), np.bool_)
+    scratch = np.empty(int(np.diff(starts).max()), np.int64)
+    _front(values, np.lexsort((total, group)), starts, keep, scratch)
+    return keep
 
 
 @attrs.frozen(eq=False)
 class Limits:
-    """What a row has to beat: see ``bounds.py``."""
+    """What a combination has to beat."""
 
     rest: Floats  # (result nodes, 2) least energy and latency still to come
-    best: Floats  # (known, 2) energy and latency of known mappings
-    most: Floats  # (2,) energy and latency that no wanted mapping exceeds
+    best: Floats  # (known, 2) energy and latency: a bound that one of them does not exceed is hopeless
+    most: Floats  # (3,) energy, latency and their product that no wanted mapping exceeds
 
 
 def join_rows(
-    left: tuple[Ints, Floats],
-    right: tuple[Ints, Floats],
-    pairs: tuple[Ints, Ints, Ints],
-    constants: Constants,
-    limits: Limits,
-    last: bool,
-) -> tuple[Ints, Floats, Ints, int]:
-    """(offsets, values, (left row, right row), combinations looked at) of all result nodes.
+    left: Floats, right: Floats, pairs: Ints, limits: Limits, levels: int, last: bool
+) -> tuple[Floats, Ints, int]:
+    """(values, (left row, right row, node), combinations looked at) of all result nodes, ascending by node.
 
-    ``left``, ``right``: offsets and values of rows per node and per group. ``pairs``: left node,
-    right group, and the offsets of each result node's pairs. Exact: what later joins add to a row,
-    and what they compare with a size, grows with every column and is the same for all rows of a
-    node; a row whose bound a known mapping beats cannot lead to a better one. After the last join
-    only the objectives count.
+    ``pairs``: (pairs, 7), ascending by result node: rows of the left node, rows of the right group (start
+    and stop each), result node, loops that left and right share, greatest depth of what is live afterwards.
+    Exact: what later joins add to a row, and what they compare with a size, grows with every column and is
+    the same for all rows of a node; a row whose bound a known mapping meets cannot lead to a better
+    one. After the last join only the objectives count.
     """
-    c = constants
-    result: tuple[Ints, Floats, Ints, int] = _join(
-        *left,
-        *right,
-        *pairs,
-        len(c.sizes),
-        c.levels,
-        c.sizes,
-        c.depth_in,
-        c.depth_out,
-        c.live,
-        c.fresh,
-        c.dying,
-        limits.rest,
-        limits.best,
-        limits.most,
-        last,
-    )
-    return result
+    sizes = pairs[:, _RIGHT_STOP] - pairs[:, _RIGHT]
+    total = int(((pairs[:, _LEFT_STOP] - pairs[:, _LEFT]) * sizes).sum())
+    capacity = max(min(total, _CHUNK), int(sizes.max(initial=0)))
+    out, who = np.empty((capacity, left.shape[1])), np.empty((capacity, 3), np.int64)
+    at = np.zeros(4, np.int64)
+    while True:
+        _combine(pairs, left, right, limits.rest, limits.best, limits.most, levels, out, who, at)
+        filled = int(at[2])
+        keep = np.flatnonzero(pareto(out[:filled, :2] if last else out[:filled], who[:filled, 2]))
+        if at[0] == len(pairs):
+            return out[keep], who[keep], int(at[3])
+        if len(keep) > capacity // 2:
+            capacity *= 2
+        more, more_who = np.empty((capacity, left.shape[1])), np.empty((capacity, 3), np.int64)
+        more[: len(keep)], more_who[: len(keep)] = out[keep], who[keep]
+        out, who, at[2] = more, more_who, len(keep)

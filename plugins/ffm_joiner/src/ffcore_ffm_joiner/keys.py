@@ -12,19 +12,103 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from ffcore.explore.chains import decode_loop, decode_loops
+from ffcore.explore.chains import decode_loop
 from ffcore.explore.numbers import divisors
 from ffcore.explore.types import EinsumPmappings
-from ffcore.spec.problem import EinsumProblem, Tensor
+from ffcore.spec.problem import Component
+from ffcore_ffm_joiner.arrays import Once, distinct, least, pack
 from ffcore_ffm_joiner.kernels import Floats, Ints
 
 
 class Detail(enum.Enum):
-    """How much of a reservation its number tells; each is implied by the one after it."""
+    """How much of a reservation its number tells, besides memory and persistence."""
 
-    MEMORY = "memory"  # memory and persistence alone
-    LOOPS = "loops"  # and the loops above, in any order
+    LOOPS = "loops"  # the loops above, in any order
     ORDER = "order"  # and their order: compatibility itself
+
+
+@attrs.frozen(cache_hash=True)
+class TensorForm:
+    """A shared tensor as one Einsum sees it, names left out."""
+
+    ranks: tuple[tuple[int, tuple[tuple[int, int], ...]], ...]  # (number, (variable's number, coefficient)s)
+    memory: tuple[int, ...]  # per component: index into the tracked memories, or -1
+    share: tuple[float, ...]  # per component: of its size that one value takes
+    copies: float  # of a persistent tensor
+
+    def ranks_of(self, variable: int) -> int:
+        """Ranks that the variable indexes alone, as bits."""
+        return sum(1 << rank for rank, terms in self.ranks if len(terms) == 1 and terms[0][0] == variable)
+
+
+@attrs.frozen(eq=False)
+class Source:
+    """One Einsum's pmappings, and what the numbers in them mean, names left out."""
+
+    pmappings: EinsumPmappings
+    bounds: tuple[int, ...]  # of the rank variables
+    places: tuple[int, ...]  # per component: number of its name
+    forms: tuple[TensorForm, ...]  # of the shared tensors
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        return self.pmappings.shape.shared
+
+
+def sources(einsums: Sequence[EinsumPmappings]) -> list[Source]:
+    """The same numbers for the same component, and for the same rank of a tensor, in all Einsums."""
+    names: dict[str, int] = {}
+    ranks: dict[str, dict[str, int]] = {}
+    result = []
+    for e in einsums:
+        found = {i: c for t in e.templates for i, c in enumerate(t.components)}
+        components = [found[i] for i in range(len(found))]
+        places = tuple(names.setdefault(c.name, len(names)) for c in components)
+        forms = tuple(_form(e, name, components, ranks.setdefault(name, {})) for name in e.shape.shared)
+        result.append(Source(e, tuple(e.einsum.bounds.values()), places, forms))
+    return result
+
+
+def _form(e: EinsumPmappings, name: str, components: Sequence[Component], numbers: dict[str, int]) -> TensorForm:
+    tensor, memories = e.einsum.tensor[name], e.shape.memories
+    variable = {v: i for i, v in enumerate(e.einsum.bounds)}
+    return TensorForm(
+        tuple(
+            (numbers.setdefault(rank.rank, len(numbers)), tuple((variable[v], c) for v, c in rank.terms))
+            for rank in tensor.ranks
+        ),
+        tuple(memories.index(c.name) if c.name in memories else -1 for c in components),
+        # A memory of size 0 holds nothing in any row.
+        tuple(c.width(tensor) / c.size if c.size else 0.0 for c in components),
+        e.einsum.n_instances,
+    )
+
+
+@attrs.frozen(eq=False)
+class Table:
+    """Rows of one Einsum, by group of equal compatibility: what is left of its pmappings, loops in their order."""
+
+    loops: Ints  # as in ``Rows``
+    depth: Ints
+    memory: Ints
+    values: Floats
+    source: Ints  # row of the pmappings
+    offsets: Ints  # group g is rows offsets[g]:offsets[g + 1]
+
+    def groups(self, wanted: Ints) -> Table:
+        """Some of the groups, in ascending order."""
+        sizes = np.diff(self.offsets)
+        keep = np.zeros(len(sizes), np.bool_)
+        keep[wanted] = True
+        rows = np.flatnonzero(np.repeat(keep, sizes))
+        offsets = np.concatenate([[0], np.cumsum(sizes[wanted])]).astype(np.int64)
+        values, source = self.values[rows], self.source[rows]
+        return Table(self.loops[rows], self.depth[rows], self.memory[rows], values, source, offsets)
+
+    def first(self) -> tuple[Ints, Ints, Ints]:
+        """Loops, depth and memory of each group."""
+        rows = self.offsets[:-1]
+        return self.loops[rows], self.depth[rows], self.memory[rows]
 
 
 @attrs.frozen(eq=False)
@@ -33,8 +117,11 @@ class TensorTable:
 
     depth: Ints  # loops above the backing reservation; -1: persistent
     memory: Ints  # index into the tracked memories, or -1
-    share: Floats  # of the memory that its reservation takes
-    trips: Ints  # (numbers, depth) trip counts of the loops, 0 beyond
+    share: Floats  # of the memory that its reservation takes; known with ``ORDER`` only
+    trips: Ints  # (numbers, depth) trip counts of the loops, 0 beyond; known with ``ORDER`` only
+
+    def __len__(self) -> int:
+        return len(self.depth)
 
 
 @attrs.frozen(eq=False)
@@ -52,148 +139,154 @@ class Faces:
 class _View:
     """One tensor as the groups of one Einsum see it."""
 
-    key: Ints  # (groups, columns)
-    depth: Ints
-    memory: Ints
-    share: Floats
-    trips: Ints
+    place: Ints  # (groups,)
+    depth: Ints  # (groups,)
+    memory: Ints  # (groups,)
+    share: Floats  # (groups,)
+    loops: _Loops
+    seen: tuple[tuple[object, ...], ...]  # per distinct loop: what must be equal on both sides
 
 
-def number_tensors(einsums: Sequence[EinsumPmappings], detail: Detail) -> tuple[list[Faces], dict[str, TensorTable]]:
-    """Number the reservations of all shared tensors over all Einsums."""
-    places: dict[str, int] = {}
-    codes: dict[tuple[object, ...], int] = {}
-    views = [_views(e, detail, places, codes) for e in einsums]
-    ids: dict[tuple[int, str], Ints] = {}
+def number_tensors(
+    einsums: Sequence[Source], groups: Sequence[tuple[Ints, Ints, Ints]], detail: Detail, once: Once
+) -> tuple[list[Ints], dict[str, TensorTable]]:
+    """(per Einsum (groups, shared tensors) numbers, per tensor what they stand for).
+
+    ``groups``: loops, depth and memory of each Einsum's groups, as in ``Rows``.
+    """
+    loops = [once(_decode, s.bounds, codes) for s, (codes, _, _) in zip(einsums, groups, strict=True)]
+    users: dict[str, list[tuple[int, int]]] = {}
+    for i, s in enumerate(einsums):
+        for k, name in enumerate(s.shared):
+            users.setdefault(name, []).append((i, k))
+    ids: dict[tuple[int, int], Ints] = {}
     tables: dict[str, TensorTable] = {}
-    for name in dict.fromkeys(t for e in einsums for t in e.shape.shared):
-        users = [i for i, e in enumerate(einsums) if name in e.shape.shared]
-        seen = [views[i][name] for i in users]
-        keys = np.concatenate([v.key for v in seen])
-        _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-        inverse = inverse.reshape(-1)
-        share = np.zeros(len(first))
-        # Einsums may see different extents of a tensor (halos); what stays reserved is the largest.
-        np.maximum.at(share, inverse, np.concatenate([v.share for v in seen]))
-        depth, memory, trips = (
-            np.concatenate([getattr(v, f) for v in seen])[first] for f in ("depth", "memory", "trips")
+    for name, places in users.items():
+        views = tuple(
+            once(_view, k, einsums[i].forms[k], einsums[i].places, loops[i], *groups[i][1:], detail) for i, k in places
         )
-        tables[name] = TensorTable(depth, memory, share, trips)
-        start = 0
-        for i in users:
-            count = len(views[i][name].key)
-            ids[i, name] = inverse[start : start + count]
-            start += count
-    return [_faces(e, i, ids, tables) for i, e in enumerate(einsums)], tables
+        numbers, tables[name] = once(_number, views, detail)
+        ids.update(zip(places, numbers, strict=True))
+    numbered = [
+        once(_stacked, tuple(ids[i, k] for k in range(len(s.shared))), len(groups[i][0])) for i, s in enumerate(einsums)
+    ]
+    return numbered, tables
 
 
-def _faces(
-    pmappings: EinsumPmappings, i: int, ids: dict[tuple[int, str], Ints], tables: dict[str, TensorTable]
-) -> Faces:
-    shared = pmappings.shape.shared
-    groups = len(pmappings.offsets) - 1
-    own = np.stack([ids[i, t] for t in shared], axis=1) if shared else np.zeros((groups, 0), np.int64)
-    trips = np.zeros((groups, pmappings.shape.depth), np.int64)
-    deepest = np.full(groups, -1)
-    for k, name in enumerate(shared):
-        table = tables[name]
-        deeper = table.depth[own[:, k]] > deepest
-        trips[deeper] = table.trips[own[deeper, k]]
-        deepest = np.maximum(deepest, table.depth[own[:, k]])
-    values = pmappings.rows.values
-    starts = pmappings.offsets[:-1]
-    least = [np.minimum.reduceat(values[:, c], starts) if groups else np.zeros(0) for c in (0, 1)]
-    return Faces(shared, own, trips, least[0], least[1])
+def _stacked(columns: tuple[Ints, ...], rows: int) -> Ints:
+    return np.stack(columns, axis=1) if columns else np.zeros((rows, 0), np.int64)
 
 
-def _views(
-    pmappings: EinsumPmappings, detail: Detail, places: dict[str, int], codes: dict[tuple[object, ...], int]
-) -> dict[str, _View]:
-    rows, shape = pmappings.rows, pmappings.shape
-    first = pmappings.offsets[:-1]
-    components = {i: c for t in pmappings.templates for i, c in enumerate(t.components)}
-    loops = _Loops(pmappings.einsum, rows.loops[first])
-    result = {}
-    for k, name in enumerate(shape.shared):
-        tensor = pmappings.einsum.tensor[name]
-        depth, index = rows.depth[first, k], rows.memory[first, k]
-        place = np.zeros(max(components) + 1, np.int64)
-        tracked = np.full(max(components) + 1, -1, np.int64)
-        width = np.zeros(max(components) + 1)
-        for i, component in components.items():
-            place[i] = places.setdefault(component.name, len(places))
-            tracked[i] = shape.memories.index(component.name) if component.name in shape.memories else -1
-            # A memory of size 0 holds nothing in any row.
-            width[i] = component.width(tensor) / component.size if component.size else 0.0
-        head = [place[index], depth < 0]
-        key = np.stack([np.asarray(h, np.int64) for h in head], axis=1)
-        if detail is not Detail.MEMORY:
-            seen = loops.seen_by(tensor, depth, codes, with_tile=detail is Detail.ORDER)
-            if detail is Detail.LOOPS:
-                seen = np.sort(seen, axis=1)
-            key = np.concatenate([key, seen], axis=1)
-        copies = np.where(depth < 0, pmappings.einsum.n_instances, 1.0)
-        share = loops.tile_values(tensor, depth) * width[index] * copies
-        above = np.arange(shape.depth) < depth[:, None]
-        shown = depth if detail is not Detail.MEMORY else np.minimum(depth, 0)
-        trips = np.where(above, loops.trips, 0) if detail is Detail.ORDER else np.zeros_like(loops.trips)
-        result[name] = _View(key, shown, tracked[index], share, trips)
-    return result
+def _view(
+    k: int, form: TensorForm, places: tuple[int, ...], loops: _Loops, depth: Ints, memory: Ints, detail: Detail
+) -> _View:
+    own, index = depth[:, k], memory[:, k]
+    share = np.zeros(len(own))
+    if detail is Detail.ORDER:
+        width = np.asarray(form.share)[index] * np.where(own < 0, form.copies, 1.0)
+        share = loops.tile_values(form, own) * width
+    place, tracked = np.asarray(places, np.int64)[index], np.asarray(form.memory, np.int64)[index]
+    return _View(place, own, tracked, share, loops, loops.seen_by(form, detail is Detail.ORDER))
 
 
+def _number(views: tuple[_View, ...], detail: Detail) -> tuple[list[Ints], TensorTable]:
+    """(numbers in each view, what they stand for)."""
+    codes: dict[tuple[object, ...], int] = {}
+    above = [_above(v, codes) for v in views]
+    if detail is Detail.LOOPS:
+        above = [np.sort(a, axis=1) for a in above]
+    place, depth, memory, share = (
+        np.concatenate([getattr(v, f) for v in views]) for f in ("place", "depth", "memory", "share")
+    )
+    columns = np.concatenate(above)
+    first, inverse = distinct(pack([place, (depth < 0).astype(np.int64), *columns.T], len(place)))
+    # Einsums may see different extents of a tensor (halos); what stays reserved is the largest.
+    greatest = np.zeros(len(first))
+    np.maximum.at(greatest, inverse, share)
+    trips = np.zeros((len(first), columns.shape[1]), np.int64)
+    if detail is Detail.ORDER:
+        trips = np.concatenate([np.where(a > 0, v.loops.trips, 0) for a, v in zip(above, views, strict=True)])[first]
+    table = TensorTable(depth[first], memory[first], greatest, trips)
+    return np.split(inverse, np.cumsum([len(v.place) for v in views])[:-1]), table
+
+
+def _above(view: _View, codes: dict[tuple[object, ...], int]) -> Ints:
+    """Numbers of the loops above the tensor's reservation, 0 beyond."""
+    number = np.array([codes.setdefault(s, len(codes) + 1) if s else 0 for s in view.seen], np.int64)
+    above = np.arange(view.loops.index.shape[1]) < view.depth[:, None]
+    return np.where(above, number[view.loops.index], 0)
+
+
+@attrs.frozen(eq=False)
 class _Loops:
     """The fused loops of groups, decoded."""
 
-    def __init__(self, einsum: EinsumProblem, codes: Ints) -> None:
-        self.einsum = einsum
-        self.codes = codes
-        self.axis, _, trips_index, tile_index = decode_loops(codes)
-        self.trips, self.tile = np.zeros_like(codes), np.zeros_like(codes)
-        for a, bound in enumerate(einsum.bounds.values()):
-            own = (self.axis == a) & (codes != 0)
-            values = np.asarray(divisors(bound))
-            self.trips[own], self.tile[own] = values[trips_index[own]], values[tile_index[own]]
+    index: Ints  # (groups, depth) into what follows
+    distinct: tuple[tuple[int, bool, int, int] | None, ...]  # (variable, spatial, trips, tile); None: no loop
+    bounds: tuple[int, ...]
 
-    def seen_by(
-        self, tensor: Tensor, depth: Ints, numbers: dict[tuple[object, ...], int], with_tile: bool
-    ) -> Ints:
-        """Loops above the tensor's reservation as numbers of (its ranks, spatial, trips, tile); 0 beyond.
+    @property
+    def trips(self) -> Ints:
+        return np.array([d[2] if d else 0 for d in self.distinct], np.int64)[self.index]
+
+    def seen_by(self, form: TensorForm, with_tile: bool) -> tuple[tuple[object, ...], ...]:
+        """Each distinct loop as (ranks of the tensor, spatial, trips, tile); empty: no loop.
 
         Tiles depend on the order where a block has several loops over one variable.
         """
-        distinct, inverse = np.unique(self.codes, return_inverse=True)
-        variables = list(self.einsum.bounds)
-        table = np.zeros(len(distinct), np.int64)
-        for i, code in enumerate(distinct.tolist()):
-            if code:
-                axis, spatial, trips, tile = decode_loop(code)
-                values = divisors(self.einsum.bounds[variables[axis]])
-                seen = (tensor.ranks_of(variables[axis]), spatial, values[trips], values[tile] if with_tile else None)
-                table[i] = numbers.setdefault(seen, len(numbers) + 1)
-        above = np.arange(self.codes.shape[1]) < depth[:, None]
-        return np.where(above, table[inverse.reshape(self.codes.shape)], 0)
+        return tuple(
+            (form.ranks_of(d[0]), d[1], d[2], d[3] if with_tile else None) if d else () for d in self.distinct
+        )
 
-    def tile_values(self, tensor: Tensor, depth: Ints) -> Floats:
+    def tile_values(self, form: TensorForm, depth: Ints) -> Floats:
         """Values of the tensor under the loops above its reservation."""
-        above = np.arange(self.codes.shape[1]) < depth[:, None]
+        variable = np.array([d[0] if d else -1 for d in self.distinct], np.int64)[self.index]
+        tile = np.array([d[3] if d else 0 for d in self.distinct], np.int64)[self.index]
+        variable[np.arange(self.index.shape[1]) >= depth[:, None]] = -1
         extent = {}
-        for a, (v, bound) in enumerate(self.einsum.bounds.items()):
-            size = np.full(len(self.codes), bound)
-            for j in range(self.codes.shape[1]):
-                size = np.where(above[:, j] & (self.axis[:, j] == a) & (self.codes[:, j] != 0), self.tile[:, j], size)
+        for v in {v for _, terms in form.ranks for v, _ in terms}:
+            size = np.full(len(depth), self.bounds[v])
+            for j in range(self.index.shape[1]):
+                size = np.where(variable[:, j] == v, tile[:, j], size)
             extent[v] = size
-        values = np.ones(len(self.codes))
-        for rank in tensor.ranks:
-            values = values * (1 + sum(c * (extent[v] - 1) for v, c in rank.terms))
+        values = np.ones(len(depth))
+        for _, terms in form.ranks:
+            values = values * (1 + sum(c * (extent[v] - 1) for v, c in terms))
         return values
 
 
-def combine_columns(columns: Ints, others: Ints) -> tuple[Ints, Ints]:
-    """Rows of two integer tables as single numbers that are equal exactly when the rows are."""
-    if columns.shape[1] == 0:
-        return np.zeros(len(columns), np.int64), np.zeros(len(others), np.int64)
-    if columns.shape[1] == 1:
-        return columns[:, 0], others[:, 0]
-    _, inverse = np.unique(np.concatenate([columns, others]), axis=0, return_inverse=True)
-    inverse = inverse.reshape(-1)
-    return inverse[: len(columns)], inverse[len(columns) :]
+def _decode(bounds: tuple[int, ...], codes: Ints) -> _Loops:
+    first, inverse = distinct(short_codes(codes))
+    found: list[tuple[int, bool, int, int] | None] = []
+    for code in codes.reshape(-1)[first].tolist():
+        variable, spatial, trips, tile = decode_loop(code)
+        values = divisors(bounds[variable]) if code else ()
+        found.append((variable, spatial, values[trips], values[tile]) if code else None)
+    return _Loops(inverse.reshape(codes.shape), tuple(found), bounds)
+
+
+def short_codes(codes: Ints) -> Ints:
+    """All codes in one row, and small: equal where the codes are equal."""
+    flat = codes.reshape(-1)
+    shifts = ((40, 23), (20, 20), (0, 20))  # as ``decode_loop`` takes them apart
+    return pack([(flat >> at) & ((1 << n) - 1) for at, n in shifts], len(flat))
+
+
+def faces_of(source: Source, table: Table, ids: Ints, tables: dict[str, TensorTable], once: Once) -> Faces:
+    """What the groups of a table show, their tensors numbered in full detail."""
+    own = tuple(tables[name] for name in source.shared)
+    return Faces(source.shared, ids, *once(_shown, table, ids, own))
+
+
+def _shown(table: Table, ids: Ints, tensors: tuple[TensorTable, ...]) -> tuple[Ints, Floats, Floats]:
+    """(trip counts, least energy, least latency) of each group."""
+    trips = np.zeros((len(ids), table.loops.shape[1]), np.int64)
+    deepest = np.full(len(ids), -1)
+    for k, tensor in enumerate(tensors):
+        depth = tensor.depth[ids[:, k]]
+        deeper = depth > deepest
+        trips[deeper] = tensor.trips[ids[deeper, k]]
+        deepest = np.maximum(deepest, depth)
+    group = np.repeat(np.arange(len(ids)), np.diff(table.offsets))
+    energy, latency = (least(table.values[:, c], group, len(ids)) for c in (0, 1))
+    return trips, energy, latency

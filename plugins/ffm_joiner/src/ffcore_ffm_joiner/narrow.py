@@ -2,7 +2,7 @@
 
 Each test is a relaxation of compatibility, so what it drops no exact join could use:
 bounds from the graph in which only memories must agree, and the absence of a partner that keeps some
-shared tensor under the same loops.
+shared tensor under the same loops. Rows are index arrays until few are left.
 """
 
 from __future__ import annotations
@@ -12,142 +12,184 @@ from itertools import permutations, product
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
 from ffcore.explore.chains import decode_loops, encode_loops
-from ffcore.explore.kernels import pareto_groups
 from ffcore.explore.numbers import divisors
-from ffcore.explore.types import EinsumPmappings
+from ffcore.explore.rows import Rows
+from ffcore_ffm_joiner.arrays import Once, distinct, distinct_rows, least, offsets_of, pack
 from ffcore_ffm_joiner.graph import bounds, build, forward
-from ffcore_ffm_joiner.kernels import Floats, Ints
-from ffcore_ffm_joiner.keys import Detail, number_tensors
-
-_SAME = 1 + 1e-12
+from ffcore_ffm_joiner.kernels import Floats, Ints, Mask, pareto
+from ffcore_ffm_joiner.keys import Detail, Faces, Source, Table, TensorTable, number_tensors, short_codes
+from ffcore_ffm_joiner.wanted import Target
 
 
 @attrs.frozen(eq=False)
-class Selection:
-    """Pmappings of one Einsum cut down to some rows; ``source`` numbers them in the original."""
+class Coarse:
+    """The rows of one Einsum by what is cheap to know of them."""
 
-    pmappings: EinsumPmappings
-    source: Ints
-
-
-def select_rows(selection: Selection, rows: Ints) -> Selection:
-    """Some rows, in ascending order, groups kept."""
-    whole = selection.pmappings
-    offsets = np.searchsorted(rows, whole.offsets)
-    offsets = offsets[np.concatenate([[True], np.diff(offsets) > 0])]  # no empty groups
-    return Selection(attrs.evolve(whole, rows=whole.rows.take(rows), offsets=offsets), selection.source[rows])
+    energy: Floats
+    latency: Floats
+    loops: Ints  # fused loops of each row
+    group: Ints  # memories of the shared tensors, as a row of ``ids``
+    ids: Ints  # (groups, shared) twice the number of the memory, plus one if persistent
 
 
-def beaten(energy: Floats, latency: Floats, best: Floats) -> NDArray[np.bool_]:
-    """Is a known mapping no worse in both and better in one than a bound?"""
-    result = ~np.isfinite(energy)
-    for e, t in best:
-        no_worse = (e <= energy * _SAME) & (t <= latency * _SAME)
-        result |= no_worse & ((e * _SAME < energy) | (t * _SAME < latency))
-    return result
+def coarse(source: Source, once: Once) -> Coarse:
+    """Made once for each set of rows."""
+    return once(_coarse, source.pmappings.rows, source.places)
 
 
-def within_bounds(selections: Sequence[Selection], best: Floats) -> list[Selection]:
-    """Rows that, with the cheapest of all else that agrees on memories, no known mapping beats."""
-    faces, tables = number_tensors([_by_row(s) for s in selections], Detail.MEMORY)
-    groups = [_distinct(f.ids) for f in faces]
-    coarse = []
-    for face, (unique, inverse) in zip(faces, groups, strict=True):
-        least = [np.full(len(unique), np.inf) for _ in range(2)]
-        np.minimum.at(least[0], inverse, face.energy)
-        np.minimum.at(least[1], inverse, face.latency)
-        trips = np.zeros((len(unique), face.trips.shape[1]), np.int64)
-        coarse.append(attrs.evolve(face, ids=unique, trips=trips, energy=least[0], latency=least[1]))
-    steps = build(coarse, tables)
-    before, after = forward(steps, coarse), bounds(steps, coarse)
+def _coarse(rows: Rows, places: tuple[int, ...]) -> Coarse:
+    place = np.asarray(places, np.int64)
+    columns = [2 * place[m] + (d < 0) for m, d in zip(rows.memory.T, rows.depth.T, strict=True)]
+    first, group = distinct(pack(columns, len(rows)))
+    ids = np.stack([c[first] for c in columns], axis=1) if columns else np.zeros((len(first), 0), np.int64)
+    loops = np.count_nonzero(rows.loops, axis=1)
+    return Coarse(rows.values[:, 0].copy(), rows.values[:, 1].copy(), loops, group, ids)
+
+
+def within_bounds(sources: Sequence[Source], rows: Sequence[Ints], target: Target, once: Once) -> list[Ints]:
+    """Rows that, with the cheapest of all else that agrees on memories, can still be wanted.
+
+    Exact: partners that can be joined agree on memories, so whatever a row is joined with costs no less than the
+    least over all that agree on them; a bound that a known mapping meets belongs to nothing better.
+    """
+    size = 2 * (1 + max((p for s in sources for p in s.places), default=0))
+    table = once(_places, size)
+    tables = {t: table for s in sources for t in s.shared}
+    cheap = [coarse(s, once) for s in sources]
+    faces = [Faces(s.shared, c.ids, *once(_shown, c, r)) for s, c, r in zip(sources, cheap, rows, strict=True)]
+    steps = build(faces, tables, once)
+    before, after = forward(steps, faces), bounds(steps, faces)
     result = []
-    for i, (selection, step) in enumerate(zip(selections, steps, strict=True)):
+    for i, (c, own, step) in enumerate(zip(cheap, rows, steps, strict=True)):
         rest = []
         for ahead, behind in ((before.energy, after.energy), (before.latency, after.latency)):
-            others = behind[i][step.out] + (ahead[i - 1][step.left] if i else 0.0)
-            least_rest = np.full(len(coarse[i].ids), np.inf)
-            np.minimum.at(least_rest, step.right, others)
-            rest.append(least_rest[groups[i][1]])
-        drop = beaten(faces[i].energy + rest[0], faces[i].latency + rest[1], best)
-        result.append(select_rows(selection, np.flatnonzero(~drop)))
+            others = behind[i][step.edges.out] + (ahead[i - 1][step.edges.left] if i else 0.0)
+            rest.append(least(others, step.edges.right, len(c.ids)))
+        group = c.group[own]
+        keep = target.open(c.energy[own] + rest[0][group], c.latency[own] + rest[1][group])
+        result.append(once.same(own[keep]))
     return result
 
 
-def with_partners(selections: Sequence[Selection], detail: Detail) -> list[Selection]:
-    """Rows whose every shared tensor can be kept alike by all Einsums that touch it, again and again."""
-    current = list(selections)
-    faces, tables = number_tensors([s.pmappings for s in current], detail)
-    alive = [np.ones(len(f.ids), np.bool_) for f in faces]
-    changed = True
+def _places(size: int) -> TensorTable:
+    numbers = np.arange(size)
+    return TensorTable(-(numbers % 2), np.full(size, -1), np.zeros(size), np.zeros((size, 1), np.int64))
+
+
+def _shown(c: Coarse, rows: Ints) -> tuple[Ints, Floats, Floats]:
+    """(no trip counts, least energy, least latency) of each group."""
+    group = c.group[rows]
+    energy, latency = (least(v[rows], group, len(c.ids)) for v in (c.energy, c.latency))
+    return np.zeros((len(c.ids), 1), np.int64), energy, latency
+
+
+def loops_agree(sources: Sequence[Source], rows: Sequence[Ints], once: Once) -> list[Ints]:
+    """Rows whose every shared tensor has partners that keep it in the same memory under the same loops."""
+    picked = [once(_picked, s.pmappings.rows, own) for s, own in zip(sources, rows, strict=True)]
+    ids, tables = number_tensors(sources, picked, Detail.LOOPS, once)
+    alive = with_partners([s.shared for s in sources], ids, {t: len(table) for t, table in tables.items()})
+    return [once.same(own[keep]) for own, keep in zip(rows, alive, strict=True)]
+
+
+def _picked(rows: Rows, own: Ints) -> tuple[Ints, Ints, Ints]:
+    return rows.loops[own], rows.depth[own], rows.memory[own]
+
+
+def with_partners(tensors: Sequence[tuple[str, ...]], ids: Sequence[Ints], numbers: dict[str, int]) -> list[Mask]:
+    """Per Einsum, which groups have every shared tensor numbered as in some group of all others that touch it.
+
+    ``tensors``, ``ids``: per Einsum the shared tensors and their numbers in its groups; ``numbers``: how many
+    there are. Groups that are dropped are nobody's partner any more, until nothing changes. Exact: all Einsums of a
+    mapping that touch a tensor agree on its number, so what it is made of is never dropped.
+    """
+    users: dict[str, list[tuple[int, int]]] = {}
+    for i, names in enumerate(tensors):
+        for k, name in enumerate(names):
+            users.setdefault(name, []).append((i, k))
+    alive = [np.ones(len(own), np.bool_) for own in ids]
+    changed = set(users)
+    order = list(users)
     while changed:
-        changed = False
-        for name, table in tables.items():
-            users = [(i, f.tensors.index(name)) for i, f in enumerate(faces) if name in f.tensors]
-            common = np.ones(len(table.depth), np.bool_)
-            for i, k in users:
-                present = np.zeros(len(table.depth), np.bool_)
-                present[faces[i].ids[alive[i], k]] = True
+        for name in order:
+            if name not in changed:
+                continue
+            changed.remove(name)
+            common = np.ones(numbers[name], np.bool_)
+            for i, k in users[name]:
+                present = np.zeros(numbers[name], np.bool_)
+                present[ids[i][alive[i], k]] = True
                 common &= present
-            for i, k in users:
-                lost = alive[i] & ~common[faces[i].ids[:, k]]
+            for i, k in users[name]:
+                lost = alive[i] & ~common[ids[i][:, k]]
                 if lost.any():
                     alive[i] &= ~lost
-                    changed = True
-    return [
-        select_rows(s, np.flatnonzero(np.repeat(keep, np.diff(s.pmappings.offsets))))
-        for s, keep in zip(current, alive, strict=True)
-    ]
+                    changed.update(t for t in tensors[i] if t != name)
+        order.reverse()  # back and forth along a chain: as many rounds as it has turns, not links
+    return alive
 
 
-def shallow(selections: Sequence[Selection], loops: int) -> list[Selection]:
+def shallow(sources: Sequence[Source], loops: int, once: Once) -> list[Ints]:
     """Rows with at most so many fused loops."""
-    return [select_rows(s, np.flatnonzero((s.pmappings.rows.loops != 0).sum(axis=1) <= loops)) for s in selections]
+    return [once(_shallow, coarse(s, once), loops) for s in sources]
 
 
-def ordered(selection: Selection) -> Selection:
-    """Each row in all orders that its blocks allow, grouped by compatibility and pruned.
+def _shallow(c: Coarse, loops: int) -> Ints:
+    return np.flatnonzero(c.loops <= loops)
 
-    Before: blocks ``{b, m} {h}``; after: rows with loops ``b m h`` and ``m b h``.
+
+def ordered(source: Source, rows: Ints, once: Once) -> Table:
+    """Rows in all orders that their blocks allow, grouped by compatibility and pruned.
+
+    Before: blocks ``{b, m} {h}``; after: rows with loops ``b m h`` and ``m b h``. The pruning is exact: rows
+    with equal loops, depths and memories can be joined with the same rows, and the sums and peaks that a join
+    makes of their columns grow with each of them.
     """
-    rows = selection.pmappings.rows
-    parts, sources = [rows.take(np.zeros(0, np.int64))], [np.zeros(0, np.int64)]
-    patterns, inverse = _distinct(rows.blocks)
-    for p, pattern in enumerate(patterns):
+    return once(_ordered, source.pmappings.rows, rows, source.bounds)
+
+
+def _ordered(whole: Rows, rows: Ints, bounds: tuple[int, ...]) -> Table:
+    blocks, codes = whole.blocks[rows], whole.loops[rows]
+    first, inverse = distinct_rows(blocks)
+    picks, loops = [np.zeros(0, np.int64)], [codes[:0]]
+    for p, pattern in enumerate(blocks[first]):
         members = np.flatnonzero(inverse == p)
         used = [k for k, b in enumerate(pattern.tolist()) if b >= 0]
-        blocks = [[k for k in used if pattern[k] == b] for b in dict.fromkeys(pattern[used].tolist())]
-        own = rows.take(members)
-        for orders in product(*(permutations(b) for b in blocks)):
-            order = [k for block in orders for k in block]
-            loops = own.loops.copy()
+        parts = [[k for k in used if pattern[k] == b] for b in dict.fromkeys(pattern[used].tolist())]
+        for orders in product(*(permutations(b) for b in parts)):
+            order = [k for part in orders for k in part]
+            arranged = codes[members]
             if order != used:
-                loops[:, used] = _in_order(selection.pmappings, own.loops[:, order])
-            parts.append(attrs.evolve(own, loops=loops))
-            sources.append(selection.source[members])
-    every, source = type(rows).concatenate(parts), np.concatenate(sources)
-    keys = np.concatenate([every.loops, every.depth, every.memory], axis=1)
-    _, group = _distinct(keys)
-    arranged = np.argsort(group, kind="stable")
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(group))]).astype(np.int64)
-    keep = pareto_groups(offsets, every.values[arranged])
-    kept = arranged[keep]
-    counts = np.bincount(group[kept], minlength=len(offsets) - 1)
-    pmappings = attrs.evolve(
-        selection.pmappings,
-        rows=every.take(kept),
-        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+                arranged[:, used] = _in_order(bounds, arranged[:, order])
+            picks.append(members)
+            loops.append(arranged)
+    pick, every = np.concatenate(picks), np.concatenate(loops)
+    depth, memory = whole.depth[rows[pick]], whole.memory[rows[pick]]
+    group = _compatibility(every, depth, memory)
+    by_group = np.argsort(group, kind="stable")
+    values = whole.values[rows[pick[by_group]]]
+    keep = pareto(values, group[by_group])
+    kept = by_group[keep]
+    _, numbers = distinct(group[kept])
+    return Table(
+        every[kept], depth[kept], memory[kept], values[keep], rows[pick[kept]],
+        offsets_of(numbers, int(numbers.max(initial=-1)) + 1),
     )
-    return Selection(pmappings, source[kept])
 
 
-def _in_order(pmappings: EinsumPmappings, codes: Ints) -> Ints:
+def _compatibility(loops: Ints, depth: Ints, memory: Ints) -> Ints:
+    """One number for the rows of equal loops, depths and memories."""
+    _, short = distinct(short_codes(loops))
+    columns = [*short.reshape(loops.shape).T, *(depth + 1).T, *memory.T]
+    return distinct(pack(columns, len(loops)))[1]
+
+
+def _in_order(bounds: tuple[int, ...], codes: Ints) -> Ints:
     """Codes of loops in a new order: a loop's tile is what the loops above it leave over."""
     axis, spatial, trips, _ = decode_loops(codes)
     tiles = np.zeros_like(codes)
-    for a, bound in enumerate(pmappings.einsum.bounds.values()):
+    for a, bound in enumerate(bounds):
         values = np.asarray(divisors(bound))
         left = np.full(len(codes), bound)
         for k in range(codes.shape[1]):
@@ -155,17 +197,3 @@ def _in_order(pmappings: EinsumPmappings, codes: Ints) -> Ints:
             left[own] //= values[trips[own, k]]
             tiles[own, k] = np.searchsorted(values, left[own])
     return encode_loops(axis, spatial, trips, tiles)
-
-
-def _distinct(table: Ints) -> tuple[Ints, Ints]:
-    """(distinct rows, per row its number)."""
-    if table.shape[1] == 0:
-        return table[:1], np.zeros(len(table), np.int64)
-    unique, inverse = np.unique(table, axis=0, return_inverse=True)
-    return unique, inverse.reshape(-1)
-
-
-def _by_row(selection: Selection) -> EinsumPmappings:
-    """Each row as a group of its own."""
-    pmappings = selection.pmappings
-    return attrs.evolve(pmappings, offsets=np.arange(len(pmappings.rows) + 1))
