@@ -51,6 +51,12 @@ def check_count(name: str, value: int, least: int = 1) -> None:
         raise FFError(f"{name} must be a whole number of at least {least}, not {value!r}")
 
 
+def check_share(name: str, value: float) -> None:
+    """Raise ``FFError`` unless ``value`` lies between 0 and 1, both excluded."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+        raise FFError(f"{name} must lie between 0 and 1, not be {value!r}")
+
+
 @attrs.frozen
 class Sample:
     """A new best score: after how many evaluations and seconds it was found."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, ClassVar, Protocol
 
 import attrs
 
@@ -13,11 +14,16 @@ from ffcore.join.evaluated import evaluated_alone
 from ffcore.join.objectives import check_metrics
 from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.spec.problem import Problem
-from ffcore_simanneal.budget import Budget, check_count
+from ffcore_simanneal.anneal import Annealing, anneal
+from ffcore_simanneal.budget import Budget, check_count, check_positive, check_share
+from ffcore_simanneal.genetic import Breeding, breed, wander
+from ffcore_simanneal.mapspace import Mapspace, mapspace_of
+from ffcore_simanneal.search import Space
 from ffcore_simanneal.simanneal2 import RowSearch
 from ffcore_simanneal.tracker import Outcome, Tracker, merge
 
 Progress = Callable[[str], None]
+DEFAULT_EVALUATIONS = 100_000.0
 
 
 class Island(Protocol):
@@ -137,6 +143,104 @@ class SimAnneal2(Baseline):
         island = RowIsland(pmappings, tuple(charges(pmappings)), self.population, share, self.seed)
         found = run_islands(island, self.islands, executor, progress, "simanneal2")
         return _tracker("simanneal2", problem, found, unit, self.score_target)
+
+
+@attrs.frozen
+class SpaceIsland:
+    """One search over unpruned pmappings; ``method`` spends a space's budget."""
+
+    mapspace: Mapspace
+    budget: Budget
+    seed: int
+    method: Callable[[Space], None]
+
+    def __call__(self, number: int) -> Outcome:
+        space = Space(self.mapspace, self.budget, f"{self.seed} {number}")
+        self.method(space)
+        return space.outcome()
+
+
+@attrs.frozen(kw_only=True)
+class Unpruned(Baseline):
+    """Searches over unpruned pmappings; ``max_evaluations`` counts these.
+
+    Without any limit 100,000 evaluations are made.
+    """
+
+    name: ClassVar[str]
+
+    def method(self) -> Callable[[Space], None]:
+        """How a space's budget is spent; something that other processes can be sent."""
+        raise NotImplementedError
+
+    def budget(self) -> Budget:
+        budget = super().budget()
+        if budget.max_evaluations is None and budget.time_limit is None:
+            return attrs.evolve(budget, max_evaluations=DEFAULT_EVALUATIONS)
+        return budget
+
+    def track(
+        self, problem: Problem, pmappings: Any, *, executor: Executor | None = None, progress: Progress | None = None
+    ) -> Tracker:
+        """As `Baseline.track`; of ``pmappings`` only the templates are used: none of them was pruned."""
+        check_metrics(problem.options.metrics)
+        mapspace = mapspace_of(problem, pmappings)
+        share = self.budget().share(self.islands, workers_of(executor))
+        island = SpaceIsland(mapspace, share, self.seed, self.method())
+        found = run_islands(island, self.islands, executor, progress, self.name)
+        return _tracker(self.name, problem, found, 1.0, self.score_target)
+
+
+@attrs.frozen(kw_only=True)
+class SimAnneal(Unpruned):
+    """Simulated annealing; the schedule's options are those of `Annealing`."""
+
+    name: ClassVar[str] = "simanneal"
+    restarts: int = Annealing().restarts
+    acceptance: float = Annealing().acceptance
+    cooling: float = Annealing().cooling
+    reheat: float = Annealing().reheat
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        check_count("restarts", self.restarts, least=0)
+        check_share("acceptance", self.acceptance)
+        check_share("cooling", self.cooling)
+        check_positive("reheat", self.reheat)
+
+    def method(self) -> Callable[[Space], None]:
+        return partial(anneal, options=Annealing(self.restarts, self.acceptance, self.cooling, self.reheat))
+
+
+@attrs.frozen(kw_only=True)
+class Genetic(Unpruned):
+    """Genetic search; its options are those of `Breeding`."""
+
+    name: ClassVar[str] = "genetic"
+    population: int = Breeding().population
+    rivals: int = Breeding().rivals
+    crossover: float = Breeding().crossover
+    mutation: float = Breeding().mutation
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        check_count("population", self.population)
+        check_count("rivals", self.rivals)
+        check_share("crossover", self.crossover)
+        check_share("mutation", self.mutation)
+
+    def method(self) -> Callable[[Space], None]:
+        return partial(breed, options=Breeding(self.population, self.rivals, self.crossover, self.mutation))
+
+
+@attrs.frozen(kw_only=True)
+class Random(Unpruned):
+    """Random mappings, each drawn from nothing."""
+
+    name: ClassVar[str] = "random"
+
+    def method(self) -> Callable[[Space], None]:
+        return wander
 
 
 def charges(pmappings: PmappingSet) -> list[float]:

@@ -97,15 +97,6 @@ class Joint:
                 result[t] = key
         return result  # type: ignore[return-value]  # every shared tensor has users
 
-    def disagree(self, parts: Sequence[Part]) -> bool:
-        """Do two Einsums keep a tensor that they share under different keys?"""
-        seen: dict[int, Key] = {}
-        for part, tensors in zip(parts, self.tensors, strict=True):
-            for t, key in zip(tensors, part.keys, strict=True):
-                if seen.setdefault(t, key) is not key:
-                    return True
-        return False
-
     def out_of_order(self, keys: Sequence[Key]) -> bool:
         """Does some join ask for loops that the nests joined so far cannot carry on?"""
         for join in self._joins:
@@ -167,7 +158,7 @@ class Joint:
             for t, share, place in zip(tensors, part.shares, part.places, strict=True):
                 before = shares[t]
                 if share != before:
-                    if before >= 0:
+                    if before >= 0 and t not in halos:
                         halos.append(t)
                     if share > before:
                         shares[t] = share

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ffcore.plugin import JoinerRecord, hookimpl
+from ffcore.plugin import ExplorerRecord, JoinerRecord, hookimpl
 
 _JOINERS = {
+    "genetic": ("genetic search over unpruned pmappings", "Genetic"),
+    "random": ("random mappings of unpruned pmappings", "Random"),
+    "simanneal": ("simulated annealing over unpruned pmappings", "SimAnneal"),
     "simanneal2": ("the published baseline: improvements only, over Pareto-optimal pmappings", "SimAnneal2"),
 }
 
@@ -15,3 +18,9 @@ _JOINERS = {
 def ffcore_joiners() -> Iterable[JoinerRecord]:
     for name, (summary, part) in _JOINERS.items():
         yield JoinerRecord(name, f"{summary}; not exact", f"ffcore_simanneal.joiners:{part}", priority=20)
+
+
+@hookimpl
+def ffcore_explorers() -> Iterable[ExplorerRecord]:
+    summary = "templates alone: for joiners that search unpruned pmappings"
+    yield ExplorerRecord("templates", summary, "ffcore_simanneal.mapspace:TemplateExplorer", priority=20)

@@ -15,15 +15,15 @@ Draw: TypeAlias = Callable[[int, Wanted, Part | None], Part | None]
 """``draw(einsum, wanted, near)``: a pmapping with the wanted keys, like ``near`` if possible; None if none is found."""
 
 
-def repair(joint: Joint, parts: Sequence[Part], changed: int, draw: Draw) -> list[Part] | None:
-    """``parts`` with all Einsums but ``changed`` drawn anew that disagree with it, or with one drawn for it.
+def repair(joint: Joint, parts: Sequence[Part], changed: Sequence[int], draw: Draw) -> list[Part] | None:
+    """``parts`` with all Einsums drawn anew that disagree with the ``changed`` ones, or with one drawn for these.
 
     An Einsum that has to follow first tries to keep the keys of its other tensors; if it cannot, these
     change too and their users follow. None if some Einsum has no pmapping that agrees.
     """
     result = list(parts)
-    fixed = {changed}
-    queue = [changed]
+    fixed = set(changed)
+    queue = list(changed)
     while queue:
         place = queue.pop(0)
         for t, key in zip(joint.tensors[place], result[place].keys, strict=True):

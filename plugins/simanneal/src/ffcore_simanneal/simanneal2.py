@@ -91,7 +91,7 @@ class RowSearch:
         if drawn is None:
             return None
         changed[place] = drawn
-        return repair(self.joint, changed, place, self._draw)
+        return repair(self.joint, changed, [place], self._draw)
 
     def _judge(self, parts: Sequence[Part], limit: float) -> float:
         """The score if it is below ``limit`` and the mapping is valid, else inf."""

@@ -1,0 +1,85 @@
+"""The unpruned mapspace: templates of every Einsum, and the explorer that stops there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from ffcore.errors import FFError, NoValidMappingError
+from ffcore.join.types import PmappingSet
+from ffcore.phases import phase
+from ffcore.spec.problem import MapperOptions, Problem
+from ffcore.templates import Template, einsum_templates
+
+
+@attrs.frozen(eq=False)
+class Mapspace:
+    """Per Einsum of a problem, in order, its templates; tile sizes are still open."""
+
+    problem: Problem
+    templates: tuple[tuple[Template, ...], ...]
+
+
+class TemplateExplorer:
+    """Explorer ``templates``: makes templates and searches nothing."""
+
+    def explore(
+        self,
+        problem: Problem,
+        *,
+        executor: Executor | None = None,
+        progress: Callable[[str], None] | None = None,
+        cache_dir: Path | None = None,
+        einsum_names: Sequence[str] | None = None,
+    ) -> Mapspace:
+        """The templates of all Einsums. Raises ``NoValidMappingError`` for an Einsum that has none."""
+        if cache_dir is not None:
+            raise FFError("the explorer 'templates' keeps no cache; leave the cache folder out")
+        if einsum_names is not None and set(einsum_names) != {e.name for e in problem.einsums}:
+            raise FFError("the explorer 'templates' explores all Einsums; leave einsum_names out")
+        check_options(problem.options)
+        with phase("templates"):
+            templates = tuple(einsum_templates(e, problem.options) for e in problem.einsums)
+        for einsum, own in zip(problem.einsums, templates, strict=True):
+            if not own:
+                raise NoValidMappingError(f"Einsum {einsum.name} has no template that keeps all", einsum=einsum.name)
+            if progress is not None:
+                progress(f"{einsum.name}: {len(own)} templates")
+        return Mapspace(problem, templates)
+
+
+def mapspace_of(problem: Problem, pmappings: Any) -> Mapspace:
+    """The mapspace that pmappings were found in. Raises ``FFError`` for those of an explorer without templates."""
+    check_options(problem.options)
+    if isinstance(pmappings, Mapspace):
+        return attrs.evolve(pmappings, problem=problem)
+    if isinstance(pmappings, PmappingSet):
+        return Mapspace(problem, tuple(e.templates for e in pmappings.einsums))
+    raise FFError(
+        f"the baselines cannot read pmappings of the type {type(pmappings).__name__}; "
+        "use the explorer 'templates' or 'default'"
+    )
+
+
+def check_options(options: MapperOptions) -> None:
+    """Raise ``FFError`` for options that would be ignored."""
+    default = MapperOptions()
+    refused = [
+        name
+        for name in (
+            "explore_imperfect_temporal_loops",
+            "explore_imperfect_spatial_loops",
+            "tiling_coarseness",
+            "prioritize_reuse_of_unfused_tensors",
+            "time_limit",
+            "time_limit_per_pmapping_template",
+            "memory_limit",
+        )
+        if getattr(options, name) != getattr(default, name)
+    ]
+    if refused:
+        raise FFError(f"the baselines do not offer mapper.ffm.{', '.join(refused)}: leave it at its default")
