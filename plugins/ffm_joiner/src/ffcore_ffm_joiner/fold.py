@@ -21,9 +21,10 @@ from ffcore_ffm_joiner.arrays import Once
 from ffcore_ffm_joiner.graph import Bounds, Step, bounds, build, forward
 from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, join_rows
 from ffcore_ffm_joiner.keys import Detail, Faces, Source, Table, TensorTable, faces_of, number_tensors, sources
-from ffcore_ffm_joiner.narrow import loops_agree, ordered, shallow, with_partners, within_bounds
+from ffcore_ffm_joiner.narrow import Coarse, coarse, loops_bound, memories_bound, ordered, shallow, with_partners
 from ffcore_ffm_joiner.wanted import Target
 
+_FIRST = (1, 2)  # fused loops of the mappings to look for first
 _WIDER = (1e-9, 1e-3, 1e-2, 5e-2, 0.25)  # relative circles around the least bound
 
 
@@ -33,8 +34,15 @@ class State:
 
     offsets: Ints
     values: Floats
-    who: Ints  # (rows, 3): row of the previous state, row of the Einsum's table, node
-    before: State | None
+    trail: tuple[Ints, ...]  # per Einsum (rows, 3): row of the state before, row of the Einsum's table, node
+
+
+@attrs.frozen
+class Choice:
+    """A whole mapping: per Einsum a row of its pmappings, and the codes of its fused loops in their order."""
+
+    rows: tuple[int, ...]
+    loops: tuple[tuple[int, ...], ...]
 
 
 def join_all(pmappings: PmappingSet, progress: Callable[[str], None] | None = None) -> tuple[list[JoinedMapping], int]:
@@ -44,27 +52,34 @@ def join_all(pmappings: PmappingSet, progress: Callable[[str], None] | None = No
     to beat.
     """
     join = _Join(sources(pmappings.einsums), Target.of(pmappings.problem.options), progress)
-    depth = max(int(np.count_nonzero(e.rows.loops, axis=1).max(initial=0)) for e in pmappings.einsums)
-    for loops in range(min(1, depth), depth):
-        join.extend(shallow(join.sources, loops, join.once), exact=False)
-    join.extend([join.once.same(np.arange(len(e.rows))) for e in pmappings.einsums], exact=True)
+    depth = max(int(c.loops.max(initial=0)) for c in join.coarse)
+    for loops in _FIRST:
+        if loops < depth:
+            join.extend(loops, exact=False)
+    join.extend(depth, exact=True)
     return join.mappings(), join.combined
 
 
 @attrs.define
 class _Join:
-    """The mappings known so far, and what is worked out once for all folds."""
+    """The mappings known so far, and what all folds need of the pmappings."""
 
     sources: Sequence[Source]
     target: Target
     progress: Callable[[str], None] | None
-    once: Once = attrs.Factory(Once)
+    coarse: Sequence[Coarse] = attrs.field(init=False)
     combined: int = 0
-    _found: dict[tuple[float, float], tuple[Fold, State, int]] = attrs.Factory(dict)
+    _found: dict[tuple[float, float], Choice] = attrs.Factory(dict)
 
-    def extend(self, rows: Sequence[Ints], exact: bool) -> None:
-        """Look for more mappings among these rows; ``exact``: until nothing better is left."""
-        fold = _prepared(self.sources, rows, self.target, self.once)
+    def __attrs_post_init__(self) -> None:
+        self.coarse = coarse(self.sources, Once())
+
+    def extend(self, loops: int, exact: bool) -> None:
+        """Look for more mappings among the rows with at most so many fused loops.
+
+        ``exact``: until nothing better is left.
+        """
+        fold = _prepared(self.sources, self.coarse, loops, self.target, Once())
         if fold is None:
             return
         for column in (0, 1):
@@ -74,24 +89,33 @@ class _Join:
         self.combined += fold.combined
 
     def _add(self, fold: Fold, found: State) -> None:
-        for row, (energy, latency) in enumerate(found.values[:, :2].tolist()):
-            self._found.setdefault((energy, latency), (fold, found, row))
         self.target = self.target.with_known(found.values[:, :2])
+        known = set(map(tuple, self.target.known.tolist()))
+        for row, (energy, latency) in enumerate(found.values[:, :2].tolist()):
+            if (energy, latency) in known and (energy, latency) not in self._found:
+                self._found[energy, latency] = fold.choice(found, row)
 
     def mappings(self) -> list[JoinedMapping]:
         """The known mappings that no other known one matches or betters, ascending in energy."""
-        points = [(e, t) for e, t in self.target.known.tolist()]
-        return [fold.mapping(state, row) for fold, state, row in (self._found[p] for p in points)]
+        return [self._mapping(e, t, self._found[e, t]) for e, t in self.target.known.tolist()]
+
+    def _mapping(self, energy: float, latency: float, choice: Choice) -> JoinedMapping:
+        parts = zip(self.sources, choice.rows, choice.loops, strict=True)
+        nests = tuple(nest_of_row(source.pmappings, row, loops) for source, row, loops in parts)
+        return JoinedMapping(energy, latency, nests, choice.rows)
 
 
-def _prepared(sources: Sequence[Source], rows: Sequence[Ints], target: Target, once: Once) -> Fold | None:
+def _prepared(
+    sources: Sequence[Source], cheap: Sequence[Coarse], loops: int, target: Target, once: Once
+) -> Fold | None:
     """A fold of the rows that can still be part of a wanted mapping; None when an Einsum has none."""
-    for narrowed in (within_bounds, loops_agree):
-        if not all(map(len, rows)):
-            return None
-        rows = narrowed(sources, rows, target, once) if narrowed is within_bounds else loops_agree(sources, rows, once)
+    rows = shallow(cheap, loops, once)
     if not all(map(len, rows)):
         return None
+    for narrowed in (memories_bound, loops_bound):
+        rows = narrowed(sources, cheap, rows, target, once)
+        if not all(map(len, rows)):
+            return None
     tables = [ordered(s, r, once) for s, r in zip(sources, rows, strict=True)]
     fold = Fold.of(sources, tables, once)
     return fold if all(len(t.values) for t in fold.tables) else None
@@ -139,25 +163,25 @@ class Fold:
         return self._fold(target, np.full(2, np.inf), progress)
 
     def near(self, column: int, target: Target) -> State:
-        """Mappings among rows whose bound in one objective (0: energy) is near the least bound.
+        """Wanted mappings among rows whose bound in one objective (0: energy) is near the least bound.
 
-        Nothing when a known mapping is as near.
+        The circle widens until some mapping is in it, found now or known before.
         """
         ahead, rest = ((self._ahead.energy, self._bounds.energy), (self._ahead.latency, self._bounds.latency))[column]
         least = float(np.min(ahead[0] + rest[0], initial=np.inf))
-        found = State(np.array([0, 0]), np.zeros((0, 2)), np.zeros((0, 3), np.int64), None)
+        found = State(np.zeros(2, np.int64), np.zeros((0, 2)), ())
         for wider in _WIDER:
             most = np.full(2, np.inf)
             most[column] = least * (1 + wider)
-            if (target.known[:, column] <= most[column]).any() or len(found.values):
-                break
             found = self._fold(target, most, None)
+            if len(found.values) or (target.known[:, column] <= most[column]).any():
+                break
         return found
 
     def _fold(self, target: Target, most: Floats, progress: Callable[[str], None] | None) -> State:
         memories, levels = self._shape
         nothing = np.zeros((1, 2 + (2 * levels + 1) * memories))
-        state = State(np.array([0, 1]), nothing, np.zeros((1, 3), np.int64), None)
+        state = State(np.array([0, 1]), nothing, ())
         best, product = target.best, target.most
         for i in range(len(self._steps)):
             keep = np.flatnonzero(self._promising(i, target, most))
@@ -204,7 +228,7 @@ class Fold:
         if not last:
             self._run_beside_next(i, values, who[:, 2])
         offsets = np.searchsorted(who[:, 2], np.arange(len(edges.nodes) + 1))
-        return State(offsets, values, who, left)
+        return State(offsets, values, (*left.trail, who))
 
     def _run_beside_next(self, i: int, values: Floats, node: Ints) -> None:
         """Per memory, what is surely there while the next Einsum runs: open sums and live tensors that it leaves."""
@@ -227,20 +251,14 @@ class Fold:
         own = tuple(self.tensors[t] for t in face.tensors)
         return self.once(_right, table, face.ids, own, fresh, dying, self._shape)
 
-    def mapping(self, final: State, row: int) -> JoinedMapping:
-        """The joined mapping of a row of the last state, traced back to one row per Einsum."""
+    def choice(self, final: State, row: int) -> Choice:
+        """A row of the last state, traced back to one row per Einsum."""
         rows: list[int] = []
-        state, at = final, row
-        while state.before is not None:
-            rows.append(int(state.who[at, 1]))
-            at, state = int(state.who[at, 0]), state.before
-        rows.reverse()
-        sources = [int(t.source[r]) for t, r in zip(self.tables, rows, strict=True)]
-        nests = tuple(
-            nest_of_row(s.pmappings, source, t.loops[r].tolist())
-            for s, t, source, r in zip(self.sources, self.tables, sources, rows, strict=True)
-        )
-        return JoinedMapping(float(final.values[row, 0]), float(final.values[row, 1]), nests, tuple(sources))
+        for who in reversed(final.trail):
+            rows.append(int(who[row, 1]))
+            row = int(who[row, 0])
+        chosen = list(zip(self.tables, reversed(rows), strict=True))
+        return Choice(tuple(int(t.source[r]) for t, r in chosen), tuple(tuple(t.loops[r].tolist()) for t, r in chosen))
 
 
 def _some(ids: Ints, groups: Ints) -> Ints:

@@ -203,7 +203,7 @@ def _number(views: tuple[_View, ...], detail: Detail) -> tuple[list[Ints], Tenso
     # Einsums may see different extents of a tensor (halos); what stays reserved is the largest.
     greatest = np.zeros(len(first))
     np.maximum.at(greatest, inverse, share)
-    trips = np.zeros((len(first), columns.shape[1]), np.int64)
+    trips = np.zeros((len(first), 1), np.int64)
     if detail is Detail.ORDER:
         trips = np.concatenate([np.where(a > 0, v.loops.trips, 0) for a, v in zip(above, views, strict=True)])[first]
     table = TensorTable(depth[first], memory[first], greatest, trips)

@@ -1,8 +1,9 @@
 """Narrowing: which rows can be part of a mapping that is wanted, before their loops are ordered.
 
 Each test is a relaxation of compatibility, so what it drops no exact join could use:
-bounds from the graph in which only memories must agree, and the absence of a partner that keeps some
-shared tensor under the same loops. Rows are index arrays until few are left.
+bounds from the graph in which only memories must agree, the absence of a partner that keeps some shared
+tensor under the same loops, and bounds from the graph in which those must agree too, in any order. Rows
+are index arrays until few are left.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from itertools import permutations, product
 
 import attrs
 import numpy as np
+from numpy.typing import NDArray
 
 from ffcore.explore.chains import decode_loops, encode_loops
 from ffcore.explore.numbers import divisors
@@ -29,14 +31,14 @@ class Coarse:
 
     energy: Floats
     latency: Floats
-    loops: Ints  # fused loops of each row
+    loops: NDArray[np.int8]  # fused loops of each row
     group: Ints  # memories of the shared tensors, as a row of ``ids``
     ids: Ints  # (groups, shared) twice the number of the memory, plus one if persistent
 
 
-def coarse(source: Source, once: Once) -> Coarse:
-    """Made once for each set of rows."""
-    return once(_coarse, source.pmappings.rows, source.places)
+def coarse(sources: Sequence[Source], once: Once) -> list[Coarse]:
+    """All rows of each Einsum; the same for Einsums that share them."""
+    return [once(_coarse, s.pmappings.rows, s.places) for s in sources]
 
 
 def _coarse(rows: Rows, places: tuple[int, ...]) -> Coarse:
@@ -44,33 +46,18 @@ def _coarse(rows: Rows, places: tuple[int, ...]) -> Coarse:
     columns = [2 * place[m] + (d < 0) for m, d in zip(rows.memory.T, rows.depth.T, strict=True)]
     first, group = distinct(pack(columns, len(rows)))
     ids = np.stack([c[first] for c in columns], axis=1) if columns else np.zeros((len(first), 0), np.int64)
-    loops = np.count_nonzero(rows.loops, axis=1)
+    loops = (rows.loops != 0).sum(axis=1, dtype=np.int8)
     return Coarse(rows.values[:, 0].copy(), rows.values[:, 1].copy(), loops, group, ids)
 
 
-def within_bounds(sources: Sequence[Source], rows: Sequence[Ints], target: Target, once: Once) -> list[Ints]:
-    """Rows that, with the cheapest of all else that agrees on memories, can still be wanted.
-
-    Exact: partners that can be joined agree on memories, so whatever a row is joined with costs no less than the
-    least over all that agree on them; a bound that a known mapping meets belongs to nothing better.
-    """
+def memories_bound(
+    sources: Sequence[Source], cheap: Sequence[Coarse], rows: Sequence[Ints], target: Target, once: Once
+) -> list[Ints]:
+    """Rows that, with the cheapest of all else that agrees on memories, can still be wanted."""
     size = 2 * (1 + max((p for s in sources for p in s.places), default=0))
     table = once(_places, size)
-    tables = {t: table for s in sources for t in s.shared}
-    cheap = [coarse(s, once) for s in sources]
-    faces = [Faces(s.shared, c.ids, *once(_shown, c, r)) for s, c, r in zip(sources, cheap, rows, strict=True)]
-    steps = build(faces, tables, once)
-    before, after = forward(steps, faces), bounds(steps, faces)
-    result = []
-    for i, (c, own, step) in enumerate(zip(cheap, rows, steps, strict=True)):
-        rest = []
-        for ahead, behind in ((before.energy, after.energy), (before.latency, after.latency)):
-            others = behind[i][step.edges.out] + (ahead[i - 1][step.edges.left] if i else 0.0)
-            rest.append(least(others, step.edges.right, len(c.ids)))
-        group = c.group[own]
-        keep = target.open(c.energy[own] + rest[0][group], c.latency[own] + rest[1][group])
-        result.append(once.same(own[keep]))
-    return result
+    groups = [once(_grouped, c, own) for c, own in zip(cheap, rows, strict=True)]
+    return within_bounds(sources, cheap, rows, groups, {t: table for s in sources for t in s.shared}, target, once)
 
 
 def _places(size: int) -> TensorTable:
@@ -78,19 +65,64 @@ def _places(size: int) -> TensorTable:
     return TensorTable(-(numbers % 2), np.full(size, -1), np.zeros(size), np.zeros((size, 1), np.int64))
 
 
-def _shown(c: Coarse, rows: Ints) -> tuple[Ints, Floats, Floats]:
-    """(no trip counts, least energy, least latency) of each group."""
-    group = c.group[rows]
-    energy, latency = (least(v[rows], group, len(c.ids)) for v in (c.energy, c.latency))
-    return np.zeros((len(c.ids), 1), np.int64), energy, latency
+def _grouped(c: Coarse, rows: Ints) -> tuple[Ints, Ints]:
+    return c.ids, c.group[rows]
 
 
-def loops_agree(sources: Sequence[Source], rows: Sequence[Ints], once: Once) -> list[Ints]:
-    """Rows whose every shared tensor has partners that keep it in the same memory under the same loops."""
+def loops_bound(
+    sources: Sequence[Source], cheap: Sequence[Coarse], rows: Sequence[Ints], target: Target, once: Once
+) -> list[Ints]:
+    """Rows that can still be wanted with the cheapest of all else that agrees on memories and loops, in any order."""
     picked = [once(_picked, s.pmappings.rows, own) for s, own in zip(sources, rows, strict=True)]
     ids, tables = number_tensors(sources, picked, Detail.LOOPS, once)
     alive = with_partners([s.shared for s in sources], ids, {t: len(table) for t, table in tables.items()})
-    return [once.same(own[keep]) for own, keep in zip(rows, alive, strict=True)]
+    kept = [once.same(np.flatnonzero(mask)) for mask in alive]
+    rows = [once.same(own[k]) for own, k in zip(rows, kept, strict=True)]
+    if not all(map(len, rows)):
+        return rows
+    groups = [once(_distinct, own, k) for own, k in zip(ids, kept, strict=True)]
+    return within_bounds(sources, cheap, rows, groups, tables, target, once)
+
+
+def _distinct(ids: Ints, rows: Ints) -> tuple[Ints, Ints]:
+    """(distinct rows of numbers, which of them each of these rows has)."""
+    first, group = distinct(pack(list(ids[rows].T), len(rows)))
+    return ids[rows[first]], group
+
+
+def within_bounds(
+    sources: Sequence[Source], cheap: Sequence[Coarse], rows: Sequence[Ints], groups: Sequence[tuple[Ints, Ints]],
+    tables: dict[str, TensorTable], target: Target, once: Once,
+) -> list[Ints]:  # fmt: skip
+    """Rows whose bound, with the cheapest of all else that their groups can be joined with, may be wanted.
+
+    ``groups``: per Einsum the shared tensors' numbers of each group, and the group of each row. Exact: the
+    numbers leave the order of loops out, so partners that can be joined have groups that can be; what a row is
+    joined with costs no less than the least over all those groups; and a bound that a known mapping meets
+    belongs to nothing better.
+    """
+    faces = [
+        Faces(s.shared, ids, *once(_shown, c, own, group, len(ids)))
+        for s, c, own, (ids, group) in zip(sources, cheap, rows, groups, strict=True)
+    ]
+    steps = build(faces, tables, once)
+    before, after = forward(steps, faces), bounds(steps, faces)
+    result = []
+    for i, (c, own, step) in enumerate(zip(cheap, rows, steps, strict=True)):
+        rest = []
+        for ahead, behind in ((before.energy, after.energy), (before.latency, after.latency)):
+            others = behind[i][step.edges.out] + (ahead[i - 1][step.edges.left] if i else 0.0)
+            rest.append(least(others, step.edges.right, len(faces[i].ids)))
+        group = groups[i][1]
+        keep = target.open(c.energy[own] + rest[0][group], c.latency[own] + rest[1][group])
+        result.append(once.same(own[keep]))
+    return result
+
+
+def _shown(c: Coarse, rows: Ints, group: Ints, groups: int) -> tuple[Ints, Floats, Floats]:
+    """(no trip counts, least energy, least latency) of each group."""
+    energy, latency = (least(v[rows], group, groups) for v in (c.energy, c.latency))
+    return np.zeros((groups, 1), np.int64), energy, latency
 
 
 def _picked(rows: Rows, own: Ints) -> tuple[Ints, Ints, Ints]:
@@ -130,9 +162,9 @@ def with_partners(tensors: Sequence[tuple[str, ...]], ids: Sequence[Ints], numbe
     return alive
 
 
-def shallow(sources: Sequence[Source], loops: int, once: Once) -> list[Ints]:
+def shallow(cheap: Sequence[Coarse], loops: int, once: Once) -> list[Ints]:
     """Rows with at most so many fused loops."""
-    return [once(_shallow, coarse(s, once), loops) for s in sources]
+    return [once(_shallow, c, loops) for c in cheap]
 
 
 def _shallow(c: Coarse, loops: int) -> Ints:
