@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import attrs
 import numpy as np
 
-from ffcore.explore.kernels import Ints
+from ffcore.explore.kernels import Bools, Ints
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.numbers import divisors
 from ffcore.explore.spatial import SpatialChoice
@@ -46,7 +47,7 @@ class Chains:
     """All chains of one template under one spatial choice within the fused-loop limits."""
 
     states: Ints  # (chains, cuts 0 .. fused cut)
-    ran: np.ndarray[tuple[int, int], np.dtype[np.bool_]]  # (chains, temporal entries): runs more than once
+    ran: Bools  # (chains, temporal entries): runs more than once
     entries: tuple[tuple[int, int], ...]  # (block, axis) of each temporal fused loop
 
     def loops_above(self, cut: int) -> Ints:
@@ -73,22 +74,31 @@ def fused_chains(lattice: Lattice, template: Template, choice: SpatialChoice, op
         blocks = [b for b in range(last) if v in template.blocks[b]]
         inner = any(v in block for block in template.blocks[last:])
         limit = min(per_variable - fixed.get(v, 0), room)
-        own = list(_variable_chains(lattice.values[axis], blocks, last, limit, inner))
-        if not own:
+        coordinates, own_ran = _variable_table(lattice.values[axis], tuple(blocks), last, limit, inner)
+        if not len(coordinates):
             return None
-        own_states = np.array([c for c, _ in own], np.int64).reshape(len(own), last + 1) * lattice.strides[axis]
-        own_ran = np.array([r for _, r in own], np.bool_).reshape(len(own), len(blocks))
+        own_states = coordinates * lattice.strides[axis]
         states = (states[:, None, :] + own_states[None, :, :]).reshape(-1, last + 1)
         n = len(ran)
-        ran = np.concatenate([np.repeat(ran, len(own), axis=0), np.tile(own_ran, (n, 1))], axis=1)
+        ran = np.concatenate([np.repeat(ran, len(own_ran), axis=0), np.tile(own_ran, (n, 1))], axis=1)
         entries.extend((b, axis) for b in blocks)
         within = ran.sum(axis=1) <= room
         states, ran = states[within], ran[within]
     return Chains(states, ran, tuple(entries))
 
 
+@lru_cache(maxsize=1024)
+def _variable_table(
+    values: tuple[int, ...], blocks: tuple[int, ...], last: int, limit: float, inner: bool
+) -> tuple[Ints, Bools]:
+    """The chains of one rank variable as arrays: (chains, cuts) and (chains, blocks)."""
+    own = list(_variable_chains(values, blocks, last, limit, inner))
+    coordinates = np.array([c for c, _ in own], np.int64).reshape(len(own), last + 1)
+    return coordinates, np.array([r for _, r in own], np.bool_).reshape(len(own), len(blocks))
+
+
 def _variable_chains(
-    values: tuple[int, ...], blocks: list[int], last: int, limit: float, inner: bool
+    values: tuple[int, ...], blocks: tuple[int, ...], last: int, limit: float, inner: bool
 ) -> Iterator[tuple[list[int], list[bool]]]:
     """(coordinate at each cut, runs more than once per block) for one rank variable."""
 
@@ -127,62 +137,50 @@ def loop_table(
     """(codes, blocks) of each chain's fused loops, both (chains, depth); 0 and -2 beyond the last loop.
 
     Blocks are cut at every holder and reservation. Within a block the order given here is one of
-    several that count the same.
+    several that count the same. A loop's tile is what the loops above it leave over.
     """
-    codes = np.zeros((len(chains.states), depth), np.int64)
-    blocks = np.full((len(chains.states), depth), -2, np.int64)
-    for members, own, at in _fused_loops(chains, lattice, template, choice):
-        codes[members, : own.shape[1]] = own
-        blocks[members, : own.shape[1]] = at
+    count = len(chains.states)
+    codes = np.zeros((count, depth), np.int64)
+    blocks = np.full((count, depth), -2, np.int64)
+    placed = np.zeros(count, np.int64)
+    left: dict[int, Ints] = {}
+    for entry, runs in sorted(_entries(chains, lattice, template, choice), key=lambda e: _order(e[0])):
+        bound = lattice.einsum.bounds[lattice.variables[entry.axis]]
+        everything = np.asarray(divisors(bound))
+        trips = _trips(chains, lattice, choice, entry)
+        tile = left.get(entry.axis, np.full(count, bound)) // trips
+        left[entry.axis] = tile
+        code = encode_loop(
+            entry.axis, entry.spatial >= 0, np.searchsorted(everything, trips), np.searchsorted(everything, tile)
+        )
+        members = np.flatnonzero(runs)
+        codes[members, placed[members]] = code[members]
+        blocks[members, placed[members]] = entry.block
+        placed[members] += 1
     return codes, blocks
 
 
-def _fused_loops(
+def _order(entry: Entry) -> tuple[int, bool, int]:
+    return entry.block, entry.spatial >= 0, entry.axis
+
+
+def _entries(
     chains: Chains, lattice: Lattice, template: Template, choice: SpatialChoice
-) -> Iterator[tuple[Ints, Ints, Ints]]:
-    """(chain numbers, loop codes (chains, loops), block of each loop) of chains with the same loops."""
-    last = template.fused_cut
-    spatial = [
-        Entry(loop.block, lattice.variables.index(loop.variable), k)
-        for k, loop in enumerate(choice.loops)
-        if template.fuses and loop.block < last
-    ]
-    if len(chains.ran) == 0:
-        return
-    weights = 1 << np.arange(len(chains.entries), dtype=np.int64)
-    patterns, inverse = np.unique(chains.ran @ weights, return_inverse=True)
-    for p, pattern in enumerate(patterns):
-        members = np.flatnonzero(inverse == p)
-        running = [Entry(b, a, -1) for k, (b, a) in enumerate(chains.entries) if int(pattern) >> k & 1]
-        entries = sorted((*running, *spatial), key=lambda e: (e.block, e.spatial >= 0, e.axis))
-        trips = {e: _trips(chains, lattice, choice, e, members) for e in entries}
-        blocks = np.array([e.block for e in entries], np.int64)
-        yield members, _codes(lattice, entries, trips, len(members)), blocks
+) -> Iterator[tuple[Entry, Bools]]:
+    """Each fused loop, and in which chains it runs more than once."""
+    for k, (block, axis) in enumerate(chains.entries):
+        yield Entry(block, axis, -1), chains.ran[:, k]
+    for k, loop in enumerate(choice.loops):
+        if template.fuses and loop.block < template.fused_cut:
+            everywhere = np.ones(len(chains.states), np.bool_)
+            yield Entry(loop.block, lattice.variables.index(loop.variable), k), everywhere
 
 
-def _codes(lattice: Lattice, order: list[Entry], trips: dict[Entry, Ints], count: int) -> Ints:
-    """Codes of loops in the given order: a loop's tile is what the loops above it leave over."""
-    columns = np.zeros((count, len(order)), np.int64)
-    left: dict[int, Ints] = {}
-    for position, entry in enumerate(order):
-        bound = lattice.einsum.bounds[lattice.variables[entry.axis]]
-        everything = np.asarray(divisors(bound))
-        tile = left.get(entry.axis, np.full(count, bound)) // trips[entry]
-        left[entry.axis] = tile
-        columns[:, position] = encode_loop(
-            entry.axis,
-            entry.spatial >= 0,
-            np.searchsorted(everything, trips[entry]),
-            np.searchsorted(everything, tile),
-        )
-    return columns
-
-
-def _trips(chains: Chains, lattice: Lattice, choice: SpatialChoice, entry: Entry, members: Ints) -> Ints:
+def _trips(chains: Chains, lattice: Lattice, choice: SpatialChoice, entry: Entry) -> Ints:
     if entry.spatial >= 0:
-        return np.full(len(members), choice.trips[entry.spatial])
+        return np.full(len(chains.states), choice.trips[entry.spatial])
     values = np.asarray(lattice.values[entry.axis])
     size, stride = len(values), lattice.strides[entry.axis]
-    outer = values[(chains.states[members, entry.block] // stride) % size]
-    inner = values[(chains.states[members, entry.block + 1] // stride) % size]
+    outer = values[(chains.states[:, entry.block] // stride) % size]
+    inner = values[(chains.states[:, entry.block + 1] // stride) % size]
     return np.asarray(outer // inner, np.int64)

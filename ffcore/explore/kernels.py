@@ -260,9 +260,8 @@ def add_costs(
     out_values = np.empty((len(values) + 1, values.shape[1]))
     out_origin = np.empty(len(values) + 1, np.int64)
     forgets = bool(forgotten.any())
-    filled = _add(
-        offsets, values, origin, bank, entries, limits, forgotten, forgets, out_offsets, out_values, out_origin
-    )
+    out = out_offsets, out_values, out_origin
+    filled = _add(offsets, values, origin, bank, entries, limits, forgotten, forgets, *out)
     return out_offsets, out_values[:filled].copy(), out_origin[:filled].copy()
 
 

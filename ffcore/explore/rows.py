@@ -88,6 +88,14 @@ class Rows:
         )
 
 
+@attrs.frozen
+class Job:
+    """A template under one choice of spatial trip counts."""
+
+    template: Template
+    choice: SpatialChoice
+
+
 @attrs.frozen(eq=False)
 class Candidates:
     """Rows of one template that may turn out Pareto-optimal: labels under chains, not yet written out."""
@@ -157,10 +165,12 @@ class RowMaker:
         self.solver.evaluated += int((labels.offsets[bottom + 1] - labels.offsets[bottom]).sum())
         return Candidates(self, chains, labels, self._keys(chains), chain, label, values)
 
-    def expand(self, found: Candidates, jobs: Ints) -> Rows:
-        """The rows, written out; ``jobs``: number of the job of each of ``choices``."""
+    def expand(self, found: Candidates, first_job: int) -> tuple[Rows, list[Job]]:
+        """The rows, written out, and their jobs, numbered from ``first_job``."""
         chains, chain = found.chains, found.chain
         choices, inner = found.labels.trace(found.label)
+        used, job = np.unique(choices, return_inverse=True)
+        jobs = [Job(self.template, self.table.choice(self.template, int(k))) for k in self.choices[used]]
         states = np.full((len(chain), self.shape.cuts), -1, np.int64)
         fused = self.template.fused_cut
         for cut in range(fused):
@@ -169,11 +179,8 @@ class RowMaker:
             states[:, cut] = at
         codes, blocks = self._loops(chains)
         depth, memory = self._depth(chains)[chain], self._memory(len(chain))
-        return Rows(codes[chain], blocks[chain], depth, memory, found.values, jobs[choices], states)
-
-    def chosen(self, found: Candidates) -> Ints:
-        """Which of ``choices`` each row stands for."""
-        return found.labels.trace(found.label)[0]
+        job = first_job + job.reshape(-1)
+        return Rows(codes[chain], blocks[chain], depth, memory, found.values, job, states), jobs
 
     def _key(self) -> Hashable:
         """What the chains depend on."""

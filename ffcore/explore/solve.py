@@ -59,12 +59,9 @@ def _written(parts: Sequence[Candidates], shape: RowShape) -> tuple[Rows, Ints, 
     written, groups = [], []
     for part, group in zip(*pruned(parts), strict=True):
         if len(part):
-            maker = part.maker
-            used = np.unique(maker.chosen(part))
-            numbers = np.zeros(len(maker.choices), np.int64)
-            numbers[used] = np.arange(len(jobs), len(jobs) + len(used))
-            jobs.extend(Job(maker.template, maker.table.choice(maker.template, int(maker.choices[k]))) for k in used)
-            written.append(maker.expand(part, numbers))
+            rows, own = part.maker.expand(part, len(jobs))
+            jobs.extend(own)
+            written.append(rows)
             groups.append(group)
     rows, offsets = grouped(Rows.concatenate(written), np.concatenate(groups))
     return rows, offsets, tuple(jobs)
@@ -123,7 +120,8 @@ class _Solvers:
         for (seconds, power), members in classes.items():
             if not outline.merges:
                 for number in members:
-                    yield _Solved(self._one(path, outline, chosen[number], {}), np.array([number]), seconds, power)
+                    solver = self._one(path, outline, chosen[number], {})
+                    yield _Solved(solver, np.array([number]), seconds, power)
                 continue
             stepped = self._stepped(path, outline, table, members) if len(outline.merges) > 1 else None
             if stepped is not None:
@@ -140,7 +138,7 @@ class _Solvers:
         replicas: Mapping[str, int],
         level: int,
     ) -> SuffixSolver:
-        """Every choice solved by itself, then merged."""
+        """Every choice solved by itself, then merged at ``outline.merges[level]``."""
         key = (path, level, tuple(_trips(choice) for choice in choices), tuple(replicas.items()))
         if key not in self._solvers:
             inner = [self._one(path, outline, choice, replicas) for choice in choices]
@@ -181,7 +179,11 @@ class _Solvers:
         return self._solvers[key], np.array(both)
 
     def _one(
-        self, path: Hashable, outline: Outline, choice: SpatialChoice, replicas: Mapping[str, int]
+        self,
+        path: Hashable,
+        outline: Outline,
+        choice: SpatialChoice,
+        replicas: Mapping[str, int],
     ) -> SuffixSolver:
         key = (path, _trips(choice), tuple(replicas.items()))
         if key not in self._solvers:

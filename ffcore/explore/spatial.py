@@ -17,7 +17,7 @@ import numpy as np
 
 from ffcore.explore.kernels import Bools, Floats, Ints
 from ffcore.explore.numbers import divisors
-from ffcore.spec.problem import Component, LoopBound, MapperOptions
+from ffcore.spec.problem import Component, EinsumProblem, LoopBound, MapperOptions, Tensor
 from ffcore.templates import SpatialLoop, Template
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -90,14 +90,9 @@ class SpatialChoice:
 
 def _all_trips(template: Template, options: MapperOptions) -> Iterator[tuple[int, ...]]:
     """Trips of each of ``template.spatial``: all choices within fanouts, loop bounds and perfect factors."""
-    temporal = {v for block in template.blocks for v in block}
     for loops in _by_dimension(template, options, dict(template.einsum.bounds), 0):
-        total: dict[str, int] = {}
-        for loop, n in loops:
-            total[loop.variable] = total.get(loop.variable, 1) * n
-        if all(v in temporal or total.get(v, 1) == bound for v, bound in template.einsum.bounds.items()):
-            trips = dict(loops)
-            yield tuple(trips[loop] for loop in template.spatial)
+        trips = dict(loops)
+        yield tuple(trips[loop] for loop in template.spatial)
 
 
 _Loops = tuple[tuple[SpatialLoop, int], ...]
@@ -162,6 +157,7 @@ class SpatialTable:
     trips: Ints  # (choices, candidate loops)
     classes: tuple[Ints, ...]
     _products: dict[tuple[int, ...], Ints] = attrs.Factory(dict)
+    _tiles: dict[tuple[str, int, frozenset[str]], Floats] = attrs.Factory(dict)
 
     def product(self, variable: str, beyond: int = -1) -> Ints:
         """Per choice, the trips over one rank variable across components further in than ``beyond``."""
@@ -169,6 +165,20 @@ class SpatialTable:
         if own not in self._products:
             self._products[own] = np.asarray(self.trips[:, own].prod(axis=1), np.int64)
         return self._products[own]
+
+    def tile(self, einsum: EinsumProblem, tensor: Tensor, index: int, whole: frozenset[str]) -> Floats:
+        """Per choice, the values of a tensor in component ``index`` below temporal loops over all but ``whole``."""
+        key = (tensor.name, index, whole)
+        if key not in self._tiles:
+            values: Floats = np.ones(len(self.trips))
+            for rank in tensor.ranks:
+                extent = np.ones(len(self.trips))
+                for v, coefficient in rank.terms:
+                    left = einsum.bounds[v] // self.product(v) if v in whole else 1
+                    extent = extent + coefficient * (self.product(v, index) * left - 1)
+                values = values * extent
+            self._tiles[key] = values
+        return self._tiles[key]
 
     def choice(self, template: Template, number: int) -> SpatialChoice:
         """One choice, in the loops of a template."""
@@ -187,6 +197,7 @@ class SpatialMenu:
 
     options: MapperOptions
     _tables: dict[Hashable, SpatialTable] = attrs.Factory(dict)
+    _everything: dict[Hashable, tuple[Ints, list[tuple[float, ...]]]] = attrs.Factory(dict)
 
     def fitting(self, template: Template) -> tuple[SpatialTable, Ints]:
         """(table, numbers of choices) for which some tile choice fits all memories, after the ``min_usage`` rule.
@@ -204,25 +215,45 @@ class SpatialMenu:
         return table, np.zeros(0, np.int64)
 
     def _table(self, template: Template) -> SpatialTable:
-        key = (
-            tuple((s.variable, s.index, s.dimension) for s in template.spatial),
-            frozenset(v for block in template.blocks for v in block),
-            tuple(c.spatial for c in template.components),
-        )
+        bounds = template.einsum.bounds
+        temporal = frozenset(v for block in template.blocks for v in block)
+        key = (_candidates(template), temporal)
         if key not in self._tables:
+            everything, preferences = self._choices(template)
+            total = {v: everything[:, [s.variable == v for s in template.spatial]].prod(axis=1) for v in bounds}
+            done = np.ones(len(everything), np.bool_)
+            for v, bound in bounds.items():
+                if v not in temporal:
+                    done &= total[v] == bound
+            trips = everything[done]
             classes: dict[tuple[float, ...], list[int]] = {}
-            trips = list(_all_trips(template, self.options))
-            for number, chosen in enumerate(trips):
-                preference = _preference(template, spatial_choice(template.spatial, chosen))
-                classes.setdefault(preference, []).append(number)
+            for number, source in enumerate(np.flatnonzero(done).tolist()):
+                classes.setdefault(preferences[source], []).append(number)
             self._tables[key] = SpatialTable(
                 len(self._tables),
                 tuple(s.variable for s in template.spatial),
                 tuple(s.index for s in template.spatial),
-                np.array(trips, np.int64).reshape(len(trips), len(template.spatial)),
+                trips,
                 tuple(np.array(members) for _, members in sorted(classes.items(), reverse=True)),
             )
         return self._tables[key]
+
+    def _choices(self, template: Template) -> tuple[Ints, list[tuple[float, ...]]]:
+        """(trips of each loop, preference) of every choice within fanouts and bounds, whatever runs in time too."""
+        key = _candidates(template)
+        if key not in self._everything:
+            trips = list(_all_trips(template, self.options))
+            preferences = [_preference(template, spatial_choice(template.spatial, chosen)) for chosen in trips]
+            self._everything[key] = np.array(trips, np.int64).reshape(len(trips), len(template.spatial)), preferences
+        return self._everything[key]
+
+
+def _candidates(template: Template) -> Hashable:
+    """What the choices of a template's spatial loops depend on."""
+    return (
+        tuple((s.variable, s.index, s.dimension) for s in template.spatial),
+        tuple(c.spatial for c in template.components),
+    )
 
 
 def _preference(template: Template, choice: SpatialChoice) -> tuple[float, ...]:
@@ -243,23 +274,14 @@ def smallest_fits(template: Template, table: SpatialTable) -> Bools:
     for b, block in enumerate(template.blocks):
         for v in block:
             first.setdefault(v, b)
-    bounds = template.einsum.bounds
-    left = {v: bounds[v] // table.product(v) for v in first}
     usage: dict[int, Floats] = {}
     for site in template.sites:
         tensor = template.einsum.tensor[site.tensor]
-        values: Floats = np.ones(len(table.trips))
-        for rank in tensor.ranks:
-            extent = np.ones(len(table.trips))
-            for v, coefficient in rank.terms:
-                size = table.product(v, site.index)
-                if v in first and site.reservation <= first[v]:
-                    size = size * left[v]
-                extent = extent + coefficient * (size - 1)
-            values = values * extent
+        whole = frozenset(v for v in tensor.variables if v in first and site.reservation <= first[v])
         width = template.components[site.index].width(tensor)
         copies = template.einsum.n_instances if site.persistent else 1.0
-        usage[site.index] = usage.get(site.index, 0.0) + values * (width * copies)
+        bits = table.tile(template.einsum, tensor, site.index, whole) * (width * copies)
+        usage[site.index] = usage.get(site.index, 0.0) + bits
     fits = np.ones(len(table.trips), np.bool_)
     for i, bits in usage.items():
         fits &= bits <= template.components[i].size

@@ -151,21 +151,30 @@ class SuffixSolver:
         Exact: from here outwards a label's future depends on the tile sizes alone; choices that
         differ in compute time or leakage are not merged (see ``solve``).
         """
-        n = self.costs.lattice.n
         parts = [s.solver.labels(outline, cut + 1) for s in self.sources]
-        counts = np.zeros((len(parts), n), np.int64)
-        values, rows = [], []
-        for number, (source, part) in enumerate(zip(self.sources, parts, strict=True)):
-            own = np.diff(part.offsets)
-            reached = source.states >= 0
-            counts[number, source.states[reached]] = own[reached]
-            row = np.flatnonzero(np.repeat(reached, own))
+        filled = {id(p): np.flatnonzero(np.diff(p.offsets)) for p in parts}  # states that have labels
+        targets, lengths, rows, values = [], [], [], []
+        for source, part in zip(self.sources, parts, strict=True):
+            states = filled[id(part)]
+            target = source.states[states]
+            reached = target >= 0
+            length = part.offsets[states + 1] - part.offsets[states]
+            row = np.flatnonzero(np.repeat(reached, length))  # states without labels have no rows
+            targets.append(target[reached])
+            lengths.append(length[reached])
             rows.append(row)
             values.append(part.values[row] if source.scale is None else part.values[row] * source.scale)
-        lengths = [len(row) for row in rows]
-        every = np.concatenate(values)
-        offsets, merged, origin = self._tournament(counts, every)
-        part_of = np.repeat(np.arange(len(parts)), lengths)[origin]
+        # Most states of the lattice are empty: the others are numbered anew while parts are merged.
+        flags = np.zeros(self.costs.lattice.n, np.bool_)
+        flags[np.concatenate(targets)] = True
+        numbers = np.cumsum(flags) - 1
+        counts = np.zeros((len(parts), int(numbers[-1]) + 1), np.int64)
+        for number, (target, length) in enumerate(zip(targets, lengths, strict=True)):
+            counts[number, numbers[target]] = length
+        starts, merged, origin = self._tournament(counts, np.concatenate(values))
+        offsets = np.zeros(len(flags) + 1, np.int64)
+        offsets[1:] = starts[numbers + 1]
+        part_of = np.repeat(np.arange(len(parts)), [len(row) for row in rows])[origin]
         choices = len(self.sources[0].solver.totals)
         return offsets, merged, Merge(parts, choices, part_of, np.concatenate(rows)[origin])
 

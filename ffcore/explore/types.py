@@ -5,18 +5,10 @@ from __future__ import annotations
 import attrs
 
 from ffcore.explore.kernels import Ints
+from ffcore.explore.rows import Job as Job
 from ffcore.explore.rows import Rows, RowShape
-from ffcore.explore.spatial import SpatialChoice
 from ffcore.spec.problem import EinsumProblem
 from ffcore.templates import Template
-
-
-@attrs.frozen
-class Job:
-    """A template under one choice of spatial trip counts."""
-
-    template: Template
-    choice: SpatialChoice
 
 
 @attrs.frozen
