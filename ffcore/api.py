@@ -58,8 +58,9 @@ def map_with_pmappings(
 ) -> tuple[Mappings, Pmappings]:
     """`map_workload_to_arch`, which also returns the pmappings that were joined."""
     # Looked up first: a misspelt name should not cost a search.
-    plugin.get("joiner", spec.mapper.joiner)
-    plugin.get("model", spec.mapper.model)
+    with phase("imports"):
+        plugin.get("joiner", spec.mapper.joiner)
+        plugin.get("model", spec.mapper.model)
     with workers(spec, n_jobs, executor) as pool:
         limit = n_jobs if pool is not None else 1
         pmappings = make_pmappings(spec, cache_dir=cache_dir, n_jobs=limit, executor=pool, progress=progress)

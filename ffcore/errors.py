@@ -33,9 +33,12 @@ class Position:
         place = f"{self.file}:{self.line}"
         return f"{place}: {self.field}" if self.field else place
 
+    def __deepcopy__(self, memo: object) -> Position:
+        return self  # nothing of it can change, and a spec has thousands
+
     def with_field(self, field: str) -> Position:
         """The same place, named by the spec field that it sets."""
-        return attrs.evolve(self, field=field)
+        return Position(self.file, self.line, field)
 
 
 @attrs.frozen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,9 @@ def run_map(spec: Spec, *, jobs: int | None = None, cache: Path | None = None) -
         with phase("evaluate"):
             report = Report(mappings, {})
             report.numbers  # noqa: B018 - mappings are evaluated when they are first asked
-    return Report(mappings, _stats(pmappings, clock.seconds))
+        with phase("count"):
+            stats = _counts(pmappings)
+    return Report(mappings, {**stats, "seconds": {name: round(s, 4) for name, s in clock.seconds.items()}})
 
 
 def run_evaluate(spec: Spec) -> Report:
@@ -40,12 +41,12 @@ def run_evaluate(spec: Spec) -> Report:
     return Report(evaluate_mapping(spec), {})
 
 
-def _stats(pmappings: Pmappings, phases: Mapping[str, float]) -> dict[str, Any]:
-    """Counts of the exploration (where the explorer keeps them) and seconds for each phase."""
-    result: dict[str, Any] = {}
-    if isinstance(pmappings.source, PmappingSet):
-        result["total_pmappings"] = pmappings.total_pmappings()
-        result["evaluated_pmappings"] = pmappings.evaluated_pmappings()
-        result["pareto_optimal_pmappings"] = pmappings.pareto_optimal_pmappings()
-    result["seconds"] = {phase: round(seconds, 4) for phase, seconds in phases.items()}
-    return result
+def _counts(pmappings: Pmappings) -> dict[str, Any]:
+    """Counts of the exploration, where the explorer keeps them."""
+    if not isinstance(pmappings.source, PmappingSet):
+        return {}
+    return {
+        "total_pmappings": pmappings.total_pmappings(),
+        "evaluated_pmappings": pmappings.evaluated_pmappings(),
+        "pareto_optimal_pmappings": pmappings.pareto_optimal_pmappings(),
+    }

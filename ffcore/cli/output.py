@@ -66,9 +66,8 @@ def as_text(report: Report) -> str:
     return "\n".join(lines)
 
 
-def profile(report: Report) -> str:
+def profile(report: Report, seconds: Mapping[str, float]) -> str:
     """A table of the seconds of each phase, with the evaluations and the peak memory of this process so far."""
-    seconds: Mapping[str, float] = report.stats.get("seconds", {})
     total = sum(seconds.values())
     lines = [f"{'phase':10} {'seconds':>9} {'share':>6}"]
     for name, used in (*seconds.items(), ("total", total)):

@@ -15,6 +15,8 @@ from functools import lru_cache
 from itertools import product
 
 import attrs
+import numpy as np
+from numpy.typing import NDArray
 
 from ffcore.explore.numbers import divisors, prime_factors
 from ffcore.explore.spatial import compare
@@ -51,11 +53,15 @@ class MapspaceCounter:
     options: MapperOptions
     _total: dict[Hashable, int] = attrs.Factory(dict)
     _valid: dict[Hashable, int] = attrs.Factory(dict)
-    _spatial: dict[Hashable, Mapping[Trips, int]] = attrs.Factory(dict)
+    _spatial: dict[Hashable, _SpatialTotals] = attrs.Factory(dict)
 
     def total(self, templates: Sequence[Template]) -> int:
         """Tile choices over all templates, spatial trip counts within fanouts and their own constraints."""
-        return sum(self._of_template(template) for template in templates)
+        paths: dict[int, Hashable] = {}  # many templates have the same components
+        for template in templates:
+            if id(template.components) not in paths:
+                paths[id(template.components)] = _dimensions_key(template)
+        return sum(self._of_template(template, paths[id(template.components)]) for template in templates)
 
     def valid(self, templates: Sequence[Template]) -> int:
         """Tile choices whose reservations fit in each memory and that keep ``tile_shape`` and loop limits."""
@@ -69,18 +75,17 @@ class MapspaceCounter:
             self._valid[key] = ways(bounds, programs, limits, self.total(templates))
         return self._valid[key]
 
-    def _of_template(self, template: Template) -> int:
+    def _of_template(self, template: Template, path: Hashable) -> int:
         bounds = tuple(template.einsum.bounds.values())
-        blocks = tuple(sum(v in block for block in template.blocks) for v in template.einsum.bounds)
-        spatial = _spatial_key(template)
+        in_blocks = Counter(v for block in template.blocks for v in block)
+        blocks = tuple(in_blocks[v] for v in template.einsum.bounds)
+        names = list(template.einsum.bounds)
+        spatial = (bounds, path, tuple((names.index(s.variable), s.index, s.dimension) for s in template.spatial))
         key = (blocks, spatial)
         if key not in self._total:
             if spatial not in self._spatial:
-                self._spatial[spatial] = _spatial_totals(template, self.options)
-            self._total[key] = sum(
-                times * math.prod(divisor_chains(b // n, k) for b, n, k in zip(bounds, trips, blocks, strict=True))
-                for trips, times in self._spatial[spatial].items()
-            )
+                self._spatial[spatial] = _SpatialTotals.of(template, self.options)
+            self._total[key] = self._spatial[spatial].with_temporal(bounds, blocks)
         return self._total[key]
 
 
@@ -97,36 +102,63 @@ def sorted_programs(templates: Sequence[Template], options: MapperOptions) -> li
 # -- spatial trip counts --------------------------------------------------------------------------
 
 
-def _spatial_key(template: Template) -> Hashable:
-    """All that the choices of spatial trip counts depend on, rank variables by number."""
+def _dimensions_key(template: Template) -> Hashable:
+    """All of the components that the choices of spatial trip counts depend on, rank variables by number."""
     names = list(template.einsum.bounds)
-    loops = tuple((names.index(s.variable), s.index, s.dimension) for s in template.spatial)
 
     def limits(bounds: Sequence[LoopBound]) -> Hashable:
         return tuple((frozenset(map(names.index, b.variables & set(names))), b.operator, b.value) for b in bounds)
 
-    dimensions = tuple((d.fanout, d.usage_scale, limits(d.loop_bounds)) for c in template.components for d in c.spatial)
-    return tuple(template.einsum.bounds.values()), loops, dimensions
+    return tuple(
+        (i, d.fanout, d.usage_scale, limits(d.loop_bounds))
+        for i, c in enumerate(template.components)
+        for d in c.spatial
+    )
 
 
 def _places(template: Template) -> list[_Place]:
     return [(i, d) for i, c in enumerate(template.components) for d in range(len(c.spatial))]
 
 
-def _spatial_totals(template: Template, options: MapperOptions) -> Mapping[Trips, int]:
+@attrs.frozen(eq=False)
+class _SpatialTotals:
     """Per rank variable, the trips of all its spatial loops -> how many choices come to that."""
-    bounds = tuple(template.einsum.bounds.values())
-    totals: Counter[Trips] = Counter({(1,) * len(bounds): 1})
-    for place in _places(template):
-        choices = _dimension_choices(template, place, options)
-        extended: Counter[Trips] = Counter()
-        for trips, times in totals.items():
-            for choice in choices:
-                both = tuple(a * b for a, b in zip(trips, choice, strict=True))
-                if all(b % n == 0 for b, n in zip(bounds, both, strict=True)):
-                    extended[both] += times
-        totals = extended
-    return totals
+
+    values: tuple[tuple[int, ...], ...]  # per rank variable, the trips that occur
+    places: tuple[NDArray[np.int64], ...]  # per rank variable, for each combination which of them
+    times: tuple[int, ...]  # for each combination
+
+    @classmethod
+    def of(cls, template: Template, options: MapperOptions) -> _SpatialTotals:
+        bounds = tuple(template.einsum.bounds.values())
+        totals: Counter[Trips] = Counter({(1,) * len(bounds): 1})
+        for place in _places(template):
+            choices = _dimension_choices(template, place, options)
+            extended: Counter[Trips] = Counter()
+            for trips, times in totals.items():
+                for choice in choices:
+                    both = tuple(a * b for a, b in zip(trips, choice, strict=True))
+                    if all(b % n == 0 for b, n in zip(bounds, both, strict=True)):
+                        extended[both] += times
+            totals = extended
+        table = np.array(list(totals), np.int64).reshape(len(totals), len(bounds))
+        columns = [np.unique(column, return_inverse=True) for column in table.T]
+        values = tuple(tuple(found.tolist()) for found, _ in columns)
+        return cls(values, tuple(place.reshape(-1) for _, place in columns), tuple(totals.values()))
+
+    def with_temporal(self, bounds: Sequence[int], blocks: Sequence[int]) -> int:
+        """Tile choices in all, with ``blocks[i]`` temporal loops over rank variable i."""
+        if not self.times:
+            return 0
+        ways = [
+            [divisor_chains(bound // n, loops) for n in trips]
+            for bound, loops, trips in zip(bounds, blocks, self.values, strict=True)
+        ]
+        exact = sum(self.times) * math.prod(map(max, ways)) < 2**63  # else in Python's integers
+        result = np.array(self.times, np.int64 if exact else object)
+        for column, place in zip(ways, self.places, strict=True):
+            result = result * np.array(column, result.dtype)[place]
+        return int(result.sum())
 
 
 def _dimension_choices(template: Template, place: _Place, options: MapperOptions) -> list[Trips]:

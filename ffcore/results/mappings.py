@@ -16,7 +16,6 @@ from ffcore.mapping.dialect import to_yaml
 from ffcore.mapping.nest import Nest
 from ffcore.mapping.tree import MappingTree
 from ffcore.model.types import JointEvaluation, NestEvaluation
-from ffcore.render import Rendering, render_mapping
 from ffcore.results import columns
 from ffcore.results.table import ResultTable
 from ffcore.spec.problem import EinsumProblem, Problem
@@ -24,6 +23,8 @@ from ffcore.units import Dimension, format_quantity
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ffcore.render import Rendering
 
 Evaluate = Callable[[Problem, Sequence[Nest]], JointEvaluation]
 _SHOWN = 20  # rows of a printed table
@@ -172,6 +173,8 @@ class Mappings:
 
     def render(self, i: int | None = None) -> Rendering:
         """A picture of mapping ``i`` (text always; more where a renderer is installed)."""
+        from ffcore.render import render_mapping
+
         entry = self._entry(i)
         return render_mapping(entry.tree, entry.problem)
 

@@ -16,7 +16,7 @@ from ffcore.spec.problem import ComponentKind, EinsumProblem, Held, MapperOption
 from ffcore.spec.resolve.costs import CostBook
 from ffcore.spec.resolve.einsums import ResolvedWorkload, resolve_workload, table_place, variable_scope
 from ffcore.spec.resolve.nodes import Fields
-from ffcore.spec.resolve.path import EinsumArch
+from ffcore.spec.resolve.path import ArchLayout, EinsumArch
 from ffcore.spec.resolve.scope import Scope, Trace
 from ffcore.spec.resolve.tree import Place, check_tree, paths
 from ffcore.spec.resolve.values import as_bool, as_number, at_least_zero, positive
@@ -51,7 +51,10 @@ class Resolution:
             with errors.catch():
                 variables[name]
         self._workload = resolve_workload(self.spec, variables, trace, errors)
-        self._arches = {e.name: EinsumArch(self.spec, e, self.book, self._model) for e in self._workload.einsums}
+        layout = ArchLayout.of(self.spec.arch)
+        self._arches = {
+            e.name: EinsumArch(self.spec, layout, e, self.book, self._model) for e in self._workload.einsums
+        }
         return self._workload
 
     def arch(self, einsum: str) -> EinsumArch:
@@ -95,7 +98,7 @@ class ArchPath:
         """Components above that the fields of this one mention."""
         arch = self._resolution.arch(self._einsum)
         name, above = self._names[index], self._names[:index]
-        mentioned = arch.mentioned[name]
+        mentioned = arch.layout.mentioned[name]
         whole = "Above" in mentioned or arch.component_kind(name) is ComponentKind.TOLL
         return above if whole else tuple(n for n in above if n in mentioned)
 

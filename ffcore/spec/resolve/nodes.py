@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from functools import cache, partial
+from typing import Any, cast
 
 from ffcore.errors import Position, SpecError
 from ffcore.spec.architecture import Spatial, TensorRules
@@ -48,14 +48,8 @@ class Fields:
         self.node = node
         self.label = label
         self.trace = trace
-        self._own: dict[str, Lazy | object] = {}
+        self._own = _Given(self)
         self.scope = Scope(self._own, outer)
-        for name, attribute in spec_fields(type(node)).items():
-            value = getattr(node, name)
-            if value is None or isinstance(attribute.metadata["kind"], Tagged):
-                continue
-            compute = partial(self._compute, attribute.metadata["kind"], name, value)
-            self._own[name] = Lazy(f"{label}.{name}", partial(node.place_of, name), compute, trace)
 
     def names(self) -> list[str]:
         return list(self._own)
@@ -72,8 +66,12 @@ class Fields:
 
     def get(self, name: str) -> object:
         """The evaluated field; None if it was not set."""
-        found = self._own.get(name)
-        return found.get() if isinstance(found, Lazy) else found
+        return self._own[name].get() if name in self._own else None
+
+    def lazy(self, name: str) -> Lazy:
+        """The field's evaluation, to be done when it is needed."""
+        compute = partial(self._compute, _kinds(type(self.node))[name], name, getattr(self.node, name))
+        return Lazy(self.what(name), partial(self.place, name), compute, self.trace)
 
     def number(self, name: str, check: Callable[[object, str, Position | None], float] = as_number) -> float:
         return check(self.get(name), self.what(name), self.place(name))
@@ -120,6 +118,42 @@ class Fields:
             return evaluate(value, self.scope, self.place(name))
         except SpecError:
             return value
+
+
+class _Given(Mapping[str, Lazy]):
+    """The fields of a spec object that have a value; of most only a few are ever asked for."""
+
+    def __init__(self, fields: Fields) -> None:
+        self._fields = fields
+        self._lazies: dict[str, Lazy] = {}
+
+    def __getitem__(self, name: str) -> Lazy:
+        if name not in self._lazies:
+            if name not in self:
+                raise KeyError(name)
+            self._lazies[name] = self._fields.lazy(name)
+        return self._lazies[name]
+
+    def __contains__(self, name: object) -> bool:
+        node = self._fields.node
+        return isinstance(name, str) and name in _kinds(type(node)) and getattr(node, name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in _kinds(type(self._fields.node)) if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _kinds(node: type[SpecNode]) -> Mapping[str, object]:
+    """What may stand in each field of a class that expressions can refer to."""
+    return _kinds_of(cast(Hashable, node))  # instances have no hash, classes have
+
+
+@cache
+def _kinds_of(node: Any) -> Mapping[str, object]:
+    kinds = {name: attribute.metadata["kind"] for name, attribute in spec_fields(node).items()}
+    return {name: kind for name, kind in kinds.items() if not isinstance(kind, Tagged)}
 
 
 def spatial_dimensions(fields: Fields, everything: frozenset[str]) -> tuple[SpatialDimension, ...]:

@@ -12,6 +12,7 @@ import attrs
 from ffcore.errors import ErrorCollector, SpecError
 from ffcore.spec import problem
 from ffcore.spec.architecture import (
+    Arch,
     Component,
     Compute,
     Container,
@@ -19,7 +20,6 @@ from ffcore.spec.architecture import (
     Network,
     TensorHolder,
     Toll,
-    walk,
 )
 from ffcore.spec.convert import dump
 from ffcore.spec.expressions import TensorSet, evaluate, names_in
@@ -41,15 +41,65 @@ _READS_FIELDS = re.compile(r"\.(?!\s*(?:\d|(?:tensors|rank_variables|bits_per_va
 _DIRECTIONS = {"up": (True, False), "down": (False, True), "up_and_down": (True, True)}
 
 
+@attrs.frozen
+class ArchLayout:
+    """What of the architecture is the same for all Einsums."""
+
+    places: Mapping[str, Place]
+    mentioned: Mapping[str, frozenset[str]]
+    """For each node, the names that its fields depend on, through fields of other nodes too."""
+    fixed: frozenset[str]
+    """Nodes of which no field can depend on what memories keep, as they mention no other node."""
+    fixed_costs: frozenset[str]
+    """Nodes of which only the rules for tensors can."""
+
+    @classmethod
+    def of(cls, arch: Arch) -> ArchLayout:
+        found = {p.node.name: p for p in places(arch.nodes)}
+        texts = {name: dump(p.node, nested=False) for name, p in found.items()}
+        mentioned = _mentioned(texts)
+        priced = _mentioned({name: {k: v for k, v in text.items() if k != "tensors"} for name, text in texts.items()})
+
+        def alone(names: Mapping[str, frozenset[str]]) -> frozenset[str]:
+            return frozenset(n for n, others in names.items() if (others - {n}).isdisjoint((*found, "Above")))
+
+        return cls(found, mentioned, alone(mentioned), alone(priced))
+
+
+def _mentioned(texts: Mapping[str, object]) -> Mapping[str, frozenset[str]]:
+    direct: dict[str, frozenset[str]] = {}
+    opened: dict[str, frozenset[str]] = {}  # names in texts that read fields of something
+    for node, content in texts.items():
+        names: dict[bool, set[str]] = {False: set(), True: set()}
+        for text in mentions(content):
+            try:
+                names[_READS_FIELDS.search(text) is not None] |= names_in(text)
+            except SpecError:
+                continue  # a word that is no expression; a broken expression is reported when evaluated
+        direct[node] = frozenset(names[False] | names[True])
+        opened[node] = frozenset(names[True])
+    while True:
+        before = direct, opened
+        direct = {n: f.union(*(direct[m] for m in opened[n] if m in direct)) for n, f in direct.items()}
+        opened = {n: o.union(*(opened[m] for m in o if m in opened)) for n, o in opened.items()}
+        if (direct, opened) == before:
+            return direct
+
+
 class EinsumArch:
     """The architecture, evaluated for one Einsum."""
 
-    def __init__(self, spec: Spec, einsum: ResolvedEinsum, book: CostBook, model: CostHook | None) -> None:
+    def __init__(
+        self, spec: Spec, layout: ArchLayout, einsum: ResolvedEinsum, book: CostBook, model: CostHook | None
+    ) -> None:
         self.spec = spec
         self.einsum = einsum
         self.book = book
         self.model = model
-        self.places = {p.node.name: p for p in places(spec.arch.nodes)}
+        self.layout = layout
+        self.places = layout.places
+        self._first_fields: dict[str, Fields] = {}  # before it is known what memories keep
+        self._fixed_costs: dict[str, Costs] = {}
         self.everything = frozenset(einsum.universe)
         own: dict[str, Lazy | object] = {}
         self.scope = Scope(own, einsum.scope)
@@ -62,30 +112,16 @@ class EinsumArch:
     def tensors(self) -> tuple[Tensor, ...]:
         return tensors_of(self.einsum)
 
-    @cached_property
-    def mentioned(self) -> Mapping[str, frozenset[str]]:
-        """For each node, the names that its fields depend on, through fields of other nodes too."""
-        direct: dict[str, frozenset[str]] = {}
-        opened: dict[str, frozenset[str]] = {}  # names in texts that read fields of something
-        for node in walk(self.spec.arch.nodes):
-            if node.name in self.places:
-                names: dict[bool, set[str]] = {False: set(), True: set()}
-                for text in mentions(dump(node, nested=False)):
-                    try:
-                        names[_READS_FIELDS.search(text) is not None] |= names_in(text)
-                    except SpecError:
-                        continue  # a word that is no expression; a broken expression is reported when evaluated
-                direct[node.name] = frozenset(names[False] | names[True])
-                opened[node.name] = frozenset(names[True])
-        while True:
-            before = direct, opened
-            direct = {n: f.union(*(direct[m] for m in opened[n] if m in direct)) for n, f in direct.items()}
-            opened = {n: o.union(*(opened[m] for m in o if m in opened)) for n, o in opened.items()}
-            if (direct, opened) == before:
-                return direct
-
     def fields(self, place: Place, held: Held | None) -> Fields:
         """Evaluator of a node's fields; ``held`` None: nothing may depend on what memories keep."""
+        name = place.node.name
+        if held is not None and name not in self.layout.fixed:
+            return self._fields(place, held)
+        if name not in self._first_fields:
+            self._first_fields[name] = self._fields(place, None)
+        return self._first_fields[name]
+
+    def _fields(self, place: Place, held: Held | None) -> Fields:
         trace = self.einsum.trace
         own: dict[str, Lazy | object] = {}
         scope = Scope(own, self.scope)
@@ -131,6 +167,15 @@ class EinsumArch:
         return self.fields(place, None).truth("enabled")
 
     def costs(self, fields: Fields) -> Costs:
+        """Costs of the node that the fields are those of."""
+        name = fields.label
+        if name not in self.layout.fixed_costs:
+            return self._costs(fields)
+        if name not in self._fixed_costs:
+            self._fixed_costs[name] = self._costs(fields)
+        return self._fixed_costs[name]
+
+    def _costs(self, fields: Fields) -> Costs:
         shared = self.spec.arch.extra_attributes_for_all_component_models
         place = table_place(self.spec.arch, "extra_attributes_for_all_component_models")
         known: dict[str, object] = {}

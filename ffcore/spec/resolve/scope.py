@@ -58,7 +58,7 @@ class Scope(Mapping[str, object]):
     a rename ``input: input`` or a field ``size: size`` can refer to what is further out.
     """
 
-    def __init__(self, own: Mapping[str, Lazy | object], outer: Mapping[str, object] | None = None) -> None:
+    def __init__(self, own: Mapping[str, object], outer: Mapping[str, object] | None = None) -> None:
         self._own = own
         self._outer: Mapping[str, object] = outer if outer is not None else {}
 
