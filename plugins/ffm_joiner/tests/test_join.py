@@ -17,7 +17,7 @@ from ffcore_ffm_joiner.fold import Fold, join_all
 from ffcore_ffm_joiner.graph import build
 from ffcore_ffm_joiner.kernels import Ints, Limits, join_rows, pareto
 from ffcore_ffm_joiner.keys import Source, sources
-from ffcore_ffm_joiner.narrow import coarse, loops_bound, memories_bound, ordered
+from ffcore_ffm_joiner.narrow import coarse, loops_agree, ordered, within_bounds
 from ffcore_ffm_joiner.wanted import Target
 
 ARCH = """
@@ -88,8 +88,8 @@ def test_bounds_and_partners_drop_rows() -> None:
     einsums, start = everything(found)
     known = 1.1 * np.array([(m.energy, m.latency) for m in join_all(found)[0]])
     cheap, target = coarse(einsums, once), Target().with_known(known)
-    first = memories_bound(einsums, cheap, start, target, once)
-    second = loops_bound(einsums, cheap, first, target, once)
+    first = within_bounds(einsums, cheap, start, target, once)
+    second = loops_agree(einsums, first, once)
     assert 0 < sum(map(len, second)) < sum(map(len, first)) < sum(map(len, start))
 
 

@@ -21,7 +21,7 @@ from ffcore_ffm_joiner.arrays import Once
 from ffcore_ffm_joiner.graph import Bounds, Step, bounds, build, forward
 from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, join_rows
 from ffcore_ffm_joiner.keys import Detail, Faces, Source, Table, TensorTable, faces_of, number_tensors, sources
-from ffcore_ffm_joiner.narrow import Coarse, coarse, loops_bound, memories_bound, ordered, shallow, with_partners
+from ffcore_ffm_joiner.narrow import Coarse, coarse, loops_agree, ordered, shallow, with_partners, within_bounds
 from ffcore_ffm_joiner.wanted import Target
 
 _FIRST = (1, 2)  # fused loops of the mappings to look for first
@@ -79,7 +79,7 @@ class _Join:
 
         ``exact``: until nothing better is left.
         """
-        fold = _prepared(self.sources, self.coarse, loops, self.target, Once())
+        fold = _prepared(self.sources, self.coarse, loops, self.target)
         if fold is None:
             return
         for column in (0, 1):
@@ -105,17 +105,19 @@ class _Join:
         return JoinedMapping(energy, latency, nests, choice.rows)
 
 
-def _prepared(
-    sources: Sequence[Source], cheap: Sequence[Coarse], loops: int, target: Target, once: Once
-) -> Fold | None:
+def _prepared(sources: Sequence[Source], cheap: Sequence[Coarse], loops: int, target: Target) -> Fold | None:
     """A fold of the rows that can still be part of a wanted mapping; None when an Einsum has none."""
+    once = Once()
     rows = shallow(cheap, loops, once)
     if not all(map(len, rows)):
         return None
-    for narrowed in (memories_bound, loops_bound):
-        rows = narrowed(sources, cheap, rows, target, once)
-        if not all(map(len, rows)):
-            return None
+    rows = within_bounds(sources, cheap, rows, target, once)
+    if not all(map(len, rows)):
+        return None
+    rows = loops_agree(sources, rows, once)
+    if not all(map(len, rows)):
+        return None
+    once = Once()  # what narrowing made may go
     tables = [ordered(s, r, once) for s, r in zip(sources, rows, strict=True)]
     fold = Fold.of(sources, tables, once)
     return fold if all(len(t.values) for t in fold.tables) else None

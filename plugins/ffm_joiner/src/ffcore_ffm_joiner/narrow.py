@@ -1,9 +1,8 @@
 """Narrowing: which rows can be part of a mapping that is wanted, before their loops are ordered.
 
 Each test is a relaxation of compatibility, so what it drops no exact join could use:
-bounds from the graph in which only memories must agree, the absence of a partner that keeps some shared
-tensor under the same loops, and bounds from the graph in which those must agree too, in any order. Rows
-are index arrays until few are left.
+bounds from the graph in which only memories must agree, and the absence of a partner that keeps some
+shared tensor under the same loops. Rows are index arrays until few are left.
 """
 
 from __future__ import annotations
@@ -50,14 +49,29 @@ def _coarse(rows: Rows, places: tuple[int, ...]) -> Coarse:
     return Coarse(rows.values[:, 0].copy(), rows.values[:, 1].copy(), loops, group, ids)
 
 
-def memories_bound(
+def within_bounds(
     sources: Sequence[Source], cheap: Sequence[Coarse], rows: Sequence[Ints], target: Target, once: Once
 ) -> list[Ints]:
-    """Rows that, with the cheapest of all else that agrees on memories, can still be wanted."""
+    """Rows that, with the cheapest of all else that agrees on memories, can still be wanted.
+
+    Exact: partners that can be joined agree on memories, so whatever a row is joined with costs no less than the
+    least over all that agree on them; and a bound that a known mapping meets belongs to nothing better.
+    """
     size = 2 * (1 + max((p for s in sources for p in s.places), default=0))
     table = once(_places, size)
-    groups = [once(_grouped, c, own) for c, own in zip(cheap, rows, strict=True)]
-    return within_bounds(sources, cheap, rows, groups, {t: table for s in sources for t in s.shared}, target, once)
+    faces = [Faces(s.shared, c.ids, *once(_shown, c, r)) for s, c, r in zip(sources, cheap, rows, strict=True)]
+    steps = build(faces, {t: table for s in sources for t in s.shared}, once)
+    before, after = forward(steps, faces), bounds(steps, faces)
+    result = []
+    for i, (c, own, step) in enumerate(zip(cheap, rows, steps, strict=True)):
+        rest = []
+        for ahead, behind in ((before.energy, after.energy), (before.latency, after.latency)):
+            others = behind[i][step.edges.out] + (ahead[i - 1][step.edges.left] if i else 0.0)
+            rest.append(least(others, step.edges.right, len(c.ids)))
+        group = c.group[own]
+        keep = target.open(c.energy[own] + rest[0][group], c.latency[own] + rest[1][group])
+        result.append(once.same(own[keep]))
+    return result
 
 
 def _places(size: int) -> TensorTable:
@@ -65,64 +79,23 @@ def _places(size: int) -> TensorTable:
     return TensorTable(-(numbers % 2), np.full(size, -1), np.zeros(size), np.zeros((size, 1), np.int64))
 
 
-def _grouped(c: Coarse, rows: Ints) -> tuple[Ints, Ints]:
-    return c.ids, c.group[rows]
+def _shown(c: Coarse, rows: Ints) -> tuple[Ints, Floats, Floats]:
+    """(no trip counts, least energy, least latency) of each group."""
+    group = c.group[rows]
+    energy, latency = (least(v[rows], group, len(c.ids)) for v in (c.energy, c.latency))
+    return np.zeros((len(c.ids), 1), np.int64), energy, latency
 
 
-def loops_bound(
-    sources: Sequence[Source], cheap: Sequence[Coarse], rows: Sequence[Ints], target: Target, once: Once
-) -> list[Ints]:
-    """Rows that can still be wanted with the cheapest of all else that agrees on memories and loops, in any order."""
+def loops_agree(sources: Sequence[Source], rows: Sequence[Ints], once: Once) -> list[Ints]:
+    """Rows whose every shared tensor has partners that keep it in the same memory under the same loops.
+
+    A graph of these groups, for better bounds, is not worth its while: without the order of loops to agree on,
+    the choices of tensors that live at the same time multiply.
+    """
     picked = [once(_picked, s.pmappings.rows, own) for s, own in zip(sources, rows, strict=True)]
     ids, tables = number_tensors(sources, picked, Detail.LOOPS, once)
     alive = with_partners([s.shared for s in sources], ids, {t: len(table) for t, table in tables.items()})
-    kept = [once.same(np.flatnonzero(mask)) for mask in alive]
-    rows = [once.same(own[k]) for own, k in zip(rows, kept, strict=True)]
-    if not all(map(len, rows)):
-        return rows
-    groups = [once(_distinct, own, k) for own, k in zip(ids, kept, strict=True)]
-    return within_bounds(sources, cheap, rows, groups, tables, target, once)
-
-
-def _distinct(ids: Ints, rows: Ints) -> tuple[Ints, Ints]:
-    """(distinct rows of numbers, which of them each of these rows has)."""
-    first, group = distinct(pack(list(ids[rows].T), len(rows)))
-    return ids[rows[first]], group
-
-
-def within_bounds(
-    sources: Sequence[Source], cheap: Sequence[Coarse], rows: Sequence[Ints], groups: Sequence[tuple[Ints, Ints]],
-    tables: dict[str, TensorTable], target: Target, once: Once,
-) -> list[Ints]:  # fmt: skip
-    """Rows whose bound, with the cheapest of all else that their groups can be joined with, may be wanted.
-
-    ``groups``: per Einsum the shared tensors' numbers of each group, and the group of each row. Exact: the
-    numbers leave the order of loops out, so partners that can be joined have groups that can be; what a row is
-    joined with costs no less than the least over all those groups; and a bound that a known mapping meets
-    belongs to nothing better.
-    """
-    faces = [
-        Faces(s.shared, ids, *once(_shown, c, own, group, len(ids)))
-        for s, c, own, (ids, group) in zip(sources, cheap, rows, groups, strict=True)
-    ]
-    steps = build(faces, tables, once)
-    before, after = forward(steps, faces), bounds(steps, faces)
-    result = []
-    for i, (c, own, step) in enumerate(zip(cheap, rows, steps, strict=True)):
-        rest = []
-        for ahead, behind in ((before.energy, after.energy), (before.latency, after.latency)):
-            others = behind[i][step.edges.out] + (ahead[i - 1][step.edges.left] if i else 0.0)
-            rest.append(least(others, step.edges.right, len(faces[i].ids)))
-        group = groups[i][1]
-        keep = target.open(c.energy[own] + rest[0][group], c.latency[own] + rest[1][group])
-        result.append(once.same(own[keep]))
-    return result
-
-
-def _shown(c: Coarse, rows: Ints, group: Ints, groups: int) -> tuple[Ints, Floats, Floats]:
-    """(no trip counts, least energy, least latency) of each group."""
-    energy, latency = (least(v[rows], group, groups) for v in (c.energy, c.latency))
-    return np.zeros((groups, 1), np.int64), energy, latency
+    return [once.same(own[keep]) for own, keep in zip(rows, alive, strict=True)]
 
 
 def _picked(rows: Rows, own: Ints) -> tuple[Ints, Ints, Ints]:
