@@ -14,6 +14,7 @@ import attrs
 from ffcore.explore.spatial import SpatialChoice
 from ffcore.spec.problem import Component, ComponentKind, EinsumProblem, Tensor
 from ffcore.templates import SpatialLoop, Template
+from ffcore.templates.types import TollSite
 
 
 @attrs.frozen
@@ -46,7 +47,6 @@ class Traffic:
     Column c gets ``gross`` x tile x trips above the child, minus ``skipped`` x tile x trips above of ``relevant``.
     """
 
-    cut: int
     tile: Tile | None  # None: a simple one, which is in the rates already
     above: tuple[int, ...]  # variables whose trips above multiply the gross part
     relevant: tuple[int, ...]  # the same for the skipped part
@@ -66,28 +66,33 @@ class Columns:
         return cls(tuple((i, k) for i, c in enumerate(components) if i != compute for k in range(len(c.latency))))
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Coster:
-    """Prepares the costs of one template under one spatial choice."""
+    """Prepares costs under one spatial choice; templates of the same components and Tolls can share it."""
 
-    template: Template
+    einsum: EinsumProblem
+    components: tuple[Component, ...]
+    tolls: tuple[TollSite, ...]
     choice: SpatialChoice
     columns: Columns = attrs.field(init=False)
     variables: tuple[str, ...] = attrs.field(init=False)
     iterations: tuple[int, ...] = attrs.field(init=False)  # per variable, temporal iterations in all
+    _tiles: dict[tuple[str, int], Tile] = attrs.field(init=False, factory=dict)
+    _edges: dict[tuple[str, int, int], Traffic] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        self.columns = Columns.of(self.template.components)
+        self.columns = Columns.of(self.components)
         self.variables = tuple(self.einsum.bounds)
         total = self.choice.total()
         self.iterations = tuple(b // total.get(v, 1) for v, b in self.einsum.bounds.items())
 
-    @property
-    def einsum(self) -> EinsumProblem:
-        return self.template.einsum
-
     def tile(self, tensor: Tensor, index: int) -> Tile:
         """The tensor's tile in component ``index``, spatial loops further in included."""
+        if (tensor.name, index) not in self._tiles:
+            self._tiles[tensor.name, index] = self._tile(tensor, index)
+        return self._tiles[tensor.name, index]
+
+    def _tile(self, tensor: Tensor, index: int) -> Tile:
         below = self.choice.below(index)
         whole = {v: n * below.get(v, 1) for v, n in zip(self.variables, self.iterations, strict=True)}
         number = {v: i for i, v in enumerate(self.variables)}
@@ -97,18 +102,21 @@ class Coster:
         ranks = tuple(tuple((number[v], whole[v], c) for v, c in rank.terms) for rank in tensor.ranks)
         return Tile(total, (), ranks)
 
-    def traffic(self) -> Iterator[Traffic]:
-        """All that moves between holders; nothing for copies."""
+    def traffic(self, template: Template) -> Iterator[tuple[int, Traffic]]:
+        """All that moves between holders of a template, with the child's cut; nothing for copies."""
         if self.einsum.is_copy:
             return
-        template, compute = self.template, len(self.template.components) - 1
+        compute = len(self.components) - 1
         for tensor in self.einsum.tensors:
             sites = [s for s in template.sites if s.tensor == tensor.name]
             children = [*((s.index, s.cut) for s in sites[1:]), (compute, len(template.blocks))]
             for parent, (child, cut) in zip(sites, children, strict=True):
-                yield self._edge(tensor, parent.index, child, cut)
+                key = (tensor.name, parent.index, child)
+                if key not in self._edges:
+                    self._edges[key] = self._edge(tensor, parent.index, child)
+                yield cut, self._edges[key]
 
-    def _edge(self, tensor: Tensor, parent: int, child: int, cut: int) -> Traffic:
+    def _edge(self, tensor: Tensor, parent: int, child: int) -> Traffic:
         gross: dict[int, float] = {}
         skipped: dict[int, float] = {}
         for index, action, amount, less in self._books(tensor, parent, child):
@@ -124,7 +132,6 @@ class Coster:
             # tile x trips above of its own variables is the same wherever it stands
             scale *= tile.total
             return Traffic(
-                cut,
                 None,
                 tuple(i for i in everything if i not in tile.variables),
                 (),
@@ -132,7 +139,6 @@ class Coster:
                 tuple((c, scale * rate) for c, rate in skipped.items() if rate),
             )
         return Traffic(
-            cut,
             tile,
             everything,
             relevant,
@@ -142,7 +148,7 @@ class Coster:
 
     def _rates(self, index: int, action: str, tensor: Tensor) -> Iterator[tuple[int, float]]:
         """(column, amount per value that all instances move) of one action."""
-        component = self.template.components[index]
+        component = self.components[index]
         record = component.action(action)
         if record is None:
             return
@@ -158,7 +164,7 @@ class Coster:
 
     def _books(self, tensor: Tensor, parent: int, child: int) -> Iterator[tuple[int, str, float, float]]:
         """(component, action, gross, skipped) per value moved; multicast divides what the upper end does."""
-        components = self.template.components
+        components = self.components
         up = 1.0 if tensor.output else 0.0
         skips = 1.0 if tensor.output and components[child].skip_initial_output_write else 0.0
 
@@ -175,7 +181,7 @@ class Coster:
             yield child, "write", 1.0, skips
             if up:
                 yield child, "read", up, 0.0
-        for toll in self.template.tolls:
+        for toll in self.tolls:
             index = toll.index
             if toll.tensor != tensor.name or not parent < index < child:
                 continue
@@ -186,13 +192,13 @@ class Coster:
             passing = (up if components[index].charges_up else 0.0) + down
             yield index, "read", passing / merged, down * skips / merged
 
-    def constant(self) -> tuple[list[float], float]:
+    def constant(self, template: Template) -> tuple[list[float], float]:
         """(columns, seconds of the compute) that do not depend on tile sizes."""
         columns = [0.0] * (1 + len(self.columns.forms))
-        components = self.template.components
+        components = self.components
         compute = components[-1]
         if self.einsum.is_copy:
-            calls, each = self._copy(columns)
+            calls, each = self._copy(template, columns)
         else:
             calls = 1.0
             for bound in self.einsum.bounds.values():
@@ -203,10 +209,10 @@ class Coster:
             columns[0] += record.energy * calls
         return columns, max((form.get("compute", 0.0) * each for form in compute.latency), default=0.0)
 
-    def _copy(self, columns: list[float]) -> tuple[float, float]:
+    def _copy(self, template: Template, columns: list[float]) -> tuple[float, float]:
         """A copy reads its source once and writes its destination once, booked under the source tensor."""
         source = next(t for t in self.einsum.tensors if not t.output)
-        where: Mapping[str, int] = {s.tensor: s.index for s in self.template.sites if s.backing}
+        where: Mapping[str, int] = {s.tensor: s.index for s in template.sites if s.backing}
         values = source.tile_values(self.einsum.bounds)
         for target in (t for t in self.einsum.tensors if t.output):
             if where[target.name] == where[source.name]:
@@ -214,10 +220,10 @@ class Coster:
             for index, action in ((where[source.name], "read"), (where[target.name], "write")):
                 for column, rate in self._rates(index, action, source):
                     columns[column] += rate * values
-        if not self.template.components[-1].computes_copies:
+        if not self.components[-1].computes_copies:
             return 0.0, 0.0
         fanout = 1
-        for component in self.template.components:
+        for component in self.components:
             fanout *= component.fanout
         return float(values), values / fanout
 
@@ -225,7 +231,7 @@ class Coster:
         """W that leak while the Einsum runs: a gateable dimension used to the share u leaks u."""
         used: dict[tuple[str, str], int] = {}
         for loop, n in zip(self.choice.loops, self.choice.trips, strict=True):
-            component = self.template.components[loop.index]
+            component = self.components[loop.index]
             key = (component.name, component.spatial[loop.dimension].name)
             used[key] = used.get(key, 1) * n
         total = 0.0

@@ -49,7 +49,6 @@ def _child(space: Space, options: Breeding, members: list[State]) -> State | Non
         start = space.source.randrange(len(parts) - size + 1)
         for place in range(start, start + size):
             parts[place] = father.parts[place]
-        # Einsums that touch a tensor of the run but stand outside of it may disagree, in the mother and with each other.
         repaired = repair(space.joint, parts, list(range(start, start + size)), space.draw)
         if repaired is None:
             return None

@@ -123,14 +123,15 @@ class Joint:
         shares, places, halos = self._shares(parts)
         commons = self._commons(keys)
         levels = [key.level for key in keys]
+        opened = [(other, m, by_depth) for other, part in enumerate(parts) for m, by_depth in part.open]
         peaks = [0.0] * len(parts[0].own)
         for running, part in enumerate(parts):
             totals = list(part.own)
             common = commons[running]
-            for other, d in enumerate(common):
+            for other, m, by_depth in opened:
                 if other != running:
-                    for m, by_depth in enumerate(parts[other].open):
-                        totals[m] += by_depth[d] if d < len(by_depth) else by_depth[-1]
+                    d = common[other]
+                    totals[m] += by_depth[d] if d < len(by_depth) else by_depth[-1]
             for t, between in self._untouched[running]:
                 place = places[t]
                 if place >= 0 and (between or self._stays(t, levels[t], common)):

@@ -1,6 +1,7 @@
-"""The moves of the searches, as a table. Each changes one Einsum's pmapping; its neighbours are repaired where keys change.
+"""The moves of the searches, as a table.
 
-A move gives the Einsum's new pmapping, or None where it does not apply.
+Each changes one Einsum's pmapping; its neighbours are repaired where keys change. A move gives the Einsum's new
+pmapping, or None where it does not apply.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Move:
 def _tile(space: Space, place: int, part: Part, *, fused: bool) -> Part | None:
     gene: Gene = part.source
     plan = gene.plan
-    first = 0 if fused else plan.template.fused_cut
+    first = 0 if fused else plan.fused_cut
     choices = []
     for v, slots in enumerate(plan.slots):
         own = [b for b in slots if b >= first]
@@ -75,7 +76,7 @@ def fused_tile(space: Space, place: int, part: Part) -> Part | None:
 def order(space: Space, place: int, part: Part) -> Part | None:
     """Two neighbouring fused loops of one block change places."""
     gene: Gene = part.source
-    last = gene.plan.template.fused_cut + 1
+    last = gene.plan.fused_cut + 1
     pairs = [(b, k) for b, entries in enumerate(gene.blocks[:last]) for k in range(len(entries) - 1)]
     if not pairs:
         return None

@@ -53,16 +53,17 @@ class KeyTable:
 class Part:
     """One pmapping of one Einsum, as the join sees it. Shares are of a memory's size.
 
-    ``own[m]``: all of the Einsum's reservations in limited memory m. ``open[m][d]``: of these, private ones
-    at levels below ``d``: they stay while another Einsum runs with which ``d`` loops are shared (the last
-    entry stands for all greater ``d``). ``keys``, ``shares``, ``places``: for each shared tensor of the Einsum its key,
-    the share of its memory that it takes and that memory's number, -1 if it is not limited.
+    ``own[m]``: all of the Einsum's reservations in limited memory m. ``open``: for each memory where there are any,
+    (m, by depth): of these, private ones at levels below each depth. They stay while another Einsum runs with
+    which that many loops are shared; the last entry stands for all greater depths. ``keys``, ``shares``, ``places``:
+    for each shared tensor of the Einsum its key, the share of its memory that it takes, and that memory's number, -1
+    if it is not limited.
     """
 
     energy: float  # J
     latency: float  # s
     own: tuple[float, ...]
-    open: tuple[tuple[float, ...], ...]
+    open: tuple[tuple[int, tuple[float, ...]], ...]
     keys: tuple[Key, ...]
     shares: tuple[float, ...]
     places: tuple[int, ...]

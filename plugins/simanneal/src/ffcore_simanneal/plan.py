@@ -74,14 +74,16 @@ class Plan:
 
     template: Template
     choice: SpatialChoice
+    coster: Coster  # of the template's components and the choice
     options: MapperOptions
     memories: tuple[str, ...]  # limited ones of the problem
     table: KeyTable
     variables: tuple[str, ...] = attrs.field(init=False)
     bounds: tuple[int, ...] = attrs.field(init=False)
     iterations: tuple[int, ...] = attrs.field(init=False)
+    fused_cut: int = attrs.field(init=False)
     slots: tuple[tuple[int, ...], ...] = attrs.field(init=False)  # per variable, temporal blocks that may loop over it
-    _traffic: tuple[Traffic, ...] = attrs.field(init=False)
+    _traffic: tuple[tuple[int, Traffic], ...] = attrs.field(init=False)
     _start: list[float] = attrs.field(init=False)
     _compute: float = attrs.field(init=False)
     _power: float = attrs.field(init=False)
@@ -91,12 +93,13 @@ class Plan:
 
     def __attrs_post_init__(self) -> None:
         template, einsum = self.template, self.template.einsum
-        coster = Coster(template, self.choice)
+        coster = self.coster
+        self.fused_cut = template.fused_cut
         self.variables, self.iterations = coster.variables, coster.iterations
         self.bounds = tuple(einsum.bounds.values())
         self.slots = tuple(tuple(b for b, block in enumerate(template.blocks) if v in block) for v in self.variables)
-        self._traffic = tuple(t for t in coster.traffic() if t.gross)
-        self._start, self._compute = coster.constant()
+        self._traffic = tuple((cut, t) for cut, t in coster.traffic(template) if t.gross)
+        self._start, self._compute = coster.constant(template)
         self._power = coster.leak_power()
         shared = [t.name for t in einsum.tensors if t.name in einsum.shared]
         self._rooms = tuple(self._room(coster, site, shared) for site in template.sites)
@@ -146,7 +149,7 @@ class Plan:
             energy,
             latency,
             tuple(own),
-            tuple([tuple(p) for p in private]),
+            tuple([(m, tuple(p)) for m, p in enumerate(private) if p[-1] > 0]),
             keys,
             tuple(shares),
             tuple(places),
@@ -160,7 +163,7 @@ class Plan:
             return True
         count = 0
         per_variable = [0] * len(self.variables)
-        for entries in blocks[: template.fused_cut + 1]:
+        for entries in blocks[: self.fused_cut + 1]:
             for v, _, _ in entries:
                 count += 1
                 per_variable[v] += 1
@@ -178,8 +181,8 @@ class Plan:
 
     def _costs(self, above: Sequence[Sequence[int]]) -> tuple[float, float]:
         columns = self._start.copy()
-        for traffic in self._traffic:
-            trips = above[traffic.cut]
+        for cut, traffic in self._traffic:
+            trips = above[cut]
             amount: float = 1
             for v in traffic.above:
                 amount *= trips[v]

@@ -11,12 +11,14 @@ import attrs
 from ffcore.explore.spatial import SpatialChoice, SpatialMenu
 from ffcore.spec.problem import EinsumProblem, MapperOptions
 from ffcore.templates import Site, Template
+from ffcore_simanneal.costing import Coster
 from ffcore_simanneal.parts import KeyTable, Part
 from ffcore_simanneal.place import Placing, place_loops
 from ffcore_simanneal.plan import Blocks, Entry, Gene, Plan
 from ffcore_simanneal.repair import Wanted
 
 _TRIES = 8  # templates and spatial choices that a draw looks at before it gives up
+_LIKE = 0.6  # share of draws that take over tile sizes
 _CACHED = 50_000  # pmappings remembered for each Einsum
 
 
@@ -55,6 +57,7 @@ class EinsumSpace:
     choices: list[list[SpatialChoice]] = attrs.field(init=False)
     _numbers: dict[int, int] = attrs.field(init=False)
     _plans: dict[tuple[int, int], Plan] = attrs.field(init=False, factory=dict)
+    _costers: dict[Hashable, Coster] = attrs.field(init=False, factory=dict)
     _parts: dict[Hashable, Part | None] = attrs.field(init=False, factory=dict)
     _candidates: dict[Hashable, list[int]] = attrs.field(init=False, factory=dict)
 
@@ -74,15 +77,22 @@ class EinsumSpace:
     def plan(self, template: int, choice: int) -> Plan:
         found = self._plans.get((template, choice))
         if found is None:
-            own = self.choices[template][choice]
-            found = Plan(self.templates[template], own, self.options, self.memories, self.table)
+            own, chosen = self.templates[template], self.choices[template][choice]
+            found = Plan(own, chosen, self._coster(own, chosen), self.options, self.memories, self.table)
             self._plans[template, choice] = found
         return found
+
+    def _coster(self, template: Template, choice: SpatialChoice) -> Coster:
+        trips = tuple((s.variable, s.index, s.dimension, n) for s, n in zip(choice.loops, choice.trips, strict=True))
+        key = (id(template.components), template.tolls, trips)
+        if key not in self._costers:
+            self._costers[key] = Coster(self.einsum, template.components, template.tolls, choice)
+        return self._costers[key]
 
     def part(self, plan: Plan, blocks: Blocks) -> Part | None:
         """The pmapping with these loops, evaluated; None if it breaks a limit."""
         self.evaluated += 1
-        last = plan.template.fused_cut + 1
+        last = plan.fused_cut + 1
         # The order of loops that are not fused changes nothing.
         name = (*blocks[:last], *(tuple(sorted(entries)) for entries in blocks[last:]))
         key = (id(plan), name)
@@ -97,7 +107,7 @@ class EinsumSpace:
     def draw(self, source: Random, wanted: Wanted, near: Part | None, template: int | None = None) -> Part | None:
         """A pmapping with the wanted keys, of the given or any template; None if none was found.
 
-        With ``near`` it takes over that one's inner tile sizes where it can, and often its template.
+        With ``near`` it often is of that one's template and takes over its inner tile sizes where it can.
         """
         candidates = self.candidates(wanted) if template is None else [template]
         if not candidates:
@@ -108,7 +118,7 @@ class EinsumSpace:
                 chosen = own
             else:
                 chosen = source.choice(candidates)
-            part = self._build(source, chosen, wanted, near)
+            part = self._build(source, chosen, wanted, near if source.random() < _LIKE else None)
             if part is not None:
                 return part
         return None
@@ -210,7 +220,7 @@ class EinsumSpace:
                 if spatial < 0:
                     left[v] //= n
         used = {spatial for entries in blocks for _, _, spatial in entries}
-        fused = max(closed, template.fused_cut)
+        fused = max(closed, plan.fused_cut)
         self._fuse_more(source, plan, blocks, left, closed)
         old = _inner_trips(near) if near is not None else {}
         for v, rest in enumerate(left):
@@ -225,7 +235,7 @@ class EinsumSpace:
             if k not in used:
                 blocks[loop.block + 1].append((plan.variables.index(loop.variable), n, k))
         limit = options.max_fused_loops
-        if template.fuses and sum(map(len, blocks[: template.fused_cut + 1])) > limit:
+        if template.fuses and sum(map(len, blocks[: plan.fused_cut + 1])) > limit:
             return None
         return tuple(tuple(entries) for entries in blocks)
 
@@ -234,7 +244,7 @@ class EinsumSpace:
     ) -> None:
         """Sometimes, and where work has no other place, loops between cut ``closed`` and the last fused one."""
         template, options = plan.template, self.options
-        last = template.fused_cut
+        last = plan.fused_cut
         if closed >= last:
             return
         spatial = sum(template.fuses and loop.block < last for loop in plan.choice.loops)
@@ -304,7 +314,7 @@ def _inner_trips(part: Part) -> dict[str, list[int]]:
     plan = gene.plan
     result: dict[str, list[int]] = {}
     for v, name in enumerate(plan.variables):
-        trips = {b: 1 for b in plan.slots[v] if b >= plan.template.fused_cut}
+        trips = {b: 1 for b in plan.slots[v] if b >= plan.fused_cut}
         for b in trips:
             for w, n, spatial in gene.blocks[b + 1]:
                 if w == v and spatial < 0:

@@ -1,0 +1,120 @@
+"""What cannot work is refused in one clear sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+import ffcore as ff
+from ffcore import plugin
+from ffcore.errors import FFError, NoValidMappingError, PluginError
+from ffcore.plugin import DISABLE_VARIABLE
+from plugins.simanneal.tests.problems import TWO_MATMULS, two_matmuls
+
+JOINERS = ["simanneal", "simanneal2", "genetic", "random"]
+
+
+@pytest.mark.parametrize("name", JOINERS)
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"max_evaluations": -1}, "max_evaluations must be a number above 0, not -1"),
+        ({"max_evaluations": 0}, "max_evaluations must be a number above 0, not 0"),
+        ({"time_limit": float("nan")}, "time_limit must be a number above 0, not nan"),
+        ({"time_limit": "60s"}, "time_limit must be a number above 0, not '60s'"),
+        ({"score_target": -2.0}, "score_target must be a number above 0, not -2.0"),
+        ({"islands": 0}, "islands must be a whole number of at least 1, not 0"),
+        ({"seed": "a"}, "seed must be a whole number, not 'a'"),
+    ],
+)
+def test_budgets_that_make_no_sense(name: str, options: dict[str, object], sentence: str) -> None:
+    with pytest.raises(FFError) as error:
+        plugin.get("joiner", name, **options)  # type: ignore[call-overload]
+    assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("simanneal", {"restarts": -1}),
+        ("simanneal", {"acceptance": 1.5}),
+        ("simanneal", {"cooling": 0}),
+        ("genetic", {"population": 0}),
+        ("genetic", {"mutation": 1}),
+        ("simanneal2", {"population": 0}),
+    ],
+)
+def test_options_of_one_search(name: str, options: dict[str, object]) -> None:
+    with pytest.raises(FFError, match=next(iter(options))):
+        plugin.get("joiner", name, **options)  # type: ignore[call-overload]
+
+
+def test_unknown_option() -> None:
+    with pytest.raises(PluginError, match="temperature"):
+        ff.mapper.simanneal.join_pmappings(two_matmuls(), None, temperature=1)  # type: ignore[arg-type]
+
+
+def test_unknown_joiner_gets_a_suggestion() -> None:
+    spec = two_matmuls()
+    spec.mapper.joiner = "simaneal"
+    with pytest.raises(PluginError, match=r"joiner 'simaneal' is not installed.*did you mean 'simanneal'"):
+        ff.map_workload_to_arch(spec)
+
+
+@pytest.mark.parametrize("name", JOINERS)
+def test_missing_plugin_says_what_to_install(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Nothing:
+        def get(self, kind: str, wanted: str, **_: object) -> object:
+            return plugin.PluginManager([]).get(kind, wanted)
+
+    monkeypatch.setattr(plugin, "current_manager", Nothing)
+    with pytest.raises(PluginError, match=f"joiner '{name}' is not installed; .*; pip install ffcore-simanneal"):
+        getattr(ff.mapper, name).join_pmappings(two_matmuls(), None)
+    assert DISABLE_VARIABLE
+
+
+def test_no_memory_in_common() -> None:
+    """T1 must be in Main for its producer, in Buffer for its consumer."""
+    main = "tensors: {keep: All - T1 | (T1 if W0 else Nothing)}"
+    text = TWO_MATMULS.replace("tensors: {keep: ~Intermediates, may_keep: All}", main)
+    text = text.replace("tensors: {keep: ~Main.tensors, may_keep: All}", "tensors: {keep: T1 if W1 else Nothing}")
+    spec = ff.Spec.from_string(text)
+    sentence = "Einsums T1 and T2 .*T1.* nothing can be joined"
+    for name in JOINERS:
+        spec.mapper.joiner = name
+        spec.mapper.explorer = "default" if name == "simanneal2" else "templates"
+        with pytest.raises(NoValidMappingError, match=sentence):
+            ff.map_workload_to_arch(spec)
+
+
+def test_no_mapping_that_fits_is_no_proof_that_there_is_none() -> None:
+    spec = two_matmuls()
+    pmappings = ff.mapper.FFM.make_pmappings(spec)
+    tracker = ff.mapper.simanneal.join_pmappings(spec, pmappings, max_evaluations=1, islands=1)
+    if tracker.best is None:
+        with pytest.raises(NoValidMappingError, match="does not mean that there is none"):
+            tracker.mappings  # noqa: B018
+
+
+def test_simanneal2_needs_pareto_optimal_pmappings() -> None:
+    spec = two_matmuls()
+    spec.mapper.explorer = "templates"
+    spec.mapper.joiner = "simanneal2"
+    with pytest.raises(FFError, match="explorer 'default'"):
+        ff.map_workload_to_arch(spec)
+
+
+def test_pmappings_of_another_explorer_are_refused() -> None:
+    spec = two_matmuls()
+    spec.mapper.explorer = "exhaustive"
+    spec.mapper.joiner = "simanneal"
+    with pytest.raises(FFError, match="cannot read pmappings of the type ExhaustivePmappings"):
+        ff.map_workload_to_arch(spec)
+
+
+def test_options_that_would_be_ignored_are_refused() -> None:
+    spec = two_matmuls()
+    spec.mapper.explorer = "templates"
+    spec.mapper.joiner = "random"
+    spec.mapper.ffm.tiling_coarseness = 2
+    with pytest.raises(FFError, match="tiling_coarseness"):
+        ff.map_workload_to_arch(spec)

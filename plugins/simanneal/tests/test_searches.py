@@ -1,0 +1,142 @@
+"""The searches: repeatable, within their budgets, never better than the optimum, and as good on small problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from itertools import pairwise
+
+import pytest
+
+from ffcore import plugin
+from ffcore.join.types import PmappingSet
+from ffcore.model.parts import DefaultModel
+from ffcore.reference import exhaustive_map
+from ffcore_simanneal.joint import score_of
+from ffcore_simanneal.tracker import Tracker
+from plugins.simanneal.tests.problems import Case, cases, two_matmuls
+
+UNPRUNED = ["simanneal", "genetic", "random"]
+EVERY = [*UNPRUNED, "simanneal2"]
+SAME = 1e-9
+
+
+def track(name: str, case: Case, executor: Executor | None = None, **options: object) -> Tracker:
+    source: object = case.mapspace
+    if name == "simanneal2":
+        source = plugin.get("explorer", "default").explore(case.problem)
+    tracker = plugin.get("joiner", name, **options).track(case.problem, source, executor=executor)  # type: ignore[call-overload]
+    assert isinstance(tracker, Tracker)
+    return tracker
+
+
+@pytest.fixture(scope="module")
+def case() -> Case:
+    return next(cases(4, 1))
+
+
+@pytest.fixture(params=["threads", "processes"])
+def pool(request: pytest.FixtureRequest) -> Iterator[Executor]:
+    executor = plugin.get("executor", request.param, n_jobs=2)
+    yield executor
+    executor.shutdown()
+
+
+def course(tracker: Tracker) -> object:
+    return tracker.history, tracker.evaluations, tracker.best
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_equal_seeds_repeat_exactly(name: str, case: Case) -> None:
+    evaluations = 20 if name == "simanneal2" else 3000
+    first, second = (track(name, case, seed=7, max_evaluations=evaluations) for _ in range(2))
+    assert course(first) == course(second)
+    other = track(name, case, seed=8, max_evaluations=evaluations)
+    assert course(first) != course(other)
+
+
+def test_workers_do_not_change_the_result(case: Case, pool: Executor) -> None:
+    for name in EVERY:
+        evaluations = 5 if name == "simanneal2" else 1000
+        alone = track(name, case, seed=3, islands=3, max_evaluations=evaluations)
+        together = track(name, case, pool, seed=3, islands=3, max_evaluations=evaluations)
+        assert course(alone) == course(together)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_history_is_monotone_and_evaluations_are_within_one_step(name: str, case: Case) -> None:
+    budget = 10 if name == "simanneal2" else 2000
+    tracker = track(name, case, seed=1, max_evaluations=budget, islands=1)
+    assert tracker.samples
+    for before, after in pairwise(tracker.samples):
+        assert after.evaluations >= before.evaluations
+        assert after.seconds >= before.seconds
+        assert after.score < before.score
+    spent = tracker.evaluations / tracker.unit
+    assert budget <= spent
+    # One step draws each Einsum's pmapping at most some times.
+    step = 16 * len(case.problem.einsums)
+    if name == "simanneal2":
+        found = plugin.get("explorer", "default").explore(case.problem)
+        step *= max(e.stats.evaluated / len(e.rows) for e in found.einsums) / tracker.unit
+    assert spent <= budget + step
+    assert tracker.samples[-1].evaluations <= tracker.evaluations
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_time_limit_is_kept(name: str, case: Case) -> None:
+    tracker = track(name, case, time_limit=0.3, max_evaluations=None)
+    assert 0.3 <= tracker.seconds < 0.6
+    assert tracker.samples[-1].seconds <= tracker.seconds
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_search_ends_at_its_target(name: str, case: Case) -> None:
+    free = track(name, case, seed=2, max_evaluations=20 if name == "simanneal2" else 3000)
+    target = free.samples[0].score
+    tracker = track(name, case, seed=2, score_target=target, max_evaluations=None)
+    assert tracker.score <= target
+    assert tracker.history[-1][1] == tracker.score / target
+    assert tracker.evaluations < free.evaluations
+
+
+@pytest.mark.parametrize("first", [50, *(pytest.param(n, marks=pytest.mark.slow) for n in (2000, 3000, 4000, 5000))])
+def test_annealing_reaches_the_optimum_of_small_problems(first: int) -> None:
+    """At least 95 % of 50 problems, a budget of 100,000 evaluations each (it ends at the target)."""
+    reached, count = 0, 50
+    for case in cases(first, count):
+        tracker = track("simanneal", case, max_evaluations=100_000, score_target=case.optimum * (1 + SAME))
+        assert tracker.score >= case.optimum * (1 - SAME), case.seed
+        reached += tracker.score <= case.optimum * (1 + SAME)
+    assert reached >= 0.95 * count
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_nothing_better_than_the_optimum_and_nothing_that_the_model_contradicts(name: str) -> None:
+    reached, count = 0, 12
+    for case in cases(500, count):
+        tracker = track(name, case, max_evaluations=100 if name == "simanneal2" else 1500)
+        if tracker.best is None:
+            continue
+        assert tracker.score >= case.optimum * (1 - SAME), case.seed
+        reached += tracker.score <= case.optimum * (1 + SAME)
+        if name == "simanneal2":
+            assert len(tracker.best.rows) == len(case.problem.einsums)
+        joint = DefaultModel().evaluate(case.problem, tracker.best.nests)  # refuses broken constraints
+        assert joint.fits
+        metrics = case.problem.options.metrics
+        score = score_of(metrics, joint.total_energy, joint.total_latency)
+        assert score == pytest.approx(tracker.score, rel=SAME)
+        assert (tracker.best.energy, tracker.best.latency) == (joint.total_energy, joint.total_latency)
+    assert reached >= count // 2
+
+
+def test_optimum_by_exhaustion_is_reached_and_not_beaten() -> None:
+    problem = two_matmuls().problem()
+    optimum = min(s.energy * s.latency for s in exhaustive_map(problem))
+    pmappings = plugin.get("explorer", "default").explore(problem)
+    assert isinstance(pmappings, PmappingSet)
+    for name in EVERY:
+        budget = 200 if name == "simanneal2" else 50_000
+        tracker = plugin.get("joiner", name, max_evaluations=budget).track(problem, pmappings)  # type: ignore[call-overload]
+        assert tracker.score == pytest.approx(optimum, rel=SAME), name
