@@ -135,20 +135,27 @@ class _Viewer:
         """The steps of ``nodes``, each inside the one before."""
         steps: list[StepView] = []
         pending = list(reversed(nodes))
+        below = _computed(nodes)
         while pending:
             node = pending.pop()
             if isinstance(node, Nested):
                 pending.extend(reversed(node.nodes))
             elif isinstance(node, Sequential):
-                steps.append(BranchView(tuple(self.chain((child,), sizes) for child in node.nodes)))
+                steps.append(BranchView(tuple(self.branch(child, sizes) for child in node.nodes)))
+                below = _computed(pending[::-1])
             elif isinstance(node, Compute):
                 steps.append(self.compute(node))
+                below = _computed(pending[::-1])
             elif isinstance(node, Storage | Toll):
-                _append(steps, self.holder(node, _computed(pending[::-1]), sizes))
+                _append(steps, self.holder(node, below, sizes))
             else:
-                step, sizes = self.loop(node, _computed(pending[::-1]), sizes)
+                step, sizes = self.loop(node, below, sizes)
                 steps.append(step)
         return tuple(steps)
+
+    def branch(self, node: Node, sizes: Sizes) -> tuple[StepView, ...]:
+        """The steps of one part of several, with the extents of its own Einsums."""
+        return self.chain((node,), {name: sizes[name] for name in _computed((node,)) if name in sizes})
 
     def compute(self, node: Compute) -> ComputeView:
         einsum = self.problem.einsum.get(node.einsum) if self.problem is not None else None

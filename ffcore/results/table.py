@@ -78,15 +78,15 @@ class ResultTable:
         total = sum(self.computes.values())
         if not total:
             raise FFError("the workload computes nothing, so that there is nothing to divide by")
-        result = {}
+        divisors: dict[str, float] = {}
         for column in self.data.columns:
             parts = columns.split(column)
             number = self.computes.get(parts[0], total) if per_einsum else total
             if columns.USAGE in parts:
-                result[column] = self.data[column]
+                divisors[column] = 1.0
             elif number:
-                result[column] = self.data[column] / number
-        return attrs.evolve(self, data=_frame(result, self.data.index))
+                divisors[column] = number
+        return attrs.evolve(self, data=self.data[list(divisors)] / list(divisors.values()))
 
     def to_dict(self, value_if_one_mapping: bool = True) -> dict[str, Any]:
         """Column -> numbers of all mappings; the number itself where there is one mapping only."""

@@ -138,8 +138,8 @@ class Spec(SpecNode):
         return totals(self.copy(), cost_model, "leak_power")
 
     def copy(self) -> Spec:
-        """An independent copy."""
-        return copy.deepcopy(self)
+        """An independent copy; a mapping is shared, as it is as it was read."""
+        return copy.deepcopy(self, {id(self.mapping): self.mapping})
 
     def to_dict(self) -> dict[str, object]:
         """All fields that differ from their defaults, as plain data; ``tag`` names the type of an arch node."""
