@@ -49,11 +49,14 @@ class Chains:
     states: Ints  # (chains, cuts 0 .. fused cut)
     ran: Bools  # (chains, temporal entries): runs more than once
     entries: tuple[tuple[int, int], ...]  # (block, axis) of each temporal fused loop
+    _above: dict[int, Ints] = attrs.Factory(dict)
 
     def loops_above(self, cut: int) -> Ints:
         """Per chain, the temporal loops above ``cut`` that run more than once."""
-        columns = [k for k, (block, _) in enumerate(self.entries) if block < cut]
-        return np.asarray(self.ran[:, columns].sum(axis=1), np.int64)
+        if cut not in self._above:
+            columns = [k for k, (block, _) in enumerate(self.entries) if block < cut]
+            self._above[cut] = np.asarray(self.ran[:, columns].sum(axis=1), np.int64)
+        return self._above[cut]
 
 
 def fused_chains(lattice: Lattice, template: Template, choice: SpatialChoice, options: MapperOptions) -> Chains | None:

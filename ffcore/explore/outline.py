@@ -80,7 +80,7 @@ class Outliner:
     def outline(self, template: Template) -> Outline:
         """The outline of ``template``."""
         edges = _edges(template)
-        cuts = tuple(_cut(template, c, edges) for c in range(len(template.blocks) + 1))
+        cuts = _cuts(template, edges)
         merges = _merges(template, edges)
         everything = frozenset(template.einsum.bounds)
         closed = [everything.difference(*template.blocks[:c]) for c in range(len(cuts))]
@@ -98,25 +98,41 @@ class Outliner:
         return self._numbers.setdefault(key, len(self._numbers))
 
 
-def _cut(template: Template, cut: int, all_edges: Sequence[_Edge]) -> Cut:
-    sites = template.sites
-    edges = tuple(e.shape for e in all_edges if e.child == cut)
-    reservations = tuple(Reserved(s.tensor, s.index, s.persistent) for s in sites if s.reservation == cut)
-    limits = []
-    for site in sites:
-        holding = template.components[site.index].holding
-        if site.cut == cut and holding is not None and holding.tile_shape:
-            limits.append(Limited(site.tensor, site.index, holding.tile_shape))
+def _cuts(template: Template, all_edges: Sequence[_Edge]) -> tuple[Cut, ...]:
+    last = len(template.blocks)
+    edges: list[list[EdgeShape]] = [[] for _ in range(last + 1)]
+    reservations: list[list[Reserved]] = [[] for _ in edges]
+    limits: list[list[Limited]] = [[] for _ in edges]
+    closing: list[list[int]] = [[] for _ in edges]
+    spatial: list[set[int]] = [set() for _ in edges]
+    for edge in all_edges:
+        edges[edge.child].append(edge.shape)
     outermost: dict[int, int] = {}
-    for site in sites:
+    for site in template.sites:
+        reservations[site.reservation].append(Reserved(site.tensor, site.index, site.persistent))
         outermost[site.index] = min(site.reservation, outermost.get(site.index, site.reservation))
-    closing = tuple(sorted(i for i, c in outermost.items() if c == cut))
-    block = template.blocks[cut] if cut < len(template.blocks) else ()
-    if template.einsum.is_copy and cut == len(template.blocks):
-        # A copy's cost depends on where its tensors are backed; there is no traffic to tell by.
-        edges = tuple(EdgeShape(s.tensor, s.index, s.index, ()) for s in sites if s.backing)
-    spatial = tuple(sorted({s.index for s in template.spatial if s.block == cut}))
-    return Cut(edges, reservations, tuple(limits), closing, block, spatial)
+        holding = template.components[site.index].holding
+        if holding is not None and holding.tile_shape:
+            limits[site.cut].append(Limited(site.tensor, site.index, holding.tile_shape))
+        if template.einsum.is_copy and site.backing:
+            # A copy's cost depends on where its tensors are backed; there is no traffic to tell by.
+            edges[last].append(EdgeShape(site.tensor, site.index, site.index, ()))
+    for index in sorted(outermost):
+        closing[outermost[index]].append(index)
+    for loop in template.spatial:
+        if loop.block >= 0:
+            spatial[loop.block].add(loop.index)
+    return tuple(
+        Cut(
+            tuple(edges[c]),
+            tuple(reservations[c]),
+            tuple(limits[c]),
+            tuple(closing[c]),
+            template.blocks[c] if c < last else (),
+            tuple(sorted(spatial[c])),
+        )
+        for c in range(last + 1)
+    )
 
 
 @attrs.frozen

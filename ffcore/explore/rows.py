@@ -21,6 +21,8 @@ from ffcore.explore.suffix import Labels, SuffixSolver
 from ffcore.spec.problem import MapperOptions, Metric
 from ffcore.templates import Site, Template
 
+_NARROW = 1 << 16  # columns of up to so many values need no numbers of their own
+
 
 @attrs.frozen
 class RowShape:
@@ -103,8 +105,7 @@ class Candidates:
     maker: RowMaker
     chains: Chains
     labels: Labels
-    keys: Ints  # (chains, columns): compatibility
-    chain: Ints
+    chain: Ints  # ascending
     label: Ints
     values: Floats
 
@@ -163,7 +164,7 @@ class RowMaker:
             self._tracked(),
         )
         self.solver.evaluated += int((labels.offsets[bottom + 1] - labels.offsets[bottom]).sum())
-        return Candidates(self, chains, labels, self._keys(chains), chain, label, values)
+        return Candidates(self, chains, labels, chain, label, values)
 
     def expand(self, found: Candidates, first_job: int) -> tuple[Rows, list[Job]]:
         """The rows, written out, and their jobs, numbered from ``first_job``."""
@@ -177,8 +178,8 @@ class RowMaker:
             states[:, cut] = self.solver.iterations(choices, chains.states[chain, cut])
         for cut, at in enumerate(inner, fused):
             states[:, cut] = at
-        codes, blocks = self._loops(chains)
-        depth, memory = self._depth(chains)[chain], self._memory(len(chain))
+        codes, blocks = self.loops(chains)
+        depth, memory = self.depth_and_memory(chains, chain)
         job = first_job + job.reshape(-1)
         return Rows(codes[chain], blocks[chain], depth, memory, found.values, job, states), jobs
 
@@ -196,7 +197,7 @@ class RowMaker:
             memo[key] = fused_chains(lattice, self.template, self.nest, self.options)
         return memo[key]
 
-    def _loops(self, chains: Chains) -> tuple[Ints, Ints]:
+    def loops(self, chains: Chains) -> tuple[Ints, Ints]:
         """(codes, blocks) of each chain's loops; blocks are numbered so that only which loops share one matters."""
         lattice, memo = self.solver.costs.lattice, self.solver.loops
         key = self._key()
@@ -205,18 +206,15 @@ class RowMaker:
             memo[key] = codes, _renumbered(blocks)
         return memo[key]
 
-    def _keys(self, chains: Chains) -> Ints:
-        codes, blocks = self._loops(chains)
-        return np.concatenate([codes, blocks, self._depth(chains), self._memory(len(codes))], axis=1)
-
-    def _depth(self, chains: Chains) -> Ints:
+    def depth_and_memory(self, chains: Chains, chain: Ints) -> tuple[Ints, Ints]:
+        """Of the given chains: loops above the backing reservation of each shared tensor, and its component."""
         backing = self._backing()
-        if not backing:
-            return np.zeros((len(chains.states), 0), np.int64)
-        return np.stack([self.levels(chains, s) for s in backing], axis=1)
-
-    def _memory(self, count: int) -> Ints:
-        return np.tile(np.array([s.index for s in self._backing()], np.int64), (count, 1))
+        depth = np.zeros((len(chain), len(backing)), np.int64)
+        memory = np.zeros((len(chain), len(backing)), np.int64)
+        for k, site in enumerate(backing):
+            depth[:, k] = self.levels(chains, site)[chain]
+            memory[:, k] = site.index
+        return depth, memory
 
     def _tracked(self) -> tuple[Ints, Floats]:
         """(column of a label or -1, share that one bit is) of each tracked memory."""
@@ -282,15 +280,39 @@ def pruned(parts: Sequence[Candidates]) -> tuple[list[Candidates], list[Ints]]:
 
     Exact: rows of equal compatibility join with the same rows of other Einsums, whatever their template.
     """
-    chains = _numbered([p.keys for p in parts])
-    first = np.cumsum([0, *(len(p.keys) for p in parts)])
-    groups = np.concatenate([chains[start + p.chain] for start, p in zip(first, parts, strict=False)])
-    values = np.concatenate([p.values for p in parts])
-    keep = _kept(groups, values)
+    groups = _compatibilities(parts)
+    keep = _kept(np.concatenate(groups), np.concatenate([p.values for p in parts]))
     starts = np.cumsum([0, *map(len, parts)])
     masks = [keep[a:b] for a, b in pairwise(starts)]
     kept = [part.take(mask) for part, mask in zip(parts, masks, strict=True)]
-    return kept, [groups[a:b][mask] for (a, b), mask in zip(pairwise(starts), masks, strict=True)]
+    return kept, [group[mask] for group, mask in zip(groups, masks, strict=True)]
+
+
+def _compatibilities(parts: Sequence[Candidates]) -> list[Ints]:
+    """Per part and row, the number of its compatibility: loops, and depth and memory of each shared tensor.
+
+    Templates share tables of loops, and rows chains, so most of the work is done once for many rows.
+    """
+    loops = [p.maker.loops(p.chains) for p in parts]
+    tables = {id(codes): (codes, blocks) for codes, blocks in loops}
+    used = {key: np.zeros(len(codes), np.bool_) for key, (codes, _) in tables.items()}
+    for part, (codes, _) in zip(parts, loops, strict=True):
+        used[id(codes)][part.chain] = True
+    numbers = _numbered([np.concatenate([c[used[key]], b[used[key]]], axis=1) for key, (c, b) in tables.items()])
+    numbered, start = {}, 0
+    for key, mask in used.items():
+        numbered[key] = start + np.cumsum(mask) - 1
+        start += int(mask.sum())
+    keys, rows = [], []
+    for part, (codes, _) in zip(parts, loops, strict=True):
+        first = np.concatenate([[True], part.chain[1:] != part.chain[:-1]])
+        chain = part.chain[first]
+        own = numbers[numbered[id(codes)][chain]]
+        keys.append(np.concatenate([own[:, None], *part.maker.depth_and_memory(part.chains, chain)], axis=1))
+        rows.append(np.cumsum(first) - 1)
+    groups = _numbered(keys)
+    starts = np.cumsum([0, *map(len, keys)])
+    return [groups[start + row] for start, row in zip(starts, rows, strict=False)]
 
 
 def _kept(group: Ints, values: Floats) -> Bools:
@@ -321,18 +343,22 @@ def grouped(rows: Rows, group: Ints) -> tuple[Rows, Ints]:
 def _numbered(tables: Sequence[Ints]) -> Ints:
     """Numbers of the distinct rows of all tables together, in lexicographic order.
 
-    Columns are packed into as few integers as their ranges allow: sorting these is what costs time.
+    Columns are packed into as few integers as their ranges allow: sorting is what costs time.
     """
     table = np.concatenate(tables)
     words: list[Ints] = [np.zeros(len(table), np.int64)]
     room = 1
-    for column in table.T:
-        distinct, code = np.unique(column, return_inverse=True)
-        if room * len(distinct) >= 2**62:
+    for column in table.T if len(table) else ():
+        low = int(column.min())
+        code, span = column - low, int(column.max()) - low + 1
+        if span > _NARROW:
+            distinct, inverse = np.unique(column, return_inverse=True)
+            code, span = inverse.reshape(-1), len(distinct)
+        if room * span >= 2**62:
             words.append(np.zeros(len(table), np.int64))
             room = 1
-        words[-1] = words[-1] * len(distinct) + code.reshape(-1)
-        room *= len(distinct)
+        words[-1] = words[-1] * span + code
+        room *= span
     if len(words) == 1:
         return np.asarray(np.unique(words[0], return_inverse=True)[1], np.int64).reshape(-1)
     return np.asarray(np.unique(np.stack(words, axis=1), axis=0, return_inverse=True)[1], np.int64).reshape(-1)
