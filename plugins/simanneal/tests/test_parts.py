@@ -72,7 +72,7 @@ def test_parts_and_joints_are_the_models(batch: int) -> None:
 @pytest.mark.parametrize("move", MOVES, ids=lambda move: move.name)
 def test_every_move_applies_somewhere_and_can_be_repaired(move: Move) -> None:
     applied = 0
-    for seed, problem, mapspace in mapspaces(30_000, 30_010):
+    for seed, problem, mapspace in mapspaces(30_000, 30_024):
         try:
             space = Space(mapspace, Budget(), f"{seed}")
         except NoValidMappingError:

@@ -98,7 +98,7 @@ def spatial(space: Space, place: int, part: Part) -> Part | None:
     """Other trip counts of spatial loops, with the same template and keys."""
     own = space.einsums[place]
     template = own.number(part.source.plan)
-    if len(own.choices[template]) < 2:
+    if len(own.choices[template].numbers) < 2:
         return None
     return space.charged(place, dict(enumerate(part.keys)), part, template)
 

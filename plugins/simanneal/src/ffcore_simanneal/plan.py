@@ -78,6 +78,7 @@ class Plan:
     options: MapperOptions
     memories: tuple[str, ...]  # limited ones of the problem
     table: KeyTable
+    number: int  # of the choice, among those of its template
     variables: tuple[str, ...] = attrs.field(init=False)
     bounds: tuple[int, ...] = attrs.field(init=False)
     iterations: tuple[int, ...] = attrs.field(init=False)

@@ -8,7 +8,7 @@ from random import Random
 
 import attrs
 
-from ffcore.explore.spatial import SpatialChoice, SpatialMenu
+from ffcore.explore.spatial import SpatialChoice, SpatialMenu, SpatialTable
 from ffcore.spec.problem import EinsumProblem, MapperOptions
 from ffcore.templates import Site, Template
 from ffcore_simanneal.costing import Coster
@@ -38,6 +38,19 @@ def prime_list(n: int) -> tuple[int, ...]:
     return (*factors, n) if n > 1 else tuple(factors)
 
 
+@attrs.frozen(eq=False)
+class _Choices:
+    """Spatial choices of a template that can fit: rows of a table that it shares with others."""
+
+    table: SpatialTable
+    numbers: list[int]
+
+    @classmethod
+    def of(cls, menu: SpatialMenu, template: Template) -> _Choices:
+        table, numbers = menu.fitting(template)
+        return cls(table, numbers.tolist())
+
+
 @attrs.define(eq=False)
 class EinsumSpace:
     """Templates of one Einsum, the plans made of them so far, and parts evaluated so far.
@@ -54,7 +67,7 @@ class EinsumSpace:
     shared: tuple[str, ...] = attrs.field(init=False)
     usable: list[int] = attrs.field(init=False)  # templates with a spatial choice that can fit
     sites: list[tuple[Site, ...]] = attrs.field(init=False)  # per template, backing sites of the shared tensors
-    choices: list[list[SpatialChoice]] = attrs.field(init=False)
+    choices: list[_Choices] = attrs.field(init=False)  # per template
     _numbers: dict[int, int] = attrs.field(init=False)
     _plans: dict[tuple[int, int], Plan] = attrs.field(init=False, factory=dict)
     _costers: dict[Hashable, Coster] = attrs.field(init=False, factory=dict)
@@ -64,8 +77,8 @@ class EinsumSpace:
     def __attrs_post_init__(self) -> None:
         self.shared = tuple(t.name for t in self.einsum.tensors if t.name in self.einsum.shared)
         menu = SpatialMenu(self.options)
-        self.choices = [list(menu.fitting(template)) for template in self.templates]
-        self.usable = [i for i, choices in enumerate(self.choices) if choices]
+        self.choices = [_Choices.of(menu, template) for template in self.templates]
+        self.usable = [i for i, choices in enumerate(self.choices) if len(choices.numbers)]
         self._numbers = {id(template): i for i, template in enumerate(self.templates)}
         backing = [{s.tensor: s for s in t.sites if s.backing} for t in self.templates]
         self.sites = [tuple(own[name] for name in self.shared) for own in backing]
@@ -75,10 +88,12 @@ class EinsumSpace:
         return self._numbers[id(plan.template)]
 
     def plan(self, template: int, choice: int) -> Plan:
+        """The plan of a template under the choice with this number in its table."""
         found = self._plans.get((template, choice))
         if found is None:
-            own, chosen = self.templates[template], self.choices[template][choice]
-            found = Plan(own, chosen, self._coster(own, chosen), self.options, self.memories, self.table)
+            own = self.templates[template]
+            chosen = self.choices[template].table.choice(own, choice)
+            found = Plan(own, chosen, self._coster(own, chosen), self.options, self.memories, self.table, choice)
             self._plans[template, choice] = found
         return found
 
@@ -195,15 +210,13 @@ class EinsumSpace:
             if not spatial:
                 temporal[v] = temporal.get(v, 1) * trips
         choices = self.choices[template]
+        tries = source.choices(choices.numbers, k=_TRIES)
         if near is not None and source.random() < 0.8:
-            own = near.source.plan.choice
-            for number, choice in enumerate(choices):
-                if choice == own:
-                    plan = self.plan(template, number)
-                    if all(plan.iterations[v] % n == 0 for v, n in temporal.items()):
-                        return plan
-        for _ in range(_TRIES):
-            plan = self.plan(template, source.randrange(len(choices)))
+            old: Plan = near.source.plan
+            if self.choices[self.number(old)].table is choices.table and old.number in choices.numbers:
+                tries.insert(0, old.number)
+        for number in tries:
+            plan = self.plan(template, number)
             if all(plan.iterations[v] % n == 0 for v, n in temporal.items()):
                 return plan
         return None
