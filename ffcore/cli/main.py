@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ffcore.cli import options as opt
+from ffcore.cli.compare import compare
 from ffcore.cli.guard import guard
 
 app = typer.Typer(
@@ -131,6 +132,9 @@ def evaluate(
         )
         result = job.run_evaluate(spec)
         output.show(result, format.value, out)
+
+
+app.command()(compare)
 
 
 @app.command()

@@ -33,8 +33,8 @@ class Island(Protocol):
 
 
 def workers_of(executor: Executor | None) -> int:
-    """How many islands an executor runs at the same time."""
-    return int(getattr(executor, "_max_workers", 1)) if executor is not None else 1
+    """How many islands an executor runs at the same time; 1 where it does not say."""
+    return next((int(getattr(executor, n)) for n in ("_max_workers", "_n_jobs") if hasattr(executor, n)), 1)
 
 
 def run_islands(
@@ -59,6 +59,8 @@ class Baseline:
     budget is divided among; as many can run at the same time. ``max_evaluations``, ``time_limit`` (s),
     ``score_target``: see `Budget`. Raises ``FFError`` for values that make no sense.
     """
+
+    explorer: ClassVar[str] = "templates"  # what makes the pmappings that it needs, and no more
 
     seed: int = 0
     islands: int = 2
@@ -116,6 +118,8 @@ class RowIsland:
 @attrs.frozen(kw_only=True)
 class SimAnneal2(Baseline):
     """The published baseline; ``max_evaluations`` is in multiples of what the exact mapper evaluated."""
+
+    explorer: ClassVar[str] = "default"
 
     max_evaluations: float | None = 20.0
     population: int = 10
