@@ -105,7 +105,7 @@ def plan(joiners: str, budget: str | None, multiples: str | None, *, seed: int, 
         return Plan(names, (seconds,), False, seed, count)
     if budget is not None:
         raise SpecError.one("give either --budget or --multiples")
-    if _is_search(names[0], seed):
+    if _is_search(names[0]):
         raise SpecError.one("--multiples are of the wall time of an exact joiner: name it first, as in ffm,simanneal")
     return Plan(names, tuple(_multiple(text) for text in multiples.split(",")), True, seed, count)
 
@@ -132,7 +132,7 @@ def _multiple(text: str) -> float:
     return value
 
 
-def _is_search(name: str, seed: int) -> bool:
+def _is_search(name: str) -> bool:
     """Does a joiner take a budget and keep a history?"""
     return hasattr(plugin.get("joiner", name), "track")
 
@@ -143,14 +143,14 @@ def run(spec: Spec, plan: Plan) -> Comparison:
     explored = _Explored(spec, plan.jobs)
     with progress_display() as progress:
         for name in plan.joiners:
-            if not _is_search(name, plan.seed):
+            if not _is_search(name):
                 runs.append(_exact(spec, name, explored, progress))
         first = runs[0].seconds if runs else 0.0
         for amount in plan.budgets:
             seconds = amount * first if plan.multiples else amount
             multiple = amount if plan.multiples else None
             for name in plan.joiners:
-                if _is_search(name, plan.seed):
+                if _is_search(name):
                     runs.append(_search(spec, plan, name, (seconds, multiple), explored, progress))
     order = {name: i for i, name in enumerate(plan.joiners)}
     runs.sort(key=lambda r: (r.budget or 0.0, order[r.joiner]))
