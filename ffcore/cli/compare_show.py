@@ -12,8 +12,8 @@ from typing import Any
 
 import typer
 
-from ffcore.cli.compare_plot import Line, convergence
 from ffcore.cli.compare_run import Comparison, Run
+from ffcore.render.convergence import Line, convergence
 from ffcore.units import Dimension, format_quantity
 
 

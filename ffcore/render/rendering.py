@@ -94,6 +94,14 @@ class Rendering:
         hint = f"; did you mean {guess!r}?" if guess else ""
         raise PluginError(f"no installed renderer writes {format!r}, only {', '.join(formats)}{hint}")
 
+    @property
+    def html(self) -> str:
+        """For use within other HTML: the picture, or the text where none can be drawn."""
+        picture = self._repr_svg_()
+        if picture is None:
+            return f"<pre>{html.escape(self.text)}</pre>"
+        return picture[picture.find("<svg") :]  # what stands before is for a file of its own
+
     def _repr_svg_(self) -> str | None:
         try:
             return self.draw("svg").decode()
@@ -102,6 +110,4 @@ class Rendering:
 
     def _repr_html_(self) -> str | None:
         # Jupyter prefers HTML to SVG, so there is none where a picture can be drawn.
-        if self._repr_svg_() is not None:
-            return None
-        return f"<pre>{html.escape(self.text)}</pre>"
+        return None if self._repr_svg_() is not None else self.html

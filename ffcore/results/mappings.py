@@ -182,10 +182,12 @@ class Mappings:
         return "\n".join(["  ".join(cell.rjust(12) for cell in row) for row in self._summary()])
 
     def _repr_html_(self) -> str:
+        """The table of all mappings, and the picture of one that is alone."""
         head, *rows = ([html.escape(cell) for cell in row] for row in self._summary())
         lines = [f"<tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>"]
         lines += [f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows]
-        return f"<table>{''.join(lines)}</table>"
+        picture = self.render().html if len(self) == 1 else ""
+        return f"<table>{''.join(lines)}</table>{picture}"
 
     def _summary(self) -> list[list[str]]:
         rows = [["mapping", "energy", "latency", "EDP (J·s)"]]

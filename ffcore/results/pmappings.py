@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -181,6 +182,18 @@ class Pmappings:
         if not isinstance(self.source, PmappingSet):
             return f"Pmappings({type(self.source).__name__})"
         return f"Pmappings({', '.join(f'{e.einsum.name}: {len(e.rows)}' for e in self.source.einsums)})"
+
+    def _repr_html_(self) -> str:
+        """A line for each Einsum: Pareto-optimal pmappings, groups of equal compatibility, evaluations."""
+        if not isinstance(self.source, PmappingSet):
+            return f"<pre>{html.escape(repr(self))}</pre>"
+        rows = [
+            (e.einsum.name, f"{len(e.rows):,}", f"{len(e.offsets) - 1:,}", f"{e.stats.evaluated:,}")
+            for e in self.source.einsums
+        ]
+        head = "<tr><th>Einsum</th><th>Pareto-optimal</th><th>groups</th><th>evaluated</th></tr>"
+        lines = [f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows]
+        return f"<table>{head}{''.join(lines)}</table>"
 
     def _check_names(self, names: Sequence[str]) -> None:
         known = [e.einsum.name for e in self.set.einsums]

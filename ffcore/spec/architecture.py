@@ -324,3 +324,9 @@ class Arch(SpecNode):
         from ffcore.render import render_arch
 
         return render_arch(self if self._spec is None else self._spec)
+
+    def _repr_svg_(self) -> str | None:
+        return self.render()._repr_svg_()
+
+    def _repr_html_(self) -> str | None:
+        return self.render()._repr_html_()

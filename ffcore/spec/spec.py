@@ -160,6 +160,10 @@ class Spec(SpecNode):
 
         set_path(self, path, value)
 
+    def _repr_html_(self) -> str:
+        """Architecture and workload, as pictures where a renderer is installed."""
+        return self.arch.render().html + self.workload.render().html
+
     def _cost_models_wanted(self) -> bool:
         return self.config.use_installed_component_models not in (False, "False", "false", 0)
 

@@ -181,3 +181,9 @@ class Workload(SpecNode):
         from ffcore.render import render_workload
 
         return render_workload(self if self._spec is None else self._spec)
+
+    def _repr_svg_(self) -> str | None:
+        return self.render()._repr_svg_()
+
+    def _repr_html_(self) -> str | None:
+        return self.render()._repr_html_()

@@ -11,6 +11,7 @@ import attrs
 from ffcore.errors import NoValidMappingError
 from ffcore.join.types import JoinedMapping
 from ffcore.model.parts import DefaultModel
+from ffcore.render.convergence import Line, convergence
 from ffcore.results.mappings import MappingEntry, Mappings
 from ffcore.spec.problem import Problem
 from ffcore_simanneal.budget import Sample
@@ -76,6 +77,18 @@ class Tracker:
     @property
     def _one(self) -> float:
         return 1.0 if self.score_target is None else self.score_target
+
+    def plot(self) -> str:
+        """``history`` as SVG: best score so far over evaluations, logarithmic."""
+        points = [(x, y) for x, y in self.history if x > 0 and y > 0]
+        if points:
+            points.append((max(self.evaluations / self.unit, points[-1][0]), points[-1][1]))
+        score = "best score" if self.score_target is None else "best score, in multiples of the target"
+        across = "evaluations" if self.unit == 1 else "evaluations, in multiples of the exact mapper's"
+        return convergence(f"{self.joiner}: {score}", [Line(self.joiner, 1, tuple(points), False)], across)
+
+    def _repr_svg_(self) -> str:
+        return self.plot()
 
     def __repr__(self) -> str:
         spent = f"{self.evaluations:.0f} evaluations, {self.seconds:.1f} s"

@@ -12,12 +12,15 @@ WIDTH, HEIGHT = 720, 440
 LEFT, RIGHT, TOP, BOTTOM = 80, 140, 40, 50
 # The colour-blind can tell these apart.
 COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-_LEAST_SECONDS = 1e-3
+_LEAST = 1e-3
 
 
 @attrs.frozen
 class Line:
-    """One run: (seconds, score relative to the reference), ascending in seconds, the last one its end."""
+    """One search: (seconds or evaluations, best score so far), ascending, the last one its end.
+
+    ``dashed``: of an exact mapper, which has one point to mark and no way to it.
+    """
 
     name: str
     colour: int
@@ -35,7 +38,7 @@ class _Axes:
     high: float
 
     def x(self, seconds: float) -> float:
-        share = (math.log10(max(seconds, _LEAST_SECONDS)) - self.left) / (self.right - self.left)
+        share = (math.log10(max(seconds, _LEAST)) - self.left) / (self.right - self.left)
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def y(self, score: float) -> float:
@@ -43,14 +46,14 @@ class _Axes:
         return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
 
-def convergence(title: str, lines: Sequence[Line]) -> str:
-    """An SVG of best scores so far over seconds; several runs of one name share its colour."""
+def convergence(title: str, lines: Sequence[Line], across: str = "seconds of wall time") -> str:
+    """An SVG of best scores so far over what they took; several searches of one name share its colour."""
     points = [p for line in lines for p in line.points]
     if not points:
         points = [(1.0, 1.0)]
     axes = _axes(points)
     body = [_text(LEFT, 22, title, anchor="start", size=14)]
-    body.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, "seconds of wall time"))
+    body.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, across))
     for seconds in _ticks(axes.left, axes.right):
         x = axes.x(seconds)
         body += [_stroke(x, TOP, x, HEIGHT - BOTTOM), _text(x, HEIGHT - BOTTOM + 18, f"{seconds:g}")]
@@ -63,6 +66,9 @@ def convergence(title: str, lines: Sequence[Line]) -> str:
         named.setdefault(line.name, colour)
         dash = ' stroke-dasharray="6 4"' if line.dashed else ""
         body.append(f'<polyline points="{_steps(axes, line)}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>')
+        if line.dashed and line.points:
+            x, y = axes.x(line.points[0][0]), axes.y(line.points[0][1])
+            body.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>')
     for number, (name, colour) in enumerate(named.items()):
         y = TOP + 12 + 20 * number
         body.append(f'<rect x="{WIDTH - RIGHT + 16}" y="{y - 10}" width="12" height="12" fill="{colour}"/>')
@@ -72,7 +78,7 @@ def convergence(title: str, lines: Sequence[Line]) -> str:
 
 
 def _axes(points: Sequence[tuple[float, float]]) -> _Axes:
-    seconds = [math.log10(max(x, _LEAST_SECONDS)) for x, _ in points]
+    seconds = [math.log10(max(x, _LEAST)) for x, _ in points]
     scores = [math.log10(max(y, 1e-300)) for _, y in points]
     across, up = max(seconds) - min(seconds) or 1.0, max(scores) - min(scores) or 0.1
     return _Axes(
@@ -90,22 +96,19 @@ def _steps(axes: _Axes, line: Line) -> str:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers between the ends: decades, with 2 and 5 or more steps where the range is short."""
+    """Round numbers between the ends: decades; 1, 2, 5 of each; or, over less than a decade, even steps."""
     if high - low > 4:
         decades = range(math.ceil(low), math.floor(high) + 1)
         every = max(1, len(decades) // 8)
         return [10.0**d for d in decades if d % every == 0]
-    found: list[float] = []
-    for steps in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7), tuple(1 + k / 10 for k in range(90)),
-                  tuple(1 + k / 100 for k in range(900))):
-        found = [
-            m * 10.0**d for d in range(math.floor(low), math.ceil(high) + 1) for m in steps
-            if low <= math.log10(m * 10.0**d) <= high
-        ]
-        if len(found) >= 3:
-            break
-    every = max(1, len(found) // 8)
-    return [float(f"{t:.6g}") for t in found[::every]]
+    if high - low > 1:
+        decades = range(math.floor(low), math.ceil(high) + 1)
+        return [m * 10.0**d for d in decades for m in (1, 2, 5) if low <= math.log10(m * 10.0**d) <= high]
+    first, last = 10.0**low, 10.0**high
+    rough = (last - first) / 6
+    unit = 10.0 ** math.floor(math.log10(rough))
+    step = unit * next(m for m in (1, 2, 5, 10) if m * unit >= rough)
+    return [float(f"{k * step:.10g}") for k in range(math.ceil(first / step), math.floor(last / step) + 1)]
 
 
 def _stroke(x1: float, y1: float, x2: float, y2: float) -> str:
