@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Callable
 
 import attrs
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 
-from ffcore.explore import explorer as explorer_module
+from ffcore import plugin
+from ffcore.errors import SpecError
+from ffcore.explore import kernels
 from ffcore.explore import outline as outline_module
+from ffcore.explore import rows as rows_module
+from ffcore.explore import spatial as spatial_module
 from ffcore.explore import suffix as suffix_module
 from ffcore.explore.explorer import explore
-from ffcore.explore.kernels import pareto_groups, union_prime
+from ffcore.explore.kernels import Bools, Floats, Ints, pareto_groups, union_prime
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.numbers import divisors, prime_factors
 from ffcore.explore.spatial import SpatialChoice
 from ffcore.spec import Spec
 from ffcore.spec.problem import Problem
+from ffcore.templates import Template
+from tests.oracle_problems import OracleProblem, oracle_problems
 
 ARCH = """
 arch:
@@ -27,31 +33,52 @@ arch:
   - !Memory
     name: Main
     size: inf
-    actions: [{name: read, energy: 10, throughput: 16}, {name: write, energy: 10, throughput: 16}]
+    actions: [{name: read, energy: 10, throughput: MAIN}, {name: write, energy: 10, throughput: MAIN}]
     tensors: {keep: ~Intermediates, may_keep: All}
   - !Memory
     name: Buffer
-    size: 256
-    actions: [{name: read, energy: 2, throughput: 64}, {name: write, energy: 3, throughput: inf}]
+    size: SIZE
+    leak_power: LEAK
+    actions: [{name: read, energy: 2, throughput: BUFFER}, {name: write, energy: 3, throughput: inf}]
     tensors: {keep: ~Main.tensors, may_keep: All}
   - !Memory
     name: Local
-    spatial: [{name: Z, fanout: 2, may_reuse: All}]
-    size: 96
-    actions: [{name: read, energy: 1, throughput: inf}, {name: write, energy: 1, throughput: inf}]
-    tensors: {keep: Outputs}
+    spatial: [{name: Z, fanout: OUTER, may_reuse: REUSE}]
+    size: LOCAL
+    skip_initial_output_write: SKIPS
+    actions: [{name: read, energy: 1, throughput: BUFFER}, {name: write, energy: 1, throughput: inf}]
+    tensors: {keep: KEEP}
   - !Container
     name: Array
-    spatial: [{name: X, fanout: 4, may_reuse: All, min_usage: MIN}]
+    spatial: [{name: X, fanout: INNER, may_reuse: All, min_usage: MIN}]
   - !Compute
     name: MAC
     actions: [{name: compute, energy: 1, throughput: 1}]
 """
+PLAIN = {
+    "MAIN": "16",
+    "SIZE": "256",
+    "BUFFER": "64",
+    "LOCAL": "96",
+    "OUTER": "2",
+    "INNER": "4",
+    "REUSE": "Nothing",
+    "MIN": "0",
+    "KEEP": "Outputs",
+    "LEAK": "0",
+    "SKIPS": "true",
+}
 CHAIN = """
 workload:
-  rank_sizes: {M: 4, A: 6, B: 4, C: 2}
+  rank_sizes: {M: 4, A: 2, B: 4, C: 2}
   bits_per_value: {All: 8}
   einsums: ["T1[m,b] = T0[m,a] * W0[a,b]", "T2[m,c] = T1[m,b] * W1[b,c]"]
+"""
+ATTENTION = """
+workload:
+  rank_sizes: {M: 4, P: 4, E: 2, F: 2}
+  bits_per_value: {All: 8}
+  einsums: ["S[m,p] = Q[m,e] * K[p,e]", "A[m,f] = S[m,p] * V[p,f]"]
 """
 CONVOLUTION = """
 workload:
@@ -67,14 +94,14 @@ workload:
 """
 
 
-def problem(min_usage: float = 0, workload: str = CHAIN) -> Problem:
-    return Spec.from_string(ARCH.replace("MIN", str(min_usage)) + workload).problem()
+Change = Callable[[pytest.MonkeyPatch], None]
+Front = list[set[tuple[object, ...]]]
 
 
-def fronts(found: Problem) -> list[set[tuple[object, ...]]]:
+def fronts(problem: Problem) -> Front:
     """Per Einsum, the (compatibility, values) of all rows, rounded against the order of additions."""
     result = []
-    for e in explore(found):
+    for e in explore(problem):
         rows = e.rows
         keys = np.concatenate([rows.loops, rows.blocks, rows.depth, rows.memory], axis=1)
         values = [tuple(float(f"{x:.10g}") for x in v) for v in rows.values.tolist()]
@@ -82,32 +109,55 @@ def fronts(found: Problem) -> list[set[tuple[object, ...]]]:
     return result
 
 
-@pytest.mark.parametrize("workload", [CHAIN, CONVOLUTION], ids=["chain", "convolution"])
-@pytest.mark.parametrize("min_usage", [0, 1])
-def test_merging_spatial_choices_changes_nothing(
-    min_usage: float, workload: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    expected = fronts(problem(min_usage, workload))
-    assert all(expected)
-    monkeypatch.setattr(outline_module, "_merge", lambda template: -1)
-    assert fronts(problem(min_usage, workload)) == expected
+@st.composite
+def two_fanouts(draw: st.DrawFn) -> Problem:
+    """Problems with spatial loops at two levels, a holder between them: choices may be merged in one step or two."""
+    text = draw(st.sampled_from([CHAIN, CONVOLUTION, ATTENTION]))
+    arch = ARCH
+    for name, options in {
+        "MAIN": ["16", "inf"],
+        "BUFFER": ["64", "inf"],
+        "SIZE": ["128", "256", "512"],
+        "LOCAL": ["48", "96"],
+        "OUTER": ["2", "4"],
+        "INNER": ["2", "3", "4"],
+        "REUSE": ["All", "Nothing", "Nothing", "Nothing", "Outputs"],
+        "MIN": ["0", "0", "1"],
+        "KEEP": ["Outputs", "Inputs - Intermediates", "Nothing"],
+        "LEAK": ["0", "3"],
+        "SKIPS": ["true", "false"],
+    }.items():
+        arch = arch.replace(name, draw(st.sampled_from(options)))
+    try:
+        return Spec.from_string(arch + text).problem()
+    except SpecError:
+        reject()
 
 
-@pytest.mark.parametrize("workload", [CHAIN, CONVOLUTION], ids=["chain", "convolution"])
-def test_keeping_states_that_no_prefix_can_use_changes_nothing(workload: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = fronts(problem(0, workload))
+def flat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inner and outer spatial loops' choices are merged together."""
+    merges = outline_module._merges
+    monkeypatch.setattr(outline_module, "_merges", lambda template, edges: merges(template, edges)[:1])
+
+
+def unmerged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each spatial choice is solved by itself."""
+    monkeypatch.setattr(outline_module, "_merges", lambda template, edges: ())
+
+
+def open_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """States that no prefix can use are kept."""
     outline = outline_module.Outliner.outline
 
-    def open_outline(self: outline_module.Outliner, template: object) -> outline_module.Outline:
-        found = outline(self, template)  # type: ignore[arg-type]
+    def open_outline(self: outline_module.Outliner, template: Template) -> outline_module.Outline:
+        found = outline(self, template)
         return attrs.evolve(found, closed=tuple(frozenset() for _ in found.closed))
 
     monkeypatch.setattr(outline_module.Outliner, "outline", open_outline)
-    assert fronts(problem(0, workload)) == expected
 
 
-def test_sharing_parts_between_templates_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = fronts(problem())
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts that templates have in common are solved again for each."""
 
     class Forgetful(dict):  # type: ignore[type-arg]
         def get(self, key: object, default: object = None) -> object:
@@ -120,25 +170,138 @@ def test_sharing_parts_between_templates_changes_nothing(monkeypatch: pytest.Mon
         self._memo = Forgetful()
 
     monkeypatch.setattr(suffix_module.SuffixSolver, "__init__", init)
-    assert fronts(problem()) == expected
 
 
-def test_equal_einsums_are_explored_once_and_get_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = Spec.from_yaml("simple", "matmuls", N_EINSUMS=5, M=8, KN=8)
-    found = spec.problem()
-    explored: list[str] = []
-    run = explorer_module.explore_einsum
+def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels that overflow a memory are kept until rows are made, and no memory's column is forgotten."""
 
-    def counted(einsum: object, *rest: object) -> object:
-        explored.append(einsum.name)  # type: ignore[attr-defined]
-        return run(einsum, *rest)  # type: ignore[arg-type]
+    def add(labels: tuple[Ints, Floats, Ints], bank: Floats, entries: Ints, limits: Floats, forgotten: Bools) -> object:
+        return kernels.add_costs(labels, bank, entries, np.full_like(limits, np.inf), np.zeros_like(forgotten))
 
-    monkeypatch.setattr(explorer_module, "explore_einsum", counted)
-    once = fronts(found)
-    assert explored == ["Matmul0", "Matmul1", "Matmul4"]  # the first and last have a tensor that is not shared
-    numbers = itertools.count()
-    monkeypatch.setattr("ffcore.explore.equal.signature", lambda *_: next(numbers))
-    assert fronts(found) == once
+    monkeypatch.setattr(suffix_module, "add_costs", add)
+
+
+def dominated_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels are united by brute force, and none is left out because another is better."""
+
+    def union(
+        offsets: Ints, values: Floats, origin: Ints, stride: int, smaller: Ints, last_only: bool = False
+    ) -> tuple[Ints, Floats, Ints, int]:
+        size = len(smaller)
+        lists: list[list[int]] = []
+        for state in range(len(offsets) - 1):
+            coordinate = state // stride % size
+            own = list(range(offsets[state], offsets[state + 1]))
+            if smaller[coordinate] >= 0:
+                own += lists[state + (smaller[coordinate] - coordinate) * stride]
+            lists.append(sorted(own, key=lambda row: tuple(values[row])))  # kernels count on the order
+        if last_only:
+            lists = [own if state // stride % size == size - 1 else [] for state, own in enumerate(lists)]
+        rows = np.array([r for own in lists for r in own], np.int64)
+        starts = np.cumsum([0, *map(len, lists)]).astype(np.int64)
+        return starts, values[rows], origin[rows], len(rows)
+
+    monkeypatch.setattr(suffix_module, "union_prime", union)
+
+
+def dominated_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each chain's rows are compared with others only when all templates' rows are there."""
+    make = kernels.template_rows
+
+    def rows(
+        labels: tuple[Ints, Floats], chains: tuple[Ints, Floats, Floats], *rest: object
+    ) -> tuple[Ints, Ints, Floats]:
+        offsets, values = labels
+        bottom, addend, opened = chains
+        found: list[tuple[Ints, Ints, Floats]] = []
+        for i, state in enumerate(bottom):
+            for label in range(offsets[state], offsets[state + 1]):  # one label at a time has no rival
+                one = np.array([0, 1]), values[label : label + 1]
+                own = make(one, (np.zeros(1, np.int64), addend[i : i + 1], opened[i : i + 1]), *rest)  # type: ignore[arg-type]
+                found.append((own[0] + i, own[1] + label, own[2]))
+        none = make(labels, (bottom[:0], addend[:0], opened[:0]), *rest)  # type: ignore[arg-type]
+        chain, label_of, out = (np.concatenate(columns) for columns in zip(none, *found, strict=True))
+        return chain, label_of, out
+
+    monkeypatch.setattr(rows_module, "template_rows", rows)
+
+
+def misfits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spatial choices whose smallest tiles overflow are tried all the same."""
+    fitting = spatial_module.SpatialMenu.fitting
+
+    def all_of_class(self: spatial_module.SpatialMenu, template: Template) -> tuple[spatial_module.SpatialTable, Ints]:
+        table, numbers = fitting(self, template)
+        if len(numbers):
+            numbers = next(c for c in table.classes if numbers[0] in c)
+        return table, numbers
+
+    monkeypatch.setattr(spatial_module.SpatialMenu, "fitting", all_of_class)
+
+
+PRUNES = [flat, unmerged, open_variables, forgetful, unlimited, dominated_labels, dominated_rows, misfits]
+
+
+def same_without_each(problem: Problem) -> None:
+    expected = fronts(problem)
+    for change in PRUNES:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            change(monkeypatch)
+            assert fronts(problem) == expected, change.__name__
+
+
+UNHURRIED = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+
+
+@settings(max_examples=12, suppress_health_check=UNHURRIED)
+@given(two_fanouts())
+def test_pmappings_with_two_fanouts_are_the_same_without_each_prune(problem: Problem) -> None:
+    same_without_each(problem)
+
+
+@settings(max_examples=60, suppress_health_check=UNHURRIED)
+@given(oracle_problems())
+def test_pmappings_of_random_problems_are_the_same_without_each_prune(drawn: OracleProblem) -> None:
+    try:
+        problem = drawn.problem()
+    except SpecError:
+        reject()
+    assume(not problem.options.explore_imperfect_temporal_loops and not problem.options.explore_imperfect_spatial_loops)
+    same_without_each(problem)
+
+
+def test_both_ways_of_merging_occur() -> None:
+    """Else the tests above would show nothing."""
+    arch = ARCH
+    for name, value in PLAIN.items():
+        arch = arch.replace(name, value)
+    problem = Spec.from_string(arch + CHAIN).problem()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        merged: list[int] = []
+        merge = suffix_module.SuffixSolver._merged
+
+        def counted(self: suffix_module.SuffixSolver, *args: object) -> object:
+            merged.append(self.level)
+            return merge(self, *args)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(suffix_module.SuffixSolver, "_merged", counted)
+        assert all(fronts(problem))
+    assert set(merged) == {0, 1}
+
+
+def test_memories_that_need_no_tracking_change_no_joined_mapping() -> None:
+    arch = ARCH
+    for name, value in PLAIN.items():
+        arch = arch.replace(name, value)
+    problem = Spec.from_string(arch + CHAIN).problem()
+    tracked = attrs.evolve(problem, options=attrs.evolve(problem.options, combine_runs=True))
+    few, all_of_them = (explore(p)[0].shape.memories for p in (problem, tracked))
+    assert len(few) < len(all_of_them)
+    best = []
+    for p in (problem, tracked):
+        pmappings = plugin.get("explorer", "default").explore(p)
+        best.append([(m.energy, m.latency) for m in plugin.get("joiner", "ffm").join(p, pmappings)])
+    assert np.array(best[0]) == pytest.approx(np.array(best[1]))
 
 
 @settings(max_examples=60, deadline=None)
