@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from itertools import pairwise
@@ -12,6 +13,7 @@ from ffcore import plugin
 from ffcore.join.types import PmappingSet
 from ffcore.model.parts import DefaultModel
 from ffcore.reference import exhaustive_map
+from ffcore_simanneal.budget import Meter
 from ffcore_simanneal.joint import score_of
 from ffcore_simanneal.tracker import Tracker
 from plugins.simanneal.tests.problems import Case, cases, two_matmuls
@@ -83,11 +85,34 @@ def test_history_is_monotone_and_evaluations_are_within_one_step(name: str, case
     assert tracker.samples[-1].evaluations <= tracker.evaluations
 
 
+class Ticking:
+    """A clock of which a tenth of a second passes between two looks at it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 0.1
+        return self.now
+
+
 @pytest.mark.parametrize("name", EVERY)
-def test_time_limit_is_kept(name: str, case: Case) -> None:
-    tracker = track(name, case, time_limit=0.3, max_evaluations=None)
-    assert 0.3 <= tracker.seconds < 0.6
+def test_time_limit_is_kept_to_within_one_step(name: str, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Ticking()
+    monkeypatch.setattr(Meter.__init__, "__defaults__", _with_clock(clock))
+    tracker = track(name, case, time_limit=60, max_evaluations=None, islands=1)
+    # A step looks at the clock a few times: when it begins, for its temperature, when something is found, at the end.
+    assert 60 <= tracker.seconds < 62
+    assert tracker.samples
     assert tracker.samples[-1].seconds <= tracker.seconds
+    assert tracker.seconds == pytest.approx(clock.now - 0.1)
+
+
+def _with_clock(clock: Ticking) -> tuple[object, ...]:
+    """The defaults of a meter's fields with another clock."""
+    defaults = Meter.__init__.__defaults__  # type: ignore[misc]
+    assert defaults is not None
+    return tuple(clock if value is time.perf_counter else value for value in defaults)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -100,10 +125,12 @@ def test_search_ends_at_its_target(name: str, case: Case) -> None:
     assert tracker.evaluations < free.evaluations
 
 
-@pytest.mark.parametrize("first", [50, *(pytest.param(n, marks=pytest.mark.slow) for n in (2000, 3000, 4000, 5000))])
-def test_annealing_reaches_the_optimum_of_small_problems(first: int) -> None:
-    """At least 95 % of 50 problems, a budget of 100,000 evaluations each (it ends at the target)."""
-    reached, count = 0, 50
+@pytest.mark.parametrize(
+    ("first", "count"), [(50, 20), *(pytest.param(n, 50, marks=pytest.mark.slow) for n in (50, 2000, 3000, 4000))]
+)
+def test_annealing_reaches_the_optimum_of_small_problems(first: int, count: int) -> None:
+    """At least 95 % of them, with a budget of 100,000 evaluations each (it ends at the target)."""
+    reached = 0
     for case in cases(first, count):
         tracker = track("simanneal", case, max_evaluations=100_000, score_target=case.optimum * (1 + SAME))
         assert tracker.score >= case.optimum * (1 - SAME), case.seed
@@ -113,7 +140,7 @@ def test_annealing_reaches_the_optimum_of_small_problems(first: int) -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_nothing_better_than_the_optimum_and_nothing_that_the_model_contradicts(name: str) -> None:
-    reached, count = 0, 12
+    reached, count = 0, 10
     for case in cases(500, count):
         tracker = track(name, case, max_evaluations=100 if name == "simanneal2" else 1500)
         if tracker.best is None:
