@@ -33,7 +33,8 @@ except SystemExit:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.splitlines()[-1]
-    assert loaded == str(["ffcore", "ffcore.cli", "ffcore.cli.guard", "ffcore.cli.main", "ffcore.cli.options"])
+    parts = ["compare", "guard", "main", "options"]
+    assert loaded == str(["ffcore", "ffcore.cli", *(f"ffcore.cli.{part}" for part in parts)])
 
 
 @pytest.mark.parametrize(
