@@ -46,7 +46,7 @@ arch:
     spatial: [{name: Z, fanout: OUTER, may_reuse: REUSE}]
     size: LOCAL
     skip_initial_output_write: SKIPS
-    actions: [{name: read, energy: 1, throughput: BUFFER}, {name: write, energy: 1, throughput: inf}]
+    actions: [{name: read, energy: 1, throughput: NEAR}, {name: write, energy: 1, throughput: NEAR}]
     tensors: {keep: KEEP}
   - !Container
     name: Array
@@ -59,6 +59,7 @@ PLAIN = {
     "MAIN": "16",
     "SIZE": "256",
     "BUFFER": "64",
+    "NEAR": "64",
     "LOCAL": "96",
     "OUTER": "2",
     "INNER": "4",
@@ -117,6 +118,7 @@ def two_fanouts(draw: st.DrawFn) -> Problem:
     for name, options in {
         "MAIN": ["16", "inf"],
         "BUFFER": ["64", "inf"],
+        "NEAR": ["4", "16", "inf"],
         "SIZE": ["128", "256", "512"],
         "LOCAL": ["48", "96"],
         "OUTER": ["2", "4"],
