@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import attrs
 
 from ffcore import plugin
+from ffcore.errors import FFError
 
 if TYPE_CHECKING:
     from ffcore.spec import Spec
@@ -47,8 +48,8 @@ def set_n_parallel_jobs(n: int | None = None, print_message: bool = True) -> Non
 def workers(spec: Spec, n_jobs: int | None = None, executor: Executor | None = None) -> Iterator[Executor | None]:
     """The executor that does parallel work: ``executor`` itself, which its owner shuts down, or a new one.
 
-    A new one is of the kind that the spec names (threads by default) and is shut down at the end. With one job, and no
-    kind named, there is none: all work is done in the calling thread.
+    A new one is of the kind that the spec names (``forks`` by default) and is shut down at the end. With one job, and
+    no kind named, there is none: all work is done in the calling thread. Raises FFError when a worker process dies.
     """
     if executor is not None:
         yield executor
@@ -58,9 +59,15 @@ def workers(spec: Spec, n_jobs: int | None = None, executor: Executor | None = N
     if name is None and count == 1:
         yield None
         return
-    made = plugin.get("executor", name or "threads", n_jobs=count)
+    made = plugin.get("executor", name or "forks", n_jobs=count)
     try:
         yield made
+    except BrokenExecutor as error:
+        made.shutdown(wait=False, cancel_futures=True)
+        raise FFError(
+            "a worker process ended unexpectedly, most likely because memory ran out; try again with one job "
+            "(--jobs 1), which needs less"
+        ) from error
     except BaseException:  # Ctrl-C too: what has not begun need not run
         made.shutdown(wait=False, cancel_futures=True)
         raise

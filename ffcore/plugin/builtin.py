@@ -30,6 +30,9 @@ def ffcore_joiners() -> Iterable[JoinerRecord]:
 
 @hookimpl
 def ffcore_executors() -> Iterable[ExecutorRecord]:
+    yield ExecutorRecord(
+        "forks", "forked processes, or threads where forking is not safe", "ffcore.plugin.executors:forks"
+    )
     yield ExecutorRecord("processes", "a pool of local processes", "ffcore.plugin.executors:processes")
     yield ExecutorRecord("serial", "the calling thread, one job at a time", "ffcore.plugin.executors:serial")
     yield ExecutorRecord("threads", "a pool of local threads", "ffcore.plugin.executors:threads")

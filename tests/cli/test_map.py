@@ -95,7 +95,7 @@ def test_fused_loops_are_limited(tmp_path: Path) -> None:
         (["--explorer", "exhaustiv"], "explorer 'exhaustiv' is not installed; installed: default, exhaustive"),
         (["--model", "nil"], "model 'nil' is not installed; installed: default"),
         (["--cost-model", "nil"], "cost model 'nil' is not installed; installed: none"),
-        (["--executor", "dask"], "executor 'dask' is not installed; installed: processes, serial, threads"),
+        (["--executor", "dask"], "executor 'dask' is not installed; installed: forks, processes, serial, threads"),
         (["--metrics", "enrgy"], "did you mean 'energy'"),
         (["--max-fused-loops", "some"], "some"),
         (["--cache", "here"], "keeps no cache"),

@@ -20,7 +20,7 @@ from tests.oracle_problems import OracleProblem, random_problem
 SEEDS = [s for s in range(20_000, 20_040) if s % 5 != 4]
 
 
-@pytest.fixture(scope="module", params=["threads", "processes", "serial"])
+@pytest.fixture(scope="module", params=["forks", "threads", "processes", "serial"])
 def two_workers(request: pytest.FixtureRequest) -> Iterator[Executor]:
     with plugin.get("executor", request.param, n_jobs=2) as executor:
         yield executor

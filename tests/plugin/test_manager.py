@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -63,7 +65,7 @@ def test_builtin_parts_are_there_without_any_plugin() -> None:
     assert manager.names("joiner") == ("exhaustive",)
     assert manager.names("explorer") == ("default", "exhaustive")
     assert manager.names("model") == ("default",)
-    assert set(manager.names("executor")) == {"processes", "serial", "threads"}
+    assert set(manager.names("executor")) == {"forks", "processes", "serial", "threads"}
     assert manager.problems() == ()
 
 
@@ -218,13 +220,42 @@ def test_serial_executor_keeps_the_executor_contract() -> None:
         assert isinstance(failed.exception(), ValueError)
 
 
-@pytest.mark.parametrize("name", ["serial", "threads", "processes"])
+@pytest.mark.parametrize("name", ["serial", "threads", "processes", "forks"])
 def test_executors_refuse_no_jobs(name: str) -> None:
     with pytest.raises(PluginError, match="at least 1"):
         ffcore.plugin.get("executor", name, n_jobs=0)
 
 
-@pytest.mark.parametrize("name", ["threads", "processes"])
+@pytest.mark.parametrize("name", ["threads", "processes", "forks"])
 def test_pools_run_calls(name: str) -> None:
     with ffcore.plugin.get("executor", name, n_jobs=2) as executor:
         assert list(executor.map(abs, [-1, 2, -3])) == [1, 2, 3]
+
+
+def test_forks_are_processes_of_their_own_unless_there_are_other_threads() -> None:
+    code = (
+        "import os, threading, ffcore.plugin\n"
+        "if __name__ == '__main__':\n"
+        "    wait = threading.Event()\n"
+        "    for other in (False, True):\n"
+        "        if other: threading.Thread(target=wait.wait, daemon=True).start()\n"
+        "        with ffcore.plugin.get('executor', 'forks', n_jobs=2) as executor:\n"
+        "            print(executor.submit(os.getpid).result() == os.getpid())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+    assert done.stderr == ""
+
+
+def test_forks_end_their_workers_when_work_is_called_off() -> None:
+    code = (
+        "import multiprocessing, time, ffcore.plugin\n"
+        "executor = ffcore.plugin.get('executor', 'forks', n_jobs=2)\n"
+        "executor.submit(time.sleep, 600)\n"
+        "executor.shutdown(wait=False, cancel_futures=True)\n"
+        "end = time.monotonic() + 30\n"
+        "while multiprocessing.active_children() and time.monotonic() < end: time.sleep(0.01)\n"
+        "print(len(multiprocessing.active_children()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["0"]
