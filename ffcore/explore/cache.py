@@ -30,7 +30,7 @@ from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
 from ffcore.spec.problem import Metric, Problem
 from ffcore.templates import Template, einsum_templates
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 """Goes into every key; raise it when explorers find other rows or write them otherwise."""
 
 Arrays = Mapping[str, NDArray[Any]]

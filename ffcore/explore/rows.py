@@ -7,7 +7,7 @@ reservations above each depth of the fused nest (``open``), all that a join can 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import pairwise
 
 import attrs
@@ -18,7 +18,7 @@ from ffcore.explore.kernels import Bools, Floats, Ints, by_value, fronts, templa
 from ffcore.explore.outline import Outline, Reserved
 from ffcore.explore.spatial import SpatialChoice, SpatialTable
 from ffcore.explore.suffix import Labels, SuffixSolver
-from ffcore.spec.problem import MapperOptions, Metric
+from ffcore.spec.problem import Component, MapperOptions, Metric
 from ffcore.templates import Site, Template
 
 _NARROW = 1 << 16  # columns of up to so many values need no numbers of their own
@@ -58,7 +58,7 @@ class Rows:
     loops: Ints  # (n, depth) codes of the fused loops, outermost first, 0 beyond
     blocks: Ints  # (n, depth) block of each: loops of one block may be permuted; -2 beyond
     depth: Ints  # (n, shared) loops above each shared tensor's backing reservation, -1: persistent
-    memory: Ints  # (n, shared) component index of each shared tensor's backing holder
+    memory: Ints  # (n, shared) the component of each shared tensor's backing holder, by its number in ``places``
     values: Floats  # (n, width)
     job: Ints  # (n,) template and spatial choice
     states: Ints  # (n, cuts) temporal iterations left, as states of the lattice without spatial loops; -1 beyond
@@ -129,6 +129,7 @@ class RowMaker:
     power: float  # W that leak
     shape: RowShape
     options: MapperOptions
+    places: Mapping[str, int]  # number of each component's name
 
     @property
     def template(self) -> Template:
@@ -213,7 +214,7 @@ class RowMaker:
         memory = np.zeros((len(chain), len(backing)), np.int64)
         for k, site in enumerate(backing):
             depth[:, k] = self.levels(chains, site)[chain]
-            memory[:, k] = site.index
+            memory[:, k] = self.places[self.template.components[site.index].name]
         return depth, memory
 
     def _tracked(self) -> tuple[Ints, Floats]:
@@ -273,6 +274,15 @@ class RowMaker:
                     counted = (level < depth) & (level < deepest) | (level < 0)
                     result[:, m * levels + depth] += np.where(counted, share, 0.0)
         return result
+
+
+def places(templates: Sequence[Template]) -> tuple[Component, ...]:
+    """All components of all paths, each name once: two paths may have different memories at one position."""
+    found: dict[str, Component] = {}
+    for template in templates:
+        for component in template.components:
+            found.setdefault(component.name, component)
+    return tuple(found.values())
 
 
 def pruned(parts: Sequence[Candidates]) -> tuple[list[Candidates], list[Ints]]:

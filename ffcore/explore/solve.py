@@ -12,7 +12,7 @@ from ffcore.explore.costs import Costs, Layout, compute_seconds, layout_of, leak
 from ffcore.explore.kernels import Bools, Floats, Ints
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.outline import Outline, Outliner
-from ffcore.explore.rows import Candidates, RowMaker, Rows, RowShape, grouped, pruned
+from ffcore.explore.rows import Candidates, RowMaker, Rows, RowShape, grouped, places, pruned
 from ffcore.explore.spatial import SpatialChoice, SpatialMenu, SpatialTable, spatial_choice
 from ffcore.explore.suffix import Source, SuffixSolver
 from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
@@ -32,16 +32,17 @@ def explore_einsum(
     solvers = _Solvers(einsum, shape, options)
     outliners: dict[Hashable, Outliner] = {}
     menu = SpatialMenu(options)
+    numbers = {c.name: i for i, c in enumerate(places(templates))}
     for template in templates:
         path = solvers.path(template.components)
         outline = outliners.setdefault(path, Outliner()).outline(template)
         table, choices = menu.fitting(template)
         for solved in solvers.of(path, outline, table, choices):
             nest = _NO_SPATIAL if solved.solver.sources else table.choice(template, int(solved.choices[0]))
-            maker = RowMaker(
-                solved.solver, outline, nest, table, solved.choices, solved.seconds, solved.power, shape, options
-            )
-            found = maker.candidates()
+            rates = solved.seconds, solved.power
+            found = RowMaker(
+                solved.solver, outline, nest, table, solved.choices, *rates, shape, options, numbers
+            ).candidates()
             if found is not None and len(found):
                 parts.append(found)
         if sum(map(len, parts)) > _PRUNE_EVERY:

@@ -6,8 +6,8 @@ import attrs
 
 from ffcore.explore.kernels import Ints
 from ffcore.explore.rows import Job as Job
-from ffcore.explore.rows import Rows, RowShape
-from ffcore.spec.problem import EinsumProblem
+from ffcore.explore.rows import Rows, RowShape, places
+from ffcore.spec.problem import Component, EinsumProblem
 from ffcore.templates import Template
 
 
@@ -30,3 +30,8 @@ class EinsumPmappings:
     rows: Rows
     offsets: Ints  # group g is rows offsets[g]:offsets[g + 1]
     stats: PmappingStats
+
+    @property
+    def places(self) -> tuple[Component, ...]:
+        """What the numbers in ``rows.memory`` stand for."""
+        return places(self.templates)

@@ -87,7 +87,7 @@ def compatibilities(pmappings: EinsumPmappings) -> list[Compatibility]:
 
 
 def _component_names(pmappings: EinsumPmappings) -> Mapping[int, str]:
-    return {i: c.name for t in pmappings.templates for i, c in enumerate(t.components)}
+    return {i: c.name for i, c in enumerate(pmappings.places)}
 
 
 @attrs.define

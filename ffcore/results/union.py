@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from ffcore.errors import FFError
-from ffcore.explore.rows import Rows, RowShape, prune
+from ffcore.explore.rows import Rows, RowShape, places, prune
 from ffcore.explore.types import EinsumPmappings, PmappingStats
 from ffcore.join.types import PmappingSet
 from ffcore.spec.problem import Component, EinsumProblem, PathProblem, Problem
@@ -126,7 +126,9 @@ def _merged(a: EinsumPmappings, b: EinsumPmappings) -> EinsumPmappings:
     differs = difference(a.einsum, b.einsum)
     if differs:
         raise FFError(f"the runs differ in more than constraints, so that they cannot be combined: {differs}")
-    shifted = attrs.evolve(b.rows, job=b.rows.job + len(a.jobs))
+    number = {c.name: i for i, c in enumerate(places(a.templates + b.templates))}
+    memory = np.array([number[c.name] for c in b.places], np.int64)[b.rows.memory]
+    shifted = attrs.evolve(b.rows, job=b.rows.job + len(a.jobs), memory=memory)
     rows, offsets = prune(Rows.concatenate([a.rows, shifted]))
     stats = PmappingStats(a.stats.total + b.stats.total, a.stats.evaluated + b.stats.evaluated)
     templates, jobs = a.templates + b.templates, a.jobs + b.jobs

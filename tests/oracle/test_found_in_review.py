@@ -74,3 +74,30 @@ def test_widths_may_depend_on_what_outer_memories_hold(size: int) -> None:
         "  einsums: ['T1[m,b] = T0[m,a] * W0[a,b]', 'T2[m,c] = T1[m,b] * W1[b,c]']\n"
     )
     assert_same(spec(memory("Main", "keep: ~Intermediates, may_keep: All"), buffer, MAC, workload))
+
+
+@pytest.mark.parametrize("left", [1, 2, 3])
+@pytest.mark.parametrize("slow", [1, 2])
+def test_memories_at_the_same_place_of_two_paths_are_not_the_same(left: int, slow: int) -> None:
+    """T1 cannot be written to Left and read from Right."""
+
+    def branch(name: str, energy: int, compute: str) -> str:
+        holder = memory(name, "keep: ~Main.tensors, may_keep: All", size=256)
+        holder = holder.replace("throughput: 1}", "throughput: inf}").replace(
+            "read, energy: 1", f"read, energy: {energy}"
+        )
+        return holder + f"  - !Compute\n    name: {name}MAC\n    actions: [{{name: compute, {compute}}}]\n"
+
+    fork = "".join(f"    {line}\n" for line in branch("Left", left, f"energy: 1, throughput: {1 / slow}").splitlines())
+    arch = (
+        memory("Main", "keep: ~Intermediates, may_keep: All"),
+        "  - !Fork\n    nodes:\n" + fork,
+        branch("Right", 2, "energy: 2, throughput: 2"),
+    )
+    workload = (
+        "workload:\n  rank_sizes: {M: 4, A: 2, B: 2, C: 2}\n  bits_per_value: {All: 8}\n"
+        '  einsums: ["T1[m,b] = T0[m,a] * W0[a,b]", "T2[m,c] = T1[m,b] * W1[b,c]"]\n'
+    )
+    problem = spec(*arch, workload, "mapper: {metrics: [energy, latency]}\n")
+    assert all(len(e.paths) == 2 for e in problem.einsums)
+    assert_same(problem)

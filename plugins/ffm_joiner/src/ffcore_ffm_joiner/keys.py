@@ -61,8 +61,7 @@ def sources(einsums: Sequence[EinsumPmappings]) -> list[Source]:
     ranks: dict[str, dict[str, int]] = {}
     result = []
     for e in einsums:
-        found = {i: c for t in e.templates for i, c in enumerate(t.components)}
-        components = [found[i] for i in range(len(found))]
+        components = e.places
         places = tuple(names.setdefault(c.name, len(names)) for c in components)
         forms = tuple(_form(e, name, components, ranks.setdefault(name, {})) for name in e.shape.shared)
         result.append(Source(e, tuple(e.einsum.bounds.values()), places, forms))
