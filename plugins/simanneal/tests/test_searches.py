@@ -37,7 +37,7 @@ def case() -> Case:
     return next(cases(4, 1))
 
 
-@pytest.fixture(params=["threads", "processes"])
+@pytest.fixture(params=["threads", "processes", "forks"])
 def pool(request: pytest.FixtureRequest) -> Iterator[Executor]:
     executor = plugin.get("executor", request.param, n_jobs=2)
     yield executor
