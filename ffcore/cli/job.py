@@ -30,6 +30,8 @@ def run_map(spec: Spec, *, jobs: int | None = None, cache: Path | None = None) -
             report.numbers  # noqa: B018 - mappings are evaluated when they are first asked
         with phase("count"):
             stats = _counts(pmappings)
+    if mappings.guarantee is not None:
+        stats = {"guarantee": str(mappings.guarantee), **stats}
     return Report(mappings, {**stats, "seconds": {name: round(s, 4) for name, s in clock.seconds.items()}})
 
 

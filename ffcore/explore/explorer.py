@@ -52,7 +52,7 @@ def explore(
 
 
 def _check_options(options: MapperOptions) -> None:
-    """Refuse what would otherwise be ignored. Tolerances are kept: an exact result is within any."""
+    """Refuse what would otherwise be ignored."""
     default = MapperOptions()
     refused = [
         name

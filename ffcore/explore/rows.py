@@ -164,6 +164,7 @@ class RowMaker:
             (self.seconds, self.power, *wanted),
             self._tracked(),
         )
+        _round_up(values[:, 2:], self.options.resource_usage_tolerance)
         self.solver.evaluated += int((labels.offsets[bottom + 1] - labels.offsets[bottom]).sum())
         return Candidates(self, chains, labels, chain, label, values)
 
@@ -323,6 +324,16 @@ def _compatibilities(parts: Sequence[Candidates]) -> list[Ints]:
     groups = _numbered(keys)
     starts = np.cumsum([0, *map(len, keys)])
     return [groups[start + row] for start, row in zip(starts, rows, strict=False)]
+
+
+def _round_up(shares: Floats, tolerance: float) -> None:
+    """Shares of memories in steps of ``tolerance``, so that more rows are alike; what fits still fits.
+
+    See ``ffcore.join.guarantee`` for what this can cost.
+    """
+    if tolerance > 0:
+        rounded = np.ceil(shares / tolerance) * tolerance
+        shares[:] = np.where(shares <= 1, np.clip(rounded, shares, 1), shares)
 
 
 def _kept(group: Ints, values: Floats) -> Bools:

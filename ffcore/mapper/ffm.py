@@ -15,6 +15,7 @@ import attrs
 
 from ffcore import plugin
 from ffcore.errors import FFError, NoValidMappingError, SpecError, suggest
+from ffcore.join.guarantee import guarantee_of
 from ffcore.join.objectives import select
 from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.mapper.workers import workers
@@ -122,7 +123,8 @@ def join_as(
         joined = joiner.join(problem, pmappings.source, executor=pool, progress=progress)
         if not problem.options.metrics & ~_COMPARED:
             joined = select(problem, joined)  # whatever the joiner: the metrics say what is returned
-    return Mappings([_entry(problem, pmappings.source, mapping, model) for mapping in joined])
+    entries = [_entry(problem, pmappings.source, mapping, model) for mapping in joined]
+    return Mappings(entries, guarantee_of(joiner, problem))
 
 
 def _entry(problem: Problem, source: object, mapping: JoinedMapping, model: Model) -> MappingEntry:

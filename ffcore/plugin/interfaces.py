@@ -60,7 +60,11 @@ class Explorer(Protocol):
 
 
 class Joiner(Protocol):
-    """Joins pmappings of all Einsums into mappings of the workload."""
+    """Joins pmappings of all Einsums into mappings of the workload.
+
+    One that promises something has the method ``guarantee(options) -> float`` too: a factor >= 1 by which no mapping
+    is better, in any metric asked for, than some returned one (see ``ffcore.join.guarantee``).
+    """
 
     def join(
         self,

@@ -13,7 +13,7 @@ from ffcore.errors import FFError, NoValidMappingError
 from ffcore.model.evaluate import evaluate_nest
 from ffcore.reference.join import exhaustive_join
 from ffcore.reference.pmappings import Pmapping, exhaustive_pmappings
-from ffcore.spec.problem import Problem
+from ffcore.spec.problem import MapperOptions, Problem
 
 if TYPE_CHECKING:
     from ffcore.explore.types import EinsumPmappings
@@ -57,6 +57,10 @@ class ExhaustiveExplorer:
 
 class ExhaustiveJoiner:
     """Joiner ``exhaustive``: every combination, in the calling thread; drops only what is safely dominated."""
+
+    def guarantee(self, options: MapperOptions) -> float:
+        """1: exact, whatever tolerances would allow."""
+        return 1.0
 
     def join(
         self,

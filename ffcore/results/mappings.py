@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ffcore.errors import FFError
+from ffcore.join.guarantee import Guarantee
 from ffcore.mapping.convert import nests_to_tree
 from ffcore.mapping.dialect import to_yaml
 from ffcore.mapping.nest import Nest
@@ -63,8 +64,10 @@ class Mappings:
     `sum`, `per_compute` and `to_dict` names its columns as `ffcore.results.columns` says.
     """
 
-    def __init__(self, entries: Sequence[MappingEntry]) -> None:
+    def __init__(self, entries: Sequence[MappingEntry], guarantee: Guarantee | None = None) -> None:
         self.entries = tuple(entries)
+        self.guarantee = guarantee
+        """What the search that found the mappings promises of them as a whole; None where it promises nothing."""
 
     def __len__(self) -> int:
         return len(self.entries)

@@ -71,9 +71,11 @@ class FFM(SpecNode):
         Value(), default=True, doc="holders follow the memories' order"
     )
     objective_tolerance: Expression = spec_field(
-        Value(), default=0, doc="relative loss of objectives accepted, 0: exact"
+        Value(), default=0, doc="relative loss of objectives accepted, 0: exact; results say what they guarantee"
     )
-    resource_usage_tolerance: Expression = spec_field(Value(), default=0, doc="share of a memory neglected, 0: exact")
+    resource_usage_tolerance: Expression = spec_field(
+        Value(), default=0, doc="shares of memories are rounded up to its multiples, 0: exact; the same"
+    )
     prioritize_reuse_of_unfused_tensors: Expression = spec_field(
         Value(), default=False, doc="loops are placed for the reuse of unfused tensors first"
     )
