@@ -235,7 +235,7 @@ def _search(
         return Run(name, False, seconds, multiple, math.inf, None, exploring, exploring, (), str(error))
     history = tuple(Point(s.evaluations, exploring + s.seconds, s.score) for s in tracker.samples)
     spent = exploring + tracker.seconds
-    note = "" if history else "nothing found that fits"
+    note = "" if history else "nothing found that fits" if tracker.evaluations else "its preparations take all of it"
     return Run(name, False, seconds, multiple, tracker.score, tracker.evaluations, spent, exploring, history, note)
 
 

@@ -16,6 +16,8 @@ from ffcore.cli.compare_run import Comparison, Run
 from ffcore.render.convergence import Line, convergence
 from ffcore.units import Dimension, format_quantity
 
+_LEAST_GAP = 1e-4  # that is drawn
+
 
 def show(comparison: Comparison, format: str, out: Path | None) -> None:
     """Print the comparison (``text`` or ``json``) and write it into the folder ``out``, if given."""
@@ -107,18 +109,19 @@ def as_csv(comparison: Comparison) -> str:
 
 
 def as_svg(comparison: Comparison) -> str:
-    """Best score so far over seconds, relative to the optimum (or to the best of all)."""
-    one = comparison.reference
+    """Gap of the best score so far to the optimum (or to the best of all) over seconds; no gap lies at the bottom."""
+    one = comparison.reference or 1.0
     lines: list[Line] = []
     names = list(dict.fromkeys(run.joiner for run in comparison.runs))
     longest = _longest(comparison.runs)
     for run in comparison.runs:
-        points = [(p.seconds, p.score / one) for p in run.history]
+        points = [(p.seconds, max(p.score / one - 1, _LEAST_GAP)) for p in run.history]
         if points:
             end = max(run.seconds, longest if run.exact else 0.0)
             lines.append(Line(run.joiner, names.index(run.joiner), (*points, (end, points[-1][1])), run.exact))
     against = "optimum" if comparison.optimum is not None else "best found"
-    return convergence(f"{comparison.score_name}, relative to the {against}", lines)
+    title = f"{comparison.score_name}: gap to the {against}, relative ({_LEAST_GAP:g}: that or less)"
+    return convergence(title, lines)
 
 
 def _longest(runs: Sequence[Run]) -> float:
