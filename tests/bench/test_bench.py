@@ -13,7 +13,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from bench import report, session
+from bench import limit, report, session
 from bench.jobs import BENCHES, TINY, WARM, Job, Sizes
 from bench.measure import FAILED, LIMIT, OK, Measured, measure
 from bench.run import Row, run
@@ -175,3 +175,11 @@ def test_results_survive_saving(tmp_path: Path) -> None:
     report.save({"chain": ({"date": "d", "commit": "c", "machine": "m", "versions": "v"}, rows)}, tmp_path)
     assert report.load(tmp_path / "latest.json")["chain"][1] == rows
     assert json.loads((tmp_path / "latest.json").read_text())["chain"]["rows"][0]["evaluated"] == 10
+
+
+def test_the_limit_table_tells_kernels_from_the_rest() -> None:
+    found = limit.measure("simple", 1, "matmuls", {"N_EINSUMS": 2, "M": 8, "KN": 8}, repeat=1)
+    assert 0 < sum(found.kernels.values()) < found.seconds
+    assert set(found.kernels) == set(limit.KERNELS)
+    assert min(found.calls, found.evaluated, found.rows) > 0
+    assert len(found.cells) == len(limit.HEAD)
