@@ -81,9 +81,7 @@ def chain(sizes: Sizes) -> list[Job]:
         Job(
             "chain",
             f"N = {n}",
-            map_command(
-                CONSTRAINED, "matmuls", {"N_EINSUMS": n, "M": sizes.chain_extent, "KN": sizes.chain_extent}
-            ),
+            map_command(CONSTRAINED, "matmuls", {"N_EINSUMS": n, "M": sizes.chain_extent, "KN": sizes.chain_extent}),
             {WARM: 20} if n == longest else {},
             x=n,
         )

@@ -99,9 +99,7 @@ def measure(arch: str, loops: float, workload: str, parameters: Mapping[str, int
         if best is None or seconds < best.seconds:
             evaluated, rows = sum(e.stats.evaluated for e in found), sum(len(e.rows) for e in found)
             tokens = f"{parameters['N_TOKENS']:,} tokens, " if "N_TOKENS" in parameters else ""
-            best = Limit(
-                f"{arch}, {tokens}{loops:g} fused loops", seconds, clock.seconds, clock.calls, evaluated, rows
-            )
+            best = Limit(f"{arch}, {tokens}{loops:g} fused loops", seconds, clock.seconds, clock.calls, evaluated, rows)
     assert best is not None
     return best
 

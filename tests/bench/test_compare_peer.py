@@ -41,9 +41,7 @@ def fake_peer(folder: Path, points: list[list[float]]) -> str:
         ([], [(1, 1)], math.inf, NO_RESULT),
     ],
 )
-def test_verdicts(
-    ours: list[compare_peer.Point], peers: list[compare_peer.Point], loops: float, expected: str
-) -> None:
+def test_verdicts(ours: list[compare_peer.Point], peers: list[compare_peer.Point], loops: float, expected: str) -> None:
     assert verdict(ours, peers, loops) == expected
 
 
