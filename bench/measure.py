@@ -73,7 +73,7 @@ def measure(
 
 
 def _wait(pid: int, deadline: float) -> tuple[int, bool, resource.struct_rusage, int]:
-    """(exit code, stopped at the deadline, usage of the process and the children that it waited for, bytes together)."""
+    """(exit code, stopped at the deadline, usage of the process and its children, their bytes together)."""
     late = False
     pause = 0.001
     together, sample = 0, 0.0
