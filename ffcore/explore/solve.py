@@ -49,6 +49,7 @@ def explore_einsum(
             parts = [p for p in pruned(parts)[0] if len(p)]
     rows, offsets, jobs = _written(parts, shape)
     stats = PmappingStats(0, solvers.evaluated())
+    solvers.forget()
     return EinsumPmappings(einsum, tuple(templates), jobs, shape, rows, offsets, stats)
 
 
@@ -210,6 +211,11 @@ class _Solvers:
     def evaluated(self) -> int:
         """Labels and rows that costs were computed for."""
         return sum(s.evaluated for s in self._solvers.values())
+
+    def forget(self) -> None:
+        """Let labels go: they and their solvers refer to each other, and the next Einsum needs the room."""
+        for solver in self._solvers.values():
+            solver.forget()
 
 
 def _split(

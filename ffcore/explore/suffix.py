@@ -127,6 +127,11 @@ class SuffixSolver:
             result[own] = self._map(int(choice))[states[own]]
         return result
 
+    def forget(self) -> None:
+        """Let all labels and chains go."""
+        for memo in (self._memo, self.chains, self.loops):
+            memo.clear()
+
     def _map(self, choice: int) -> Ints:
         if choice not in self._iterations:
             lattice = self.costs.lattice
