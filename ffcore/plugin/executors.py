@@ -5,8 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import threading
-from collections.abc import Callable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -43,41 +45,104 @@ def processes(n_jobs: int) -> Executor:
 
 
 class ForkExecutor(Executor):
-    """Forked processes: they start in milliseconds, and Python code runs in parallel.
+    """``map`` by forked processes: they start in milliseconds, and what they work on need not be copied to them.
 
     A process that has several threads must not be forked (a lock may be held for ever), nor can one be on some
-    systems; then the workers are threads. They start with the first call.
+    systems; then threads do the work, as they do for single calls (``submit``).
     """
 
     def __init__(self, n_jobs: int) -> None:
         self._n_jobs = n_jobs
-        self._pool: Executor | None = None
-        self._children: list[Any] = []
+        self._threads: Executor | None = None
+        self._running: list[Generator[Any, None, None]] = []
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        if self._pool is not None:
-            return self._pool.submit(fn, *args, **kwargs)
-        if "fork" not in multiprocessing.get_all_start_methods() or threading.active_count() > 1:
-            self._pool = threads(self._n_jobs)
-            return self._pool.submit(fn, *args, **kwargs)
-        before = multiprocessing.active_children()
-        context: Any = multiprocessing.get_context("fork")
-        self._pool = ProcessPoolExecutor(self._n_jobs, mp_context=context, initializer=_ignore_interrupts)
-        future = self._pool.submit(fn, *args, **kwargs)  # starts all workers
-        self._children = [child for child in multiprocessing.active_children() if child not in before]
-        return future
+        if self._threads is None:
+            self._threads = threads(self._n_jobs)
+        return self._threads.submit(fn, *args, **kwargs)
+
+    def map(
+        self, fn: Callable[..., T], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
+    ) -> Iterator[T]:
+        """The results in order. Raises ``BrokenExecutor`` when a worker dies."""
+        calls = list(zip(*iterables, strict=False))
+        if len(calls) < 2 or timeout is not None or not _may_fork():
+            return super().map(fn, *zip(*calls, strict=True), timeout=timeout, chunksize=chunksize)
+        results = _results(len(calls), _fork(fn, calls, min(self._n_jobs, len(calls))))
+        self._running.append(results)
+        return results
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """With ``cancel_futures`` work that has begun is ended too, if it is done by processes."""
-        if self._pool is not None:
-            self._pool.shutdown(wait and not cancel_futures, cancel_futures=cancel_futures)
-            for child in self._children if cancel_futures else ():
-                child.terminate()
+        """Ends forked workers, at whatever they are; whoever wanted their results has read them."""
+        for results in self._running:
+            results.close()
+        if self._threads is not None:
+            self._threads.shutdown(wait, cancel_futures=cancel_futures)
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of the terminal; the parent ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _may_fork() -> bool:
+    here = multiprocessing.current_process()
+    return "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1 and not here.daemon
+
+
+_Workers = list[tuple[Connection, BaseProcess]]
+
+
+def _fork(fn: Callable[..., Any], calls: Sequence[tuple[Any, ...]], n_jobs: int) -> _Workers:
+    """Start workers, each of which takes the next call when it is done with one."""
+    context: Any = multiprocessing.get_context("fork")
+    following = context.Value("q", 0)
+    workers: _Workers = []
+    for _ in range(n_jobs):
+        reader, writer = context.Pipe(duplex=False)
+        worker = context.Process(target=_work, args=(fn, calls, following, writer), daemon=True)
+        worker.start()
+        writer.close()  # the worker's is now the only one, so that its end can be told
+        workers.append((reader, worker))
+    return workers
+
+
+def _work(fn: Callable[..., Any], calls: Sequence[tuple[Any, ...]], following: Any, writer: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the parent ends us
+    while True:
+        with following.get_lock():
+            number = following.value
+            following.value += 1
+        if number >= len(calls):
+            return
+        try:
+            result = number, True, fn(*calls[number])
+        except Exception as error:  # raised again where the results are read
+            result = number, False, error
+        writer.send(result)
+
+
+def _results(count: int, workers: _Workers) -> Generator[Any, None, None]:
+    """The workers' results in order; workers are ended with the generator."""
+    found: dict[int, tuple[bool, Any]] = {}
+    working = dict(workers)
+    try:
+        for number in range(count):
+            while number not in found:
+                for reader in wait(list(working)):
+                    assert isinstance(reader, Connection)
+                    try:
+                        done, fine, value = reader.recv()
+                        found[done] = fine, value
+                    except EOFError:
+                        worker = working.pop(reader)
+                        worker.join()
+                        if worker.exitcode:
+                            raise BrokenExecutor(f"a worker ended with exit code {worker.exitcode}") from None
+            fine, value = found.pop(number)
+            if not fine:
+                raise value
+            yield value
+    finally:
+        for reader, worker in workers:
+            worker.terminate()
+            worker.join()
+            reader.close()
 
 
 def forks(n_jobs: int) -> Executor:

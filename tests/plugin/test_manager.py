@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import textwrap
+import time
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -232,30 +235,75 @@ def test_pools_run_calls(name: str) -> None:
         assert list(executor.map(abs, [-1, 2, -3])) == [1, 2, 3]
 
 
-def test_forks_are_processes_of_their_own_unless_there_are_other_threads() -> None:
-    code = (
-        "import os, threading, ffcore.plugin\n"
-        "if __name__ == '__main__':\n"
-        "    wait = threading.Event()\n"
-        "    for other in (False, True):\n"
-        "        if other: threading.Thread(target=wait.wait, daemon=True).start()\n"
-        "        with ffcore.plugin.get('executor', 'forks', n_jobs=2) as executor:\n"
-        "            print(executor.submit(os.getpid).result() == os.getpid())\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "True"]
+def run_forks(body: str) -> list[str]:
+    """The words that some code prints; it has ``forks``, an executor of two jobs."""
+    head = "import os, threading, time, ffcore.plugin\nforks = ffcore.plugin.get('executor', 'forks', n_jobs=2)\n"
+    code = head + textwrap.dedent(body)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert done.stderr == ""
+    return done.stdout.split()
 
 
-def test_forks_end_their_workers_when_work_is_called_off() -> None:
-    code = (
-        "import multiprocessing, time, ffcore.plugin\n"
-        "executor = ffcore.plugin.get('executor', 'forks', n_jobs=2)\n"
-        "executor.submit(time.sleep, 600)\n"
-        "executor.shutdown(wait=False, cancel_futures=True)\n"
-        "end = time.monotonic() + 30\n"
-        "while multiprocessing.active_children() and time.monotonic() < end: time.sleep(0.01)\n"
-        "print(len(multiprocessing.active_children()))\n"
+def test_forks_are_processes_of_their_own_unless_there_are_other_threads() -> None:
+    said = run_forks(
+        """
+        def here(_): return os.getpid() == parent
+        parent = os.getpid()
+        print(*forks.map(here, range(3)))
+        print(*forks.map(here, [1]))
+        stop = threading.Event()
+        threading.Thread(target=stop.wait, daemon=True).start()
+        print(*forks.map(here, range(3)))
+        """
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.split() == ["0"]
+    assert said == ["False"] * 3 + ["True"] * 4
+
+
+def test_forks_raise_what_a_call_raised_after_the_results_before_it() -> None:
+    said = run_forks(
+        """
+        found = []
+        try:
+            for x in forks.map(lambda x: 12 // x, [4, 3, 0, 2]): found.append(x)
+        except ZeroDivisionError:
+            print(*found)
+        """
+    )
+    assert said == ["3", "4"]
+
+
+def test_a_fork_that_dies_is_told_at_once() -> None:
+    said = run_forks(
+        """
+        from concurrent.futures import BrokenExecutor
+        try:
+            list(forks.map(lambda x: os._exit(9) if x else time.sleep(30), range(2)))
+        except BrokenExecutor as error:
+            print(error)
+        """
+    )
+    assert " ".join(said) == "a worker ended with exit code 9"
+
+
+@pytest.mark.parametrize("end", ["forks.shutdown(cancel_futures=True)", "raise KeyboardInterrupt"])
+def test_forks_end_with_whoever_wanted_their_results(end: str, tmp_path: Path) -> None:
+    """Large results that nobody reads, and calls that never end, hold nothing up."""
+    run_forks(
+        f"""
+        def work(x):
+            open({str(tmp_path)!r} + f"/{{os.getpid()}}", "w").close()
+            return b"x" * 10**7 if x < 2 else time.sleep(600)
+        try:
+            results = forks.map(work, range(8))
+            next(results)
+            {end}
+        except KeyboardInterrupt:
+            pass
+        """
+    )
+    pids = [int(path.name) for path in tmp_path.iterdir()]
+    assert len(pids) == 2
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
