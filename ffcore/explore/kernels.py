@@ -294,22 +294,11 @@ def template_rows(
     return chain[:filled].copy(), label[:filled].copy(), out[:filled].copy()
 
 
-def pareto_groups(offsets: Ints, values: Floats) -> Bools:
-    """Mask of the Pareto-optimal rows of each group ``offsets[g]:offsets[g + 1]``; of equal rows the first."""
-    if not len(values):
-        return np.zeros(0, np.bool_)
-    group = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    return fronts(offsets, by_value(group, values), values)
-
-
-def by_value(group: Ints, values: Floats) -> Ints:
-    """Row numbers by group, then by the first two columns."""
-    keys: Sequence[Floats | Ints] = (*values.T[1::-1], group)
-    return np.asarray(np.lexsort(keys), np.int64)
-
-
-def fronts(offsets: Ints, order: Ints, values: Floats) -> Bools:
-    """Mask of the Pareto-optimal rows; group ``g`` is ``order[offsets[g]:offsets[g + 1]]``, ascending in column 0."""
+def pareto_mask(group: Ints, values: Floats) -> Bools:
+    """Which rows no other row of the same group dominates; of equal rows the first. Groups: numbers from 0."""
+    keys: Sequence[Floats | Ints] = (*values.T[1::-1], group)  # by group, then by the first two columns
+    counts = np.bincount(group)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     keep = np.zeros(len(values), np.bool_)
-    _fronts(offsets, order, values, np.empty(int(np.diff(offsets).max(initial=0)) + 1, np.int64), keep)
+    _fronts(offsets, np.lexsort(keys), values, np.empty(int(counts.max(initial=0)) + 1, np.int64), keep)
     return keep

@@ -78,11 +78,6 @@ class Lattice:
             result = np.where((axis < 0) | (result < 0), -1, axis + result).reshape(-1)
         return result
 
-    @cached_property
-    def top(self) -> int:
-        """The state of the outermost cut: nothing has been looped over yet."""
-        return self.n - 1
-
     def smaller(self, axis: int) -> list[Ints]:
         """Per prime factor of a variable's values: the coordinate of value / prime, or -1."""
         values = self.values[axis]

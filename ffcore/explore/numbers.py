@@ -1,4 +1,4 @@
-"""Small number theory: divisors and the bounded products that spatial loops are made of."""
+"""Small number theory: divisors and prime factors."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from ffcore.explore.chains import Chains, fused_chains, loop_table
-from ffcore.explore.kernels import Bools, Floats, Ints, by_value, fronts, template_rows
+from ffcore.explore.kernels import Bools, Floats, Ints, pareto_mask, template_rows
 from ffcore.explore.outline import Outline, Reserved
 from ffcore.explore.spatial import SpatialChoice, SpatialTable
 from ffcore.explore.suffix import Labels, SuffixSolver
@@ -292,7 +292,7 @@ def pruned(parts: Sequence[Candidates]) -> tuple[list[Candidates], list[Ints]]:
     Exact: rows of equal compatibility join with the same rows of other Einsums, whatever their template.
     """
     groups = _compatibilities(parts)
-    keep = _kept(np.concatenate(groups), np.concatenate([p.values for p in parts]))
+    keep = pareto_mask(np.concatenate(groups), np.concatenate([p.values for p in parts]))
     starts = np.cumsum([0, *map(len, parts)])
     masks = [keep[a:b] for a, b in pairwise(starts)]
     kept = [part.take(mask) for part, mask in zip(parts, masks, strict=True)]
@@ -336,12 +336,6 @@ def _round_up(shares: Floats, tolerance: float) -> None:
         shares[:] = np.where(shares <= 1, np.clip(rounded, shares, 1), shares)
 
 
-def _kept(group: Ints, values: Floats) -> Bools:
-    order = by_value(group, values)
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(group))]).astype(np.int64)
-    return fronts(offsets, order, values)
-
-
 def prune(rows: Rows) -> tuple[Rows, Ints]:
     """Pareto-optimal rows per compatibility, and the offsets of the groups of equal compatibility.
 
@@ -351,7 +345,7 @@ def prune(rows: Rows) -> tuple[Rows, Ints]:
         return rows, np.zeros(1, np.int64)
     rows = attrs.evolve(rows, blocks=_renumbered(rows.blocks))
     group = _numbered([np.concatenate([rows.loops, rows.blocks, rows.depth, rows.memory], axis=1)])
-    return grouped(rows.take(np.flatnonzero(keep := _kept(group, rows.values))), group[keep])
+    return grouped(rows.take(np.flatnonzero(keep := pareto_mask(group, rows.values))), group[keep])
 
 
 def grouped(rows: Rows, group: Ints) -> tuple[Rows, Ints]:

@@ -18,7 +18,7 @@ from ffcore.explore import rows as rows_module
 from ffcore.explore import spatial as spatial_module
 from ffcore.explore import suffix as suffix_module
 from ffcore.explore.explorer import explore
-from ffcore.explore.kernels import Bools, Floats, Ints, pareto_groups, union_prime
+from ffcore.explore.kernels import Bools, Floats, Ints, pareto_mask, union_prime
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.numbers import divisors, prime_factors
 from ffcore.explore.spatial import SpatialChoice
@@ -313,7 +313,7 @@ def test_union_keeps_the_front_of_all_divisors(labels: list[tuple[int, ...]]) ->
     values = divisors(12)
     rows = sorted(labels)
     data = np.array([r[1:] for r in rows], np.float64).reshape(-1, 3)
-    fronts_before = pareto_groups(np.searchsorted([r[0] for r in rows], np.arange(7)), data)
+    fronts_before = pareto_mask(np.array([r[0] for r in rows], np.int64), data)
     rows = [r for r, keep in zip(rows, fronts_before, strict=True) if keep]
     data = np.array([r[1:] for r in rows], np.float64).reshape(-1, 3)
     offsets = np.searchsorted([r[0] for r in rows], np.arange(7)).astype(np.int64)
