@@ -17,11 +17,12 @@ class PmappingSet:
 
     problem: Problem
     einsums: tuple[EinsumPmappings, ...]
+    filtered: bool = False  # a user's filter has left some out, so that they are not all of their mapspace
 
     def keep(self, masks: dict[str, NDArray[np.bool_]]) -> PmappingSet:
         """The set with only those rows of each named Einsum for which its mask is true."""
         einsums = tuple(keep_rows(e, masks[e.einsum.name]) if e.einsum.name in masks else e for e in self.einsums)
-        return attrs.evolve(self, einsums=einsums)
+        return attrs.evolve(self, einsums=einsums, filtered=True)
 
     def einsums_of(self, rows: tuple[int, ...]) -> tuple[EinsumProblem, ...]:
         """The Einsums as the runs saw them that found these rows (one for each Einsum)."""

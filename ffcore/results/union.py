@@ -40,7 +40,7 @@ def union(a: PmappingSet, b: PmappingSet, combinable: bool) -> PmappingSet:
         found = [parts[einsum.name] for parts in (parts_a, parts_b) if einsum.name in parts]
         if found:
             einsums.append(found[0] if len(found) == 1 else _merged(*found))
-    return PmappingSet(_problem(a, b, names_a, names_b), tuple(einsums))
+    return PmappingSet(_problem(a, b, names_a, names_b), tuple(einsums), a.filtered or b.filtered)
 
 
 def difference(a: EinsumProblem, b: EinsumProblem) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 import ffcore as ff
 from ffcore import plugin
 from ffcore.errors import FFError, NoValidMappingError, PluginError
+from ffcore.results import Pmappings
+from ffcore.results.pmappings import RowFilter
 from plugins.simanneal.tests.problems import TWO_MATMULS, two_matmuls
 
 JOINERS = ["simanneal", "simanneal2", "genetic", "random"]
+INFINITE = "{} must be finite: a search that is not exact never knows that it is at the end"
 
 
 @pytest.mark.parametrize("name", JOINERS)
@@ -21,6 +25,8 @@ JOINERS = ["simanneal", "simanneal2", "genetic", "random"]
         ({"time_limit": float("nan")}, "time_limit must be a number above 0, not nan"),
         ({"time_limit": "60s"}, "time_limit must be a number above 0, not '60s'"),
         ({"score_target": -2.0}, "score_target must be a number above 0, not -2.0"),
+        ({"time_limit": float("inf")}, INFINITE.format("time_limit")),
+        ({"max_evaluations": float("inf")}, INFINITE.format("max_evaluations")),
         ({"islands": 0}, "islands must be a whole number of at least 1, not 0"),
         ({"seed": "a"}, "seed must be a whole number, not 'a'"),
     ],
@@ -122,3 +128,48 @@ def test_options_that_would_be_ignored_are_refused() -> None:
     spec.mapper.ffm.tiling_coarseness = 2
     with pytest.raises(FFError, match="tiling_coarseness"):
         ff.map_workload_to_arch(spec)
+
+
+@pytest.mark.parametrize("name", JOINERS)
+def test_no_limit_at_all_means_the_documented_one(name: str) -> None:
+    limit = plugin.get("joiner", name, max_evaluations=None, score_target=1e-99).budget()  # type: ignore[call-overload]
+    assert limit.max_evaluations == (20 if name == "simanneal2" else 100_000)
+    timed = plugin.get("joiner", name, max_evaluations=None, time_limit=5).budget()  # type: ignore[call-overload]
+    assert (timed.max_evaluations, timed.time_limit) == (None, 5)
+
+
+@pytest.mark.parametrize("name", ["simanneal", "genetic", "random"])
+def test_filters_that_would_be_ignored_are_refused(name: str) -> None:
+    spec = two_matmuls()
+    pmappings = ff.mapper.FFM.make_pmappings(spec)
+    mapper = getattr(ff.mapper, name)
+    sentence = f"the joiner '{name}' draws pmappings of its own, to which no filter applies"
+    with pytest.raises(FFError, match=sentence):
+        mapper.join_pmappings(spec, pmappings, lambda table: table.iloc[:1], max_evaluations=100)
+    rows, groups = pmappings.filter_rows(lambda table: table.iloc[:2]), pmappings.filter(lambda group: len(group) > 1)
+    for filtered in (rows, groups):
+        with pytest.raises(FFError, match=sentence):
+            mapper.join_pmappings(spec, filtered, max_evaluations=100)
+    spec.mapper.joiner = name
+    with pytest.raises(FFError, match=sentence):
+        ff.mapper.FFM.join_pmappings(spec, pmappings, lambda table: table.iloc[:1])
+
+
+def test_simanneal2_honours_filters() -> None:
+    spec = two_matmuls()
+    pmappings = ff.mapper.FFM.make_pmappings(spec)
+    fused = pmappings.filter(lambda group: all(t.memory == "Buffer" for t in group.compatibility.tensors))
+    assert 0 < fused.pareto_optimal_pmappings() < pmappings.pareto_optimal_pmappings()
+
+    def costly(table: pd.DataFrame) -> pd.DataFrame:
+        return table[table["Total<SEP>energy"] > table["Total<SEP>energy"].median()]
+
+    def best(found: Pmappings, f: RowFilter | None) -> float:
+        joined = ff.mapper.FFM.join_pmappings(spec, found, f)
+        return float(min(m.energy() * m.latency() for m in joined))
+
+    for found, f in ((fused, None), (pmappings, costly)):
+        tracker = ff.mapper.simanneal2.join_pmappings(spec, found, f, max_evaluations=30)
+        assert tracker.score >= best(found, f) * (1 - 1e-9)
+        assert tracker.best is not None
+    assert best(pmappings, costly) > best(pmappings, None)

@@ -12,7 +12,7 @@ from ffcore.model.check import broken_constraints
 from ffcore.model.evaluate import evaluate_nest
 from ffcore.model.joint import join_evaluations, mismatch
 from ffcore.spec.problem import Problem
-from ffcore_simanneal.budget import Budget
+from ffcore_simanneal.budget import Budget, Meter
 from ffcore_simanneal.joint import Joint
 from ffcore_simanneal.moves import MOVES, Move, neighbour
 from ffcore_simanneal.parts import Part
@@ -50,7 +50,7 @@ def test_parts_and_joints_are_the_models(batch: int) -> None:
     overflowing = looked_at = 0
     for seed, problem, mapspace in mapspaces(20_000 + 10 * batch, 20_010 + 10 * batch):
         try:
-            space = Space(mapspace, Budget(), f"{seed}")
+            space = Space(mapspace, Meter(Budget()), f"{seed}")
         except NoValidMappingError:
             continue
         state = space.start()
@@ -74,7 +74,7 @@ def test_every_move_applies_somewhere_and_can_be_repaired(move: Move) -> None:
     applied = 0
     for seed, problem, mapspace in mapspaces(30_000, 30_024):
         try:
-            space = Space(mapspace, Budget(), f"{seed}")
+            space = Space(mapspace, Meter(Budget()), f"{seed}")
         except NoValidMappingError:
             continue
         state = space.start()
@@ -98,7 +98,7 @@ def test_every_move_applies_somewhere_and_can_be_repaired(move: Move) -> None:
 
 def test_rows_as_parts_are_the_models() -> None:
     found = ff.mapper.FFM.make_pmappings(chain()).set
-    search = RowSearch(found, [1.0] * 3, 1, Budget(), "0")
+    search = RowSearch(found, [1.0] * 3, 1, Meter(Budget()), "0")
     matched = overflowing = 0
     for _ in range(300):
         parts = assemble(search.joint, range(3), search._draw)

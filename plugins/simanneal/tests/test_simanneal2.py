@@ -11,7 +11,7 @@ import ffcore as ff
 from ffcore.explore.types import PmappingStats
 from ffcore.join.types import PmappingSet
 from ffcore.results import Pmappings
-from ffcore_simanneal.budget import Budget
+from ffcore_simanneal.budget import Budget, Meter
 from ffcore_simanneal.joiners import SimAnneal2, charges
 from ffcore_simanneal.parts import Part
 from ffcore_simanneal.repair import Wanted
@@ -56,7 +56,7 @@ def test_first_mapping_costs_a_draw_of_each_einsum(three: Pmappings) -> None:
 
 
 def test_each_draw_of_a_step_is_charged(three: Pmappings) -> None:
-    search = RowSearch(three.set, charges(three.set), 1, Budget(max_evaluations=1e9), "5")
+    search = RowSearch(three.set, charges(three.set), 1, Meter(Budget(max_evaluations=1e9)), "5")
     parts = [s.any(s.variants[0], search.source) for s in search.spaces]
     seen: set[float] = set()
     for _ in range(40):
@@ -83,7 +83,7 @@ class Logged(RowSearch):
 
 def test_repaired_neighbours_are_charged_too() -> None:
     found = ff.mapper.FFM.make_pmappings(two_matmuls()).set
-    search = Logged(found, [10, 4], 1, Budget(max_evaluations=1e9), "5")
+    search = Logged(found, [10, 4], 1, Meter(Budget(max_evaluations=1e9)), "5")
     left, right = search.spaces
     followed = 0
     for variant in left.variants:

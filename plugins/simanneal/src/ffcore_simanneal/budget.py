@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import time
 from collections.abc import Callable
 
@@ -16,7 +17,7 @@ class Budget:
     """Limits of one search; each may be left out.
 
     ``max_evaluations``: pmappings looked at. ``time_limit``: s of wall time. ``score_target``: the search stops when
-    its best score is no worse. Raises ``FFError`` for a limit that is not above 0.
+    its best score is no worse. Raises ``FFError`` for a limit that is not finite and above 0.
     """
 
     max_evaluations: float | None = None
@@ -28,13 +29,40 @@ class Budget:
             check_positive(field.name, getattr(self, field.name))
 
     def share(self, parts: int, at_once: int) -> Budget:
-        """The budget of each of ``parts`` searches of which ``at_once`` run at the same time."""
+        """The budget of each of ``parts`` searches of which ``at_once`` run at the same time.
+
+        Whole rounds: where the last one does not fill all workers, some of them wait.
+        """
         evaluations, seconds = self.max_evaluations, self.time_limit
         return attrs.evolve(
             self,
             max_evaluations=None if evaluations is None else evaluations / parts,
-            time_limit=None if seconds is None else seconds * min(at_once, parts) / parts,
+            time_limit=None if seconds is None else seconds / math.ceil(parts / at_once),
         )
+
+    def reached(self, score: float) -> bool:
+        """Is a score as good as the target?"""
+        return self.score_target is not None and score <= self.score_target * (1 + 1e-12)
+
+
+class Ceiling:
+    """Evaluations after which no island of a search need go on, as another one has reached the target by then.
+
+    Threads and forked processes share it; a copy sent to another process knows of no limit, which costs time only.
+    """
+
+    def __init__(self) -> None:
+        self._value = multiprocessing.RawValue("d", math.inf)
+
+    @property
+    def evaluations(self) -> float:
+        return float(self._value.value)
+
+    def lower(self, evaluations: float) -> None:
+        self._value.value = min(self._value.value, evaluations)
+
+    def __reduce__(self) -> tuple[type[Ceiling], tuple[()]]:
+        return Ceiling, ()
 
 
 def check_positive(name: str, value: float | None) -> None:
@@ -43,6 +71,8 @@ def check_positive(name: str, value: float | None) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         raise FFError(f"{name} must be a number above 0, not {value!r}")
+    if value == math.inf:
+        raise FFError(f"{name} must be finite: a search that is not exact never knows that it is at the end")
 
 
 def check_count(name: str, value: int, least: int = 1) -> None:
@@ -68,17 +98,22 @@ class Sample:
 
 @attrs.define
 class Meter:
-    """Counts what a search spends and keeps its improvements."""
+    """Counts what a search spends and keeps its improvements.
+
+    ``begun``: when, by the clock, its time began; None: now. ``ceiling``: see there.
+    """
 
     budget: Budget
     clock: Callable[[], float] = time.perf_counter
+    begun: float | None = None
+    ceiling: Ceiling = attrs.Factory(Ceiling)
     evaluations: float = 0.0
     best: float = math.inf
     samples: list[Sample] = attrs.Factory(list)
     _start: float = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._start = self.clock()
+        self._start = self.clock() if self.begun is None else self.begun
 
     @property
     def seconds(self) -> float:
@@ -101,7 +136,7 @@ class Meter:
         budget = self.budget
         if budget.max_evaluations is not None and self.evaluations >= budget.max_evaluations:
             return True
-        if budget.score_target is not None and self.best <= budget.score_target * (1 + 1e-12):
+        if budget.reached(self.best) or self.evaluations >= self.ceiling.evaluations:
             return True
         return budget.time_limit is not None and self.seconds >= budget.time_limit
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import attrs
 
@@ -15,7 +16,7 @@ from ffcore.join.objectives import check_metrics
 from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.spec.problem import Problem
 from ffcore_simanneal.anneal import Annealing, anneal
-from ffcore_simanneal.budget import Budget, check_count, check_positive, check_share
+from ffcore_simanneal.budget import Budget, Ceiling, Meter, check_count, check_positive, check_share
 from ffcore_simanneal.genetic import Breeding, breed, wander
 from ffcore_simanneal.mapspace import Mapspace, mapspace_of
 from ffcore_simanneal.search import Space
@@ -23,32 +24,37 @@ from ffcore_simanneal.simanneal2 import RowSearch
 from ffcore_simanneal.tracker import Outcome, Tracker, merge
 
 Progress = Callable[[str], None]
-DEFAULT_EVALUATIONS = 100_000.0
 
 
-class Island(Protocol):
-    """One search among several that know nothing of each other; workers may be other processes."""
+@attrs.frozen
+class Islands:
+    """Searches that know nothing of each other but when to end; workers may be other processes.
 
-    def __call__(self, number: int) -> Outcome: ...
+    ``budget``: of each. ``begun``: when the whole search began, by ``clock``. ``at_once``: how many run at a time.
+    """
+
+    search: Callable[[Meter, str], Outcome]
+    budget: Budget
+    seed: int
+    begun: float
+    clock: Callable[[], float]
+    at_once: int
+    ceiling: Ceiling = attrs.Factory(Ceiling)
+
+    def __call__(self, number: int) -> Outcome:
+        now = self.clock()
+        # What workers and earlier islands took of the time of this one is not given to it again.
+        planned = self.begun + (number // self.at_once) * (self.budget.time_limit or 0.0)
+        begun = now if self.budget.time_limit is None else min(now, planned)
+        outcome = self.search(Meter(self.budget, self.clock, begun, self.ceiling), f"{self.seed} {number}")
+        if outcome.samples and self.budget.reached(outcome.samples[-1].score):
+            self.ceiling.lower(outcome.samples[-1].evaluations)
+        return outcome
 
 
 def workers_of(executor: Executor | None) -> int:
     """How many islands an executor runs at the same time; 1 where it does not say."""
     return next((int(getattr(executor, n)) for n in ("_max_workers", "_n_jobs") if hasattr(executor, n)), 1)
-
-
-def run_islands(
-    island: Island, count: int, executor: Executor | None, progress: Progress | None, name: str
-) -> Outcome:
-    """All islands, merged in the order of their numbers."""
-    run = map(island, range(count)) if executor is None else executor.map(island, range(count))
-    outcomes: list[Outcome] = []
-    for outcome in run:
-        outcomes.append(outcome)
-        if progress is not None:
-            best = f"best score {outcome.samples[-1].score:.6g}" if outcome.samples else "nothing found"
-            progress(f"{name}: island {len(outcomes)} of {count}, {best} after {outcome.evaluations:.0f} evaluations")
-    return merge(outcomes, workers_of(executor))
 
 
 @attrs.frozen(kw_only=True)
@@ -60,13 +66,13 @@ class Baseline:
     ``score_target``: see `Budget`. Raises ``FFError`` for values that make no sense.
     """
 
-    explorer: ClassVar[str] = "templates"  # what makes the pmappings that it needs, and no more
-
     seed: int = 0
     islands: int = 2
     max_evaluations: float | None = None
     time_limit: float | None = None
     score_target: float | None = None
+
+    default_evaluations: ClassVar[float] = 100_000.0  # where neither evaluations nor time are limited
 
     def __attrs_post_init__(self) -> None:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
@@ -74,8 +80,40 @@ class Baseline:
         check_count("islands", self.islands)
         self.budget()
 
+    @staticmethod
+    def clock() -> float:
+        """Seconds of wall time, the same in all processes."""
+        return time.perf_counter()
+
     def budget(self) -> Budget:
-        return Budget(self.max_evaluations, self.time_limit, self.score_target)
+        evaluations = self.max_evaluations
+        if evaluations is None and self.time_limit is None:
+            evaluations = self.default_evaluations
+        return Budget(evaluations, self.time_limit, self.score_target)
+
+    def search(
+        self,
+        name: str,
+        search: Callable[[Meter, str], Outcome],
+        budget: Budget,
+        executor: Executor | None,
+        progress: Progress | None,
+        begun: float,
+    ) -> Outcome:
+        """All islands, merged in the order of their numbers. ``begun``: when, by the clock."""
+        count = self.islands
+        if budget.max_evaluations is not None:
+            count = max(1, min(count, int(budget.max_evaluations)))  # each needs one evaluation at least
+        at_once = min(count, workers_of(executor))
+        island = Islands(search, budget.share(count, at_once), self.seed, begun, self.clock, at_once)
+        run = map(island, range(count)) if executor is None else executor.map(island, range(count))
+        outcomes: list[Outcome] = []
+        for found in run:
+            outcomes.append(found)
+            if progress is not None:
+                best = f"best score {found.samples[-1].score:.6g}" if found.samples else "nothing found"
+                progress(f"{name}: island {len(outcomes)} of {count}, {best} after {found.evaluations:.0f} evaluations")
+        return merge(outcomes, budget, self.clock() - begun)
 
     def join(
         self,
@@ -101,25 +139,11 @@ class Baseline:
         raise NotImplementedError
 
 
-@attrs.frozen
-class RowIsland:
-    """One population of `simanneal2`."""
-
-    pmappings: PmappingSet
-    charges: tuple[float, ...]
-    population: int
-    budget: Budget
-    seed: int
-
-    def __call__(self, number: int) -> Outcome:
-        return RowSearch(self.pmappings, self.charges, self.population, self.budget, f"{self.seed} {number}").run()
-
-
 @attrs.frozen(kw_only=True)
 class SimAnneal2(Baseline):
     """The published baseline; ``max_evaluations`` is in multiples of what the exact mapper evaluated."""
 
-    explorer: ClassVar[str] = "default"
+    default_evaluations: ClassVar[float] = 20.0  # as the published one
 
     max_evaluations: float | None = 20.0
     population: int = 10
@@ -133,6 +157,7 @@ class SimAnneal2(Baseline):
     ) -> Tracker:
         """As `Baseline.track`; ``history`` counts evaluations in multiples of the exact mapper's, and scores in
         multiples of ``score_target``."""
+        begun = self.clock()
         check_metrics(problem.options.metrics)
         if not isinstance(pmappings, PmappingSet):
             raise FFError(
@@ -143,25 +168,22 @@ class SimAnneal2(Baseline):
         budget = self.budget()
         if budget.max_evaluations is not None:
             budget = attrs.evolve(budget, max_evaluations=budget.max_evaluations * unit)
-        share = budget.share(self.islands, workers_of(executor))
-        island = RowIsland(pmappings, tuple(charges(pmappings)), self.population, share, self.seed)
-        found = run_islands(island, self.islands, executor, progress, "simanneal2")
+        search = partial(_row_search, pmappings, tuple(charges(pmappings)), self.population)
+        found = self.search("simanneal2", search, budget, executor, progress, begun)
         return _tracker("simanneal2", problem, found, unit, self.score_target)
 
 
-@attrs.frozen
-class SpaceIsland:
-    """One search over unpruned pmappings; ``method`` spends a space's budget."""
+def _row_search(
+    pmappings: PmappingSet, charges: tuple[float, ...], population: int, meter: Meter, seed: str
+) -> Outcome:
+    return RowSearch(pmappings, charges, population, meter, seed).run()
 
-    mapspace: Mapspace
-    budget: Budget
-    seed: int
-    method: Callable[[Space], None]
 
-    def __call__(self, number: int) -> Outcome:
-        space = Space(self.mapspace, self.budget, f"{self.seed} {number}")
-        self.method(space)
-        return space.outcome()
+def _space_search(mapspace: Mapspace, method: Callable[[Space], None], meter: Meter, seed: str) -> Outcome:
+    """A search over unpruned pmappings; ``method`` spends a space's budget."""
+    space = Space(mapspace, meter, seed)
+    method(space)
+    return space.outcome()
 
 
 @attrs.frozen(kw_only=True)
@@ -177,21 +199,14 @@ class Unpruned(Baseline):
         """How a space's budget is spent; something that other processes can be sent."""
         raise NotImplementedError
 
-    def budget(self) -> Budget:
-        budget = super().budget()
-        if budget.max_evaluations is None and budget.time_limit is None:
-            return attrs.evolve(budget, max_evaluations=DEFAULT_EVALUATIONS)
-        return budget
-
     def track(
         self, problem: Problem, pmappings: Any, *, executor: Executor | None = None, progress: Progress | None = None
     ) -> Tracker:
         """As `Baseline.track`; of ``pmappings`` only the templates are used: none of them was pruned."""
+        begun = self.clock()
         check_metrics(problem.options.metrics)
-        mapspace = mapspace_of(problem, pmappings)
-        share = self.budget().share(self.islands, workers_of(executor))
-        island = SpaceIsland(mapspace, share, self.seed, self.method())
-        found = run_islands(island, self.islands, executor, progress, self.name)
+        search = partial(_space_search, mapspace_of(problem, pmappings, self.name), self.method())
+        found = self.search(self.name, search, self.budget(), executor, progress, begun)
         return _tracker(self.name, problem, found, 1.0, self.score_target)
 
 

@@ -52,12 +52,20 @@ class TemplateExplorer:
         return Mapspace(problem, templates)
 
 
-def mapspace_of(problem: Problem, pmappings: Any) -> Mapspace:
-    """The mapspace that pmappings were found in. Raises ``FFError`` for those of an explorer without templates."""
+def mapspace_of(problem: Problem, pmappings: Any, joiner: str) -> Mapspace:
+    """The mapspace that pmappings were found in.
+
+    Raises ``FFError`` for those of an explorer without templates, and for filtered ones: the filter would be ignored.
+    """
     check_options(problem.options)
     if isinstance(pmappings, Mapspace):
         return attrs.evolve(pmappings, problem=problem)
     if isinstance(pmappings, PmappingSet):
+        if pmappings.filtered:
+            raise FFError(
+                f"the joiner {joiner!r} draws pmappings of its own, to which no filter applies; 'simanneal2' and 'ffm' "
+                "take filtered pmappings"
+            )
         return Mapspace(problem, tuple(e.templates for e in pmappings.einsums))
     raise FFError(
         f"the baselines cannot read pmappings of the type {type(pmappings).__name__}; "

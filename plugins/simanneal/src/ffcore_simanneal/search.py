@@ -10,7 +10,7 @@ import attrs
 
 from ffcore.errors import NoValidMappingError
 from ffcore.join.types import JoinedMapping
-from ffcore_simanneal.budget import Budget, Meter, Sample
+from ffcore_simanneal.budget import Meter, Sample
 from ffcore_simanneal.joint import Joint, confirm
 from ffcore_simanneal.mapspace import Mapspace
 from ffcore_simanneal.parts import KeyTable, Part
@@ -38,17 +38,15 @@ class Space:
     """The mapspace as a search sees it, and its random source, meter and best mapping."""
 
     mapspace: Mapspace
-    budget: Budget
+    meter: Meter
     seed: str
     joint: Joint = attrs.field(init=False)
     einsums: list[EinsumSpace] = attrs.field(init=False)
     source: Random = attrs.field(init=False)
-    meter: Meter = attrs.field(init=False)
     _better: list[State] = attrs.field(init=False, factory=list)  # each improvement
 
     def __attrs_post_init__(self) -> None:
         problem = self.mapspace.problem
-        self.meter = Meter(self.budget)
         self.source = Random(self.seed)
         self.joint = Joint(problem)
         table = KeyTable()

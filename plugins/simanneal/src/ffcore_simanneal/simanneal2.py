@@ -16,7 +16,7 @@ import attrs
 
 from ffcore.errors import NoValidMappingError
 from ffcore.join.types import JoinedMapping, PmappingSet
-from ffcore_simanneal.budget import Budget, Meter
+from ffcore_simanneal.budget import Meter
 from ffcore_simanneal.joint import Joint, confirm
 from ffcore_simanneal.parts import KeyTable, Part
 from ffcore_simanneal.repair import Wanted, assemble, repair
@@ -31,17 +31,15 @@ class RowSearch:
     pmappings: PmappingSet
     charges: Sequence[float]  # evaluations, per Einsum, of one draw
     population: int
-    budget: Budget
+    meter: Meter
     seed: str
     joint: Joint = attrs.field(init=False)
     spaces: list[RowSpace] = attrs.field(init=False)
-    meter: Meter = attrs.field(init=False)
     source: Random = attrs.field(init=False)
     _best: list[Part] | None = None
 
     def __attrs_post_init__(self) -> None:
         table = KeyTable()
-        self.meter = Meter(self.budget)
         self.source = Random(self.seed)
         self.joint = Joint(self.pmappings.problem)
         self.spaces = [RowSpace(e, table) for e in self.pmappings.einsums]

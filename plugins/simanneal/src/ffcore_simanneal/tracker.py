@@ -14,7 +14,7 @@ from ffcore.model.parts import DefaultModel
 from ffcore.render.convergence import Line, convergence
 from ffcore.results.mappings import MappingEntry, Mappings
 from ffcore.spec.problem import Problem
-from ffcore_simanneal.budget import Sample
+from ffcore_simanneal.budget import Budget, Sample
 
 
 @attrs.frozen
@@ -32,7 +32,8 @@ class Tracker:
     """The course of a search and its result.
 
     ``score``: of the best mapping, ``inf`` if there is none: energy (J) or latency (s) if that alone was asked for,
-    else their product (J·s). ``evaluations``: pmappings looked at. ``seconds``: wall time of the search. ``unit``:
+    else their product (J·s). ``evaluations``: pmappings looked at. ``seconds``: wall time of the search, its
+    workers' start included. ``unit``:
     evaluations that count as one in ``history``; ``score_target``: the score that counts as one there.
     """
 
@@ -95,35 +96,29 @@ class Tracker:
         return f"{self.joiner}: best score {self.score:.6g} after {spent}"
 
 
-def merge(outcomes: Sequence[Outcome], at_once: int) -> Outcome:
+def merge(outcomes: Sequence[Outcome], budget: Budget, seconds: float) -> Outcome:
     """Islands as one search, as though each had done one evaluation in turn; the first of equal scores wins.
 
-    ``at_once``: how many ran at the same time. A search that reaches its target ends the whole one. Depends on
-    the islands only, not on which of them was done first.
+    It ends where the first island (the lowest number, of several) reaches the target of ``budget``: what others did
+    after that is not counted, so that the result depends on the islands alone, and not on how many ran at a time.
+    ``seconds``: wall time of all, which improvements share in by what islands had spent until then.
     """
     evaluations = _lockstep([o.evaluations for o in outcomes])
-    seconds = _lockstep([o.seconds for o in outcomes])
-    parallel = max(1, min(at_once, len(outcomes)))
-    found = sorted(
-        (evaluations(s.evaluations), i, seconds(s.seconds) / parallel, s.score)
-        for i, o in enumerate(outcomes)
-        for s in o.samples
-    )
+    clock = _lockstep([o.seconds for o in outcomes])
+    pace = seconds / total if (total := clock(math.inf)) > 0 else 0.0
     samples: list[Sample] = []
+    best: JoinedMapping | None = None
     last = 0.0
-    for spent, _, when, score in found:
-        if not samples or score < samples[-1].score:
-            last = max(last, when)  # islands run at different speeds
-            samples.append(Sample(spent, last, score))
-    best = min(
-        (o for o in outcomes if o.best is not None), key=lambda o: o.samples[-1].score, default=None
-    )
-    return Outcome(
-        tuple(samples),
-        sum(o.evaluations for o in outcomes),
-        sum(o.seconds for o in outcomes) / parallel,
-        None if best is None else best.best,
-    )
+    found = [(s.evaluations, i, s) for i, o in enumerate(outcomes) for s in o.samples]
+    for spent, i, sample in sorted(found, key=lambda item: item[:2]):
+        if samples and sample.score >= samples[-1].score:
+            continue
+        last = max(last, min(seconds, clock(sample.seconds) * pace))  # islands run at different speeds
+        samples.append(Sample(evaluations(spent), last, sample.score))
+        best = outcomes[i].best  # at last that of the island with the best score, which is its last
+        if budget.reached(sample.score):
+            return Outcome(tuple(samples), samples[-1].evaluations, seconds, best)
+    return Outcome(tuple(samples), evaluations(math.inf), seconds, best)
 
 
 def _lockstep(totals: Sequence[float]) -> Lockstep:
