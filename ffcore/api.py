@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ffcore import plugin
 from ffcore.errors import NoValidMappingError, SpecError
+from ffcore.mapper.choice import joiner_of
 from ffcore.mapper.ffm import join_as, make_pmappings, problem_of
 from ffcore.mapper.workers import set_n_parallel_jobs, workers
 from ffcore.mapping.check import check_mapping
@@ -59,7 +60,7 @@ def map_with_pmappings(
     """`map_workload_to_arch`, which also returns the pmappings that were joined."""
     # Looked up first: a misspelt name should not cost a search.
     with phase("imports"):
-        plugin.get("joiner", spec.mapper.joiner)
+        joiner_of(spec)
         plugin.get("model", spec.mapper.model)
     with workers(spec, n_jobs, executor) as pool:
         limit = n_jobs if pool is not None else 1

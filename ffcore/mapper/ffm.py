@@ -18,6 +18,7 @@ from ffcore.errors import FFError, NoValidMappingError, SpecError, suggest
 from ffcore.join.guarantee import guarantee_of
 from ffcore.join.objectives import select
 from ffcore.join.types import JoinedMapping, PmappingSet
+from ffcore.mapper.choice import explorer_of, joiner_of
 from ffcore.mapper.workers import workers
 from ffcore.phases import phase
 from ffcore.results.mappings import MappingEntry, Mappings
@@ -51,7 +52,7 @@ def make_pmappings(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Pmappings:
-    """Explore the mappings of each Einsum with the explorer that the spec names.
+    """Explore the mappings of each Einsum with the explorer that the spec names, or the one for its joiner.
 
     ``can_combine_multiple_runs``: keep all that is needed to combine the result (``|``) with that of a
     run under other constraints; slower. ``cache_dir``: pmappings are kept in this folder and used again for a
@@ -59,7 +60,7 @@ def make_pmappings(
     parallel (default: see `set_n_parallel_jobs`; an executor stays the caller's). ``progress`` gets a line of text
     now and then. Raises SpecError, PluginError and NoValidMappingError.
     """
-    explorer = plugin.get("explorer", spec.mapper.explorer)
+    explorer = plugin.get("explorer", explorer_of(spec))
     with phase("spec"):
         problem = problem_of(spec)
         if can_combine_multiple_runs:
@@ -114,7 +115,7 @@ def join_as(
     progress: Progress | None = None,
 ) -> Mappings:
     """`join_pmappings` where it is known which problem the pmappings are to be joined for."""
-    joiner = plugin.get("joiner", spec.mapper.joiner)
+    joiner = joiner_of(spec)
     model = plugin.get("model", spec.mapper.model)
     with phase("join"), workers(spec, n_jobs, executor) as pool:
         if pmapping_row_filter_function is not None:

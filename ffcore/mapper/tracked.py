@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ffcore import plugin
 from ffcore.errors import FFError
+from ffcore.mapper.choice import joiner_of
 from ffcore.mapper.ffm import check_any_left, problem_to_join
 from ffcore.mapper.workers import workers
 from ffcore.phases import phase
@@ -44,10 +44,11 @@ class TrackedMapper:
         """Search, and return the tracker: ``history``, ``seconds_history``, ``score``, ``mappings``.
 
         ``options`` are the joiner's own (``seed``, ``max_evaluations``, ``time_limit``, ``score_target``, ...; see
-        docs/baselines.md), the rest is as for ``FFM.join_pmappings``. Raises PluginError where the joiner is not
-        installed, FFError for options that it does not have, NoValidMappingError where nothing is compatible.
+        docs/baselines.md); where the spec names this joiner, they add to ``spec.mapper.joiner_options``. The rest is as
+        for ``FFM.join_pmappings``. Raises PluginError where the joiner is not installed, SpecError for options that it
+        does not have, FFError for values that make no sense, NoValidMappingError where nothing is compatible.
         """
-        joiner: Any = plugin.get("joiner", self.name, **options)
+        joiner = joiner_of(spec, self.name, options)
         if not hasattr(joiner, "track"):
             raise FFError(f"the joiner {self.name!r} keeps no history: name it in spec.mapper.joiner instead")
         with phase("spec"):

@@ -24,7 +24,11 @@ def ffcore_explorers() -> Iterable[ExplorerRecord]:
 @hookimpl
 def ffcore_joiners() -> Iterable[JoinerRecord]:
     yield JoinerRecord(
-        "exhaustive", "every combination of pmappings", "ffcore.reference.parts:ExhaustiveJoiner", priority=10
+        "exhaustive",
+        "every combination of pmappings",
+        "ffcore.reference.parts:ExhaustiveJoiner",
+        priority=10,
+        explorer="exhaustive",
     )
 
 

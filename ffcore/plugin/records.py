@@ -68,9 +68,15 @@ class Record:
 
 @attrs.frozen
 class JoinerRecord(Record):
-    """``factory() -> ffcore.plugin.Joiner``."""
+    """``factory(**options) -> ffcore.plugin.Joiner``.
+
+    ``explorer`` makes the pmappings that it joins, where a spec names no other. The factory's parameters are the
+    options that ``mapper.joiner_options`` may set; each needs a default.
+    """
 
     kind: ClassVar[str] = "joiner"
+
+    explorer: str = attrs.field(default="default", validator=_check_name, kw_only=True)
 
 
 @attrs.frozen

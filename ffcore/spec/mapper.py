@@ -3,6 +3,9 @@
 # ruff: noqa: RUF009 - spec_field makes attrs fields, whose defaults are not shared
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import attrs
 
 from ffcore.errors import ErrorCollector, SpecError, suggest
@@ -44,6 +47,12 @@ def as_metrics(value: object) -> Metric:
             )
         result |= _METRIC_NAMES[name]
     return result
+
+
+def _as_options(value: object) -> dict[str, Any]:
+    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+        return dict(value)
+    raise SpecError.one(f"expected options by name such as {{seed: 3}}, got {value!r}")
 
 
 def metric_names(metrics: Metric) -> list[str]:
@@ -91,8 +100,13 @@ class FFM(SpecNode):
 class Mapper(SpecNode):
     """Which installed parts are used, by name, and their knobs."""
 
-    explorer: str = spec_field(Text(), default="default", doc="makes the pmappings of each Einsum")
+    explorer: str = spec_field(
+        Text(), default="default", doc="makes the pmappings of each Einsum; default: as the joiner needs"
+    )
     joiner: str = spec_field(Text(), default="ffm", doc="joins them to mappings of the workload")
+    joiner_options: dict[str, Any] = spec_field(
+        Data(), factory=dict, converter=_as_options, doc="of the joiner, such as {seed: 3}"
+    )
     model: str = spec_field(Text(), default="default", doc="evaluates mappings")
     cost_model: str | None = spec_field(Text(), doc="prices components that name a component_class")
     executor: str | None = spec_field(Text(), doc="runs parallel work")

@@ -7,7 +7,7 @@ import pytest
 
 import ffcore as ff
 from ffcore import plugin
-from ffcore.errors import FFError, NoValidMappingError, PluginError
+from ffcore.errors import FFError, NoValidMappingError, PluginError, SpecError
 from ffcore.results import Pmappings
 from ffcore.results.pmappings import RowFilter
 from plugins.simanneal.tests.problems import TWO_MATMULS, two_matmuls
@@ -54,8 +54,8 @@ def test_options_of_one_search(name: str, options: dict[str, object]) -> None:
 
 
 def test_unknown_option() -> None:
-    with pytest.raises(PluginError, match="temperature"):
-        ff.mapper.simanneal.join_pmappings(two_matmuls(), None, temperature=1)  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match=r"'simanneal' has no option 'acceptence'; it has .*; did you mean 'acceptance'"):
+        ff.mapper.simanneal.join_pmappings(two_matmuls(), None, acceptence=0.1)  # type: ignore[arg-type]
 
 
 def test_unknown_joiner_gets_a_suggestion() -> None:

@@ -17,7 +17,9 @@ _JOINERS = {
 @hookimpl
 def ffcore_joiners() -> Iterable[JoinerRecord]:
     for name, (summary, part) in _JOINERS.items():
-        yield JoinerRecord(name, f"{summary}; not exact", f"ffcore_simanneal.joiners:{part}", priority=20)
+        explorer = "default" if name == "simanneal2" else "templates"
+        factory = f"ffcore_simanneal.joiners:{part}"
+        yield JoinerRecord(name, f"{summary}; not exact", factory, priority=20, explorer=explorer)
 
 
 @hookimpl

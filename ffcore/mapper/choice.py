@@ -1,0 +1,57 @@
+"""Which explorer and which joiner a spec means: the one place that knows what goes with what."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ffcore import plugin
+from ffcore.errors import SpecError, suggest
+from ffcore.plugin import JoinerRecord
+
+if TYPE_CHECKING:
+    from ffcore.spec import Spec
+
+DEFAULT_EXPLORER = "default"
+
+
+def explorer_of(spec: Spec, joiner: str | None = None) -> str:
+    """The name of the explorer that makes pmappings for a joiner (None: the spec's).
+
+    It is the one that the spec names; where it is left at its default, the one that the joiner asks for.
+    """
+    named = spec.mapper.explorer
+    if named != DEFAULT_EXPLORER:
+        return named
+    wanted = joiner or spec.mapper.joiner
+    # A joiner that is not installed is for the join to complain of: pmappings can be made without one.
+    found = [r.explorer for r in plugin.records("joiner") if isinstance(r, JoinerRecord) and r.name == wanted]
+    return found[0] if found else DEFAULT_EXPLORER
+
+
+def joiner_of(spec: Spec, name: str | None = None, options: Mapping[str, Any] | None = None) -> Any:
+    """The joiner ``name`` (None: the spec's) with ``options`` and, if the spec names it too, the spec's options for it.
+
+    Raises SpecError for options that it does not have, PluginError where it is not installed; what it says of values
+    that make no sense (FFError) passes through.
+    """
+    wanted = name or spec.mapper.joiner
+    own = spec.mapper.joiner_options if wanted == spec.mapper.joiner else {}
+    both = {**own, **(options or {})}
+    if both:
+        factory = plugin.current_manager().record("joiner", wanted).load()
+        parameters = inspect.signature(factory).parameters.values()
+        known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            _check_known(spec, wanted, both, known)
+    return plugin.get("joiner", wanted, **both)
+
+
+def _check_known(spec: Spec, joiner: str, options: Mapping[str, Any], known: list[str]) -> None:
+    for option in options:
+        if option not in known:
+            listed = f"it has {', '.join(known)}" if known else "it has none"
+            place = spec.mapper.place_of("joiner_options") if option in spec.mapper.joiner_options else None
+            message = f"the joiner {joiner!r} has no option {option!r}; {listed}"
+            raise SpecError.one(message, place, suggest(option, known))
