@@ -46,10 +46,11 @@ def compare(
     """Compare joiners under equal wall time: best score, gap to the optimum, evaluations, seconds.
 
     The score is energy or latency where one of them is asked for, else their product. Exit code: 0 compared; 1 no
-    valid mapping; 2 bad input.
+    joiner found a valid mapping; 2 bad input; 130 interrupted, with what was finished.
     """
     with guard(debug=debug, no_plugins=no_plugins):
         from ffcore.cli import compare_run, compare_show, inputs
+        from ffcore.errors import NoValidMappingError
 
         plan = compare_run.plan(joiners, budget, multiples, seed=seed, jobs=jobs)
         spec = inputs.load_spec(
@@ -61,5 +62,15 @@ def compare(
             allowed_dirs=allow_dir,
             mapper={"ffm.metrics": metrics, "ffm.max_fused_loops": max_fused_loops},
         )
-        comparison = compare_run.run(spec, plan)
+        if out is not None:
+            compare_show.check_writable(out)
+        done: list[compare_run.Run] = []
+        try:
+            comparison = compare_run.run(spec, plan, done)
+        except KeyboardInterrupt:
+            if done:
+                compare_show.show(compare_run.comparison_of(spec, plan, done), format.value, out)
+            raise
         compare_show.show(comparison, format.value, out)
+        if comparison.failure is not None:
+            raise NoValidMappingError(comparison.failure)

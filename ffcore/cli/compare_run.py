@@ -6,14 +6,18 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ffcore import plugin
+from ffcore.api import map_workload_to_arch
 from ffcore.cli.progress import progress_display
 from ffcore.errors import FFError, NoValidMappingError, SpecError
+from ffcore.join.guarantee import Guarantee, guarantee_of
+from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_of
 from ffcore.mapper.ffm import join_as, make_pmappings
 from ffcore.mapper.workers import workers
 from ffcore.spec.problem import Metric
@@ -50,9 +54,10 @@ class Point:
 
 @attrs.frozen
 class Run:
-    """One joiner under one budget. An exact joiner has none: it takes what it takes.
+    """One joiner under one budget. One that keeps no history has none: it takes what it takes.
 
-    ``exploring``: of ``seconds``, those that went into pmappings which the joiner needs first.
+    ``exact``: the result's guarantee says that it is the optimum. ``seconds``: wall time of all that the joiner needs,
+    the start of workers included; of these, ``exploring`` went into pmappings.
     """
 
     joiner: str
@@ -77,16 +82,26 @@ class Comparison:
 
     @property
     def optimum(self) -> float | None:
-        """The score of the exact joiners; None if none was among those compared."""
+        """The score that is proven to be the best; None if no exact result is among those compared."""
         return min((run.score for run in self.runs if run.exact), default=None)
 
     @property
     def reference(self) -> float:
         """The optimum or, if it is not known, the best score of all."""
-        return min(run.score for run in self.runs) if self.optimum is None else self.optimum
+        return min((run.score for run in self.runs), default=math.inf) if self.optimum is None else self.optimum
+
+    @property
+    def failure(self) -> str | None:
+        """Why there is no mapping at all; None if any joiner found one."""
+        if any(math.isfinite(run.score) for run in self.runs):
+            return None
+        reasons = dict.fromkeys(f"{run.joiner}: {run.note or 'nothing found'}" for run in self.runs)
+        return f"no joiner found one ({'; '.join(reasons)})"
 
     def gap(self, run: Run) -> float:
         """How much worse than the reference a run's best is, relative to it; inf if it found nothing."""
+        if not math.isfinite(run.score):
+            return math.inf
         return run.score / self.reference - 1 if self.reference else run.score
 
 
@@ -113,10 +128,13 @@ def plan(joiners: str, budget: str | None, multiples: str | None, *, seed: int, 
 def parse_time(option: str, text: str) -> float:
     """Seconds: ``60s``, ``1.5``, ``500ms``, ``2min``, ``1h``. Raises ``SpecError``."""
     match = re.fullmatch(r"(.*?)\s*(min|minutes?|h|hours?)", text.strip())
-    if match is not None:
-        seconds = parse_quantity(match[1], Dimension.COUNT) * _LONGER[match[2]]
-    else:
-        seconds = parse_quantity(text, Dimension.TIME)
+    try:
+        if match is not None:
+            seconds = parse_quantity(match[1], Dimension.COUNT) * _LONGER[match[2]]
+        else:
+            seconds = parse_quantity(text, Dimension.TIME)
+    except SpecError as error:
+        raise SpecError.one(f"{option}: {error}; expected a time such as 60s or 2min") from None
     if not 0 < seconds < math.inf:
         raise SpecError.one(f"{option} must be above 0 and finite, not {text}")
     return seconds
@@ -137,14 +155,21 @@ def _is_search(name: str) -> bool:
     return hasattr(plugin.get("joiner", name), "track")
 
 
-def run(spec: Spec, plan: Plan) -> Comparison:
-    """Run all joiners, one after the other. Raises what exact joiners raise where there is no valid mapping."""
-    runs: list[Run] = []
+def run(spec: Spec, plan: Plan, runs: list[Run] | None = None) -> Comparison:
+    """Run all joiners, one after the other; ``runs`` is given each run as soon as it is done.
+
+    All that is compiled or imported is, before any clock starts. Raises NoValidMappingError where it is proven that
+    there is no mapping.
+    """
+    runs = [] if runs is None else runs
     explored = _Explored(spec, plan.jobs)
     with progress_display() as progress:
+        if progress is not None:
+            progress("compiling")
+        _warm_up(spec, plan)
         for name in plan.joiners:
             if not _is_search(name):
-                runs.append(_exact(spec, name, explored, progress))
+                runs.append(_plain(spec, plan, name, explored, progress))
         first = runs[0].seconds if runs else 0.0
         for amount in plan.budgets:
             seconds = amount * first if plan.multiples else amount
@@ -152,9 +177,36 @@ def run(spec: Spec, plan: Plan) -> Comparison:
             for name in plan.joiners:
                 if _is_search(name):
                     runs.append(_search(spec, plan, name, (seconds, multiple), explored, progress))
+    return comparison_of(spec, plan, runs)
+
+
+def comparison_of(spec: Spec, plan: Plan, runs: Sequence[Run]) -> Comparison:
+    """The runs that are done, in the order in which they are shown."""
     order = {name: i for i, name in enumerate(plan.joiners)}
-    runs.sort(key=lambda r: (r.budget or 0.0, order[r.joiner]))
-    return Comparison(*_score_name(spec), tuple(runs))
+    return Comparison(*_score_name(spec), tuple(sorted(runs, key=lambda r: (r.budget or 0.0, order[r.joiner]))))
+
+
+def _warm_up(spec: Spec, plan: Plan) -> None:
+    """Run each joiner on a small job, so that compiling and importing count for none.
+
+    Not those that have an explorer of their own and take no budget (``exhaustive``): nothing says how long they take.
+    """
+    small = _small_spec()
+    small.mapper.ffm.metrics = spec.mapper.ffm.metrics
+    for name in plan.joiners:
+        if not _is_search(name) and explorer_of(small, name) != DEFAULT_EXPLORER:
+            continue
+        small.mapper.joiner = name
+        small.mapper.joiner_options = {"max_evaluations": 5} if _is_search(name) else {}
+        # Whatever this joiner cannot do with that job, it is told of when it comes to the real one.
+        with suppress(FFError):
+            map_workload_to_arch(small, n_jobs=1)
+
+
+def _small_spec() -> Spec:
+    from ffcore.spec import Spec
+
+    return Spec.from_yaml("simple", "matmuls", N_EINSUMS=3, M=8, KN=8)
 
 
 @attrs.define
@@ -189,24 +241,30 @@ def _with(spec: Spec, field: str, value: str | None, call: Callable[[], Any]) ->
         setattr(spec.mapper, field, before)
 
 
-def _exact(spec: Spec, name: str, explored: _Explored, progress: Progress | None) -> Run:
-    pmappings, exploring = explored.by(spec.mapper.explorer, progress)
-
-    def join() -> Mappings:
-        joined: Mappings = _with(
-            spec,
-            "joiner",
-            name,
-            lambda: join_as(spec, pmappings.problem, pmappings, n_jobs=explored.jobs, progress=progress),
-        )
-        return joined
-
-    mappings, joining = _timed(join)
-    scores = [_score(spec, e.total_energy, e.total_latency) for e in mappings.evaluations]
-    seconds = exploring + joining
+def _plain(spec: Spec, plan: Plan, name: str, explored: _Explored, progress: Progress | None) -> Run:
+    """A joiner that takes no budget, exact or not."""
+    pmappings, exploring = explored.by(explorer_of(spec, name), progress)
+    start = time.perf_counter()
+    try:
+        mappings: Mappings = _with(spec, "joiner", name, lambda: join_as(
+            spec, pmappings.problem, pmappings, n_jobs=plan.jobs, progress=progress
+        ))
+        scores = [_score(spec, e.total_energy, e.total_latency) for e in mappings.evaluations]
+    except NoValidMappingError as error:
+        if _exact(guarantee_of(joiner_of(spec, name), pmappings.problem)):
+            raise  # proven: searches need not try
+        seconds = exploring + time.perf_counter() - start
+        return Run(name, False, None, None, math.inf, None, seconds, exploring, (), str(error))
+    seconds = exploring + time.perf_counter() - start
     evaluations = _evaluated(pmappings)
+    exact = _exact(mappings.guarantee)
+    note = "" if exact else "promises nothing" if mappings.guarantee is None else str(mappings.guarantee)
     point = Point(evaluations or 0.0, seconds, min(scores))
-    return Run(name, True, None, None, min(scores), evaluations, seconds, exploring, (point,))
+    return Run(name, exact, None, None, min(scores), evaluations, seconds, exploring, (point,), note)
+
+
+def _exact(guarantee: Guarantee | None) -> bool:
+    return guarantee is not None and guarantee.factor == 1 and guarantee.free == 0
 
 
 def _search(
@@ -218,30 +276,23 @@ def _search(
     progress: Progress | None,
 ) -> Run:
     seconds, multiple = budget
-    explorer = getattr(plugin.get("joiner", name), "explorer", spec.mapper.explorer)
-    pmappings, exploring = explored.by(explorer, progress)
+    pmappings, exploring = explored.by(explorer_of(spec, name), progress)
     if exploring >= seconds:
         note = f"making its pmappings takes {format_quantity(exploring, Dimension.TIME)}"
         return Run(name, False, seconds, multiple, math.inf, 0.0, exploring, exploring, (), note)
-    options = {"time_limit": seconds - exploring, "max_evaluations": None, "seed": plan.seed}
-    options["islands"] = plan.jobs
-    joiner: Any = plugin.get("joiner", name, **options)
+    start = time.perf_counter()
+    options = {"time_limit": seconds - exploring, "max_evaluations": None, "seed": plan.seed, "islands": plan.jobs}
+    joiner = joiner_of(spec, name, options)
     try:
-        # Searches are Python: threads would take turns.
-        tracker = _with(spec, "executor", "processes" if plan.jobs > 1 else None, lambda: _tracked(
-            spec, plan, joiner, pmappings, progress
-        ))
+        with workers(spec, plan.jobs) as pool:
+            tracker = joiner.track(pmappings.problem, pmappings.source, executor=pool, progress=progress)
     except NoValidMappingError as error:
-        return Run(name, False, seconds, multiple, math.inf, None, exploring, exploring, (), str(error))
+        spent = exploring + time.perf_counter() - start
+        return Run(name, False, seconds, multiple, math.inf, None, spent, exploring, (), str(error))
+    spent = exploring + time.perf_counter() - start
     history = tuple(Point(s.evaluations, exploring + s.seconds, s.score) for s in tracker.samples)
-    spent = exploring + tracker.seconds
     note = "" if history else "nothing found that fits" if tracker.evaluations else "its preparations take all of it"
     return Run(name, False, seconds, multiple, tracker.score, tracker.evaluations, spent, exploring, history, note)
-
-
-def _tracked(spec: Spec, plan: Plan, joiner: Any, pmappings: Pmappings, progress: Progress | None) -> Any:
-    with workers(spec, plan.jobs) as pool:
-        return joiner.track(pmappings.problem, pmappings.source, executor=pool, progress=progress)
 
 
 def _evaluated(pmappings: Pmappings) -> float | None:

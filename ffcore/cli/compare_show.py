@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import math
+import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from ffcore.cli.compare_run import Comparison, Run
 from ffcore.render.convergence import Line, convergence
 from ffcore.units import Dimension, format_quantity
 
+_FILES = ("compare.json", "history.csv", "convergence.svg")
 _LEAST_GAP = 1e-4  # that is drawn
 
 
@@ -26,17 +30,26 @@ def show(comparison: Comparison, format: str, out: Path | None) -> None:
     typer.echo(_json(comparison) if format == "json" else as_text(comparison))
 
 
+def check_writable(out: Path) -> None:
+    """Make the folder ``out``; raise ``OSError`` if nothing could be written into it."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in _FILES:
+        if (out / name).is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(out / name))
+    with tempfile.TemporaryFile(dir=out):
+        pass
+
+
 def write(comparison: Comparison, out: Path) -> None:
     """``compare.json``, ``history.csv`` and ``convergence.svg``. Raises ``OSError`` for what cannot be written."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / "compare.json").write_text(_json(comparison) + "\n")
-    (out / "history.csv").write_text(as_csv(comparison))
-    (out / "convergence.svg").write_text(as_svg(comparison))
+    for name, content in zip(_FILES, (_json(comparison) + "\n", as_csv(comparison), as_svg(comparison)), strict=True):
+        (out / name).write_text(content)
 
 
 def as_text(comparison: Comparison) -> str:
     """The table of best scores."""
-    against = "optimum" if comparison.optimum is not None else "best"
+    against = "optimum" if comparison.optimum is not None else "the best known"
     head = ["joiner", "budget", f"best ({comparison.score_unit})", f"gap to {against}", "evaluations", "seconds", ""]
     rows = [head, *(_row(comparison, run) for run in comparison.runs)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
@@ -110,7 +123,7 @@ def as_csv(comparison: Comparison) -> str:
 
 def as_svg(comparison: Comparison) -> str:
     """Gap of the best score so far to the optimum (or to the best of all) over seconds; no gap lies at the bottom."""
-    one = comparison.reference or 1.0
+    one = comparison.reference if 0 < comparison.reference < math.inf else 1.0
     lines: list[Line] = []
     names = list(dict.fromkeys(run.joiner for run in comparison.runs))
     longest = _longest(comparison.runs)
@@ -119,10 +132,10 @@ def as_svg(comparison: Comparison) -> str:
         if points:
             end = max(run.seconds, longest if run.exact else 0.0)
             lines.append(Line(run.joiner, names.index(run.joiner), (*points, (end, points[-1][1])), run.exact))
-    against = "optimum" if comparison.optimum is not None else "best found"
+    against = "optimum" if comparison.optimum is not None else "best known"
     title = f"{comparison.score_name}: gap to the {against}, relative ({_LEAST_GAP:g}: that or less)"
     return convergence(title, lines)
 
 
 def _longest(runs: Sequence[Run]) -> float:
-    return max(run.seconds for run in runs)
+    return max((run.seconds for run in runs), default=0.0)

@@ -22,6 +22,8 @@ def progress_display() -> Iterator[Progress | None]:
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+    # No thread draws it: a process that has threads must not be forked, so that workers would be threads too.
+    with Bars(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as bars:
         task = bars.add_task("reading the spec", total=None)
-        yield lambda line: bars.update(task, description=line)
+        bars.refresh()
+        yield lambda line: bars.update(task, description=line, refresh=True)

@@ -54,7 +54,7 @@ def test_options_of_one_search(name: str, options: dict[str, object]) -> None:
 
 
 def test_unknown_option() -> None:
-    with pytest.raises(SpecError, match=r"'simanneal' has no option 'acceptence'; it has .*; did you mean 'acceptance'"):
+    with pytest.raises(SpecError, match=r"'simanneal' has no option 'acceptence'; it has .*mean 'acceptance'"):
         ff.mapper.simanneal.join_pmappings(two_matmuls(), None, acceptence=0.1)  # type: ignore[arg-type]
 
 

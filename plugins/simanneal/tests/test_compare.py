@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import Any, ClassVar
 from xml.etree import ElementTree
 
 import pytest
 
+from ffcore import plugin
+from ffcore.cli import compare_run, compare_show
 from ffcore.cli.compare_run import parse_time
-from ffcore.errors import SpecError
+from ffcore.errors import NoValidMappingError, SpecError
+from ffcore.join.types import JoinedMapping, PmappingSet
+from ffcore.plugin import JoinerRecord, hookimpl
+from ffcore.plugin.manager import scan
+from ffcore.spec import Spec
+from ffcore.spec.problem import Problem
 from tests.cli.process import ff, ff_here, write_specs
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -23,8 +37,6 @@ def arguments(folder: Path, *more: str) -> list[str | Path]:
 def test_all_joiners_under_one_budget(tmp_path: Path) -> None:
     names = ["ffm", "simanneal", "simanneal2", "genetic", "random"]
     out = tmp_path / "out"
-    warm = ff_here(*arguments(tmp_path, "--joiners", "ffm"))  # kernels compiled
-    assert warm.returncode == 0
     words = ["--joiners", ",".join(names), "--budget", "700ms", "--format", "json", "--out", str(out)]
     done = ff_here(*arguments(tmp_path, *words))
     assert (done.returncode, done.stderr) == (0, "")
@@ -83,7 +95,7 @@ def test_table_names_what_was_not_found(tmp_path: Path) -> None:
 def test_without_an_exact_joiner_gaps_are_to_the_best(tmp_path: Path) -> None:
     done = ff_here(*arguments(tmp_path, "--joiners", "genetic,random", "--budget", "0.3"))
     assert done.returncode == 0
-    assert "gap to best" in done.stdout
+    assert "gap to the best known" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -95,8 +107,9 @@ def test_without_an_exact_joiner_gaps_are_to_the_best(tmp_path: Path) -> None:
         (["--budget", "-5s"], "--budget must be above 0 and finite, not -5s"),
         (["--budget", "0"], "--budget must be above 0"),
         (["--budget", "inf"], "--budget must be above 0"),
-        (["--budget", "60J"], "'60J' is measured in J, expected s"),
-        (["--budget", "soon"], "'soon' is not a quantity"),
+        (["--budget", "60J"], "--budget: '60J' is measured in J, expected s"),
+        (["--budget", "soon"], "--budget: 'soon' is not a quantity"),
+        (["--budget", "xmin"], "--budget: 'x' is not a quantity"),
         (["--budget", "1s", "--multiples", "1"], "give either --budget or --multiples"),
         (["--multiples", "1,-2"], "--multiples: expected numbers above 0 such as 1,10,100, not -2"),
         (["--multiples", "1,x"], "not x"),
@@ -119,6 +132,139 @@ def test_no_valid_mapping_is_1(tmp_path: Path) -> None:
     assert "no valid mapping" in done.stderr
 
 
+def test_nothing_found_is_1_with_the_reasons(tmp_path: Path) -> None:
+    done = ff_here(*arguments(tmp_path, "--joiners", "simanneal2,random", "--budget", "1us"))
+    assert done.returncode == 1
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["joiner", "simanneal2", "random"]
+    assert done.stderr.startswith("no valid mapping: no joiner found one (simanneal2: making its pmappings takes")
+    assert "random: " in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["a file", "below a file", "not writable"])
+def test_bad_folder_is_told_before_anything_runs(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*_: object) -> None:
+        raise AssertionError("ran before the folder was looked at")
+
+    monkeypatch.setattr(compare_run, "run", run)
+    out = tmp_path / "out"
+    if kind == "not writable":
+        (out / "history.csv").mkdir(parents=True)
+    else:
+        out.write_text("")
+        out = out / "below" if kind == "below a file" else out
+    done = ff_here(*arguments(tmp_path, "--out", str(out)))
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert str(out) in done.stderr
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_wall_clock_keeps_the_budget(tmp_path: Path, jobs: int) -> None:
+    """Measured from outside, the start of workers included; what is compiled is compiled before."""
+    spec = Spec.from_yaml(*write_specs(tmp_path), M=16)
+    plan = compare_run.plan("random", "1s", None, seed=0, jobs=jobs)
+    compare_run._warm_up(spec, plan)
+    begin = time.perf_counter()
+    explored = compare_run._Explored(spec, jobs)
+    run = compare_run._search(spec, plan, "random", (1.0, None), explored, None)
+    wall = time.perf_counter() - begin
+    assert run.seconds == pytest.approx(wall, abs=0.05)
+    assert 1.0 <= wall < 1.3
+    assert run.history[-1].seconds <= run.seconds
+
+
+class Promising:
+    """A joiner that returns the exact one's worst mapping, and promises what a test says."""
+
+    promise: ClassVar[float | None] = None
+
+    def __init__(self) -> None:
+        self.exact = plugin.get("joiner", "ffm")
+        if self.promise is not None:
+            self.guarantee = lambda options: self.promise
+
+    def join(self, problem: Problem, pmappings: PmappingSet, **options: Any) -> list[JoinedMapping]:
+        found = self.exact.join(problem, pmappings, **options)
+        if not self.known:
+            raise NoValidMappingError("out of ideas")
+        return [max(found, key=lambda m: m.energy * m.latency)]
+
+    known: ClassVar[bool] = True
+
+
+@pytest.fixture
+def third_party(monkeypatch: pytest.MonkeyPatch) -> type[Promising]:
+    class Plugin:
+        @hookimpl
+        def ffcore_joiners(self) -> list[JoinerRecord]:
+            return [JoinerRecord("mine", "a joiner of a third party", Mine)]
+
+    class Mine(Promising):
+        pass
+
+    class Point:
+        name, value, dist = "mine", "mine", None
+
+        def load(self) -> object:
+            return Plugin()
+
+    manager = plugin.PluginManager([*scan(), Point()])
+    monkeypatch.setattr(plugin, "current_manager", lambda: manager)
+    return Mine
+
+
+@pytest.mark.parametrize(
+    ("promise", "exact", "note"),
+    [(None, False, "promises nothing"), (1.5, False, "within a factor of 1.5 of the optimum"), (1.0, True, "")],
+)
+def test_only_a_guarantee_makes_an_optimum(
+    tmp_path: Path, third_party: type[Promising], promise: float | None, exact: bool, note: str
+) -> None:
+    third_party.promise = promise
+    spec = Spec.from_yaml(*write_specs(tmp_path), M=4)
+    found = compare_run.run(spec, compare_run.plan("mine,random", "200ms", None, seed=0, jobs=1))
+    mine, random = found.runs
+    assert (mine.exact, mine.note, random.exact) == (exact, note, False)
+    assert found.optimum == (mine.score if exact else None)
+    head = compare_show.as_text(found).splitlines()[0]
+    assert ("gap to optimum" in head) == exact
+    assert ("gap to the best known" in head) != exact
+
+
+def test_a_joiner_that_gives_up_leaves_the_others_to_try(tmp_path: Path, third_party: type[Promising]) -> None:
+    third_party.known = False
+    spec = Spec.from_yaml(*write_specs(tmp_path), M=4)
+    found = compare_run.run(spec, compare_run.plan("mine,random", "200ms", None, seed=0, jobs=1))
+    assert [math.isfinite(run.score) for run in found.runs] == [False, True]
+    assert found.runs[0].note == "out of ideas"
+    assert found.failure is None
+
+
+def test_tolerances_make_no_optimum(tmp_path: Path) -> None:
+    spec = Spec.from_yaml(*write_specs(tmp_path), M=4)
+    spec.mapper.ffm.objective_tolerance = 0.5
+    found = compare_run.run(spec, compare_run.plan("ffm", None, None, seed=0, jobs=1))
+    assert found.optimum is None
+    assert found.runs[0].note.startswith("within a factor of")
+
+
+@pytest.mark.parametrize(("jobs", "whole_group"), [("1", True), ("2", True), ("2", False)])
+def test_ctrl_c_tells_what_is_finished_and_ends_at_once(tmp_path: Path, jobs: str, whole_group: bool) -> None:
+    words = ["--set", "M=4", "--jobs", jobs, "--joiners", "ffm,random", "--budget", "60s"]
+    command = [sys.executable, "-m", "ffcore.cli", "compare", *map(str, write_specs(tmp_path)), *words]
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    time.sleep(6)
+    begin = time.perf_counter()
+    (os.killpg if whole_group else os.kill)(running.pid, signal.SIGINT)
+    out, err = running.communicate(timeout=30)
+    assert time.perf_counter() - begin < 3
+    assert running.returncode == 130
+    assert err.strip() == "interrupted"
+    assert [line.split()[0] for line in out.splitlines()] == ["joiner", "ffm"]
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("60s", 60), ("60", 60), ("2min", 120), ("1.5 h", 5400), ("500ms", 0.5), ("1 minute", 60), ("2 hours", 7200)],
@@ -134,7 +280,7 @@ def test_times_that_are_none(text: str) -> None:
 
 
 def test_map_takes_the_baselines_by_name(tmp_path: Path) -> None:
-    words = ["--set", "M=4", "--explorer", "templates", "--joiner", "simanneal", "--format", "json", "--jobs", "1"]
+    words = ["--set", "M=4", "--joiner", "simanneal", "--format", "json", "--jobs", "1"]
     done = ff_here("map", *write_specs(tmp_path), *words)
     assert done.returncode == 0, done.stderr
     (mapping,) = json.loads(done.stdout)["mappings"]
