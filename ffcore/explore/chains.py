@@ -18,11 +18,6 @@ from ffcore.templates import Template
 _BITS = 20  # of each of trips and tile in a loop's code
 
 
-def encode_loop(variable: int, spatial: bool, trips: Ints, tile: Ints) -> Ints:
-    """Loops as integers: (variable, spatial, trips, tile), each bound by 2**20 after indexing."""
-    return (((variable * 2 + int(spatial)) << _BITS | trips) << _BITS) | tile
-
-
 def decode_loop(code: int) -> tuple[int, bool, int, int]:
     """(variable, spatial, index of trips, index of tile) of a loop's code."""
     head = code >> (2 * _BITS)
@@ -30,8 +25,8 @@ def decode_loop(code: int) -> tuple[int, bool, int, int]:
     return head // 2, bool(head % 2), (code >> _BITS) & mask, code & mask
 
 
-def encode_loops(variable: Ints, spatial: Ints, trips: Ints, tile: Ints) -> Ints:
-    """The same for arrays of all four."""
+def encode_loops(variable: Ints | int, spatial: Ints | int, trips: Ints, tile: Ints) -> Ints:
+    """Loops as integers: (variable, spatial, trips, tile), each bound by 2**20 after indexing."""
     return ((variable * 2 + spatial) << 2 * _BITS) | (trips << _BITS) | tile
 
 
@@ -153,8 +148,8 @@ def loop_table(
         trips = _trips(chains, lattice, choice, entry)
         tile = left.get(entry.axis, np.full(count, bound)) // trips
         left[entry.axis] = tile
-        code = encode_loop(
-            entry.axis, entry.spatial >= 0, np.searchsorted(everything, trips), np.searchsorted(everything, tile)
+        code = encode_loops(
+            entry.axis, int(entry.spatial >= 0), np.searchsorted(everything, trips), np.searchsorted(everything, tile)
         )
         members = np.flatnonzero(runs)
         codes[members, placed[members]] = code[members]

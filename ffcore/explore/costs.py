@@ -16,11 +16,10 @@ import numpy as np
 from ffcore.explore.kernels import Floats, Ints
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.outline import Cut, EdgeShape, Limited, Outline, Reserved, saves_traffic
-from ffcore.explore.spatial import SpatialChoice, compare
+from ffcore.explore.spatial import FIT, SpatialChoice, compare
 from ffcore.spec.problem import Component, EinsumProblem, Tensor
 from ffcore.templates import SpatialLoop
 
-FIT = 1 + 1e-12  # sums of shares and of widths like 1/3 bit may differ in the last bits
 Shape = TypeVar("Shape", EdgeShape, Limited, Reserved)
 
 

@@ -106,6 +106,7 @@ class _Solvers:
         Choices are merged only where compute time and leakage are the same: these are not columns
         of a label.
         """
+        # Where the loops stand relative to the merges is all that matters: costs go by component, labels by cut.
         depths = tuple(sum(s.block > m for m in outline.merges) for s in outline.template.spatial)
         key = (path, table.number, len(outline.merges), depths, choices.tobytes())
         if key not in self._found:
@@ -140,7 +141,10 @@ class _Solvers:
         replicas: Mapping[str, int],
         level: int,
     ) -> SuffixSolver:
-        """Every choice solved by itself, then merged at ``outline.merges[level]``."""
+        """Every choice solved by itself, then merged at ``outline.merges[level]``.
+
+        Level 0: choices of all spatial loops; level 1: of those below the outermost ones, which come later.
+        """
         key = (path, level, tuple(_trips(choice) for choice in choices), tuple(replicas.items()))
         if key not in self._solvers:
             inner = [self._one(path, outline, choice, replicas) for choice in choices]

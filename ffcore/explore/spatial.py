@@ -28,6 +28,7 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+FIT = 1 + 1e-12  # sums of shares and of widths like 1/3 bit may differ in the last bits
 _SLACK = 1e-9  # usage is a ratio of integers times a scale
 
 
@@ -202,6 +203,8 @@ class SpatialMenu:
     def fitting(self, template: Template) -> tuple[SpatialTable, Ints]:
         """(table, numbers of choices) for which some tile choice fits all memories, after the ``min_usage`` rule.
 
+        Whether a ``tile_shape`` leaves any is not looked at.
+
         Occupancy grows with every tile size and the smallest of all tiles (each rank variable's
         outermost temporal loop does everything) are one choice, so testing that one decides. The
         rule keeps, dimension by dimension, what reaches ``min_usage`` or else the highest usage:
@@ -269,7 +272,7 @@ def _preference(template: Template, choice: SpatialChoice) -> tuple[float, ...]:
 
 
 def smallest_fits(template: Template, table: SpatialTable) -> Bools:
-    """Per choice: do the smallest tiles fit all memories? (In bits, per memory and instance.)"""
+    """Per choice: do the smallest tiles fit all memories? (In bits, per memory and instance; ``tile_shape`` apart.)"""
     first: dict[str, int] = {}
     for b, block in enumerate(template.blocks):
         for v in block:
@@ -284,5 +287,5 @@ def smallest_fits(template: Template, table: SpatialTable) -> Bools:
         usage[site.index] = usage.get(site.index, 0.0) + bits
     fits = np.ones(len(table.trips), np.bool_)
     for i, bits in usage.items():
-        fits &= bits <= template.components[i].size
+        fits &= bits <= template.components[i].size * FIT
     return fits

@@ -193,7 +193,7 @@ class SuffixSolver:
                 counts = np.concatenate([counts, np.zeros((1, n), np.int64)])
             offsets, values, origin, made = union_prime(_starts(counts), values, origin, n, pair, last_only=True)
             self.evaluated += made
-            counts = np.diff(offsets).reshape(-1, 2, n)[:, 1]
+            counts = np.diff(offsets).reshape(len(counts) // 2, 2, n)[:, 1]
         return _starts(counts), values, origin
 
     def _loop(self, offsets: Ints, values: Floats, outline: Outline, cut: int) -> tuple[Ints, Floats, Ints]:

@@ -51,9 +51,7 @@ def _add(total: Occupancy, r: Reservation) -> None:
     total[r.component] = bits + r.bits, share + r.share
 
 
-def peaks(
-    problem: Problem, reservations: Sequence[Sequence[Reservation]], depths: Sequence[int]
-) -> dict[str, Peak]:
+def peaks(problem: Problem, reservations: Sequence[Sequence[Reservation]], depths: Sequence[int]) -> dict[str, Peak]:
     """Memory -> its fullest moment in a complete mapping."""
     users = users_of_shared(problem)
     result: dict[str, Peak] = {}

@@ -88,7 +88,7 @@ def _with_loops(einsum: EinsumProblem, choice: HolderChoice, order: HolderOrder)
     """The holders of ``order`` with all loops that may stand between them.
 
     Gap 0 follows G0, gap i follows the i-th further holder. A gap is: temporal loops, then
-    spatial loops and Tolls from the outermost component in.
+    spatial loops and Tolls from the outermost component in. Gap -1 is above everything.
     """
     temporal = [_temporal_candidates(einsum, choice, order, gap) for gap in range(len(order.rest) + 1)]
     looped = {variable for candidates in temporal for variable in candidates}
@@ -96,8 +96,9 @@ def _with_loops(einsum: EinsumProblem, choice: HolderChoice, order: HolderOrder)
     missing = [v for v in einsum.bounds if v not in looped]
     tails: list[list[NestNode]] = [[] for _ in temporal]
     tails[below_backing] += [Temporal(v, 0) for v in missing]
+    outermost: list[NestNode] = []
     for gap, nodes in _spatial_and_tolls(einsum, choice, order):
-        tails[gap] += nodes
+        (tails[gap] if gap >= 0 else outermost).extend(nodes)
 
     def fill(gap: int) -> Iterator[list[NestNode]]:
         if gap == len(temporal):
@@ -111,7 +112,8 @@ def _with_loops(einsum: EinsumProblem, choice: HolderChoice, order: HolderOrder)
             for below in fill(gap + 1):
                 yield head + below
 
-    yield from fill(0)
+    for nodes in fill(0):
+        yield outermost + nodes
 
 
 def _temporal_candidates(einsum: EinsumProblem, choice: HolderChoice, order: HolderOrder, gap: int) -> list[str]:
@@ -161,6 +163,8 @@ def _spatial_and_tolls(
     for index, component in enumerate(choice.components):
         gap = max((g for g, h in enumerate(order.rest, 1) if h[0] < index), default=0)
         held = {t for _, t in order.first} | {t for _, t in order.rest[:gap]}
+        if not any(h[0] < index for h in (*order.first, *order.rest)):
+            gap, held = -1, set()  # nothing stands above: each instance has memories of its own from the outermost on
         spatial = [
             Spatial(variable, 0, component.name, dimension.name)
             for dimension in component.spatial
@@ -172,9 +176,10 @@ def _spatial_and_tolls(
             yield gap, list(spatial)
         for toll_index, tensor in tolls:
             if toll_index == index:
-                yield _toll_gap(order, index, tensor, gap if component.fanout > 1 else 0), [
-                    Holder(tensor, component.name)
-                ]
+                yield (
+                    _toll_gap(order, index, tensor, max(0, gap) if component.fanout > 1 else 0),
+                    [Holder(tensor, component.name)],
+                )
 
 
 def _may_be_spatial(einsum: EinsumProblem, variable: str, held: set[str]) -> bool:

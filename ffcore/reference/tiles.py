@@ -93,9 +93,7 @@ def trip_counts(template: Template, tiles: Sequence[int]) -> list[int]:
 
 def spatial_usage(template: Template, trips: Sequence[int]) -> dict[tuple[str, str], float]:
     """(component, dimension) -> share of the fanout in use, for all with a fanout above 1."""
-    used = {
-        (c.name, d.name): d.usage_scale / d.fanout for c in template.components for d in c.spatial if d.fanout > 1
-    }
+    used = {(c.name, d.name): d.usage_scale / d.fanout for c in template.components for d in c.spatial if d.fanout > 1}
     for loop, n in zip(template.loops(), trips, strict=True):
         if isinstance(loop, Spatial):
             used[loop.component, loop.dimension] *= n
@@ -176,14 +174,17 @@ def _satisfies_tile_shapes(template: Template, tiles: Sequence[int]) -> bool:
         holding = template.component(holder.component).holding
         if holding is None or not holding.tile_shape:
             continue
-        extent = dict(template.einsum.bounds)
+        extent, left = dict(template.einsum.bounds), dict(template.einsum.bounds)
         for other, (node, tile) in enumerate(loops):
+            if isinstance(node, Holder):
+                continue
             if isinstance(node, Spatial):
                 above = names.index(node.component) <= names.index(holder.component)
             else:
                 above = other < position
-            if above and not isinstance(node, Holder):
-                extent[node.variable] = min(tile, extent[node.variable])
+            if above:  # it takes its share, whatever loops below the holder stand above it
+                extent[node.variable] = -(-extent[node.variable] * tile // left[node.variable])
+            left[node.variable] = tile
         for shape in holding.tile_shape:
             variables = shape.variables & template.einsum.tensor[holder.tensor].variables
             if not compare([extent[v] for v in variables], shape.operator, shape.value):
@@ -216,5 +217,3 @@ def min_usage_filter(template: Template, usages: Sequence[Mapping[tuple[str, str
             threshold = min(dimension.min_usage, best) * (1 - TOLERANCE)
             left = [keep and u[key] >= threshold for u, keep in zip(usages, left, strict=True)]
     return left
-
-

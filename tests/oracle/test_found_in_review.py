@@ -101,3 +101,45 @@ def test_memories_at_the_same_place_of_two_paths_are_not_the_same(left: int, slo
     problem = spec(*arch, workload, "mapper: {metrics: [energy, latency]}\n")
     assert all(len(e.paths) == 2 for e in problem.einsums)
     assert_same(problem)
+
+
+MATMUL = "workload: {rank_sizes: {M: %s, K: %s, N: %s}, bits_per_value: {%s}, einsums: ['C[m,n] = A[m,k] * B[k,n]']}\n"
+
+
+@pytest.mark.parametrize("extent", [1, 2, 5])
+def test_a_tile_shape_below_spatial_loops_may_rule_out_every_tile(extent: int) -> None:
+    """Not holding the tensor there is still possible."""
+    shape = f"tile_shape: [{{expression: B.rank_variables, operator: '==', value: {extent}}}]"
+    arch = (
+        memory("Main", "keep: All"),
+        "  - !Container {name: Array, spatial: [{name: X, fanout: 4}]}\n",
+        memory("Register", f"keep: Nothing, may_keep: B, {shape}"),
+        MAC,
+    )
+    assert assert_same(spec(*arch, MATMUL % (4, 4, 3, "All: 8")))
+
+
+def test_what_fits_but_for_rounding_fits() -> None:
+    assert 1.1 + 1.1 + 1.1 > 3.3
+    arch = (memory("Main", "keep: All"), memory("Buffer", "keep: All", size=3.3), MAC)
+    assert assert_same(spec(*arch, MATMUL % (2, 3, 2, "A: 1.1, B: 1.1, C: 1.1")))
+
+
+@pytest.mark.parametrize("sizes", [(2, 3, 1), (4, 2, 2), (1, 4, 1)])
+def test_loops_across_the_outermost_memory_stand_above_everything(sizes: tuple[int, int, int]) -> None:
+    """So none of them may run over k: partial results in several Mains would never be added up."""
+    main = memory("Main", "keep: All", "spatial: [{name: Q, fanout: 4}]")
+    problem = spec(main, MAC, MATMUL % (*sizes, "All: 8"), "mapper: {metrics: [energy, latency]}\n")
+    assert assert_same(problem)
+
+
+def test_a_tile_counts_loops_below_it_whatever_stands_between() -> None:
+    """A spatial loop of an outer component that runs once says nothing of the tile."""
+    shape = "tile_shape: [{expression: A.rank_variables, operator: '<=', value: 2}]"
+    arch = (
+        memory("Main", "keep: All"),
+        memory("Buffer", "keep: Nothing, may_keep: C", "spatial: [{name: X, fanout: 2}]"),
+        memory("Register", f"keep: A, {shape}"),
+        MAC,
+    )
+    assert assert_same(spec(*arch, MATMUL % (4, 4, 2, "All: 8"), "mapper: {metrics: [energy, latency]}\n"))
