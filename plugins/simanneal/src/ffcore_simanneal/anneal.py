@@ -48,8 +48,8 @@ def anneal(space: Space, options: Annealing) -> None:
 
 
 def _cycle(space: Space, options: Annealing, state: State, heat: float, end: float) -> None:
-    begin = space.meter.fraction()
     first = heat * _initial_temperature(space, state, options.acceptance)
+    begin = space.meter.fraction()
     log_cooling = math.log(options.cooling)
     while not space.meter.done():
         spent = space.meter.fraction()
