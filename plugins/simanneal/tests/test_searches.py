@@ -13,9 +13,10 @@ from ffcore import plugin
 from ffcore.join.types import PmappingSet
 from ffcore.model.parts import DefaultModel
 from ffcore.reference import exhaustive_map
-from ffcore_simanneal.joiners import Baseline
+from ffcore_simanneal.budget import Budget, Meter
+from ffcore_simanneal.joiners import Baseline, Islands
 from ffcore_simanneal.joint import score_of
-from ffcore_simanneal.tracker import Tracker
+from ffcore_simanneal.tracker import Outcome, Tracker, merge
 from plugins.simanneal.tests.problems import Case, cases, two_matmuls
 
 UNPRUNED = ["simanneal", "genetic", "random"]
@@ -138,12 +139,36 @@ def test_target_ends_all_islands_whoever_reaches_it(name: str, case: Case) -> No
     assert course(alone) == course(together)
 
 
-def test_islands_after_the_hit_do_not_go_on(case: Case) -> None:
-    """The first of 20 islands reaches an easy target at once; the others have some ten million evaluations each."""
-    easy = track("random", case, seed=5, max_evaluations=100).samples[0].score
-    tracker = track("random", case, seed=5, islands=20, max_evaluations=2e8, score_target=easy * 1.5)
-    assert tracker.evaluations < 2000
-    assert tracker.seconds < 5
+def lone_hit(meter: Meter, seed: str) -> Outcome:
+    """Only the island 2 ever reaches a score of 1, after 300 evaluations."""
+    while not meter.done():
+        meter.charge(1)
+        meter.found(1.0 if seed.endswith(" 2") and meter.evaluations == 300 else 5.0)
+    return Outcome(tuple(meter.samples), meter.evaluations, meter.seconds, None)
+
+
+def test_islands_end_with_the_one_that_reaches_the_target() -> None:
+    budget = Budget(max_evaluations=1000, score_target=1.0)
+    islands = Islands(lone_hit, budget, 0, 0.0, time.perf_counter, 1)
+    found = [islands(number) for number in range(5)]
+    assert [o.evaluations for o in found] == [1000, 1000, 300, 300, 300]  # the first two could not know
+    merged = merge(found, budget, 2.0)
+    assert merged.evaluations == 5 * 300
+    assert [s.score for s in merged.samples] == [5.0, 1.0]
+    alone = [Islands(lone_hit, budget, 0, 0.0, time.perf_counter, 1)(number) for number in range(5)]  # none knows
+    assert [o.evaluations for o in alone] == [1000, 1000, 300, 1000, 1000]
+    again = merge(alone, budget, 2.0)
+    assert again.evaluations == 1500
+    assert [s.evaluations for s in again.samples] == [s.evaluations for s in merged.samples]
+
+
+@pytest.mark.parametrize("kind", ["forks", "threads"])
+def test_running_islands_are_told_of_a_hit(kind: str) -> None:
+    """One that would go on for a quarter of an hour ends."""
+    budget = Budget(max_evaluations=1e9, score_target=1.0)
+    with plugin.get("executor", kind, n_jobs=2) as pool:
+        found = list(pool.map(Islands(lone_hit, budget, 0, 0.0, time.perf_counter, 2), [1, 2]))
+    assert found[1].evaluations == 300 <= found[0].evaluations < 1e8
 
 
 @pytest.mark.parametrize("islands", [1, 2, 3])
