@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 640, 420
-LEFT, RIGHT, TOP, BOTTOM = 70, 150, 40, 50
+WIDTH, HEIGHT = 680, 420
+LEFT, RIGHT, TOP, BOTTOM = 70, 190, 40, 50
 # The colour-blind can tell these apart.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999", "#8c564b")
 
 Points = Sequence[tuple[float, float]]
 
