@@ -19,9 +19,7 @@ Multiples = Annotated[
     typer.Option(metavar="N,N", help="Instead: budgets in multiples of the wall time that the exact joiner takes."),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of the searches.")]
-OutDir = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Also write compare.json, history.csv and convergence.svg here.")
-]
+OutDir = Annotated[Path, typer.Option(metavar="DIR", help="Where compare.json, history.csv and convergence.svg go.")]
 
 
 def compare(
@@ -38,7 +36,7 @@ def compare(
     metrics: opt.Metrics = None,
     max_fused_loops: opt.MaxFusedLoops = None,
     jobs: opt.Jobs = None,
-    out: OutDir = None,
+    out: OutDir = Path("out/compare"),
     format: opt.OutputFormat = opt.Format.text,
     no_plugins: opt.NoPlugins = False,
     debug: opt.Debug = False,
@@ -62,8 +60,7 @@ def compare(
             allowed_dirs=allow_dir,
             mapper={"ffm.metrics": metrics, "ffm.max_fused_loops": max_fused_loops},
         )
-        if out is not None:
-            compare_show.check_writable(out)
+        compare_show.check_writable(out)
         done: list[compare_run.Run] = []
         try:
             comparison = compare_run.run(spec, plan, done)

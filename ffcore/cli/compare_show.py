@@ -23,11 +23,10 @@ _FILES = ("compare.json", "history.csv", "convergence.svg")
 _LEAST_GAP = 1e-4  # that is drawn
 
 
-def show(comparison: Comparison, format: str, out: Path | None) -> None:
-    """Print the comparison (``text`` or ``json``) and write it into the folder ``out``, if given."""
-    if out is not None:
-        write(comparison, out)
-    typer.echo(_json(comparison) if format == "json" else as_text(comparison))
+def show(comparison: Comparison, format: str, out: Path) -> None:
+    """Print the comparison (``text`` or ``json``) and write it into the folder ``out``."""
+    write(comparison, out)
+    typer.echo(_json(comparison) if format == "json" else f"{as_text(comparison)}\nconvergence: {out / _FILES[2]}")
 
 
 def check_writable(out: Path) -> None:
