@@ -132,7 +132,9 @@ def test_bad_input_is_one_sentence(tmp_path: Path, words: list[str], message: st
 def test_no_valid_mapping_is_1(tmp_path: Path) -> None:
     arch, workload = write_specs(tmp_path)
     arch.write_text(arch.read_text().replace("may_keep: All}", "may_keep: Nothing}"))
-    done = ff_here("compare", arch, workload, "--set", "M=4", "--set", "SIZE=1", "--budget", "1s", "--out", tmp_path / "out")
+    done = ff_here(
+        "compare", arch, workload, "--set", "M=4", "--set", "SIZE=1", "--budget", "1s", "--out", tmp_path / "out"
+    )
     assert done.returncode == 1
     assert "no valid mapping" in done.stderr
 
