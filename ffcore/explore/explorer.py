@@ -10,6 +10,7 @@ import attrs
 
 from ffcore.errors import FFError
 from ffcore.explore.equal import Kinds
+from ffcore.explore.options import not_offered
 from ffcore.explore.rows import RowShape
 from ffcore.explore.solve import explore_einsum
 from ffcore.explore.spatial import SpatialChoice
@@ -53,20 +54,7 @@ def explore(
 
 def _check_options(options: MapperOptions) -> None:
     """Refuse what would otherwise be ignored."""
-    default = MapperOptions()
-    refused = [
-        name
-        for name in (
-            "explore_imperfect_temporal_loops",
-            "explore_imperfect_spatial_loops",
-            "tiling_coarseness",
-            "prioritize_reuse_of_unfused_tensors",
-            "time_limit",
-            "time_limit_per_pmapping_template",
-            "memory_limit",
-        )
-        if getattr(options, name) != getattr(default, name)
-    ]
+    refused = not_offered(options)
     if refused:
         raise FFError(
             f"the explorer 'default' does not offer mapper.ffm.{', '.join(refused)}: leave it at its default "

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from ffcore.errors import FFError, NoValidMappingError
+from ffcore.explore.options import not_offered
 from ffcore.join.types import PmappingSet
 from ffcore.phases import phase
 from ffcore.spec.problem import MapperOptions, Problem
@@ -75,19 +76,6 @@ def mapspace_of(problem: Problem, pmappings: Any, joiner: str) -> Mapspace:
 
 def check_options(options: MapperOptions) -> None:
     """Raise ``FFError`` for options that would be ignored."""
-    default = MapperOptions()
-    refused = [
-        name
-        for name in (
-            "explore_imperfect_temporal_loops",
-            "explore_imperfect_spatial_loops",
-            "tiling_coarseness",
-            "prioritize_reuse_of_unfused_tensors",
-            "time_limit",
-            "time_limit_per_pmapping_template",
-            "memory_limit",
-        )
-        if getattr(options, name) != getattr(default, name)
-    ]
+    refused = not_offered(options)
     if refused:
         raise FFError(f"the baselines do not offer mapper.ffm.{', '.join(refused)}: leave it at its default")
