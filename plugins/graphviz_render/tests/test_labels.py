@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ffcore.render.palette import tensor_colours
 from ffcore_graphviz_render.grid import Grid
 from ffcore_graphviz_render.labels import MAX_NAME, cell, clean, label, row, table, text
-from ffcore_graphviz_render.palette import tensor_colours
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from ffcore.errors import FFError
 from ffcore.mapping.tree import Compute, MappingTree, Nested, Sequential, Spatial, Storage, Temporal, Toll
 from ffcore.plugin import PluginManager
 from ffcore.render.mapping import view_mapping
+from ffcore.render.palette import tensor_colours
 from ffcore.render.rendering import MissingProgramError
 from ffcore.spec import Spec
 from ffcore_graphviz_render import plugin
-from ffcore_graphviz_render.palette import tensor_colours
 from ffcore_graphviz_render.renderer import GraphvizRenderer
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz's program dot is not installed")

@@ -22,10 +22,10 @@ from ffcore.render.mapping import (
     TensorTile,
     title_of,
 )
+from ffcore.render.palette import tensor_colours
 from ffcore_graphviz_render import labels
 from ffcore_graphviz_render.grid import Grid
 from ffcore_graphviz_render.labels import Markup, cell, lines, row, table, text
-from ffcore_graphviz_render.palette import tensor_colours
 from ffcore_graphviz_render.style import COMPUTE, HOLDER, LINE, LOOP, SPATIAL, SPATIAL_INK, TOLL, new_graph
 
 _CHIPS_PER_COLUMN = 2  # in one row of a holder, for each Einsum below it

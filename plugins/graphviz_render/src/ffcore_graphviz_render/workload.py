@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import graphviz
 
+from ffcore.render.palette import tensor_colours
 from ffcore.render.workload import EinsumView, TensorView, WorkloadView
 from ffcore_graphviz_render import labels
 from ffcore_graphviz_render.labels import cell, row, table, text
-from ffcore_graphviz_render.palette import tensor_colours
 from ffcore_graphviz_render.style import COMPUTE, LINE, new_graph
 
 
