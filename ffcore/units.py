@@ -10,7 +10,8 @@ from __future__ import annotations
 import enum
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from fractions import Fraction
 from types import MappingProxyType
 
 import attrs
@@ -45,6 +46,33 @@ class Unit:
     factor: float
 
 
+_NAMES: Mapping[Dimension, str] = MappingProxyType({
+    Dimension.SIZE: "a size",
+    Dimension.BANDWIDTH: "a bandwidth",
+    Dimension.ENERGY: "an energy",
+    Dimension.ENERGY_PER_BIT: "an energy per bit",
+    Dimension.ENERGY_DELAY: "an energy-delay product",
+    Dimension.TIME: "a time",
+    Dimension.POWER: "a power",
+    Dimension.AREA: "an area",
+    Dimension.FREQUENCY: "a frequency",
+    Dimension.RATE: "a rate",
+    Dimension.COUNT: "a count",
+})
+_EXAMPLES: Mapping[Dimension, str] = MappingProxyType({
+    Dimension.SIZE: "a size (bit, B, KiB, MiB, GiB, kB, …)",
+    Dimension.BANDWIDTH: "a bandwidth (bit/s, B/s, GB/s, GiB/s, …)",
+    Dimension.ENERGY: "an energy (J, mJ, nJ, pJ, fJ, …)",
+    Dimension.ENERGY_PER_BIT: "an energy per bit (pJ/bit, fJ/bit, …)",
+    Dimension.ENERGY_DELAY: "an energy-delay product (J*s, mJ*s, …)",
+    Dimension.TIME: "a time (s, ms, us, ns, …)",
+    Dimension.POWER: "a power (W, mW, uW, …)",
+    Dimension.AREA: "an area (m^2, mm^2, um^2, nm^2)",
+    Dimension.FREQUENCY: "a frequency (Hz, MHz, GHz, …)",
+    Dimension.RATE: "a rate (op/s, Gop/s, Top/s, …)",
+    Dimension.COUNT: "a plain number",
+})
+
 _METRIC = MappingProxyType(
     {"a": 1e-18, "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0}
     | {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
@@ -78,8 +106,8 @@ def _units() -> Mapping[str, Unit]:
             add(f"{prefix}{symbol}", dimension, scale)
         add(f"{prefix}J/bit", Dimension.ENERGY_PER_BIT, scale)
         add(f"{prefix}J*s", Dimension.ENERGY_DELAY, scale)
-    for prefix, metres in (("n", 1e-9), ("u", 1e-6), ("m", 1e-3), ("", 1.0)):
-        add(f"{prefix}m^2", Dimension.AREA, metres**2)
+    for prefix, area in (("n", 1e-18), ("u", 1e-12), ("m", 1e-6), ("", 1.0)):
+        add(f"{prefix}m^2", Dimension.AREA, area)
     return MappingProxyType(table)
 
 
@@ -106,21 +134,38 @@ def parse_quantity(text: str | float, dimension: Dimension | None = None) -> flo
         return float(text)
     if text.strip().lower() in INFINITY_WORDS:
         return math.inf
+    return split_quantity(text, () if dimension is None else (dimension,))[0]
+
+
+def split_quantity(text: str, allowed: Collection[Dimension] = ()) -> tuple[float, Dimension | None]:
+    """The number that ``text`` means in the stored unit, and what it measures (None: it names no unit).
+
+    The number is the nearest float to the exact value: ``7.03 pJ`` is 7.03e-12. With ``allowed``, the unit must be
+    of one of these dimensions. Raises :class:`SpecError` like :func:`parse_quantity`.
+    """
     match = _QUANTITY.fullmatch(text)
     if match is None:
         raise SpecError.one(f"{text!r} is not a quantity: expected a number and a unit, such as '128 MiB'")
-    number = float(match[1].replace("_", ""))
+    digits = match[1].replace("_", "")
     if not match[2] or not match[2].strip():
-        return number
+        return float(digits), None
     symbol = _canonical(match[2])
     unit = UNITS.get(symbol)
-    allowed = [u.symbol for u in UNITS.values() if dimension in (None, u.dimension)]
     if unit is None:
-        raise SpecError.one(f"unknown unit {match[2].strip()!r} in {text!r}", suggestion=suggest(symbol, allowed))
-    if dimension is not None and unit.dimension is not dimension:
-        expected = dimension.value or "a plain number"
-        raise SpecError.one(f"{text!r} is measured in {unit.dimension.value or 'counts'}, expected {expected}")
-    return number * unit.factor
+        known = [u.symbol for u in UNITS.values() if not allowed or u.dimension in allowed]
+        examples = f"; units are {_examples(allowed)}" if allowed else ""
+        raise SpecError.one(f"unknown unit {match[2].strip()!r} in {text!r}{examples}", None, suggest(symbol, known))
+    if allowed and unit.dimension not in allowed:
+        raise SpecError.one(f"{text!r} is {_NAMES[unit.dimension]}; expected {_examples(allowed)}")
+    if not math.isfinite(float(digits)):
+        return float(digits), unit.dimension
+    # Factors are written with few digits, so that their decimal form is exact (the binary one of 1e-12 is not).
+    return float(Fraction(digits) * Fraction(repr(unit.factor))), unit.dimension
+
+
+def _examples(allowed: Collection[Dimension]) -> str:
+    """What could be written instead, in words."""
+    return " or ".join(_EXAMPLES[d] for d in Dimension if d in allowed)
 
 
 def _digits(value: float, digits: int) -> str:

@@ -84,7 +84,7 @@ def test_unknown_unit_gets_a_suggestion() -> None:
 
 
 def test_unit_of_another_dimension_is_refused() -> None:
-    with pytest.raises(SpecError, match="measured in J, expected bit"):
+    with pytest.raises(SpecError, match="is an energy; expected a size"):
         parse_quantity("3 pJ", Dimension.SIZE)
 
 

@@ -26,6 +26,7 @@ from ffcore.spec.architecture import (
     Toll,
 )
 from ffcore.spec.expressions import evaluate
+from ffcore.spec.quantities import per_bit
 from ffcore.units import Dimension, format_quantity
 
 if TYPE_CHECKING:
@@ -196,6 +197,8 @@ class _Facts:
             return ""
         unit = "" if self.bits(node, action) is None else "/bit"
         scales = (action.energy_scale, node.energy_scale)
+        if (each := per_bit(action.energy)) is not None:
+            return self.quantity(each, Dimension.ENERGY_PER_BIT, *scales)
         number = self.number(action.energy, *scales)
         if number is None:
             return self.quantity(action.energy, Dimension.ENERGY, *scales)
@@ -206,7 +209,8 @@ class _Facts:
         if action.throughput is None:
             return ""
         scales = (action.throughput_scale, node.throughput_scale, node.n_parallel_instances)
-        number = self.number(action.throughput, *scales)
+        each = per_bit(action.throughput)
+        number = self.number(action.throughput if each is None else each, *scales)
         if number is None:
             return f"{self.quantity(action.throughput, Dimension.RATE, *scales)} per second"
         slower = self.number(action.latency_scale, node.latency_scale)
@@ -214,7 +218,7 @@ class _Facts:
             number /= slower
         if math.isinf(number):
             return "" if isinstance(node, TensorHolder) else "takes no time"
-        bits = self.bits(node, action)
+        bits = self.bits(node, action) if each is None else 1.0
         if bits is None:
             return format_quantity(number, Dimension.RATE)
         return format_quantity(number * bits, Dimension.BANDWIDTH)

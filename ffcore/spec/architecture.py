@@ -22,6 +22,7 @@ from ffcore.spec.fields import (
     forget_position,
     spec_field,
 )
+from ffcore.spec.quantities import in_any_unit
 from ffcore.spec.source.nodes import Node, YamlMap
 
 if TYPE_CHECKING:
@@ -312,7 +313,9 @@ class Arch(SpecNode):
         factory=lambda: NodeList(),
         doc="from the root down to the computes",
     )
-    variables: dict[str, Expression] = spec_field(Table(), factory=dict, doc="names for use in the nodes")
+    variables: dict[str, Expression] = spec_field(
+        Table(), factory=dict, reader=in_any_unit, doc="names for use in the nodes"
+    )
     extra_attributes_for_all_component_models: dict[str, Any] = spec_field(
         Table(), factory=dict, doc="passed on to the cost model with every component"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -89,7 +89,8 @@ def convert_field(cls: type[SpecNode], name: str, node: Node, errors: ErrorColle
     try:
         return converter(value)
     except SpecError as error:
-        errors.extend(error)
+        for problem in error.problems:
+            errors.add(problem.message, problem.position or _at(node, path), problem.suggestion)
         return None
 
 
@@ -142,7 +143,7 @@ def _field(attribute: attrs.Attribute[Any], node: Node, errors: ErrorCollector, 
     if isinstance(kind, Many | Tagged):
         return _list(kind, node, errors, path)
     if isinstance(kind, Table):
-        return _table(kind, node, errors, path)
+        return _table(kind, node, attribute.metadata["reader"], errors, path)
     return node if isinstance(kind, Raw) else to_plain(node)
 
 
@@ -157,13 +158,24 @@ def _scalar(kind: Kind, node: Node, errors: ErrorCollector, path: str) -> Any:
     return node.text if isinstance(kind, Text) else node.value
 
 
-def _table(kind: Table, node: Node, errors: ErrorCollector, path: str) -> Any:
+def _table(
+    kind: Table, node: Node, reader: Callable[[Any], Any] | None, errors: ErrorCollector, path: str
+) -> Any:
     if isinstance(node, YamlScalar) and kind.scalar_key:
         return {kind.scalar_key: node.value}
     if not isinstance(node, YamlMap):
         errors.add(f"expected a mapping, got {describe(node)}", _at(node, path))
         return _MISSING
-    return {key: to_plain(value) for key, (_, value) in node.entries.items()}
+    table = {}
+    for key, (_, entry) in node.entries.items():
+        table[key] = to_plain(entry)
+        try:
+            table[key] = reader(table[key]) if reader is not None else table[key]
+        except SpecError as error:  # here, where the entry's own line is known
+            for problem in error.problems:
+                errors.add(problem.message, _at(entry, f"{path}.{key}"), problem.suggestion)
+            table[key] = 0
+    return table
 
 
 def _list(kind: Many | Tagged, node: Node, errors: ErrorCollector, path: str) -> Any:

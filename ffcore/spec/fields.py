@@ -7,13 +7,14 @@ user wrote (text of an expression, or a value) until the spec is resolved; its p
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from functools import cache
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, TypeAlias, cast
 
 import attrs
 
 from ffcore.errors import ErrorCollector, Position
+from ffcore.spec.quantities import in_unit
 from ffcore.spec.source.nodes import Node
 
 Expression: TypeAlias = str | int | float | bool
@@ -92,16 +93,28 @@ def spec_field(
     doc: str = "",
     normalise: Normalise | None = None,
     converter: Callable[[Any], Any] | None = None,
+    reader: Callable[[Any], Any] | None = None,
 ) -> Any:
     """An attrs field with the metadata that converter, dumper and docs need.
 
     ``required``: must be present in YAML. ``unit``: SI unit of the evaluated number ("" for pure numbers and
-    everything that is no number). ``normalise``: rewrites short YAML forms before conversion.
+    everything that is no number). ``normalise``: rewrites short YAML forms before conversion. ``reader``: what becomes
+    of each value, by default that quantities (``128 MiB``) become numbers in ``unit``; in Python too.
     """
-    metadata = {"kind": kind, "unit": unit, "doc": doc, "required": required, "normalise": normalise}
+    if reader is None and (unit or isinstance(kind, Value)):
+        reader = partial(in_unit, unit=unit)
+    if reader is not None and converter is None:
+        converter = partial(_table_of, reader) if isinstance(kind, Table) else reader
+    metadata = {
+        "kind": kind, "unit": unit, "doc": doc, "required": required, "normalise": normalise, "reader": reader
+    }
     if factory is not None:
         return attrs.field(factory=factory, metadata=metadata, converter=converter)
     return attrs.field(default=default, metadata=metadata, converter=converter)
+
+
+def _table_of(reader: Callable[[Any], Any], table: Any) -> Any:
+    return {key: reader(value) for key, value in table.items()} if isinstance(table, dict) else table
 
 
 def forget_position(instance: SpecNode, attribute: attrs.Attribute[Any], value: Any) -> Any:

@@ -6,10 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+import attrs
+
 from ffcore.errors import Position, SpecError, suggest
 from ffcore.spec.convert import from_plain
+from ffcore.spec.quantities import is_quantity
 from ffcore.spec.source import load_sources, load_text
 from ffcore.spec.source.nodes import YamlMap
+from ffcore.units import Dimension, parse_quantity
 
 if TYPE_CHECKING:
     from ffcore.spec.architecture import Arch
@@ -134,12 +138,30 @@ def arch_node(name: str, parameters: Mapping[str, object]) -> YamlMap:
     """The YAML of a registered architecture: a mapping with the key ``arch``. Raises SpecError, PluginError."""
     from ffcore import plugin
 
-    data = plugin.get("arch", name, **parameters)
+    data = plugin.get("arch", name, **_in_units(name, parameters))
     origin = Position(f"<architecture {name}>", 1)
     node = load_text(data, origin.file) if isinstance(data, str) else from_plain(data, origin)
     if not isinstance(node, YamlMap) or "arch" not in node.entries:
         raise SpecError.one(f"architecture {name!r} must give a mapping with the key 'arch'", origin)
     return node
+
+
+def _in_units(name: str, parameters: Mapping[str, object]) -> dict[str, object]:
+    """Quantities (``buffer_size="4 MiB"``) as numbers in the units that the architecture's parameters have."""
+    from ffcore import plugin
+
+    record = plugin.current_manager().record("arch", name)
+    units = {p.name: p.unit for p in record.parameters} if isinstance(record, plugin.ArchRecord) else {}
+    result = dict(parameters)
+    for parameter, value in parameters.items():
+        dimension = next((d for d in Dimension if d.value and d.value == units.get(parameter)), None)
+        if dimension is not None and is_quantity(value):
+            try:
+                result[parameter] = parse_quantity(str(value), dimension)
+            except SpecError as error:
+                messages = [attrs.evolve(p, message=f"parameter {parameter!r}: {p.message}") for p in error.problems]
+                raise SpecError(messages) from None
+    return result
 
 
 def arch(name: str, **parameters: object) -> Arch:

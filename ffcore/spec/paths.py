@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from ffcore.errors import ErrorCollector, Position, SpecError, suggest
+import attrs
+
+from ffcore.errors import ErrorCollector, Position, Problem, SpecError, suggest
 from ffcore.spec.architecture import NodeList, TensorHolder
 from ffcore.spec.convert import convert_field, from_plain
 from ffcore.spec.fields import SpecNode, spec_fields
@@ -17,11 +20,28 @@ def set_path(spec: SpecNode, path: str, value: object) -> None:
     """Set ``path`` (names of fields, of list items, of dict keys, joined by dots) to ``value``."""
     *parts, last = path.split(".")
     owner: Any = spec
+    reader: Callable[[Any], Any] | None = None
     walked: list[str] = []
     for part in parts:
+        if isinstance(owner, SpecNode) and part in spec_fields(type(owner)):
+            reader = spec_fields(type(owner))[part].metadata["reader"]
         owner = _step(owner, part, ".".join(walked))
         walked.append(part)
-    _assign(owner, last, value, path, ".".join(walked))
+    try:
+        _assign(owner, last, value, path, ".".join(walked), reader)
+    except SpecError as error:
+        raise SpecError([_without_file(problem, path) for problem in error.problems]) from None
+
+
+def _without_file(problem: Problem, path: str) -> Problem:
+    """The value stands in no file: the path says all about its place."""
+    if problem.position is None or problem.position.file != _file(path):
+        return problem
+    return attrs.evolve(problem, message=f"{path}: {problem.message}", position=None)
+
+
+def _file(path: str) -> str:
+    return f"<{path}>"
 
 
 def _step(owner: Any, part: str, walked: str) -> Any:
@@ -53,14 +73,17 @@ def _known(part: str, known: Any, walked: str, what: str) -> None:
         )
 
 
-def _assign(owner: Any, name: str, value: object, path: str, walked: str) -> None:
+def _assign(
+    owner: Any, name: str, value: object, path: str, walked: str, reader: Callable[[Any], Any] | None
+) -> None:
+    """``reader``: of the field that ``owner`` is the content of, if it is a table."""
     if isinstance(owner, Mapper) and name in spec_fields(FFM):
         owner = owner.ffm
     if isinstance(owner, dict):
         node = _node(value, path)
         if not isinstance(node, YamlScalar):
             raise SpecError.one(f"{path} must be a value or an expression")
-        owner[name] = node.value
+        owner[name] = node.value if reader is None else _read(reader, node)
         return
     if not isinstance(owner, SpecNode):
         raise SpecError.one(f"{walked} has no fields that could be set; name one of its items first")
@@ -75,8 +98,15 @@ def _assign(owner: Any, name: str, value: object, path: str, walked: str) -> Non
     setattr(owner, name, made)
 
 
+def _read(reader: Callable[[Any], Any], node: YamlScalar) -> Any:
+    try:
+        return reader(node.value)
+    except SpecError as error:
+        raise SpecError([attrs.evolve(p, position=node.position) for p in error.problems]) from None
+
+
 def _node(value: object, path: str) -> Node:
-    position = Position(f"<{path}>", 1)
+    position = Position(_file(path), 1)
     if not isinstance(value, str):
         return from_plain(value, position)
     node = load_text("value: " + value, position.file).get("value")

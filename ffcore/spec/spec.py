@@ -20,6 +20,7 @@ from ffcore.spec.fields import Expression, One, Raw, SpecNode, Table, forget_pos
 from ffcore.spec.library import Source, read_sources
 from ffcore.spec.mapper import Mapper
 from ffcore.spec.problem import Problem
+from ffcore.spec.quantities import in_any_unit
 from ffcore.spec.renames import Renames
 from ffcore.spec.source import load_text
 from ffcore.spec.source.nodes import Node, YamlMap
@@ -47,7 +48,9 @@ class Spec(SpecNode):
     arch: Arch = spec_field(One(Arch), factory=Arch, doc="the architecture")
     workload: Workload = spec_field(One(Workload), factory=Workload, doc="the Einsums")
     renames: Renames = spec_field(One(Renames), factory=Renames, doc="canonical names of tensors")
-    variables: dict[str, Expression] = spec_field(Table(), factory=dict, doc="names for use in all expressions")
+    variables: dict[str, Expression] = spec_field(
+        Table(), factory=dict, reader=in_any_unit, doc="names for use in all expressions"
+    )
     config: Config = spec_field(One(Config), factory=Config, doc="settings")
     mapper: Mapper = spec_field(One(Mapper), factory=Mapper, doc="parts and knobs of the search")
     model: ModelOptions = spec_field(One(ModelOptions), factory=ModelOptions, doc="what is reported")
@@ -147,7 +150,7 @@ class Spec(SpecNode):
 
     def hash(self, extra: object = None) -> str:
         """A hash of the content: equal for specs that say the same, wherever they were read from."""
-        content = json.dumps([HASH_VERSION, self.to_dict(), extra], sort_keys=True, default=str)
+        content = json.dumps([HASH_VERSION, _whole_numbers(self.to_dict()), extra], sort_keys=True, default=str)
         return hashlib.sha256(content.encode()).hexdigest()
 
     def set(self, path: str, value: object) -> None:
@@ -166,6 +169,15 @@ class Spec(SpecNode):
 
     def _cost_models_wanted(self) -> bool:
         return self.config.use_installed_component_models not in (False, "False", "false", 0)
+
+
+def _whole_numbers(data: Any) -> Any:
+    """The same data with whole floats as integers: 1e6 and 1000000 are the same number."""
+    if isinstance(data, Mapping):
+        return {key: _whole_numbers(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_whole_numbers(value) for value in data]
+    return int(data) if isinstance(data, float) and data.is_integer() else data
 
 
 def spec_from_data(data: Mapping[str, object], name: str) -> Spec:

@@ -7,10 +7,11 @@ from functools import cache, partial
 from typing import Any, cast
 
 from ffcore.errors import Position, SpecError
-from ffcore.spec.architecture import Spatial, TensorRules
+from ffcore.spec.architecture import Spatial, TensorHolder, TensorRules
 from ffcore.spec.expressions import TensorSet, evaluate
 from ffcore.spec.fields import Many, One, SpecNode, Table, Tagged, Text, Value, spec_fields
 from ffcore.spec.problem import Holding, LoopBound, SpatialDimension, TileShape
+from ffcore.spec.quantities import per_bit
 from ffcore.spec.resolve.scope import Lazy, Scope, Trace
 from ffcore.spec.resolve.values import as_bool, as_number, as_tensors, as_variables, at_least_zero, count, positive
 
@@ -44,8 +45,11 @@ def _attribute(fields: Fields, name: str, _: object) -> object:
 class Fields:
     """The fields of one spec object, evaluated on demand; they see each other and the outer scope."""
 
-    def __init__(self, node: SpecNode, outer: Scope, trace: Trace, label: str) -> None:
+    def __init__(
+        self, node: SpecNode, outer: Scope, trace: Trace, label: str, parent: Fields | None = None
+    ) -> None:
         self.node = node
+        self.parent = parent
         self.label = label
         self.trace = trace
         self._own = _Given(self)
@@ -89,7 +93,7 @@ class Fields:
         """Evaluators of the objects in a list field."""
         value = getattr(self.node, name)
         return [
-            Fields(item, self.scope, self.trace, f"{self.label}.{name}.{getattr(item, 'name', index)}")
+            Fields(item, self.scope, self.trace, f"{self.label}.{name}.{getattr(item, 'name', index)}", self)
             for index, item in enumerate(value)
         ]
 
@@ -99,7 +103,8 @@ class Fields:
 
     def _compute(self, kind: object, name: str, value: Any) -> object:
         if isinstance(kind, Value):
-            return evaluate(value, self.scope, self.place(name))
+            number = per_bit(value)
+            return evaluate(value, self.scope, self.place(name)) if number is None else self._per_action(name, number)
         if isinstance(kind, One):
             return View(self.child(name))
         if isinstance(kind, Many):
@@ -109,6 +114,19 @@ class Fields:
         if isinstance(kind, Text):
             return value
         raise SpecError.one(f"{self.what(name)} cannot be used in an expression", self.place(name))
+
+    def _per_action(self, name: str, number: float) -> float:
+        """J of one action from ``number`` J/bit, or actions/s from bit/s, by the bits that one action moves."""
+        text = getattr(self.node, name)
+        owner = self.parent.node if self.parent is not None else None
+        if self.parent is None or not isinstance(owner, TensorHolder):
+            raise SpecError.one(f"{self.what(name)} is {text!r}, but its actions move no bits", self.place(name))
+        if self.given("values_per_action") or self.parent.given("values_per_action"):
+            message = f"{self.what(name)} is {text!r}, but its actions are counted in values (values_per_action)"
+            raise SpecError.one(message, self.place(name))
+        giver = self if self.given("bits_per_action") else self.parent
+        bits = giver.number("bits_per_action", positive) if giver.given("bits_per_action") else 1
+        return number / bits if name == "throughput" else number * bits
 
     def _extra(self, name: str, value: object) -> object:
         """Attributes for cost models may be plain words: text that is no expression over known names stays."""
