@@ -212,7 +212,8 @@ def test_billion_laughs_by_includes_are_stopped(tmp_path: Path) -> None:
 
 
 def test_deep_nesting_is_stopped() -> None:
-    assert "nested more than 100 deep" in error_of("x: " + "[" * 5000 + "]" * 5000)
+    assert "nested more than 100 deep" in error_of("x: " + "[" * 500 + "]" * 500)
+    assert "nest" in error_of("x: " + "[" * 5000 + "]" * 5000)  # newer YAML parsers stop at a depth of their own
     deeper = "".join(f"a{i}: &a{i} [[[[*a{i - 1}]]]]\n" for i in range(1, 40))
     assert "nested more than 100 deep" in error_of("a0: &a0 x\n" + deeper)
 
