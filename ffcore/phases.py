@@ -21,6 +21,8 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self.current = ""
+        """The innermost phase that is open; where one ended with an exception, that one, until another begins."""
         self._inner = [0.0]  # per open phase, the seconds that belong to phases within it
 
     @contextmanager
@@ -28,9 +30,11 @@ class Clock:
         """Book the wall time of the body on ``name``; a name used again adds up."""
         self.seconds.setdefault(name, 0.0)
         self._inner.append(0.0)
+        outer, self.current = self.current, name
         start = time.perf_counter()
         try:
             yield
+            self.current = outer
         finally:
             elapsed = time.perf_counter() - start
             self.seconds[name] += elapsed - self._inner.pop()
@@ -65,3 +69,9 @@ def phase(name: str) -> Iterator[None]:
         return
     with clock.phase(name):
         yield
+
+
+def current_phase() -> str:
+    """The innermost phase that is open in the current recording; empty where there is none."""
+    clock = _clock.get()
+    return "" if clock is None else clock.current

@@ -7,8 +7,12 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from ffcore.cli.interrupt import Interrupts
 
 OK = 0
 NO_VALID_MAPPING = 1
@@ -18,23 +22,28 @@ INTERRUPTED = 130
 
 
 @contextmanager
-def guard(*, debug: bool = False, no_plugins: bool = False) -> Iterator[None]:
+def guard(*, debug: bool = False, no_plugins: bool = False) -> Iterator[Interrupts]:
     """Run a command's body; turn what it raises into a message and an exit code.
 
-    1: no valid mapping; 2: bad input; 3: a bug of ours; 130: Ctrl-C. ``debug`` prints tracebacks of all of them.
-    ``no_plugins`` holds for the body and the worker processes that it starts.
+    1: no valid mapping; 2: bad input; 3: a bug of ours; 130: Ctrl-C or SIGTERM, with what the KeyboardInterrupt says.
+    ``debug`` prints tracebacks of all of them. ``no_plugins`` holds for the body and the worker processes that it
+    starts. Yields what knows whether there was a Ctrl-C.
     """
-    with _plugins_disabled() if no_plugins else _nothing():
+    from ffcore.cli.interrupt import interrupts
+
+    with interrupts() as state, plugins_disabled() if no_plugins else _nothing():
         try:
-            yield
+            yield state
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except BrokenPipeError:  # the reader of our output has gone; there is nobody to tell
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(OK) from None
-        except KeyboardInterrupt:
-            raise _exit("interrupted", INTERRUPTED, debug) from None
+        except KeyboardInterrupt as interrupt:
+            raise _exit(str(interrupt) or "interrupted", INTERRUPTED, debug) from None
         except Exception as error:
+            if state.happened:  # what is interrupted in the middle of an import may raise anything
+                raise _exit("interrupted", INTERRUPTED, debug) from None
             raise _exit(*_classify(error), debug) from None
 
 
@@ -67,7 +76,8 @@ def _nothing() -> Iterator[None]:
 
 
 @contextmanager
-def _plugins_disabled() -> Iterator[None]:
+def plugins_disabled() -> Iterator[None]:
+    """Core's own parts only, in this process and in those that it starts."""
     from ffcore.plugin import DISABLE_VARIABLE
 
     before = os.environ.get(DISABLE_VARIABLE)

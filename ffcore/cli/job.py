@@ -2,37 +2,58 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ffcore import plugin
 from ffcore.api import evaluate_mapping, map_with_pmappings
 from ffcore.cli.output import Report
-from ffcore.cli.progress import progress_display
+from ffcore.cli.progress import Watch, progress_display
 from ffcore.join.types import PmappingSet
+from ffcore.mapper.choice import explorer_of
 from ffcore.phases import phase, recording
+from ffcore.plugin import Step
 
 if TYPE_CHECKING:
     from ffcore.results import Pmappings
     from ffcore.spec import Spec
 
 
-def run_map(spec: Spec, *, jobs: int | None = None, cache: Path | None = None) -> Report:
+def run_map(
+    spec: Spec,
+    *,
+    jobs: int | None = None,
+    cache: Path | None = None,
+    keep: Path | None = None,
+    watch: Watch | None = None,
+) -> Report:
     """Map the workload onto the architecture.
 
     ``jobs``: parallel jobs (default: one for each core); with 1 all work stays in this thread, unless the spec
-    names an executor. Raises ``NoValidMappingError``, ``SpecError`` and ``PluginError``.
+    names an executor. ``cache``: pmappings are kept there; without it they are in ``keep``, if the explorer keeps any.
+    ``watch`` is told how far things are (default: one for the terminal). Raises ``NoValidMappingError``, ``SpecError``
+    and ``PluginError``.
     """
-    with recording() as clock:
-        with progress_display() as progress:
-            mappings, pmappings = map_with_pmappings(spec, cache_dir=cache, n_jobs=jobs, progress=progress)
+    with recording() as clock, nullcontext(watch) if watch else progress_display() as watch:
+        watch(Step("imports", note="loading the mapper"))
+        if cache is None and keep is not None and _keeps_pmappings(spec):
+            cache = keep
+        mappings, pmappings = map_with_pmappings(spec, cache_dir=cache, n_jobs=jobs, progress=watch)
         with phase("evaluate"):
             report = Report(mappings, {})
+            watch(Step("evaluate", note=f"{len(mappings)} mappings"))
             report.numbers  # noqa: B018 - mappings are evaluated when they are first asked
         with phase("count"):
+            watch(Step("count"))
             stats = _counts(pmappings)
     if mappings.guarantee is not None:
         stats = {"guarantee": str(mappings.guarantee), **stats}
     return Report(mappings, {**stats, "seconds": {name: round(s, 4) for name, s in clock.seconds.items()}})
+
+
+def _keeps_pmappings(spec: Spec) -> bool:
+    return bool(getattr(plugin.get("explorer", explorer_of(spec)), "keeps_pmappings", False))
 
 
 def run_evaluate(spec: Spec) -> Report:

@@ -43,7 +43,7 @@ def root(
 
 @app.command("map")
 def map_command(
-    arch: opt.Arch,
+    arch: opt.ArchToMap = None,
     workload: opt.Workload = None,
     set_variable: opt.SetVariable = None,
     set_field: opt.SetField = None,
@@ -59,6 +59,7 @@ def map_command(
     executor: opt.ExecutorName = None,
     cache: opt.Cache = None,
     out: opt.Out = None,
+    resume: opt.Resume = None,
     format: opt.OutputFormat = opt.Format.text,
     profile: opt.Profile = False,
     no_plugins: opt.NoPlugins = False,
@@ -66,37 +67,44 @@ def map_command(
 ) -> None:
     """Find the optimal mappings of a workload onto an architecture.
 
-    Exit code: 0 found; 1 no valid mapping; 2 bad input.
+    `ff map ARCH WORKLOAD --out DIR` begins a run; `ff map --resume DIR` goes on with one that was interrupted, and
+    takes --jobs, --cache, --format and --profile. Exit code: 0 found; 1 no valid mapping; 2 bad input; 130 interrupted.
     """
-    with guard(debug=debug, no_plugins=no_plugins):
-        from ffcore.phases import phase, recording
+    mapper = {
+        "ffm.metrics": metrics,
+        "ffm.max_fused_loops": max_fused_loops,
+        "explorer": explorer,
+        "joiner": joiner,
+        "model": model,
+        "cost_model": cost_model,
+        "executor": executor,
+    }
+    if arch is None and resume is None:
+        raise typer.BadParameter("ARCH is missing (or --resume DIR, to go on with a run)")
+    with guard(debug=debug, no_plugins=no_plugins) as interrupts:
+        from ffcore.cli import map_run
+        from ffcore.cli.run_folder import Arguments
 
-        with recording() as clock:
-            with phase("imports"):
-                from ffcore.cli import inputs, job, output
-            with phase("spec"):
-                spec = inputs.load_spec(
-                    arch,
-                    workload,
-                    variables=set_variable,
-                    fields=set_field,
-                    arch_params=arch_param,
-                    allowed_dirs=allow_dir,
-                    mapper={
-                        "ffm.metrics": metrics,
-                        "ffm.max_fused_loops": max_fused_loops,
-                        "explorer": explorer,
-                        "joiner": joiner,
-                        "model": model,
-                        "cost_model": cost_model,
-                        "executor": executor,
-                    },
-                )
-            result = job.run_map(spec, jobs=jobs, cache=cache)
-            with phase("output"):
-                output.show(result, format.value, out)
-        if profile:
-            typer.echo(output.profile(result, clock.seconds), err=True)
+        wanted = map_run.Wanted(jobs, cache, out, format.value, profile)
+        if resume is not None:
+            files = {"ARCH": arch, "WORKLOAD": workload, "--set": set_variable, "--spec": set_field, "--out": out}
+            others = {"--arch-param": arch_param, "--allow-dir": allow_dir}
+            words = {f"--{name.removeprefix('ffm.').replace('_', '-')}": text for name, text in mapper.items()}
+            map_run.check_resume([name for name, value in {**files, **others, **words}.items() if value])
+            map_run.resume(resume, wanted, interrupts)
+            return
+        assert arch is not None
+        arguments = Arguments(
+            arch,
+            workload,
+            set_variable,
+            set_field,
+            arch_param,
+            [str(folder) for folder in allow_dir or ()],
+            {name: text for name, text in mapper.items() if text is not None},
+            no_plugins,
+        )
+        map_run.run(arguments, wanted, interrupts)
 
 
 @app.command()

@@ -16,6 +16,14 @@ Arch = Annotated[
         show_default=False,
     ),
 ]
+ArchToMap = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="ARCH",
+        help="Architecture: a spec file, or the bare name of a registered or packaged one.",
+        show_default=False,
+    ),
+]
 Workload = Annotated[
     list[str] | None,
     typer.Argument(metavar="WORKLOAD", help="Workload, and any further spec files, likewise.", show_default=False),
@@ -48,6 +56,10 @@ Model = Annotated[str | None, typer.Option(help="Evaluates mappings; see `ff plu
 CostModel = Annotated[str | None, typer.Option(help="Estimates components that state no cost; see `ff plugins`.")]
 Cache = Annotated[Path | None, typer.Option(metavar="DIR", help="Keep pmappings here and use them again.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Also write results, mappings and pictures here.")]
+Resume = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Go on with a run that --out DIR began; ARCH and WORKLOAD are in the folder."),
+]
 Profile = Annotated[bool, typer.Option("--profile", help="Print on stderr where the time went, phase by phase.")]
 NoPlugins = Annotated[bool, typer.Option("--no-plugins", help="Use core's own parts only.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")]

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Report:
-    """What ``ff map`` and ``ff evaluate`` print."""
+    """What ``ff map`` and ``ff evaluate`` print; ``run`` is what ``run.json`` holds so far (ffcore.cli.run_folder)."""
 
     mappings: Mappings
     stats: Mapping[str, Any]
+    run: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
     def numbers(self) -> list[tuple[float, float, float]]:

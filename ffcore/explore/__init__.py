@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ffcore.explore.cache import PmappingCache
     from ffcore.explore.types import EinsumPmappings
     from ffcore.join.types import PmappingSet
+    from ffcore.plugin import Progress
     from ffcore.spec.problem import Problem
 
 __all__ = ["CacheWarning", "DefaultExplorer"]
@@ -27,19 +28,22 @@ class CacheWarning(UserWarning):
 class DefaultExplorer:
     """Exact: every pmapping that is Pareto-optimal for its compatibility."""
 
+    keeps_pmappings = True  # in ``cache_dir``
+
     def explore(
         self,
         problem: Problem,
         *,
         executor: Executor | None = None,
-        progress: Callable[[str], None] | None = None,
+        progress: Progress | None = None,
         cache_dir: Path | None = None,
         einsum_names: Sequence[str] | None = None,
     ) -> PmappingSet:
         """The pmappings of each Einsum (see ``ffcore.plugin.interfaces.Explorer``).
 
-        With ``cache_dir`` Einsums that were explored before are read from there, the others are
-        explored and written. A file that is damaged gives a ``CacheWarning`` and is written again.
+        With ``cache_dir`` Einsums that were explored before are read from there, the others are explored and
+        written, each as soon as it is explored: an exploration that ends early goes on there. A file that is
+        damaged gives a ``CacheWarning`` and is written again.
         Raises ``NoValidMappingError`` when an Einsum has none; it says why.
         """
         from ffcore.explore.cache import PmappingCache
@@ -50,11 +54,16 @@ class DefaultExplorer:
         cache = None if cache_dir is None else PmappingCache(cache_dir, problem)
         found = {} if cache is None else _stored(cache, names, progress)
         missing = [name for name in names if name not in found]
-        explored = explore(problem, executor=executor, progress=progress, einsum_names=missing) if missing else ()
-        for pmappings in explored:
-            found[pmappings.einsum.name] = pmappings
-            if cache is not None:
-                cache.store(pmappings)
+        if missing:
+            explored = explore(
+                problem,
+                executor=executor,
+                progress=progress,
+                einsum_names=missing,
+                known=found,
+                found=None if cache is None else cache.store,
+            )
+            found |= {pmappings.einsum.name: pmappings for pmappings in explored}
         empty = [name for name in names if not len(found[name].rows)]
         if empty:
             from ffcore.diagnose import explain_einsums
@@ -64,7 +73,7 @@ class DefaultExplorer:
 
 
 def _stored(
-    cache: PmappingCache, names: Sequence[str], progress: Callable[[str], None] | None
+    cache: PmappingCache, names: Sequence[str], progress: Progress | None
 ) -> dict[str, EinsumPmappings]:
     from ffcore.explore.cache import DamagedCacheError
 

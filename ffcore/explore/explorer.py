@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import closing
 from pathlib import Path
 
 import attrs
@@ -14,7 +15,10 @@ from ffcore.explore.options import not_offered
 from ffcore.explore.rows import RowShape
 from ffcore.explore.solve import explore_einsum
 from ffcore.explore.spatial import SpatialChoice
+from ffcore.explore.tally import Tally
 from ffcore.explore.types import EinsumPmappings, Job
+from ffcore.plugin import Progress, Step
+from ffcore.plugin.executors import as_completed
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
 from ffcore.templates import Template
 
@@ -23,33 +27,90 @@ def explore(
     problem: Problem,
     *,
     executor: Executor | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
     cache_dir: Path | None = None,
     einsum_names: Sequence[str] | None = None,
+    known: Mapping[str, EinsumPmappings] | None = None,
+    found: Callable[[EinsumPmappings], None] | None = None,
 ) -> tuple[EinsumPmappings, ...]:
     """Pareto-optimal pmappings of each Einsum, per compatibility, in workload order.
 
-    Raises ``FFError`` for options that only another explorer offers.
+    ``known``: those of other Einsums, which serve their equals. ``found`` is given those of each Einsum as soon as they
+    are there, by the calling thread. Raises ``FFError`` for options that only another explorer offers.
     """
     _check_options(problem.options)
+    known = known or {}
+    wanted = [i for i, e in enumerate(problem.einsums) if einsum_names is None or e.name in einsum_names]
+    if progress is not None:
+        progress(Step("explore", len(known), len(known) + len(wanted), note="making templates"))
     kinds = Kinds.of(problem)
     shapes = row_shapes(problem, kinds)
-    wanted = [i for i, e in enumerate(problem.einsums) if einsum_names is None or e.name in einsum_names]
     templates = {i: kinds.templates_of(kinds.members[i]) for i in wanted}
-    first: dict[int, int] = {}  # equal Einsums are explored once
-    same = {i: first.setdefault(kinds.members[i].kind, i) for i in wanted}
-    tasks = [(problem.einsums[i], templates[i], shapes[i], problem.options) for i in first.values()]
-    run: Iterable[EinsumPmappings] = map(_task, tasks) if executor is None else executor.map(_task, tasks)
-    solved = {}
-    for i, result in zip(first.values(), run, strict=True):
-        if progress is not None:
-            evaluated, rows = result.stats.evaluated, len(result.rows)
-            progress(f"{result.einsum.name}: {evaluated} evaluated, {rows} Pareto-optimal")
-        solved[i] = result
-    return tuple(
-        solved[i] if same[i] == i else _renamed(solved[same[i]], problem.einsums[i], templates[i], shapes[i])
-        for i in wanted
-    )
+    # Equal Einsums are explored once. Of the known ones only a first of its kind tells how much it took.
+    done = {i: known[e.name] for i, e in enumerate(problem.einsums) if e.name in known}
+    first: dict[int, int] = {}
+    for i in [*(i for i, pmappings in done.items() if pmappings.stats.evaluated), *wanted]:
+        first.setdefault(kinds.members[i].kind, i)
+    same: dict[int, list[int]] = {}
+    for i in wanted:
+        same.setdefault(first[kinds.members[i].kind], []).append(i)
+    new = [i for i in same if i not in done]
+    work = _Work(progress, len(known), len(wanted), [len(templates[i]) for i in new])
+
+    def served(i: int, solved: EinsumPmappings) -> Iterator[EinsumPmappings]:
+        for k in same[i]:
+            done[k] = solved if k == i else _renamed(solved, problem.einsums[k], templates[k], shapes[k])
+            yield done[k]
+
+    def tell(all_equal: Iterator[EinsumPmappings]) -> None:
+        for pmappings in all_equal:
+            if found is not None:
+                found(pmappings)
+            work.add(pmappings)
+
+    for i in same:
+        if i in done:
+            tell(served(i, done[i]))
+    calls = [
+        (problem.einsums[i], templates[i], shapes[i], problem.options, work.tally.slot(n)) for n, i in enumerate(new)
+    ]
+    with work, closing(as_completed(executor, explore_einsum, calls, work.tell)) as run:
+        for n, solved in run:
+            work.tally.finish(n, solved.stats.evaluated)
+            tell(served(new[n], solved))
+    return tuple(done[i] for i in wanted)
+
+
+class _Work:
+    """Tells how far the exploration is."""
+
+    def __init__(self, progress: Progress | None, known: int, wanted: int, templates: Sequence[int]) -> None:
+        self.tally = Tally(templates, self.tell)
+        self._progress = progress
+        self._done, self._total = known, known + wanted
+        self._rows = 0
+        self._note = "loading compiled code"
+
+    def __enter__(self) -> None:
+        self.tell()
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None:
+            self.tally.stop()
+
+    def add(self, pmappings: EinsumPmappings) -> None:
+        """The pmappings of one more Einsum are there."""
+        self._done += 1
+        self._rows += len(pmappings.rows)
+        evaluated, rows = pmappings.stats.evaluated, len(pmappings.rows)
+        self._note = f"{pmappings.einsum.name}: {evaluated:,} evaluated, {rows:,} Pareto-optimal"
+        self.tell()
+
+    def tell(self) -> None:
+        if self._progress is not None:
+            tally = self.tally
+            counts = tally.templates, sum(tally.all_templates), tally.evaluated, self._rows
+            self._progress(Step("explore", self._done, self._total, *counts, note=self._note))
 
 
 def _check_options(options: MapperOptions) -> None:
@@ -60,10 +121,6 @@ def _check_options(options: MapperOptions) -> None:
             f"the explorer 'default' does not offer mapper.ffm.{', '.join(refused)}: leave it at its default "
             "(imperfect loops: mapper.explorer and mapper.joiner 'exhaustive', for small problems)"
         )
-
-
-def _task(task: tuple[EinsumProblem, Sequence[Template], RowShape, MapperOptions]) -> EinsumPmappings:
-    return explore_einsum(*task)
 
 
 def _renamed(

@@ -15,6 +15,7 @@ from ffcore.explore.outline import Outline, Outliner
 from ffcore.explore.rows import Candidates, RowMaker, Rows, RowShape, grouped, places, pruned
 from ffcore.explore.spatial import SpatialChoice, SpatialMenu, SpatialTable, spatial_choice
 from ffcore.explore.suffix import Source, SuffixSolver
+from ffcore.explore.tally import Slot
 from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
 from ffcore.spec.problem import Component, EinsumProblem, MapperOptions, Metric
 from ffcore.templates import SpatialLoop, Template
@@ -25,9 +26,16 @@ _STEPPED = "stepped"
 
 
 def explore_einsum(
-    einsum: EinsumProblem, templates: Sequence[Template], shape: RowShape, options: MapperOptions
+    einsum: EinsumProblem,
+    templates: Sequence[Template],
+    shape: RowShape,
+    options: MapperOptions,
+    slot: Slot | None = None,
 ) -> EinsumPmappings:
-    """Solve every template under every spatial choice; solutions of equal parts are shared."""
+    """Solve every template under every spatial choice; solutions of equal parts are shared.
+
+    ``slot`` counts templates. Raises ``StoppedError`` when its tally is stopped.
+    """
     parts: list[Candidates] = []
     solvers = _Solvers(einsum, shape, options)
     outliners: dict[Hashable, Outliner] = {}
@@ -47,6 +55,8 @@ def explore_einsum(
                 parts.append(found)
         if sum(map(len, parts)) > _PRUNE_EVERY:
             parts = [p for p in pruned(parts)[0] if len(p)]
+        if slot is not None:
+            slot.template_done(solvers.evaluated)
     rows, offsets, jobs = _written(parts, shape)
     stats = PmappingStats(0, solvers.evaluated())
     solvers.forget()

@@ -24,12 +24,12 @@ from ffcore.plugin.interfaces import (
     Explorer,
     Joiner,
     Model,
-    Progress,
     Renderer,
     RenderKind,
     SpecLoader,
 )
 from ffcore.plugin.manager import DISABLE_VARIABLE, Plugin, PluginManager, current_manager
+from ffcore.plugin.progress import Progress, Step
 from ffcore.plugin.records import (
     RECORD_TYPES,
     ArchRecord,
@@ -72,6 +72,7 @@ __all__ = [
     "RendererRecord",
     "SpecLoader",
     "SpecLoaderRecord",
+    "Step",
     "current_manager",
     "get",
     "hookimpl",

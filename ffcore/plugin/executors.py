@@ -6,13 +6,75 @@ import multiprocessing
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
+from concurrent.futures import wait as futures_wait
+from contextlib import closing
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+Outcome = tuple[int, bool, Any]  # number of a call, whether it went well, its result or what it raised
+
+EVERY = 0.2  # s between two calls of what whoever waits does meanwhile
+
+
+def as_completed(
+    executor: Executor | None,
+    fn: Callable[..., T],
+    calls: Sequence[tuple[Any, ...]],
+    meanwhile: Callable[[], None] | None = None,
+) -> Generator[tuple[int, T], None, None]:
+    """(number of a call, its result) as soon as each is done; without an executor, one after the other in this thread.
+
+    ``meanwhile`` is called by the waiting thread now and then. Of errors the one of the first call that has one is
+    raised, as it would be by calls in order. Closed early, calls that have not begun are dropped.
+    """
+    outcomes: Generator[Outcome, None, None]
+    if executor is None or isinstance(executor, SerialExecutor):
+        outcomes = ((number, True, fn(*call)) for number, call in enumerate(calls))
+    elif isinstance(executor, ForkExecutor):
+        outcomes = executor.outcomes(fn, calls, meanwhile)
+    else:
+        outcomes = _submitted(executor, fn, calls, meanwhile)
+    unfinished = set(range(len(calls)))
+    failed: dict[int, BaseException] = {}
+    with closing(outcomes):
+        for number, fine, value in outcomes:
+            unfinished.remove(number)
+            if fine:
+                yield number, value
+            else:
+                failed[number] = value
+            if failed and min(failed) < min(unfinished, default=len(calls)):
+                raise failed[min(failed)]
+
+
+def _submitted(
+    executor: Executor, fn: Callable[..., Any], calls: Sequence[tuple[Any, ...]], meanwhile: Callable[[], None] | None
+) -> Generator[Outcome, None, None]:
+    numbers = {executor.submit(fn, *call): number for number, call in enumerate(calls)}
+    pending = set(numbers)
+    try:
+        while pending:
+            done, pending = futures_wait(pending, EVERY if meanwhile else None, FIRST_COMPLETED)
+            for future in sorted(done, key=numbers.__getitem__):
+                error = future.exception()
+                yield numbers[future], error is None, future.result() if error is None else error
+            if meanwhile is not None:
+                meanwhile()
+    finally:
+        for future in pending:
+            future.cancel()
 
 
 class SerialExecutor(Executor):
@@ -41,7 +103,18 @@ def threads(n_jobs: int) -> Executor:
 def processes(n_jobs: int) -> Executor:
     """A pool of ``n_jobs`` processes, spawned: forking a process that has threads may deadlock."""
     context: Any = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(_check(n_jobs), mp_context=context)
+    return SpawnExecutor(_check(n_jobs), mp_context=context, initializer=_leave_interrupts_to_the_parent)
+
+
+class SpawnExecutor(ProcessPoolExecutor):
+    """A process pool that lets go at once: shut down without waiting, its workers are ended at whatever they are."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        # The base class drops its processes when told to shut down, and its manager thread waits for what they do.
+        workers = () if wait else tuple((getattr(self, "_processes", None) or {}).values())
+        super().shutdown(wait, cancel_futures=cancel_futures)
+        for worker in workers:
+            worker.terminate()
 
 
 class ForkExecutor(Executor):
@@ -68,9 +141,17 @@ class ForkExecutor(Executor):
         calls = list(zip(*iterables, strict=False))
         if len(calls) < 2 or timeout is not None or not _may_fork():
             return super().map(fn, *zip(*calls, strict=True), timeout=timeout, chunksize=chunksize)
-        results = _results(len(calls), _fork(fn, calls, min(self._n_jobs, len(calls))))
-        self._running.append(results)
-        return results
+        return _in_order(len(calls), self.outcomes(fn, calls))
+
+    def outcomes(
+        self, fn: Callable[..., Any], calls: Sequence[tuple[Any, ...]], meanwhile: Callable[[], None] | None = None
+    ) -> Generator[Outcome, None, None]:
+        """What comes of each call, as soon as it is done; see `as_completed`."""
+        if len(calls) < 2 or not _may_fork():
+            return _submitted(self, fn, calls, meanwhile)
+        running = _outcomes(len(calls), _fork(fn, calls, min(self._n_jobs, len(calls))), meanwhile)
+        self._running.append(running)
+        return running
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Ends forked workers, at whatever they are; whoever wanted their results has read them."""
@@ -87,23 +168,33 @@ def _may_fork() -> bool:
 
 _Workers = list[tuple[Connection, BaseProcess]]
 
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+
 
 def _fork(fn: Callable[..., Any], calls: Sequence[tuple[Any, ...]], n_jobs: int) -> _Workers:
     """Start workers, each of which takes the next call when it is done with one."""
     context: Any = multiprocessing.get_context("fork")
     following = context.Value("q", 0)
     workers: _Workers = []
-    for _ in range(n_jobs):
-        reader, writer = context.Pipe(duplex=False)
-        worker = context.Process(target=_work, args=(fn, calls, following, writer), daemon=True)
-        worker.start()
-        writer.close()  # the worker's is now the only one, so that its end can be told
-        workers.append((reader, worker))
+    # What arrives meanwhile is held back: a worker must not see it with its parent's handlers, which speak to people.
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)
+    try:
+        for _ in range(n_jobs):
+            reader, writer = context.Pipe(duplex=False)
+            worker = context.Process(target=_work, args=(fn, calls, following, writer, held), daemon=True)
+            worker.start()
+            writer.close()  # the worker's is now the only one, so that its end can be told
+            workers.append((reader, worker))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
     return workers
 
 
-def _work(fn: Callable[..., Any], calls: Sequence[tuple[Any, ...]], following: Any, writer: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the parent ends us
+def _work(
+    fn: Callable[..., Any], calls: Sequence[tuple[Any, ...]], following: Any, writer: Connection, signals: set[Any]
+) -> None:
+    _leave_interrupts_to_the_parent()
+    signal.pthread_sigmask(signal.SIG_SETMASK, signals)
     while True:
         with following.get_lock():
             number = following.value
@@ -117,32 +208,51 @@ def _work(fn: Callable[..., Any], calls: Sequence[tuple[Any, ...]], following: A
         writer.send(result)
 
 
-def _results(count: int, workers: _Workers) -> Generator[Any, None, None]:
-    """The workers' results in order; workers are ended with the generator."""
-    found: dict[int, tuple[bool, Any]] = {}
+def _leave_interrupts_to_the_parent() -> None:
+    """Ctrl-C reaches every process of a terminal; a worker goes on, and its parent ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _outcomes(
+    count: int, workers: _Workers, meanwhile: Callable[[], None] | None
+) -> Generator[Outcome, None, None]:
+    """What workers send, as it comes; they are ended with the generator."""
     working = dict(workers)
     try:
-        for number in range(count):
-            while number not in found:
-                for reader in wait(list(working)):
-                    assert isinstance(reader, Connection)
-                    try:
-                        done, fine, value = reader.recv()
-                        found[done] = fine, value
-                    except EOFError:
-                        worker = working.pop(reader)
-                        worker.join()
-                        if worker.exitcode:
-                            raise BrokenExecutor(f"a worker ended with exit code {worker.exitcode}") from None
-            fine, value = found.pop(number)
-            if not fine:
-                raise value
-            yield value
+        while count:
+            for reader in wait(list(working), EVERY if meanwhile else None):
+                assert isinstance(reader, Connection)
+                try:
+                    outcome = reader.recv()
+                except EOFError:
+                    worker = working.pop(reader)
+                    worker.join()
+                    if worker.exitcode:
+                        raise BrokenExecutor(f"a worker ended with exit code {worker.exitcode}") from None
+                    continue
+                count -= 1
+                yield outcome
+            if meanwhile is not None:
+                meanwhile()
     finally:
         for reader, worker in workers:
             worker.terminate()
             worker.join()
             reader.close()
+
+
+def _in_order(count: int, outcomes: Iterator[Outcome]) -> Generator[Any, None, None]:
+    """Results in the order of their calls."""
+    found: dict[int, tuple[bool, Any]] = {}
+    for number in range(count):
+        while number not in found:
+            done, fine, value = next(outcomes)
+            found[done] = fine, value
+        fine, value = found.pop(number)
+        if not fine:
+            raise value
+        yield value
 
 
 def forks(n_jobs: int) -> Executor:

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import attrs
 
+from ffcore.plugin.progress import Progress
+
 if TYPE_CHECKING:
     from ffcore.join.types import JoinedMapping, PmappingSet
     from ffcore.mapping.nest import Nest
     from ffcore.model.types import JointEvaluation
     from ffcore.spec.problem import Problem
-
-Progress: TypeAlias = Callable[[str], None]
-"""``progress("QK: 12 of 158 templates")``: one line of text, given now and then from the calling thread."""
 
 RenderKind: TypeAlias = Literal["workload", "arch", "mapping"]
 
@@ -55,6 +54,8 @@ class Explorer(Protocol):
 
         Every Pareto-optimal pmapping of each compatibility must be there for the joined result to be exact.
         Without an executor all work is done in the calling thread; the result must not depend on the executor.
+        An explorer that keeps pmappings in ``cache_dir``, and uses them again, has the attribute
+        ``keeps_pmappings = True``; ``ff map --out`` then has them kept as soon as each Einsum is explored.
         Raises ``NoValidMappingError`` when an Einsum has no pmapping.
         """
 

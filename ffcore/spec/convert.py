@@ -230,18 +230,20 @@ def _item_name(node: Node, index: int) -> str:
     return str(index)
 
 
-def from_plain(data: object, position: Position) -> Node:
+def from_plain(data: object, position: Position, item: bool = False) -> Node:
     """YAML nodes from plain dicts, lists and scalars (of a plugin), all at one position.
 
-    A dict with the key ``tag`` (``{"tag": "Memory", ...}``, with or without ``!``) becomes a tagged node.
+    A dict with the key ``tag`` (``{"tag": "Memory", ...}``, with or without ``!``) that is an ``item`` of a list
+    becomes a tagged node; elsewhere ``tag`` is a name like any other (``variables: {tag: 3}``).
     """
     if isinstance(data, Mapping):
-        rest = {str(k): v for k, v in data.items() if k != "tag"}
-        tag = str(data["tag"]).removeprefix("!") if "tag" in data else None
+        tagged = item and "tag" in data
+        rest = {str(k): v for k, v in data.items() if k != "tag" or not tagged}
+        tag = str(data["tag"]).removeprefix("!") if tagged else None
         entries = {k: (YamlScalar(k, k, None, position), from_plain(v, position)) for k, v in rest.items()}
         return YamlMap(entries, tag, position)
     if isinstance(data, list | tuple):
-        return YamlSeq([from_plain(item, position) for item in data], None, position)
+        return YamlSeq([from_plain(element, position, True) for element in data], None, position)
     if data is None or isinstance(data, bool | int | float | str):
         return YamlScalar(data, str(data), None, position)
     raise SpecError.one(f"expected plain data, got {type(data).__name__} {data!r}", position)

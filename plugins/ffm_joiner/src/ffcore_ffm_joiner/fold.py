@@ -10,18 +10,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import attrs
 import numpy as np
 
 from ffcore.explore.nests import nest_of_row
 from ffcore.join.types import JoinedMapping, PmappingSet
+from ffcore.plugin import Progress
 from ffcore_ffm_joiner.arrays import Once
 from ffcore_ffm_joiner.graph import Bounds, Step, bounds, build, forward
 from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, join_rows
 from ffcore_ffm_joiner.keys import Detail, Faces, Source, Table, TensorTable, faces_of, number_tensors, sources
 from ffcore_ffm_joiner.narrow import Coarse, coarse, loops_agree, ordered, shallow, with_partners, within_bounds
+from ffcore_ffm_joiner.progress import Told
 from ffcore_ffm_joiner.wanted import Target
 
 _FIRST = (1, 2)  # fused loops of the mappings to look for first
@@ -45,13 +47,16 @@ class Choice:
     loops: tuple[tuple[int, ...], ...]
 
 
-def join_all(pmappings: PmappingSet, progress: Callable[[str], None] | None = None) -> tuple[list[JoinedMapping], int]:
+def join_all(pmappings: PmappingSet, progress: Progress | None = None) -> tuple[list[JoinedMapping], int]:
     """(whole mappings, combinations looked at): the Pareto set in energy and latency.
 
     Mappings with few fused loops come first: they are quickly found, and bound what more loops have
     to beat.
     """
-    join = _Join(sources(pmappings.einsums), Target.of(pmappings.problem.options), progress)
+    options = pmappings.problem.options
+    told = Told(progress, options.metrics, len(pmappings.einsums))
+    told.at("reading pmappings")
+    join = _Join(sources(pmappings.einsums), Target.of(options), told)
     depth = max(int(c.loops.max(initial=0)) for c in join.coarse)
     for loops in _FIRST:
         if loops < depth:
@@ -66,7 +71,7 @@ class _Join:
 
     sources: Sequence[Source]
     target: Target
-    progress: Callable[[str], None] | None
+    told: Told
     coarse: Sequence[Coarse] = attrs.field(init=False)
     combined: int = 0
     _found: dict[tuple[float, float], Choice] = attrs.Factory(dict)
@@ -79,17 +84,19 @@ class _Join:
 
         ``exact``: until nothing better is left.
         """
+        self.told.at(f"narrowing to what at most {loops} fused loops can make" if not exact else "narrowing")
         fold = _prepared(self.sources, self.coarse, loops, self.target)
         if fold is None:
             return
         for column in (0, 1):
-            self._add(fold, fold.near(column, self.target))
+            self._add(fold, fold.near(column, self.target, self.told))
         if exact:
-            self._add(fold, fold.run(self.target, self.progress))
+            self._add(fold, fold.run(self.target, self.told))
         self.combined += fold.combined
 
     def _add(self, fold: Fold, found: State) -> None:
         self.target = self.target.with_known(found.values[:, :2])
+        self.told.known(self.target.known)
         known = set(map(tuple, self.target.known.tolist()))
         for row, (energy, latency) in enumerate(found.values[:, :2].tolist()):
             if (energy, latency) in known and (energy, latency) not in self._found:
@@ -160,11 +167,11 @@ class Fold:
             self._rights.append(self._right(i, seen))
             seen.update(self.faces[i].tensors)
 
-    def run(self, target: Target, progress: Callable[[str], None] | None = None) -> State:
+    def run(self, target: Target, told: Told | None = None) -> State:
         """Fold all Einsums; the rows of the last state are the wanted mappings that are not yet known."""
-        return self._fold(target, np.full(2, np.inf), progress)
+        return self._fold(target, np.full(2, np.inf), told, "all that can be better")
 
-    def near(self, column: int, target: Target) -> State:
+    def near(self, column: int, target: Target, told: Told | None = None) -> State:
         """Wanted mappings among rows whose bound in one objective (0: energy) is near the least bound.
 
         The circle widens until some mapping is in it, found now or known before.
@@ -175,12 +182,12 @@ class Fold:
         for wider in _WIDER:
             most = np.full(2, np.inf)
             most[column] = least * (1 + wider)
-            found = self._fold(target, most, None)
+            found = self._fold(target, most, told, f"near the least {('energy', 'latency')[column]}")
             if len(found.values) or (target.known[:, column] <= most[column]).any():
                 break
         return found
 
-    def _fold(self, target: Target, most: Floats, progress: Callable[[str], None] | None) -> State:
+    def _fold(self, target: Target, most: Floats, told: Told | None, what: str) -> State:
         memories, levels = self._shape
         nothing = np.zeros((1, 2 + (2 * levels + 1) * memories))
         state = State(np.array([0, 1]), nothing, ())
@@ -189,8 +196,8 @@ class Fold:
             keep = np.flatnonzero(self._promising(i, target, most))
             rest = np.stack([self._bounds.energy[i], self._bounds.latency[i]], axis=1)
             state = self._join(state, i, keep, Limits(rest, best, np.array([*most, product])))
-            if progress is not None:
-                progress(f"joined {self.sources[i].pmappings.einsum.name}: {len(state.values)} partial mappings")
+            if told is not None:
+                told.joined(i + 1, len(state.values), f"{self.sources[i].pmappings.einsum.name}, {what}")
             if not len(state.values):
                 break
         return state

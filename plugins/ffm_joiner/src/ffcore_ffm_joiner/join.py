@@ -12,6 +12,7 @@ from ffcore.diagnose import explain_join
 from ffcore.errors import FFError
 from ffcore.join.objectives import check_metrics, select
 from ffcore.join.types import JoinedMapping, PmappingSet
+from ffcore.plugin import Progress
 from ffcore.spec.problem import MapperOptions, Problem
 from ffcore_ffm_joiner.fold import join_all
 
@@ -37,7 +38,7 @@ class FFMJoiner:
         *,
         row_filter: Callable[..., Any] | None = None,
         executor: Executor | None = None,
-        progress: Callable[[str], None] | None = None,
+        progress: Progress | None = None,
     ) -> list[JoinedMapping]:
         """Joined mappings, ascending in energy.
 
