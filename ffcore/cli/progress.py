@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
-_EVERY = 0.1  # s between two pictures
+_EVERY = 0.05  # s between two pictures
 _BAR = 16  # characters
 _MEANINGFUL = 0.05, 1.0  # share of a phase and s that must have passed before the time left is estimated
 

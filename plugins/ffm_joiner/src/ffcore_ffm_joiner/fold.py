@@ -62,6 +62,7 @@ def join_all(pmappings: PmappingSet, progress: Progress | None = None) -> tuple[
         if loops < depth:
             join.extend(loops, exact=False)
     join.extend(depth, exact=True)
+    told.joined(len(pmappings.einsums), len(join.target.known), "")
     return join.mappings(), join.combined
 
 
