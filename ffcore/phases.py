@@ -22,7 +22,7 @@ class Clock:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.current = ""
-        """The innermost phase that is open; where one ended with an exception, that one, until another begins."""
+        """The innermost phase that is open, between phases the last one; of those that an exception ended, the innermost."""
         self._inner = [0.0]  # per open phase, the seconds that belong to phases within it
 
     @contextmanager
@@ -30,7 +30,8 @@ class Clock:
         """Book the wall time of the body on ``name``; a name used again adds up."""
         self.seconds.setdefault(name, 0.0)
         self._inner.append(0.0)
-        outer, self.current = self.current, name
+        outer = self.current if len(self._inner) > 2 else name
+        self.current = name
         start = time.perf_counter()
         try:
             yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -65,3 +66,21 @@ def test_nothing_is_booked_without_a_recording_nor_in_worker_threads() -> None:
     with phases.recording() as clock, ThreadPoolExecutor(1) as pool:
         pool.submit(work).result()
     assert clock.seconds == {}
+
+
+def test_the_current_phase_is_the_innermost_and_stays_where_an_exception_ended_it() -> None:
+    assert phases.current_phase() == ""
+    with phases.recording() as clock:
+        assert phases.current_phase() == ""
+        with phases.phase("explore"):
+            assert phases.current_phase() == "explore"
+            with phases.phase("templates"):
+                assert phases.current_phase() == "templates"
+            assert phases.current_phase() == "explore"
+        assert phases.current_phase() == "explore"  # between phases, the last one
+        with suppress(KeyError), phases.phase("join"), phases.phase("imports"):
+            raise KeyError
+        assert clock.current == "imports"
+        with phases.phase("join"):
+            pass
+        assert clock.current == "join"

@@ -37,8 +37,9 @@ def run_map(
     """
     with recording() as clock, nullcontext(watch) if watch else progress_display() as watch:
         watch(Step("imports", note="loading the mapper"))
-        if cache is None and keep is not None and _keeps_pmappings(spec):
-            cache = keep
+        with phase("imports"):
+            if cache is None and keep is not None and _keeps_pmappings(spec):
+                cache = keep
         mappings, pmappings = map_with_pmappings(spec, cache_dir=cache, n_jobs=jobs, progress=watch)
         with phase("evaluate"):
             report = Report(mappings, {})

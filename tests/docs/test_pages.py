@@ -20,7 +20,10 @@ from ffcore.spec.fields import SpecNode, spec_fields
 from tests.cli.process import ff_here
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ["README.md", "docs/spec.md", "docs/python.md", "docs/performance.md", "docs/baselines.md"]
+PAGES = [
+    *("README.md", "docs/spec.md", "docs/python.md", "docs/performance.md", "docs/baselines.md"),
+    "docs/howto/long-runs.md",
+]
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
