@@ -22,7 +22,7 @@ class Clock:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.current = ""
-        """The innermost phase that is open, between phases the last one; of those that an exception ended, the innermost."""
+        """The innermost phase that is open; between phases the last one; the innermost that an exception ended."""
         self._inner = [0.0]  # per open phase, the seconds that belong to phases within it
 
     @contextmanager

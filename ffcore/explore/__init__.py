@@ -72,9 +72,7 @@ class DefaultExplorer:
         return PmappingSet(problem, tuple(found[name] for name in names))
 
 
-def _stored(
-    cache: PmappingCache, names: Sequence[str], progress: Progress | None
-) -> dict[str, EinsumPmappings]:
+def _stored(cache: PmappingCache, names: Sequence[str], progress: Progress | None) -> dict[str, EinsumPmappings]:
     from ffcore.explore.cache import DamagedCacheError
 
     found = {}

@@ -214,9 +214,7 @@ def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _outcomes(
-    count: int, workers: _Workers, meanwhile: Callable[[], None] | None
-) -> Generator[Outcome, None, None]:
+def _outcomes(count: int, workers: _Workers, meanwhile: Callable[[], None] | None) -> Generator[Outcome, None, None]:
     """What workers send, as it comes; they are ended with the generator."""
     working = dict(workers)
     try:
