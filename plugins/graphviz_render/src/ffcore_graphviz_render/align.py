@@ -13,6 +13,7 @@ class RowKey:
 
     kind: str
     component: str = ""
+    shared: bool = attrs.field(default=False, eq=False)  # by several columns
 
 
 # How much it is worth to have two blocks in one row: the ends of all nests first, then memories, then loops.
@@ -33,18 +34,22 @@ def align(sequences: Sequence[Sequence[RowKey]]) -> tuple[list[RowKey], list[lis
     return rows, places
 
 
+def _worth(row: RowKey, other: RowKey) -> int:
+    return _WORTH[row.kind] + 10 * (row.kind == "holder" and row.shared == other.shared)
+
+
 def _merge(rows: Sequence[RowKey], more: Sequence[RowKey]) -> tuple[list[int], list[int], list[RowKey]]:
     """Where ``rows`` and ``more`` go in their merger, and the merger. Among equals, blocks meet as low as possible."""
     best = [[0] * (len(more) + 1) for _ in range(len(rows) + 1)]
     for i, row in enumerate(rows):
         for j, other in enumerate(more):
-            met = best[i][j] + _WORTH[row.kind] if row == other else 0
+            met = best[i][j] + _worth(row, other) if row == other else 0
             best[i + 1][j + 1] = max(best[i][j + 1], best[i + 1][j], met)
     i, j = len(rows), len(more)
     backwards: list[tuple[int | None, int | None]] = []
     while i or j:
         met = i > 0 and j > 0 and rows[i - 1] == more[j - 1]
-        if met and best[i][j] == best[i - 1][j - 1] + _WORTH[rows[i - 1].kind]:
+        if met and best[i][j] == best[i - 1][j - 1] + _worth(rows[i - 1], more[j - 1]):
             i, j = i - 1, j - 1
             backwards.append((i, j))
         elif j and (not i or best[i][j] == best[i][j - 1]):

@@ -6,6 +6,7 @@ No geometry here, only structure: which row, from which column to which.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TypeAlias
 
 import attrs
@@ -39,7 +40,7 @@ class Loops:
     span: Span
     loops: tuple[LoopView, ...]
 
-    @property
+    @cached_property
     def lines(self) -> int:
         """Of text: spatial loops take two."""
         return sum(2 if loop.spatial else 1 for loop in self.loops)
@@ -65,7 +66,7 @@ class Arrangement:
     chips: tuple[Chip, ...]
     loops: tuple[Loops, ...]
 
-    @property
+    @cached_property
     def frames(self) -> tuple[Loops, ...]:
         """Shared loops, outer ones first."""
         return tuple(x for x in self.loops if x.shared)
@@ -246,7 +247,7 @@ def _leading(keys: Sequence[RowKey]) -> int:
 
 def _key(block: _Block, part: _Part) -> RowKey:
     if isinstance(block, _Holders):
-        return RowKey("holder", block.component)
+        return RowKey("holder", block.component, part.first < part.last)
     if isinstance(block, ComputeView):
         return RowKey("compute")
     return RowKey("frame" if part.first < part.last else "loops")
@@ -258,6 +259,9 @@ def _settled(loops: Sequence[Loops], chips: Sequence[Chip], columns: Sequence[Co
     for item in (*chips, *loops):
         for c in range(item.span[0], item.span[1] + 1):
             taken.setdefault(c, set()).add(item.row)
+    lines: dict[int, dict[int, int]] = {}  # row -> column -> lines of text
+    for run in loops:
+        lines.setdefault(run.row, {})[run.span[0]] = run.lines
     result = list(loops)
     for i, run in enumerate(result):
         if run.shared:
@@ -266,10 +270,14 @@ def _settled(loops: Sequence[Loops], chips: Sequence[Chip], columns: Sequence[Co
         above = max((r for r in taken[column] if r < run.row), default=-1)
         below = min((r for r in taken[column] if r > run.row), default=len(keys))
         free = [r for r in range(above + 1, below) if keys[r].kind == "loops"]
-        room = {r: max((x.lines for x in result if x.row == r and x.span[0] != column), default=0) for r in free}
+        if len(free) == 1:
+            continue
+        del lines[run.row][column]
+        room = {r: max(lines.get(r, {}).values(), default=0) for r in free}
         best = max(free, key=lambda r: (min(room[r], run.lines), r))
-        result[i] = attrs.evolve(run, row=best)
+        lines.setdefault(best, {})[column] = run.lines
         taken[column] = taken[column] - {run.row} | {best}
+        result[i] = attrs.evolve(run, row=best)
     return result
 
 

@@ -27,7 +27,9 @@ def scene_dot(scene: Scene) -> graphviz.Digraph:
         if isinstance(item, Box):
             graph.node(f"n{i}", **_place(item.x, item.y, item.width, item.height, scene), **_box(item))
         elif item.runs:
-            place = _place(item.x, item.y - 10, item.width, 20, scene)
+            # Graphviz sets larger letters too high.
+            lower = 0.8 * (max(run.size for run in item.runs) - 9)
+            place = _place(item.x, item.y - 10 + lower, item.width, 20, scene)
             graph.node(f"n{i}", _label(item), shape="plaintext", **place)
     return graph
 

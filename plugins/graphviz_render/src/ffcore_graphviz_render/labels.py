@@ -38,7 +38,8 @@ def text(
     longest: int = MAX_NAME,
 ) -> Markup:
     """``value`` as escaped text; empty text becomes a space, which Graphviz needs between tags."""
-    result = html.escape(clean(value, longest), quote=True) or " "
+    # Graphviz would put the node's name in the place of a backslash and an N, in HTML-like labels too.
+    result = html.escape(clean(value, longest), quote=True).replace("\\", "&#92;") or " "
     if bold:
         result = f"<B>{result}</B>"
     if italic:
