@@ -192,13 +192,15 @@ class _Viewer:
             users = tuple(name for name in named if self.uses(name, tensor))
             if isinstance(node, Toll):
                 tiles.append(TensorTile(tensor, users=users))
-            else:
-                tiles.append(TensorTile(tensor, self.tile_size(node, tensor, users, sizes), tensor not in self.held, users))
-                self.held.add(tensor)
+                continue
+            size = self.tile_size(node, tensor, users, sizes)
+            tiles.append(TensorTile(tensor, size, tensor not in self.held, users))
+            self.held.add(tensor)
         return HolderView(node.component, tuple(tiles), isinstance(node, Toll))
 
     def uses(self, einsum: str, tensor: str) -> bool:
-        return self.problem is not None and einsum in self.problem.einsum and tensor in self.problem.einsum[einsum].tensor
+        known = self.problem.einsum if self.problem is not None else {}
+        return einsum in known and tensor in known[einsum].tensor
 
     def tile_size(self, node: Storage, tensor: str, users: Sequence[str], sizes: Sizes) -> str:
         for name in users:

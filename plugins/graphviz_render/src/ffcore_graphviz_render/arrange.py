@@ -1,17 +1,17 @@
-"""Where everything of a mapping goes: one column for each Einsum, rows that they share, tiles over the columns they live in.
+"""Where everything of a mapping goes: a column for each Einsum, rows that they share, tiles as wide as they live.
 
 No geometry here, only structure: which row, from which column to which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TypeAlias
 
 import attrs
 
-from ffcore.render.mapping import BranchView, ComputeView, HolderView, LoopView, MappingView, StepView, TensorTile
+from ffcore.render.mapping import ComputeView, HolderView, LoopView, MappingView, StepView, TensorTile
 from ffcore_graphviz_render.align import RowKey, align
 
 Span: TypeAlias = tuple[int, int]
@@ -56,7 +56,6 @@ class Column:
 
     compute: ComputeView | None
     row: int = 0  # of the compute
-    first_row: int = 0  # of what belongs to this column alone
 
 
 @attrs.frozen
@@ -96,10 +95,8 @@ def arrange(view: MappingView) -> Arrangement:
             loops.append(Loops(row, part.span, block.loops))
         else:
             columns[part.first] = attrs.evolve(columns[part.first], compute=block, row=row)
-    own = {part.first: row for _, part, row in reversed(placed) if part.first == part.last}
-    columns = [attrs.evolve(column, first_row=own.get(i, column.row)) for i, column in enumerate(columns)]
-    loops = _settled(loops, chips, columns, keys)
-    return Arrangement(tuple(columns), tuple(keys), tuple(_lanes(chips)), tuple(loops))
+    settled = _settled(loops, chips, columns, keys)
+    return Arrangement(tuple(columns), tuple(keys), tuple(_lanes(chips)), tuple(settled))
 
 
 @attrs.frozen
@@ -198,7 +195,7 @@ def _run(loops: list[LoopView]) -> list[_Block]:
     return block
 
 
-def _runs(columns: Sequence[int]) -> tuple[Span, ...]:
+def _runs(columns: Iterable[int]) -> tuple[Span, ...]:
     """Neighbours among ascending numbers, put together."""
     spans: list[Span] = []
     for column in columns:
@@ -230,7 +227,8 @@ def _rows(part: _Part, order: Mapping[str, int]) -> tuple[list[RowKey], list[tup
     cut = len(own) - _leading(own[::-1]) if below else len(own)
     starts = [_leading(keys) for keys, _ in below]
     first = [own[cut:], *(keys[:start] for (keys, _), start in zip(below, starts, strict=True))]
-    shared = sorted(dict.fromkeys(key for keys in first for key in keys), key=lambda key: order.get(key.component, len(order)))
+    holders = dict.fromkeys(key for keys in first for key in keys)
+    shared = sorted(holders, key=lambda key: order.get(key.component, len(order)))
     rest, places = align([keys[start:] for (keys, _), start in zip(below, starts, strict=True)])
     placed = [(block, part, i if i < cut else cut + shared.index(own[i])) for i, block in enumerate(part.blocks)]
     for (keys, blocks), start, place in zip(below, starts, places, strict=True):
@@ -253,12 +251,14 @@ def _key(block: _Block, part: _Part) -> RowKey:
     return RowKey("frame" if part.first < part.last else "loops")
 
 
-def _settled(loops: Sequence[Loops], chips: Sequence[Chip], columns: Sequence[Column], keys: Sequence[RowKey]) -> list[Loops]:
+def _settled(
+    loops: Sequence[Loops], chips: Sequence[Chip], columns: Sequence[Column], keys: Sequence[RowKey]
+) -> list[Loops]:
     """Each Einsum's own loops in that row, of those where they may stand, in which others need most room."""
     taken: dict[int, set[int]] = {c: {column.row} for c, column in enumerate(columns) if column.compute is not None}
-    for item in (*chips, *loops):
-        for c in range(item.span[0], item.span[1] + 1):
-            taken.setdefault(c, set()).add(item.row)
+    for row, (first, last) in [*((c.row, c.span) for c in chips), *((x.row, x.span) for x in loops)]:
+        for c in range(first, last + 1):
+            taken.setdefault(c, set()).add(row)
     lines: dict[int, dict[int, int]] = {}  # row -> column -> lines of text
     for run in loops:
         lines.setdefault(run.row, {})[run.span[0]] = run.lines

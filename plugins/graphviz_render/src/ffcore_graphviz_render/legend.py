@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ffcore.render.mapping import MappingView
+from ffcore_graphviz_render import labels
 from ffcore_graphviz_render.arrange import Arrangement
 from ffcore_graphviz_render.labels import FAINT, INK
 from ffcore_graphviz_render.scene import Box, Run, Scene
@@ -19,12 +20,13 @@ def draw_legend(scene: Scene, view: MappingView, plan: Arrangement, y: float) ->
     x = MARGIN
     width = max(scene.width, 480.0)
     for draw, words in _entries(view, plan):
-        needed = _SWATCH + 6 + Run(words, SMALL).width + 16
+        run = Run(labels.clean(words, 60), SMALL, colour=FAINT)
+        needed = _SWATCH + 6 + run.width + 16
         if x > MARGIN and x + needed > width:
             x, y = MARGIN, y + _ROW
         for box in draw(x, y):
             scene.box(box)
-        scene.text(x + _SWATCH + 6, y + 6, needed, [Run(words, SMALL, colour=FAINT)])
+        scene.text(x + _SWATCH + 6, y + 6, run.width, [run])
         scene.width = max(scene.width, x + needed)
         x += needed
     return y + _ROW
@@ -33,7 +35,7 @@ def draw_legend(scene: Scene, view: MappingView, plan: Arrangement, y: float) ->
 def _entries(view: MappingView, plan: Arrangement) -> list[tuple[Callable[[float, float], list[Box]], str]]:
     loops = [loop for run in plan.loops for loop in run.loops]
     root = view.levels[0].name if view.levels else ""
-    entries = []
+    entries: list[tuple[Callable[[float, float], list[Box]], str]] = []
     if plan.chips:
         entries.append((_chip, "tile of a tensor, over the Einsums that use it"))
     if any(c.stays for c in plan.chips):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ffcore.render.facts import CostView, NumbersView
+from ffcore.render.facts import CostView
 from ffcore.render.mapping import MappingView
 from ffcore_graphviz_render.labels import FAINT, INK
 from ffcore_graphviz_render.scene import Box, Run, Scene
@@ -49,6 +49,3 @@ def _fullness(memory: str) -> Callable[[CostView], float]:
 
 def _percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.1 or share == 0 else f"{share:.1%}" if share >= 0.001 else "<0.1%"
-
-
-__all__ = ["NumbersView", "draw_meters"]

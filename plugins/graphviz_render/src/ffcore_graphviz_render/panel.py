@@ -206,7 +206,8 @@ class Panel:
             if span is not None:
                 x, width = self.across(span)
                 n = group[1] - group[0] + 1
-                about = f"{n} fused Einsums: {_name(self.plan.columns[group[0]])} … {_name(self.plan.columns[group[1]])}"
+                first, last = (_name(self.plan.columns[c]) for c in group)
+                about = f"{n} fused Einsums: {first} … {last}"
                 self.scene.box(Box(x, y + 14, width, 3, "group", FRAME, about=about))
                 text = f"{n} Einsums fused" if span == group else f"{n} Einsums fused, part"
                 self.scene.text(x, y + 6, width, [Run(text, SMALL, colour=FRAME_INK)], "center")
@@ -283,7 +284,8 @@ class Panel:
             x, width = self.across((column, column))
             content = self.plan.columns[column]
             name, flow = _name(content), _flow(content)
-            self.scene.box(Box(x, y, width, _HEAD, "einsum", COMPUTE, radius=4, about=f"{name}: {flow}" if flow else name))
+            about = f"{name}: {flow}" if flow else name
+            self.scene.box(Box(x, y, width, _HEAD, "einsum", COMPUTE, radius=4, about=about))
             runs = [Run(name, MAIN + 1, bold=True, colour="#ffffff")]
             self.scene.text(x + 4, y + (13 if flow else _HEAD / 2), width - 8, runs, "center")
             self.scene.text(x + 4, y + 27, width - 8, [Run(flow, SMALL, colour=FAINT_ON_DARK)], "center")

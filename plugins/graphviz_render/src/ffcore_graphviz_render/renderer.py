@@ -52,4 +52,3 @@ class GraphvizRenderer:
         except graphviz.ExecutableNotFound:  # gone between the two lines above, or not executable
             raise MissingProgramError(MISSING) from None
         return drawn.decode("utf-8") if format == "svg" else drawn
-
