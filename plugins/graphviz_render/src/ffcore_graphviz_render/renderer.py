@@ -24,9 +24,11 @@ MISSING = (
     "'brew install graphviz' or 'conda install graphviz'."
 )
 
+_DPI = "144"  # of bitmaps: letters stay sharp on screens of today
+
 
 class GraphvizRenderer:
-    """Draws through Graphviz. DOT needs no program; SVG and PNG need ``dot``."""
+    """Draws through Graphviz. DOT needs no program, nor does a mapping as SVG; all else needs ``dot``."""
 
     def render(self, kind: RenderKind, obj: Any, format: str) -> bytes | str:
         """Draw ``obj`` as ``svg``, ``dot`` (text) or ``png`` (bytes); the same input gives the same picture.
@@ -45,6 +47,8 @@ class GraphvizRenderer:
         if format == "dot":
             source: str = graph.source
             return source
+        if format == "png" and kind != "mapping":
+            graph.attr("graph", dpi=_DPI)
         if shutil.which("dot") is None:
             raise MissingProgramError(MISSING)
         try:
