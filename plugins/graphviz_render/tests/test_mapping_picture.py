@@ -1,9 +1,13 @@
 """The mapping picture: what stands where, what is drawn once, and that any mapping can be drawn."""
 
 import itertools
+import os
 import shutil
+import subprocess
+import sys
 import xml.dom.minidom
 from collections import Counter
+from pathlib import Path
 
 import attrs
 import pytest
@@ -398,6 +402,28 @@ def test_nested_frames_lie_inside_one_another() -> None:
         assert outer[1] < inner[1]
         assert inner[0] + inner[2] < outer[0] + outer[2]
         assert inner[1] + inner[3] < outer[1] + outer[3]
+
+
+def test_the_same_in_every_process() -> None:
+    """No order of a set finds its way into the picture."""
+    program = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_mapping_picture import TREE, GraphvizRenderer, Spec, SPEC, chain, view_mapping
+for view in (view_mapping(TREE, Spec.from_string(SPEC).problem()), view_mapping(chain(12))):
+    for format in ("svg", "dot"):
+        print(GraphvizRenderer().render("mapping", view, format))
+"""
+    drawn = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(drawn) == 1
 
 
 @needs_dot

@@ -169,6 +169,13 @@ def test_without_the_program_only_dot_works(spec: Spec, monkeypatch: pytest.Monk
     assert draw("arch", spec).startswith("digraph")
 
 
+def test_a_mapping_needs_the_program_for_png_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "</svg>" in GraphvizRenderer().render("mapping", TREE, "svg")
+    with pytest.raises(MissingProgramError, match="apt-get install graphviz"):
+        GraphvizRenderer().render("mapping", TREE, "png")
+
+
 def test_program_that_cannot_run_is_missing(spec: Spec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("shutil.which", lambda name: str(tmp_path / name))
