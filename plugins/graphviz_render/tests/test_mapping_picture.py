@@ -239,6 +239,26 @@ def test_one_colour_per_tensor(view: MappingView) -> None:
     assert seen == {name: {colour} for name, colour in tensor_colours(view.tensors).items()}
 
 
+def test_waiting_tiles_are_pale_bands(view: MappingView) -> None:
+    document = svg_of(view)
+    (band,) = boxes(document, "alive")
+    assert about(band) == "W1 in Buffer, 64 B"
+    (chip,) = [c for c in boxes(document, "chip") if about(c) == about(band)]
+    assert float(band.getAttribute("x")) < float(chip.getAttribute("x"))
+    assert band.getAttribute("fill") != chip.getAttribute("fill")
+
+
+def test_stripes_reach_as_far_as_what_lies_on_them(view: MappingView) -> None:
+    document = svg_of(view)
+
+    def right(box: xml.dom.minidom.Element) -> float:
+        return float(box.getAttribute("x")) + float(box.getAttribute("width"))
+
+    ends = {right(box) for box in boxes(document, "level")}
+    assert len(ends) == 1
+    assert max(right(b) for kind in ("chip", "frame") for b in boxes(document, kind)) <= ends.pop()
+
+
 def test_spatial_loops_are_distinct_and_say_what_they_use(view: MappingView) -> None:
     document = svg_of(view)
     spatial, temporal = boxes(document, "spatial"), boxes(document, "temporal")
