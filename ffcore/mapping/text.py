@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ffcore.mapping import tree
 from ffcore.spec.problem import Problem
@@ -11,7 +11,9 @@ _INDENT = "  "
 
 
 def mapping_text(mapping: tree.MappingTree, problem: Problem | None = None) -> str:
-    """The tree as indented text, one node a line; with ``problem``, loops also say how often they run.
+    """The tree as indented text; with ``problem``, loops also say how often they run.
+
+    One node a line, but for holders that no loop separates: these are one line for each component.
 
     ::
 
@@ -29,11 +31,16 @@ def mapping_text(mapping: tree.MappingTree, problem: Problem | None = None) -> s
 
 def _lines(nodes: Sequence[tree.Node], sizes: Mapping[str, Mapping[str, int]], depth: int) -> list[str]:
     lines: list[str] = []
-    for node in nodes:
+    held: dict[str, list[str]] = {}  # where and for whom -> tensors, of the holders just above
+    for node in _flat(nodes):
         pad = _INDENT * depth
-        if isinstance(node, tree.Nested):
-            lines += _lines(node.nodes, sizes, depth)
-        elif isinstance(node, tree.Sequential):
+        if isinstance(node, tree.Storage | tree.Toll):
+            verb = "in" if isinstance(node, tree.Storage) else "through"
+            only = f" (for {', '.join(node.einsums)})" if node.einsums is not None else ""
+            held.setdefault(f"{verb} {node.component}{only}", []).extend(node.tensors)
+            continue
+        lines += _holders(held, pad)
+        if isinstance(node, tree.Sequential):
             lines.append(f"{pad}Sequential")
             for number, child in enumerate(node.nodes, 1):
                 lines.append(f"{pad}{_INDENT}{number}:")
@@ -44,10 +51,22 @@ def _lines(nodes: Sequence[tree.Node], sizes: Mapping[str, Mapping[str, int]], d
             depth += 1
         elif isinstance(node, tree.Compute):
             lines.append(f"{pad}compute {node.einsum} on {node.component}")
+    return lines + _holders(held, _INDENT * depth)
+
+
+def _flat(nodes: Sequence[tree.Node]) -> Iterator[tree.Leaf | tree.Compute | tree.Sequential]:
+    """The nodes of a chain without the `Nested` around them."""
+    for node in nodes:
+        if isinstance(node, tree.Nested):
+            yield from _flat(node.nodes)
         else:
-            verb = "in" if isinstance(node, tree.Storage) else "through"
-            only = f" (for {', '.join(node.einsums)})" if node.einsums is not None else ""
-            lines.append(f"{pad}[{' '.join(node.tensors)}] {verb} {node.component}{only}")
+            yield node
+
+
+def _holders(held: dict[str, list[str]], pad: str) -> list[str]:
+    """Write holders out and forget them."""
+    lines = [f"{pad}[{' '.join(tensors)}] {where}" for where, tensors in held.items()]
+    held.clear()
     return lines
 
 

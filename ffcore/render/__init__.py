@@ -12,6 +12,7 @@ from ffcore.render.workload import workload_text
 
 if TYPE_CHECKING:
     from ffcore.mapping.tree import MappingTree
+    from ffcore.model.types import JointEvaluation
     from ffcore.spec.architecture import Arch
     from ffcore.spec.problem import Problem
     from ffcore.spec.spec import Spec
@@ -40,9 +41,16 @@ def render_arch(source: Spec | Arch, renderer: str | None = None) -> Rendering:
     return Rendering("arch", source, lambda: arch_text(source), renderer)
 
 
-def render_mapping(tree: MappingTree, problem: Problem | None = None, renderer: str | None = None) -> Rendering:
+def render_mapping(
+    tree: MappingTree,
+    problem: Problem | None = None,
+    renderer: str | None = None,
+    evaluation: JointEvaluation | None = None,
+) -> Rendering:
     """Show a mapping: who holds what, which loops run how often, Einsums side by side.
 
-    With ``problem`` the sizes of tiles and all trip counts are shown too. The renderer gets a ``MappingView``.
+    With ``problem`` the sizes of tiles and all trip counts are shown too, with ``evaluation`` the costs and how full
+    memories are. The renderer gets a ``MappingView``.
     """
-    return Rendering("mapping", view_mapping(tree, problem), lambda: mapping_text(tree, problem), renderer)
+    view = view_mapping(tree, problem, evaluation)
+    return Rendering("mapping", view, lambda: mapping_text(tree, problem), renderer)

@@ -41,6 +41,7 @@ class NodeView:
 
     ``kind`` is the name of its YAML tag, ``fanout`` one text per spatial dimension (``Z ×4``), ``headline`` the
     fact that matters most (a memory's size), ``facts`` the others, one line each; ``children`` are the nodes below.
+    ``instances`` counts the node in the whole architecture (None: not known).
     """
 
     name: str
@@ -49,6 +50,12 @@ class NodeView:
     fanout: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
     children: tuple[NodeView, ...] = ()
+    instances: int | None = 1
+
+    @property
+    def count(self) -> str:
+        """``65,536 in all``, where there are more than one."""
+        return "" if self.instances in (None, 1) else f"{self.instances:,} in all"
 
 
 def view_arch(source: Spec | Arch) -> tuple[NodeView, ...]:
@@ -58,7 +65,7 @@ def view_arch(source: Spec | Arch) -> tuple[NodeView, ...]:
     user wrote it; nothing here raises for such fields.
     """
     arch, symbols = _arch_and_symbols(source)
-    return _build(arch.nodes, (), _Facts(symbols))
+    return _build(arch.nodes, (), _Facts(symbols), 1)
 
 
 def arch_text(source: Spec | Arch) -> str:
@@ -77,7 +84,8 @@ def _write(node: NodeView, first: str, rest: str, lines: list[str]) -> None:
         headline = f": {view.headline}" if view.headline else ""
         fanout = "".join(f"  [{dimension}]" for dimension in view.fanout)
         name = f"{view.name} ({view.kind})" if view.name else view.kind
-        lines.append(f"{lead}{name}{headline}{fanout}")
+        count = f"  {view.count}" if view.count else ""
+        lines.append(f"{lead}{name}{headline}{fanout}{count}")
         inner = follow + ("│    " if view.children else "     ")
         lines.extend(f"{inner}{fact}" for fact in view.facts)
         indent = follow[: 2 * _MANY_LEVELS]
@@ -103,21 +111,35 @@ def _arch_and_symbols(source: Spec | Arch) -> tuple[Arch, Mapping[str, object]]:
     return arch, symbols
 
 
-def _build(nodes: Sequence[ArchNode], below: tuple[NodeView, ...], facts: _Facts) -> tuple[NodeView, ...]:
-    """The chain of ``nodes`` above ``below``: each node stands above the ones that follow it."""
-    for node in reversed(nodes):
+def _build(
+    nodes: Sequence[ArchNode], below: tuple[NodeView, ...], facts: _Facts, outer: int | None
+) -> tuple[NodeView, ...]:
+    """The chain of ``nodes`` above ``below``: each node stands above the ones that follow it.
+
+    ``outer``: how often the architecture holds what is inside the nodes above (None: not known).
+    """
+    counts = [outer]  # for each node, of what comes before it
+    for node in nodes:
+        counts.append(_times(counts[-1], facts.spread(node)))
+    for node, before in zip(reversed(nodes), reversed(counts[:-1]), strict=True):
         if isinstance(node, Hierarchical):
-            below = _build(node.nodes, below, facts)
+            below = _build(node.nodes, below, facts, before)
         elif isinstance(node, Fork):
             # A side branch: what follows the Fork does not pass through it.
-            below = (NodeView(node.name, "Fork", children=_build(node.nodes, (), facts)), *below)
-        elif isinstance(node, Array):
-            below = (facts.view(node, _build(node.nodes, below, facts)),)
-        elif isinstance(node, Compute):
-            below = (facts.view(node, ()), *below)
+            below = (NodeView(node.name, "Fork", children=_build(node.nodes, (), facts, before)), *below)
         else:
-            below = (facts.view(node, below),)
+            own = _times(before, facts.own_spread(node))
+            if isinstance(node, Array):
+                below = (facts.view(node, _build(node.nodes, below, facts, own), own),)
+            elif isinstance(node, Compute):
+                below = (facts.view(node, (), own), *below)
+            else:
+                below = (facts.view(node, below, own),)
     return below
+
+
+def _times(a: int | None, b: int | None) -> int | None:
+    return None if a is None or b is None else a * b
 
 
 @attrs.frozen
@@ -126,7 +148,24 @@ class _Facts:
 
     symbols: Mapping[str, object]
 
-    def view(self, node: ArchNode, children: tuple[NodeView, ...]) -> NodeView:
+    def own_spread(self, node: ArchNode) -> int | None:
+        """How many instances a node's own spatial dimensions make."""
+        result: int | None = 1
+        for dimension in node.spatial if isinstance(node, Container) else ():
+            fanout = self.number(dimension.fanout)
+            result = _times(result, None if fanout is None or not math.isfinite(fanout) else int(fanout))
+        return result
+
+    def spread(self, node: ArchNode) -> int | None:
+        """How many instances of what follows a node there are for each one of it."""
+        if isinstance(node, Fork | Compute):
+            return 1
+        result = self.own_spread(node)
+        for inner in node.nodes if isinstance(node, Hierarchical | Array) else ():
+            result = _times(result, self.spread(inner))
+        return result
+
+    def view(self, node: ArchNode, children: tuple[NodeView, ...], instances: int | None) -> NodeView:
         fanout = tuple(self.dimension(s) for s in node.spatial) if isinstance(node, Container) else ()
         headline = ""
         facts: list[str] = []
@@ -144,7 +183,7 @@ class _Facts:
             facts += [f for s in node.spatial for f in self.dimension_limits(s)]
             if node.enabled is not True:
                 facts.append(f"enabled if {node.enabled}")
-        return NodeView(node.name, type(node).__name__, headline, fanout, tuple(facts), children)
+        return NodeView(node.name, type(node).__name__, headline, fanout, tuple(facts), children, instances)
 
     def number(self, *factors: object) -> float | None:
         """The product of the factors, or None where one of them cannot be known yet."""
@@ -185,10 +224,12 @@ class _Facts:
             yield f"{spatial.name}: {', '.join(limits)}"
 
     def actions(self, node: Component) -> Iterable[str]:
+        said: dict[str, list[str]] = {}  # what holds for several actions is said once
         for action in node.actions:
             parts = [p for p in (self.energy(node, action), self.rate(node, action)) if p]
             if parts:
-                yield f"{action.name} {', '.join(parts)}"
+                said.setdefault(", ".join(parts), []).append(action.name)
+        yield from (f"{', '.join(names)} {cost}" for cost, names in said.items())
         if node.total_latency is not None:
             yield f"takes {node.total_latency}"
 

@@ -19,6 +19,8 @@ from ffcore.mapping.tree import (
     Toll,
     of_einsum,
 )
+from ffcore.model.types import JointEvaluation
+from ffcore.render.facts import Hardware, LevelView, NumbersView, hardware_of, numbers_of
 from ffcore.spec.problem import Problem, Tensor
 from ffcore.units import Dimension, format_quantity
 
@@ -30,6 +32,7 @@ class TensorTile:
     tensor: str
     size: str = ""
     backing: bool = False  # whether this is the first holder of the tensor, outermost and in time
+    users: tuple[str, ...] = ()  # Einsums below that use the tile; empty where that is not known
 
 
 @attrs.frozen
@@ -52,6 +55,7 @@ class LoopView:
     tile: str
     trips: int | None = None
     spatial: str = ""  # ``component.dimension`` of a spatial loop
+    fanout: int | None = None  # how many instances that dimension has, where it is known
 
 
 @attrs.frozen
@@ -62,6 +66,7 @@ class ComputeView:
     component: str
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    is_copy: bool = False
 
 
 @attrs.frozen
@@ -76,15 +81,23 @@ StepView: TypeAlias = "HolderView | LoopView | ComputeView | BranchView"
 
 @attrs.frozen
 class MappingView:
-    """A whole mapping, outermost step first; ``tensors`` in the order of the workload."""
+    """A whole mapping, outermost step first; ``tensors`` in the order of the workload.
+
+    ``levels`` are the components that hold tensors, outermost first; ``numbers`` is what the mapping costs,
+    where somebody has evaluated it.
+    """
 
     tree: MappingTree
     steps: tuple[StepView, ...]
     tensors: tuple[str, ...]
+    levels: tuple[LevelView, ...] = ()
+    numbers: NumbersView | None = None
 
 
-def view_mapping(tree: MappingTree, problem: Problem | None = None) -> MappingView:
-    """The mapping with everything that ``problem`` (bounds, tensors, bits) tells about it.
+def view_mapping(
+    tree: MappingTree, problem: Problem | None = None, evaluation: JointEvaluation | None = None
+) -> MappingView:
+    """The mapping with everything that ``problem`` (bounds, tensors, bits) and its ``evaluation`` tell about it.
 
     Without a problem, tile sizes in bytes and the trip counts of outermost loops are not known.
     Nothing is checked: a tree that does not fit the problem is shown as far as it can be.
@@ -93,7 +106,14 @@ def view_mapping(tree: MappingTree, problem: Problem | None = None) -> MappingVi
     tensors = [t.name for e in einsums for t in e.tensors]
     tensors += [t for node in _nodes(tree.nodes) if isinstance(node, Storage | Toll) for t in node.tensors]
     sizes = {e.name: dict(e.bounds) for e in einsums}
-    return MappingView(tree, _Viewer(problem).chain(tree.nodes, sizes), tuple(dict.fromkeys(tensors)))
+    hardware = hardware_of(tree, problem)
+    return MappingView(
+        tree,
+        _Viewer(problem, hardware).chain(tree.nodes, sizes),
+        tuple(dict.fromkeys(tensors)),
+        hardware.levels,
+        None if evaluation is None else numbers_of(evaluation),
+    )
 
 
 def einsums_of(steps: Sequence[StepView]) -> tuple[str, ...]:
@@ -129,6 +149,7 @@ class _Viewer:
     """Walks a tree from the outside in and from left to right, with the extents left of each rank variable."""
 
     problem: Problem | None
+    hardware: Hardware
     held: set[str] = attrs.field(factory=set)  # tensors that have had their outermost holder
 
     def chain(self, nodes: Sequence[Node], sizes: Sizes) -> tuple[StepView, ...]:
@@ -161,23 +182,34 @@ class _Viewer:
         einsum = self.problem.einsum.get(node.einsum) if self.problem is not None else None
         tensors = einsum.tensors if einsum is not None else ()
         reads = tuple(t.name for t in tensors if not t.output)
-        return ComputeView(node.einsum, node.component, reads, tuple(t.name for t in tensors if t.output))
+        writes = tuple(t.name for t in tensors if t.output)
+        return ComputeView(node.einsum, node.component, reads, writes, einsum is not None and einsum.is_copy)
 
     def holder(self, node: Storage | Toll, below: Sequence[str], sizes: Sizes) -> HolderView:
-        users = [name for name in below if node.einsums is None or name in node.einsums]
-        if isinstance(node, Toll):
-            return HolderView(node.component, tuple(TensorTile(t) for t in node.tensors), passes_only=True)
-        tiles = tuple(TensorTile(t, self.tile_size(t, users, sizes), t not in self.held) for t in node.tensors)
-        self.held.update(node.tensors)
-        return HolderView(node.component, tiles)
+        named = [name for name in below if node.einsums is None or name in node.einsums]
+        tiles = []
+        for tensor in node.tensors:
+            users = tuple(name for name in named if self.uses(name, tensor))
+            if isinstance(node, Toll):
+                tiles.append(TensorTile(tensor, users=users))
+                continue
+            size = self.tile_size(node, tensor, users, sizes)
+            tiles.append(TensorTile(tensor, size, tensor not in self.held, users))
+            self.held.add(tensor)
+        return HolderView(node.component, tuple(tiles), isinstance(node, Toll))
 
-    def tile_size(self, tensor: str, users: Sequence[str], sizes: Sizes) -> str:
+    def uses(self, einsum: str, tensor: str) -> bool:
+        known = self.problem.einsum if self.problem is not None else {}
+        return einsum in known and tensor in known[einsum].tensor
+
+    def tile_size(self, node: Storage, tensor: str, users: Sequence[str], sizes: Sizes) -> str:
         for name in users:
             found: Tensor | None = None
             if self.problem is not None and name in self.problem.einsum:
                 found = self.problem.einsum[name].tensor.get(tensor)
             if found is not None and found.variables <= sizes[name].keys():
-                return format_quantity(found.tile_values(sizes[name]) * found.bits_per_value, Dimension.SIZE)
+                width = self.hardware.widths.get((node.component, tensor), found.bits_per_value)
+                return format_quantity(found.tile_values(sizes[name]) * width, Dimension.SIZE)
         return ""
 
     def loop(self, node: Loop, below: Sequence[str], sizes: Sizes) -> tuple[LoopView, Sizes]:
@@ -193,8 +225,13 @@ class _Viewer:
                 trips = -(-own[variable] // tile)
             if self.problem is None or variable in own:
                 own[variable] = tile
-        spatial = f"{_shown(node.component)}.{_shown(node.name)}" if isinstance(node, Spatial) else ""
-        return LoopView(_shown(node.rank_variable), _shown(node.tile_shape), trips, spatial), inside
+        spatial, fanout = "", None
+        if isinstance(node, Spatial):
+            spatial = f"{_shown(node.component)}.{_shown(node.name)}"
+            dimensions = [(of_einsum(node.component, e), of_einsum(node.name, e)) for e in below]
+            fanouts = {self.hardware.fanouts.get((c, d)) for c, d in dimensions if c is not None and d is not None}
+            fanout = fanouts.pop() if len(fanouts) == 1 else None
+        return LoopView(_shown(node.rank_variable), _shown(node.tile_shape), trips, spatial, fanout), inside
 
 
 def _shown(value: object) -> str:

@@ -5,24 +5,33 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Iterable, Mapping
 
-# Light, well apart for most kinds of colour vision, in an order that keeps neighbours different.
+# Light, so that dark text reads on them, and chosen by search: far apart for normal vision and for the three kinds of
+# colour blindness, neighbours most of all; apart also from the greys, violet and green of the mapping picture.
 _BASE = (
     "#8ecae6",
-    "#ffb703",
-    "#95d5b2",
-    "#f4978e",
-    "#cdb4db",
-    "#e9d8a6",
-    "#a3b18a",
-    "#ffafcc",
-    "#90dbf4",
-    "#fb8500",
-    "#b8c0ff",
-    "#d4a373",
-    "#80ed99",
-    "#e5989b",
-    "#c9ada7",
-    "#f1fa8c",
+    "#e48236",
+    "#72f69d",
+    "#b683f3",
+    "#f9eb6a",
+    "#d08793",
+    "#9b9f68",
+    "#a1f8e7",
+    "#859bcf",
+    "#7ec251",
+    "#f5d8bd",
+    "#f293bf",
+    "#fe8178",
+    "#35cafe",
+    "#7ecc93",
+    "#b6fb86",
+    "#dcb83d",
+    "#e9bbc1",
+    "#44aaac",
+    "#c5a2eb",
+    "#f4ab79",
+    "#51f2f7",
+    "#cfd96f",
+    "#10d4a8",
 )
 
 

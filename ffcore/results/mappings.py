@@ -179,7 +179,7 @@ class Mappings:
         from ffcore.render import render_mapping
 
         entry = self._entry(i)
-        return render_mapping(entry.tree, entry.problem)
+        return render_mapping(entry.tree, entry.problem, evaluation=entry.evaluation)
 
     def __repr__(self) -> str:
         return "\n".join(["  ".join(cell.rjust(12) for cell in row) for row in self._summary()])

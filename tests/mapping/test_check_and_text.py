@@ -9,6 +9,7 @@ from ffcore.mapping.check import check_mapping
 from ffcore.mapping.convert import nests_to_tree
 from ffcore.mapping.dialect import from_yaml
 from ffcore.mapping.text import mapping_text
+from ffcore.mapping.tree import Compute, MappingTree, Nested, Storage, Temporal, Toll
 from tests.mapping.test_round_trip import pair
 from tests.model.problems import matmul_chain
 
@@ -137,3 +138,26 @@ def test_text_without_a_problem_and_per_einsum() -> None:
     assert "for {A: m, B: p} (tile 2)" in mapping_text(mapping)
     spatial = from_yaml("mapping: {nodes: [!Spatial {rank_variable: m, tile_shape: 1, component: Array, name: X}]}")
     assert mapping_text(spatial) == "for m (tile 1) across Array.X"
+
+
+def test_holders_that_no_loop_separates_are_one_line_each_memory():
+    mapping = MappingTree(
+        (
+            Storage(("A",), "Main"),
+            Nested((Storage(("B",), "Buffer"), Storage(("C",), "Main"), Toll(("B",), "Buffer"))),
+            Storage(("D",), "Main", einsums=("E",)),
+            Temporal("m", 1),
+            Storage(("E",), "Main"),
+            Compute("E", "MAC"),
+        )
+    )
+    assert mapping_text(mapping).splitlines() == [
+        "[A C] in Main",
+        "[B] in Buffer",
+        "[B] through Buffer",
+        "[D] in Main (for E)",
+        "for m (tile 1)",
+        "  [E] in Main",
+        "  compute E on MAC",
+    ]
+    assert mapping_text(MappingTree((Storage(("A",), "Main"),))) == "[A] in Main"

@@ -2,7 +2,11 @@
 
 import pytest
 
+from ffcore.mapping.convert import nests_to_tree
+from ffcore.mapping.nest import Holder, Nest
+from ffcore.mapping.nest import Temporal as NestTemporal
 from ffcore.mapping.tree import Compute, MappingTree, Nested, Sequential, Spatial, Storage, Temporal, Toll
+from ffcore.model.joint import evaluate_joint
 from ffcore.render import arch_text, workload_text
 from ffcore.render.arch import view_arch
 from ffcore.render.mapping import BranchView, ComputeView, HolderView, LoopView, TensorTile, title_of, view_mapping
@@ -74,15 +78,13 @@ def test_architecture_is_a_tree_in_human_units(spec: Spec) -> None:
         "  │ └ Side (Compute)",
         "  │        compute 0 J, 1.05 Gop/s",
         "  │        enabled if len(All) == 2",
-        "  └ Buffer (Memory): 2 KiB  [Z ×4]",
-        "    │    read 1 pJ/bit",
-        "    │    write 1 pJ/bit",
+        "  └ Buffer (Memory): 2 KiB  [Z ×4]  4 in all",
+        "    │    read, write 1 pJ/bit",
         "    │    Z: reuse Inputs, usage at least 50%, power gateable",
-        "    └ Register (Memory): Outputs.bits_per_value",
-        "      │    read 0 J/bit",
-        "      │    write 0 J/bit",
+        "    └ Register (Memory): Outputs.bits_per_value  4 in all",
+        "      │    read, write 0 J/bit",
         "      │    keep Nothing",
-        "      └ MAC (Compute)",
+        "      └ MAC (Compute)  4 in all",
         "             compute 84 fJ, 1.05 Gop/s",
     ]
 
@@ -168,22 +170,97 @@ def test_mapping_with_its_problem(spec: Spec) -> None:
     view = view_mapping(TREE, spec.problem())
     assert view.tensors == ("T0", "W0", "T1", "W1", "T2")
     main, link, loop, buffer, parts = view.steps
-    assert main == HolderView(
-        "Main",
-        tuple(TensorTile(t, s, True) for t, s in [("T0", "32 B"), ("W0", "4 B"), ("W1", "32 B"), ("T2", "64 B")]),
-    )
-    assert link == HolderView("Link", (TensorTile("T0"),), passes_only=True)
+    first_users = [("T0", "32 B", "T1"), ("W0", "4 B", "T1"), ("W1", "32 B", "Second"), ("T2", "64 B", "Second")]
+    assert main == HolderView("Main", tuple(TensorTile(t, s, True, (user,)) for t, s, user in first_users))
+    assert link == HolderView("Link", (TensorTile("T0", users=("T1",)),), passes_only=True)
     assert loop == LoopView("m", "2", 4)
     # Consecutive holders of one memory are one band; T1 is new here, W1 is not.
-    assert buffer == HolderView("Buffer", (TensorTile("T1", "8 B", True), TensorTile("W1", "32 B")))
+    shared = TensorTile("T1", "8 B", True, ("T1", "Second"))
+    assert buffer == HolderView("Buffer", (shared, TensorTile("W1", "32 B", users=("Second",))))
     assert isinstance(parts, BranchView)
     first, second = parts.branches
-    assert first[:2] == (LoopView("k", "1", 4, "Buffer.Z"), LoopView("m", "1", 2))
+    assert first[:2] == (LoopView("k", "1", 4, "Buffer.Z", 4), LoopView("m", "1", 2))
     assert first[2:] == (ComputeView("T1", "Side", ("T0", "W0"), ("T1",)),)
     # Tiles of 3 in 4: the loop runs twice, once partly. Sizes start anew from the shared part in each branch.
-    assert second[0] == HolderView("Register", (TensorTile("T1", "8 B"),))
+    assert second[0] == HolderView("Register", (TensorTile("T1", "8 B", users=("Second",)),))
     assert second[1:3] == (LoopView("k", "3", 2), LoopView("n", "8", 1))
     assert title_of(view.steps) == "T1 … Second"
+    # The compute Side is off for T1, so only Second's path tells of sizes.
+    assert [(x.name, x.size, x.bounded) for x in view.levels] == [
+        ("Main", "unlimited", False),
+        ("Link", "", True),
+        ("Buffer", "2 KiB", True),
+        ("Register", "1 B", True),
+    ]
+    assert view.numbers is None
+
+
+def test_mapping_with_its_numbers(spec: Spec) -> None:
+    problem = spec.problem()
+    nests = (
+        Nest("T1", "MAC", (Holder("T0", "Main"), Holder("W0", "Main"), Holder("T1", "Main"), *_loops("m", "k"))),
+        Nest(
+            "Second",
+            "MAC",
+            (
+                Holder("W1", "Main"),
+                Holder("T2", "Main"),
+                Holder("T1", "Main"),
+                Holder("T1", "Buffer"),
+                *_loops("m", "k", "n"),
+            ),
+        ),
+    )
+    evaluation = evaluate_joint(problem, nests)
+    numbers = view_mapping(nests_to_tree(problem, nests), problem, evaluation).numbers
+    assert numbers is not None
+    assert numbers.energy == evaluation.total_energy
+    assert numbers.title.startswith("energy ")
+    assert numbers.title.endswith("J·s")
+    assert list(numbers.costs) == ["T1", "Second"]
+    second = evaluation.evaluations[1]
+    cost = numbers.costs["Second"]
+    assert (cost.energy, cost.latency) == (second.total_energy, second.total_latency)
+    assert cost.energy_share == pytest.approx(second.total_energy / evaluation.total_energy)
+    assert sum(c.latency_share for c in numbers.costs.values()) == pytest.approx(1)
+    assert second.latency[cost.bottleneck] == max(second.latency.values())
+    # Both loops over T1 are below its holder: one byte at a time is in the buffer of 2 KiB.
+    assert cost.fullness["Buffer"] == numbers.fullest["Buffer"] == 1 / 2048
+    assert numbers.costs["T1"].fullness.get("Buffer", 0) == 0
+
+
+def _loops(*variables: str) -> tuple[NestTemporal, ...]:
+    return tuple(NestTemporal(v, 1) for v in variables)
+
+
+def test_values_of_another_width_in_one_memory(spec: Spec) -> None:
+    wide = spec.copy()
+    wide.arch.nodes["Buffer"].bits_per_value = {"T1": 32}
+    buffer = view_mapping(TREE, wide.problem()).steps[3]
+    assert isinstance(buffer, HolderView)
+    assert [tile.size for tile in buffer.tiles] == ["32 B", "32 B"]  # four times the 8 B of T1; W1 as before
+
+
+@pytest.mark.parametrize(
+    ("nodes", "counts"),
+    [
+        ("[!Container {name: A, spatial: [{name: X, fanout: 3}]}, "
+         "!Fork {nodes: [!Container {name: B, spatial: [{name: Y, fanout: 5}]}, !Compute {name: C}]}, "
+         "!Compute {name: D}]", {"A": 3, "B": 15, "C": 15, "D": 3}),
+        ("[!Container {name: A, spatial: [{name: X, fanout: 2}, {name: Y, fanout: 3}]}, !Hierarchical {nodes: "
+         "[!Container {name: B, spatial: [{name: Z, fanout: 4}]}]}, !Compute {name: C}]", {"A": 6, "B": 24, "C": 24}),
+        ("[!Container {name: A, spatial: [{name: X, fanout: len(All)}]}, !Compute {name: C}]", {"A": None, "C": None}),
+    ],
+)  # fmt: skip
+def test_instances_multiply_down_the_tree(nodes: str, counts: dict[str, int | None]) -> None:
+    found: dict[str, int | None] = {}
+    pending = list(view_arch(Spec.from_string(f"arch: {{nodes: {nodes}}}")))
+    while pending:
+        view = pending.pop()
+        pending += view.children
+        if view.kind != "Fork":
+            found[view.name] = view.instances
+    assert found == counts
 
 
 def test_mapping_without_a_problem() -> None:

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ffcore.render.palette import tensor_colours
-from ffcore_graphviz_render.grid import Grid
 from ffcore_graphviz_render.labels import MAX_NAME, cell, clean, label, row, table, text
 
 
@@ -33,25 +32,6 @@ def test_labels_are_well_formed(name: str) -> None:
 def test_long_names_are_cut() -> None:
     assert len(clean("x" * 1000)) == MAX_NAME
     assert clean("x" * 1000).endswith("…")
-
-
-def test_grid_leaves_no_hole() -> None:
-    grid = Grid()
-    grid.put((0, 0), text("wide"), columns=3)
-    grid.put((1, 0), text("left"))
-    grid.put((1, 2), text("right"))
-    grid.put((2, 2), text("below right"))
-    document = xml.dom.minidom.parseString(grid.markup())
-    shapes = []
-    for tr in document.getElementsByTagName("TR"):
-        cells = tr.getElementsByTagName("TD")
-        shapes.append([(int(td.getAttribute("ROWSPAN") or 1), int(td.getAttribute("COLSPAN") or 1)) for td in cells])
-    # Below the wide cell: left | blank over two rows | right, then blank | below right.
-    assert shapes == [[(1, 3)], [(1, 1), (2, 1), (1, 1)], [(1, 1), (1, 1)]]
-
-
-def test_empty_grid_is_a_table() -> None:
-    assert Grid().markup().count("<TD") == 1
 
 
 def test_colours_are_distinct_and_stable() -> None:

@@ -11,7 +11,6 @@ from ffcore.errors import FFError
 from ffcore.mapping.tree import Compute, MappingTree, Nested, Sequential, Spatial, Storage, Temporal, Toll
 from ffcore.plugin import PluginManager
 from ffcore.render.mapping import view_mapping
-from ffcore.render.palette import tensor_colours
 from ffcore.render.rendering import MissingProgramError
 from ffcore.spec import Spec
 from ffcore_graphviz_render import plugin
@@ -51,7 +50,7 @@ TREE = MappingTree(
     )
 )
 
-NASTY = '</TD></TR></TABLE>><B>&"\'<script>alert(1)</script>\n\x00:n -> x; {|}\\N'
+NASTY = "</TD></TR></TABLE>><B>&\"'<script>alert(1)</script>\n\x00:n -> x; {|}\\N"
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +66,7 @@ def draw(kind: str, obj: object) -> str:
 
 def markup_of(dot: str) -> list[xml.dom.minidom.Document]:
     """Every HTML-like label of a DOT file, parsed: fails if one is not well-formed."""
-    labels = re.findall(r"label=<(<TABLE.*?</TABLE>)>\]", dot, re.DOTALL)
+    labels = re.findall(r"label=<(<TABLE.*?</TABLE>)>[\] ]", dot, re.DOTALL)
     assert labels
     return [xml.dom.minidom.parseString(label) for label in labels]
 
@@ -78,55 +77,10 @@ def words(node: xml.dom.minidom.Node) -> str:
     return "".join(words(child) for child in node.childNodes)
 
 
-def bands(dot: str) -> dict[str, xml.dom.minidom.Element]:
-    """Text -> cell, for all cells of the mapping's grid."""
-    (picture,) = markup_of(dot)
-    grid = picture.getElementsByTagName("TABLE")[1]
-    rows = [n for n in grid.childNodes if n.nodeName == "TR"]
-    return {words(td): td for tr in rows for td in tr.childNodes}
-
-
-def test_mapping_shows_holders_loops_and_einsums(spec: Spec) -> None:
-    found = bands(draw("mapping", view_mapping(TREE, spec.problem())))
-    assert {"MainT0128 BW08 BW164 BT2128 B", "for m ×8 tile 2", "BufferT116 B"} <= found.keys()
-    assert {"1. First", "2. Second", "∥ for k ×4 tile 2Buffer.Z", "for k ×2 tile 1", "for n ×2 tile 4"} <= found.keys()
-    assert {"Firston MACT0, W0 → T1", "Secondon MACT1, W1 → T2", "LinkW1"} <= found.keys()
-    assert not [text for text in found if "×1 " in text]  # the loop over m in First runs once
-
-
-def test_shared_parts_are_drawn_once_and_wide(spec: Spec) -> None:
-    found = bands(draw("mapping", view_mapping(TREE, spec.problem())))
-    shared = found["for m ×8 tile 2"]
-    assert shared.getAttribute("COLSPAN") == "3"  # two Einsums and the gap between them
-    assert found["for k ×2 tile 1"].getAttribute("COLSPAN") == ""
-
-
-def test_spatial_loops_are_distinct(spec: Spec) -> None:
-    found = bands(draw("mapping", view_mapping(TREE, spec.problem())))
-    spatial, temporal = found["∥ for k ×4 tile 2Buffer.Z"], found["for k ×2 tile 1"]
-    assert spatial.getAttribute("BGCOLOR") != temporal.getAttribute("BGCOLOR")
-
-
-def test_one_colour_per_tensor_in_all_pictures(spec: Spec) -> None:
-    colours = tensor_colours(["T0", "W0", "T1", "W1", "T2"])
-    for kind, obj in (("mapping", view_mapping(TREE, spec.problem())), ("workload", spec)):
-        seen: dict[str, set[str]] = {}
-        for document in markup_of(draw(kind, obj)):
-            for td in document.getElementsByTagName("TD"):
-                if td.getAttribute("STYLE") == "rounded":
-                    name = words(td)[:2]
-                    seen.setdefault(name, set()).add(td.getAttribute("BGCOLOR"))
-        assert seen == {name: {colour} for name, colour in colours.items()}
-
-
-def test_bare_tree_is_drawn_too() -> None:
-    assert "for m ×? tile 2" in bands(draw("mapping", TREE))
-
-
 def test_workload_shows_formulas_shapes_and_arrows(spec: Spec) -> None:
     dot = draw("workload", spec)
     text = [words(document) for document in markup_of(dot)]
-    assert "T1M 16 × K 8128 B" in text
+    assert "T1M 16 × K 8  ·  128 B" in text
     assert "FirstT1[m,k] = T0[m,k] * W0[k]128 operations" in text
     edges = re.findall(r"(\w+) -> (\w+)", dot)
     # T0 and W0 go into First, which makes T1; T1 and W1 go into Second, which makes T2.
@@ -137,8 +91,8 @@ def test_arch_shows_the_chain_in_human_units(spec: Spec) -> None:
     dot = draw("arch", spec)
     text = [words(document) for document in markup_of(dot)]
     assert text[0].startswith("Main Memoryunlimitedread 7.03 pJ/bit, 614 GB/s")
-    assert text[1].startswith("Z ×4 ∥Buffer Memory128 MiB")
-    assert text[2] == "MAC Computecompute 84 fJ, 1.05 Gop/s"
+    assert text[1].startswith("Z ×4 ∥Buffer Memory128 MiB4 in all")
+    assert text[2] == "MAC Compute4 in allcompute 84 fJ, 1.05 Gop/s"
     assert re.findall(r"(\w+) -> (\w+)", dot) == [("n0", "n1"), ("n1", "n2")]
 
 
@@ -174,7 +128,10 @@ def test_names_of_a_stranger_are_text(kind: str) -> None:
         tags = {e.tagName for e in document.getElementsByTagName("*")}
         assert tags <= {"TABLE", "TR", "TD", "FONT", "B", "I"}
         seen += words(document)
-    assert "<script>alert(1)</script>" in seen
+    # The mapping picture leaves out the middle of names that are too long for their place.
+    assert ("</TD></TR></T" if kind == "mapping" else "<script>alert(1)</script>") in seen
+    assert "{|}\\N" in seen  # not the name of a node, which Graphviz puts in the place of \\N in labels
+    assert "\\N" not in dot
     assert not re.search(r"[\x00-\x08]", dot)
 
 
@@ -212,6 +169,13 @@ def test_without_the_program_only_dot_works(spec: Spec, monkeypatch: pytest.Monk
     assert draw("arch", spec).startswith("digraph")
 
 
+def test_a_mapping_needs_the_program_for_png_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "</svg>" in GraphvizRenderer().render("mapping", TREE, "svg")
+    with pytest.raises(MissingProgramError, match="apt-get install graphviz"):
+        GraphvizRenderer().render("mapping", TREE, "png")
+
+
 def test_program_that_cannot_run_is_missing(spec: Spec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("shutil.which", lambda name: str(tmp_path / name))
@@ -228,14 +192,6 @@ def test_empty_things_are_drawn() -> None:
     assert draw("workload", Spec()).startswith("digraph")
     assert draw("arch", Spec()).startswith("digraph")
     assert draw("mapping", MappingTree(())).startswith("digraph")
-
-
-@needs_dot
-def test_a_chain_of_64_einsums_is_drawn(capfd: pytest.CaptureFixture[str]) -> None:
-    parts = tuple(Nested((Storage((f"T{i}",), "Buffer"), Temporal("m", 1), Compute(f"E{i}", "MAC"))) for i in range(64))
-    svg = GraphvizRenderer().render("mapping", MappingTree((Storage(("T0",), "Main"), Sequential(parts))), "svg")
-    assert "64. E63" in words(xml.dom.minidom.parseString(svg)).replace("\xa0", " ")
-    assert capfd.readouterr().err == ""
 
 
 class _EntryPoint:

@@ -13,6 +13,7 @@ from ffcore_graphviz_render.style import COMPUTE, HOLDER, LINE, LOOP, SPATIAL, S
 
 _FILL = {"Memory": HOLDER, "Toll": TOLL, "Compute": COMPUTE}
 _LONGEST_FACT = 60
+_LONG_HEADLINE = 18
 
 
 def arch_graph(roots: Sequence[NodeView]) -> graphviz.Digraph:
@@ -42,7 +43,11 @@ def _node(view: NodeView) -> str:
         title.append(text(view.kind, size=9, colour=faint))
     parts = [labels.join(title)]
     if view.headline:
-        parts.append(text(view.headline, size=12, colour=ink))
+        # What depends on the Einsum is an expression, which needs no large letters.
+        size = 12 if len(view.headline) <= _LONG_HEADLINE else 9
+        parts.append(text(labels.clean(view.headline, _LONGEST_FACT), size=size, colour=ink))
+    if view.count:
+        parts.append(text(view.count, bold=True, size=9, colour=ink if compute else SPATIAL_INK))
     parts += [text(labels.clean(fact, _LONGEST_FACT), size=9, colour=ink) for fact in view.facts]
     rows.append(row([cell(labels.lines(parts), bgcolor=_FILL.get(view.kind, LOOP), cellpadding=5, **border)]))
     return labels.label(table(rows))

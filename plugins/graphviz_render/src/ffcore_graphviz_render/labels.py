@@ -28,9 +28,18 @@ def clean(name: object, longest: int = MAX_NAME) -> str:
     return kept if len(kept) <= longest else kept[: longest - 1] + "\u2026"
 
 
-def text(value: object, *, bold: bool = False, italic: bool = False, size: int = 0, colour: str = "") -> Markup:
+def text(
+    value: object,
+    *,
+    bold: bool = False,
+    italic: bool = False,
+    size: int | str = 0,
+    colour: str = "",
+    longest: int = MAX_NAME,
+) -> Markup:
     """``value`` as escaped text; empty text becomes a space, which Graphviz needs between tags."""
-    result = html.escape(clean(value), quote=True) or " "
+    # Graphviz would put the node's name in the place of a backslash and an N, in HTML-like labels too.
+    result = html.escape(clean(value, longest), quote=True).replace("\\", "&#92;") or " "
     if bold:
         result = f"<B>{result}</B>"
     if italic:

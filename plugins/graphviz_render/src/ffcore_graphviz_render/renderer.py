@@ -14,7 +14,9 @@ from ffcore.render.mapping import MappingView, view_mapping
 from ffcore.render.rendering import MissingProgramError
 from ffcore.render.workload import view_workload
 from ffcore_graphviz_render.arch import arch_graph
-from ffcore_graphviz_render.mapping import mapping_graph
+from ffcore_graphviz_render.dot import scene_dot
+from ffcore_graphviz_render.mapping import mapping_scene
+from ffcore_graphviz_render.svg import scene_svg
 from ffcore_graphviz_render.workload import workload_graph
 
 MISSING = (
@@ -22,9 +24,11 @@ MISSING = (
     "'brew install graphviz' or 'conda install graphviz'."
 )
 
+_DPI = "144"  # of bitmaps: letters stay sharp on screens of today
+
 
 class GraphvizRenderer:
-    """Draws through Graphviz. DOT needs no program; SVG and PNG need ``dot``."""
+    """Draws through Graphviz. DOT needs no program, nor does a mapping as SVG; all else needs ``dot``."""
 
     def render(self, kind: RenderKind, obj: Any, format: str) -> bytes | str:
         """Draw ``obj`` as ``svg``, ``dot`` (text) or ``png`` (bytes); the same input gives the same picture.
@@ -33,10 +37,18 @@ class GraphvizRenderer:
         """
         if format not in ("svg", "png", "dot"):
             raise PluginError(f"Graphviz pictures come as svg, png or dot, not as {format!r}")
-        graph = _graph(kind, obj)
+        if kind == "mapping":
+            scene = mapping_scene(obj if isinstance(obj, MappingView) else view_mapping(obj))
+            if format == "svg":
+                return scene_svg(scene)
+            graph = scene_dot(scene)
+        else:
+            graph = workload_graph(view_workload(obj)) if kind == "workload" else arch_graph(view_arch(obj))
         if format == "dot":
             source: str = graph.source
             return source
+        if format == "png" and kind != "mapping":
+            graph.attr("graph", dpi=_DPI)
         if shutil.which("dot") is None:
             raise MissingProgramError(MISSING)
         try:
@@ -44,11 +56,3 @@ class GraphvizRenderer:
         except graphviz.ExecutableNotFound:  # gone between the two lines above, or not executable
             raise MissingProgramError(MISSING) from None
         return drawn.decode("utf-8") if format == "svg" else drawn
-
-
-def _graph(kind: RenderKind, obj: Any) -> graphviz.Digraph:
-    if kind == "workload":
-        return workload_graph(view_workload(obj))
-    if kind == "arch":
-        return arch_graph(view_arch(obj))
-    return mapping_graph(obj if isinstance(obj, MappingView) else view_mapping(obj))

@@ -6,6 +6,7 @@ import graphviz
 
 from ffcore.render.palette import tensor_colours
 from ffcore.render.workload import EinsumView, TensorView, WorkloadView
+from ffcore.units import Dimension, format_quantity
 from ffcore_graphviz_render import labels
 from ffcore_graphviz_render.labels import cell, row, table, text
 from ffcore_graphviz_render.style import COMPUTE, LINE, new_graph
@@ -13,7 +14,7 @@ from ffcore_graphviz_render.style import COMPUTE, LINE, new_graph
 
 def workload_graph(view: WorkloadView) -> graphviz.Digraph:
     """Data flows from top to bottom; tensors have the colours that the mapping picture gives them."""
-    graph = new_graph("workload", rankdir="TB", nodesep="0.25", ranksep="0.35")
+    graph = new_graph("workload", rankdir="TB", nodesep="0.25", ranksep="0.25")
     colours = tensor_colours(t.name for t in view.tensors)
     # Nodes go by number: a name may hold anything, also what Graphviz reads as a port.
     node_of = {t.name: f"t{i}" for i, t in enumerate(view.tensors)}
@@ -30,7 +31,7 @@ def workload_graph(view: WorkloadView) -> graphviz.Digraph:
 
 def _tensor(tensor: TensorView, colour: str) -> str:
     parts = [text(tensor.name + (" (persistent)" if tensor.persistent else ""), bold=True)]
-    parts += [text(fact, size=9) for fact in (tensor.extents, tensor.size) if fact]
+    parts.append(text("  ·  ".join(fact for fact in (tensor.extents, tensor.size) if fact), size=9))
     return labels.label(table([row([cell(labels.lines(parts), bgcolor=colour, cellpadding=4, style="rounded")])]))
 
 
@@ -38,5 +39,6 @@ def _einsum(einsum: EinsumView) -> str:
     parts = [text(einsum.name, bold=True, colour="white", size=13)]
     parts.append(text(einsum.formula, size=9, colour="#e2e8f0"))
     if einsum.operations is not None and not einsum.is_copy:
-        parts.append(text(f"{einsum.operations:,} operations", size=9, colour="#cbd5e1"))
+        count = format_quantity(einsum.operations, Dimension.COUNT)
+        parts.append(text(f"{count} operations", size=9, colour="#cbd5e1"))
     return labels.label(table([row([cell(labels.lines(parts), bgcolor=COMPUTE, cellpadding=4)])]))
