@@ -1,7 +1,7 @@
 """What ``make docs`` does beyond rendering: files from outside docs/ that pages show or link to, put into the site.
 
-``CHANGELOG.md`` becomes a page; pictures and notebooks keep their path, so that ``../bench/results/chain.svg``, which is
-right in the clone, is made to lead to ``bench/results/chain.svg`` of the site.
+``CHANGELOG.md`` becomes a page. Pictures and notebooks keep their path: ``../bench/results/chain.svg``, which is
+right in the clone, leads to ``bench/results/chain.svg`` in the site.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def test_comparison(shown: list[str], got: list[str], equal: bool) -> None:
         "```json\n{\n```",
         "```text\n$ ff map\n```",
         "```text\nimport ffcore\n```",
-        "```yaml title=\"a.yaml\"\narch: {}\n```\n```console\n$ ff validate a.yaml\nvalid\n```",
+        '```yaml title="a.yaml"\narch: {}\n```\n```console\n$ ff validate a.yaml\nvalid\n```',
     ],
 )
 def test_what_is_wrong_is_noticed(text: str, here: Path) -> None:
@@ -122,7 +122,7 @@ def test_what_is_wrong_is_noticed(text: str, here: Path) -> None:
 def test_what_is_right_runs(here: Path) -> None:
     text = (
         '```text title="a.txt"\nfirst\n```\n'
-        '```console\n$ cat a.txt b.txt\nfirst\nlate\n```\n'
+        "```console\n$ cat a.txt b.txt\nfirst\nlate\n```\n"
         '```text title="b.txt"\nlate\n```\n'
         '```text title="a.txt"\nsecond\n```\n'
         "```sh\n# a comment\nff plugins\nmake test\n```\n"
