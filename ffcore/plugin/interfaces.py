@@ -23,6 +23,7 @@ Progress: TypeAlias = Callable[[str], None]
 """``progress("QK: 12 of 158 templates")``: one line of text, given now and then from the calling thread."""
 
 RenderKind: TypeAlias = Literal["workload", "arch", "mapping"]
+"""What a renderer may be asked to draw."""
 
 ArchData: TypeAlias = str | Mapping[str, Any]
 """An architecture as a plugin gives it: native YAML text with the key ``arch``, or the same as plain data, in which

@@ -10,8 +10,9 @@
 | ``toml``, ``json`` | can be read |
 | ``text`` | is for people: nothing runs |
 
-A block with a title is the file of that name. Files are written before anything runs, and again where a later block changes
-one. Above a block that cannot run stands ``<!-- not run: REASON -->``; that its commands and options exist is checked then.
+A block with a title is the file of that name. Files are written before anything runs, and again where a later block
+changes one. Above a block that cannot run stands ``<!-- not run: REASON -->``; that its commands and options exist is
+checked then.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from ffcore.spec import Spec
 from tests.cli.process import ff_here
 from tests.docs.blocks import ROOT, Block, commands, same, sessions
 
+_QUOTED = re.compile(r"'[^']*'|\"[^\"$`]*\"")
 _SHELL_SYNTAX = re.compile(r"[|<>;&$`*]")
 
 
@@ -87,7 +89,8 @@ class Page:
             return subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
         if words[:2] == ["pip", "install"]:
             return self.install(words[2:])
-        if words[0] == "ff" and self.site is None and not _SHELL_SYNTAX.search(command):
+        plain = not _SHELL_SYNTAX.search(_QUOTED.sub("", command))
+        if words[0] == "ff" and self.site is None and plain:
             return ff_here(*words[1:])
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path, "PYTHONPATH": str(self.site or "")}

@@ -59,7 +59,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_parsing() -> None:
-    text = '```sh\na\n```\n\n* x\n\n  ```yaml title="a.yaml"\n  b:\n    c\n  ```\n<!-- not run: slow -->\n~~~~python\n```\n~~~~\n'
+    text = (
+        '```sh\na\n```\n\n* x\n\n  ```yaml title="a.yaml"\n  b:\n    c\n  ```\n'
+        "<!-- not run: slow -->\n~~~~python\n```\n~~~~\n"
+    )
     found = parse("p.md", text)
     assert [(b.line, b.language, b.title, b.text, b.reason) for b in found] == [
         (2, "sh", "", "a\n", ""),
