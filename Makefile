@@ -10,13 +10,14 @@ TESTS ?=
 BENCH ?=
 BENCH_LIMIT ?= 300
 
-.PHONY: demo test test-all bench lint clean help
+.PHONY: demo test test-all bench docs docs-serve lint clean help
 
 help:
 	@echo "make demo      map GPT-3 6.7B onto the TPU-like accelerator, one mapping for each fusion setting, into out/demo"
 	@echo "make test      the tests; TESTS='path -k name' runs some of them"
 	@echo "make test-all  the slow ones too"
 	@echo "make bench     time and memory of whole processes, into bench/results; BENCH='gpt3 chain' runs some of it"
+	@echo "make docs      the documentation as a site that works without a network, into site; docs-serve shows it"
 	@echo "make lint      ruff and mypy --strict"
 
 $(STAMP): requirements-dev.txt pyproject.toml $(addsuffix /pyproject.toml,$(PLUGINS))
@@ -38,9 +39,16 @@ test-all: lint
 bench: $(STAMP)
 	$(BIN)/python -m bench $(BENCH) --limit $(BENCH_LIMIT)
 
+# The variable silences an announcement that mkdocs-material prints at each run, which is no warning about our pages.
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+docs-serve: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --quiet --strict
+
 lint: $(STAMP)
-	$(BIN)/ruff check ffcore plugins tests demo bench
+	$(BIN)/ruff check ffcore plugins tests demo bench docs
 	$(BIN)/mypy ffcore demo bench $(addsuffix /src,$(PLUGINS))
 
 clean:
-	rm -rf out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf out site .pytest_cache .mypy_cache .ruff_cache

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ffcore.spec.problem import Problem
 
 RenderKind: TypeAlias = Literal["workload", "arch", "mapping"]
+"""What a renderer may be asked to draw."""
 
 ArchData: TypeAlias = str | Mapping[str, Any]
 """An architecture as a plugin gives it: native YAML text with the key ``arch``, or the same as plain data, in which
