@@ -10,7 +10,6 @@ from pathlib import Path
 import typer
 
 from ffcore.diagnose.search import bits_text
-from ffcore.errors import Position
 from ffcore.sensitivity import Effect, Explanation, Optimum, Outcome, Reason, Setting, Suggestion
 from ffcore.sensitivity.explanation import Goal, Lift
 from ffcore.units import Dimension, format_quantity
@@ -87,21 +86,20 @@ def _value(value: float, goal: Goal) -> str:
 
 
 def _table(goals: Sequence[Goal], effects: Sequence[Effect]) -> list[str]:
-    """Of each limit, the factor and the least value in each goal without it."""
-    head = ["without"] + [cell for goal in goals for cell in ("factor", f"least {_SHORT[goal]}")]
-    rows = [head]
-    for effect in effects:
-        cells = [_says(effect.lift)]
-        for goal in goals:
-            if effect.optimum is None:
-                cells += ["-", effect.note]
-            else:
-                cells += [_factor(effect.gains[goal]), _value(effect.optimum.value(goal), goal)]
-        rows.append(cells)
+    """Of each limit, the least value in each goal without it, and the factor by which that is less; then its place."""
+    head = [cell for goal in goals for cell in (f"least {_SHORT[goal]}", "factor")]
+    rows = [[*head, "without"], *([*_cells(goals, effect), _says(effect.lift)] for effect in effects)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    return ["  ".join([*(c.rjust(w) for c, w in zip(row, widths, strict=False)), row[-1]]) for row in rows]
+
+
+def _cells(goals: Sequence[Goal], effect: Effect) -> list[str]:
+    if effect.optimum is None:
+        return [cell for _ in goals for cell in ("none", "-")]
     return [
-        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
-        for row in rows
+        cell
+        for goal in goals
+        for cell in (_value(effect.optimum.value(goal), goal), _factor(effect.gains[goal]))
     ]
 
 
@@ -111,20 +109,21 @@ def _factor(gain: float) -> str:
 
 def _says(lift: Lift) -> str:
     text = lift.says if len(lift.says) <= _LONGEST else lift.says[: _LONGEST - 1] + "…"
-    return f"{lift.path} = {text}{_where(lift.position)}"
-
-
-def _where(position: Position | None) -> str:
-    return f" ({position.file}:{position.line})" if position is not None else " (default)"
+    if lift.position is not None:
+        return f"{lift.path} = {text} ({lift.position.file}:{lift.position.line})"
+    return f"{lift.path} = {text} (default)" if lift.default else f"{lift.path} = {text}"
 
 
 def _needs(effect: Effect) -> list[str]:
     """How large a memory would have to be."""
     if effect.needed_bits is None:
         return []
-    memory, size = effect.lift.memory, bits_text(effect.needed_bits)
-    word = "the smallest size with which that is reached is" if effect.needed_exact else "enough for that, if not less:"
-    return [f"{memory} without limit is {_factor(next(iter(effect.gains.values())))} times better; {word} {size}"]
+    gain, size = _factor(next(iter(effect.gains.values()))), bits_text(effect.needed_bits)
+    if effect.needed_exact:
+        enough = f"the smallest size that is enough is {size}"
+    else:
+        enough = f"{size} is enough, {bits_text(effect.too_small_bits)} is not (between them nothing was tried)"
+    return [f"{effect.lift.memory}: for the factor {gain} it need not be unlimited: {enough}"]
 
 
 def _named(title: str, effects: Iterable[Effect]) -> list[str]:
@@ -149,7 +148,7 @@ def _reasons(explanation: Explanation) -> list[str]:
 
 def _reason(reason: Reason) -> list[str]:
     lines = [f"  {reason.cause.message}"]
-    lines += [f"  {path}{_where(place)}" for path, place in reason.places.items()]
+    lines += [f"  {_says(field)}" for field in reason.fields]
     works = [s for s in reason.suggestions if s.works]
     maybe = [s for s in reason.suggestions if s.works is None]
     more = [s for s in reason.suggestions if s.works is False]

@@ -32,12 +32,14 @@ def smallest_capacities(
     known: dict[str, Effect] = {}
     for path, effect in effects.items():
         if effect.lift.memory and effect.outcome is Outcome.BETTER and next(iter(effect.gains.values())) > 1:
-            known[path] = attrs.evolve(effect, needed_bits=_peak(effect.optimum, effect.lift.memory))
+            memory = effect.lift.memory
+            peak = _peak(effect.optimum, memory)
+            known[path] = attrs.evolve(effect, needed_bits=peak, too_small_bits=sizes[memory])
             yield path, known[path]
     for number, (path, effect) in enumerate(known.items()):
         own = TimeLimit(limit.left / (len(known) - number))
         search = _Search(parts, problem, effect, n_jobs, own, progress)
-        yield path, search.narrowed(sizes[effect.lift.memory])
+        yield path, search.narrowed()
 
 
 def _peak(optimum: Optimum | None, memory: str) -> float:
@@ -54,14 +56,14 @@ class _Search:
     limit: TimeLimit
     progress: Callable[[str], None] | None
 
-    def narrowed(self, has: float) -> Effect:
+    def narrowed(self) -> Effect:
         """The effect with a smaller size, down to the least if time allows.
 
-        ``has``, what the memory has now, is too little. What a mapping needs at its peak is enough for it.
+        What the memory has now is too little. What a mapping needs at its peak is enough for it.
         """
         unit = occupancy_unit(self.problem)
         assert self.effect.needed_bits is not None
-        low = int(Fraction(has) // unit)  # too little
+        low = int(Fraction(self.effect.too_small_bits) // unit)  # too little
         high = max(low + 1, round(Fraction(self.effect.needed_bits) / unit))  # enough
         middle = high - 1  # often the mapping found needs the least already
         while high - low > 1:
@@ -70,14 +72,17 @@ class _Search:
                 self.progress(f"least size with the same optimum: trying {names}")
             found = self._with(float(middle * unit))
             if found is None:
-                return attrs.evolve(self.effect, needed_bits=float(high * unit), needed_exact=False)
+                break
             enough, peak = found
             if enough:
                 high = max(low + 1, min(middle, round(Fraction(peak) / unit)))
             else:
                 low = middle
             middle = (low + high) // 2
-        return attrs.evolve(self.effect, needed_bits=float(high * unit), needed_exact=True)
+        tight = high - low <= 1
+        return attrs.evolve(
+            self.effect, needed_bits=float(high * unit), too_small_bits=float(low * unit), needed_exact=tight
+        )
 
     def _with(self, bits: float) -> tuple[bool, float] | None:
         """Is the first goal as good with this size, and what does it need then? None: not known in time."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from ffcore.diagnose import Cause, Need
 from ffcore.errors import Position
-from ffcore.sensitivity.explanation import Effect, Explanation, Optimum, Reason, Setting
+from ffcore.sensitivity.explanation import Effect, Explanation, Lift, Optimum, Reason, Setting
 
 
 def as_data(explanation: Explanation) -> dict[str, Any]:
@@ -38,15 +38,14 @@ def _optimum(optimum: Optimum | None) -> dict[str, Any] | None:
 def _effect(effect: Effect) -> dict[str, Any]:
     lift = effect.lift
     return {
-        "path": lift.path,
-        "says": lift.says,
-        "place": _place(lift.position),
+        **_field(lift),
         "memory": lift.memory or None,
         "settings": _settings(lift.settings),
         "outcome": str(effect.outcome),
         "factors": {str(goal): _finite(gain) for goal, gain in effect.gains.items()},
         "optimum": _optimum(effect.optimum),
         "needed_bits": _finite(effect.needed_bits),
+        "too_small_bits": effect.too_small_bits if effect.needed_bits is not None else None,
         "needed_exact": effect.needed_exact,
         "seconds": effect.seconds,
         "note": effect.note,
@@ -56,9 +55,13 @@ def _effect(effect: Effect) -> dict[str, Any]:
 def _reason(reason: Reason) -> dict[str, Any]:
     return {
         "cause": _cause(reason.cause),
-        "places": {path: _place(position) for path, position in reason.places.items()},
+        "fields": [_field(field) for field in reason.fields],
         "suggestions": [{"settings": _settings(s.settings), "works": s.works} for s in reason.suggestions],
     }
+
+
+def _field(lift: Lift) -> dict[str, Any]:
+    return {"path": lift.path, "says": lift.says, "place": _place(lift.position), "default": lift.default}
 
 
 def _cause(cause: Cause) -> dict[str, Any]:

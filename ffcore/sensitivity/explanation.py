@@ -85,7 +85,8 @@ class Lift:
     path: str
     says: str
     settings: tuple[Setting, ...]
-    position: Position | None = None  # None: a default, or set outside of the files
+    position: Position | None = None  # None: it is not in a file
+    default: bool = False  # nobody has set it
     memory: str = ""  # whose capacity it is
 
     def __str__(self) -> str:
@@ -108,8 +109,8 @@ class Outcome(enum.StrEnum):
 class Effect:
     """The optimum without one limit, all others as they are.
 
-    ``needed_bits``: of a capacity that costs something, the least size with which the first goal is as good as with
-    any size; ``needed_exact``: one bit less is known not to do, else it may be less.
+    ``needed_bits``: of a capacity that costs something in the first goal, a size with which that is as good as with any
+    size; ``too_small_bits``: the largest size that is known not to be enough. ``needed_exact``: there is none between.
     """
 
     lift: Lift
@@ -119,6 +120,7 @@ class Effect:
     seconds: float = 0.0  # that the search took
     note: str = ""
     needed_bits: float | None = None
+    too_small_bits: float = 0.0
     needed_exact: bool = False
 
     @property
@@ -137,10 +139,10 @@ class Suggestion:
 
 @attrs.frozen
 class Reason:
-    """Why there is no mapping: the cause, where its fields stand, and what could be changed, all verified."""
+    """Why there is no mapping: the cause, the fields that state it, and what could be changed."""
 
     cause: Cause
-    places: Mapping[str, Position]  # path -> where it stands; defaults are not there
+    fields: tuple[Lift, ...]
     suggestions: tuple[Suggestion, ...] = ()
 
 

@@ -13,6 +13,7 @@ from ffcore.diagnose import Cause, CauseKind, find_cause
 from ffcore.diagnose.relax import limited_memories, with_sizes
 from ffcore.diagnose.search import bits_text
 from ffcore.errors import FFError, SpecError
+from ffcore.join.objectives import check_metrics
 from ffcore.mapper.ffm import problem_of
 from ffcore.mapper.workers import DEFAULT_JOBS, workers
 from ffcore.sensitivity.capacities import smallest_capacities
@@ -31,14 +32,14 @@ from ffcore.sensitivity.explanation import (
 from ffcore.sensitivity.lifts import applied, lifts
 from ffcore.sensitivity.probes import Answer, TimeLimit, run
 from ffcore.sensitivity.search import Parts
-from ffcore.sensitivity.suggestions import places_of, suggestions_of
+from ffcore.sensitivity.suggestions import fields_of, suggestions_of
 from ffcore.spec.problem import INFINITY, Problem
 
 if TYPE_CHECKING:
     from ffcore.plugin import Progress
     from ffcore.spec import Spec
 
-DEFAULT_SECONDS = 300.0
+DEFAULT_SECONDS = 120.0
 _MOST_REASONS = 6
 
 
@@ -79,6 +80,7 @@ class Inquiry:
 
     def __attrs_post_init__(self) -> None:
         self._problem = problem_of(self.spec, allow_hopeless=True)
+        check_metrics(self._problem.options.metrics)
         self._parts = Parts.of(self.spec, self._problem)
         notes = (self._parts.note,) if self._parts.note else ()
         goals = goals_of(self._problem.options.metrics)
@@ -149,7 +151,7 @@ class Inquiry:
             if cause is None:
                 return
             ways = suggestions_of(spec, cause)
-            reasons.append(Reason(cause, places_of(spec, cause, ways), ways))
+            reasons.append(Reason(cause, fields_of(spec, cause), ways))
             self._know(reasons=tuple(reasons))
             say(f"trying {len(ways)} ways out")
             ways = self._tried(spec, ways, limit)

@@ -9,11 +9,20 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ffcore.errors import Position
 from ffcore.sensitivity.explanation import Lift, Setting
 from ffcore.spec import Spec
-from ffcore.spec.architecture import Container, LoopBound, Memory, Spatial, TensorHolder, TensorRules, Toll, walk
-from ffcore.spec.paths import place_of_path
+from ffcore.spec.architecture import (
+    Compute,
+    Container,
+    LoopBound,
+    Memory,
+    Spatial,
+    TensorHolder,
+    TensorRules,
+    Toll,
+    walk,
+)
+from ffcore.spec.paths import is_default, place_of_path
 from ffcore.spec.problem import INFINITY
 
 _OPTIONS = (
@@ -43,9 +52,10 @@ def lifts_of(spec: Spec, path: str) -> tuple[Lift, ...]:
     return tuple(x for x in lifts(spec) if x.path in same or (persistent and x.path.endswith(".persistent")))
 
 
-def place(spec: Spec, path: str) -> Position | None:
-    """Where a field stands; None for a default."""
-    return place_of_path(spec, path)
+def switch(spec: Spec, node: Compute) -> Lift:
+    """That a Compute may be disabled."""
+    path = f"arch.nodes.{node.name}.enabled"
+    return _lift(spec, path, node.enabled, (path, "true"))
 
 
 def applied(spec: Spec, settings: Sequence[Setting]) -> Spec:
@@ -58,7 +68,7 @@ def applied(spec: Spec, settings: Sequence[Setting]) -> Spec:
 
 def _lift(spec: Spec, path: str, says: object, *settings: tuple[str, str], memory: str = "") -> Lift:
     made = tuple(Setting(p, value) for p, value in settings)
-    return Lift(path, _text(says), made, place_of_path(spec, path), memory)
+    return Lift(path, _text(says), made, place_of_path(spec, path), is_default(spec, path), memory)
 
 
 def _of_nodes(spec: Spec) -> Iterator[Lift]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import signal
 import threading
@@ -58,9 +59,13 @@ class _Running:
 def run(calls: Sequence[Callable[[], Any]], n_jobs: int, limit: TimeLimit) -> Iterator[tuple[int, Answer]]:
     """Make the calls in processes of their own, ``n_jobs`` at a time; yield number and answer as they come.
 
-    Processes are forked, or where that is not safe spawned: then calls and answers must be fit for pickling. Those
-    that still run when the iterator is closed are ended.
+    Processes are forked, or where that is not safe come from a server that is: then calls must be fit for pickling.
+    Those that still run when the iterator is closed are ended. Where there is no time limit, so that nothing has to be
+    given up, and one job or no safe way to fork, the calling thread makes all calls.
     """
+    if limit.seconds == math.inf and (n_jobs == 1 or not _may_fork()):
+        yield from ((number, _answer(call)) for number, call in enumerate(calls))
+        return
     waiting = list(range(len(calls)))[::-1]
     running: dict[Connection, _Running] = {}
     try:
@@ -85,7 +90,7 @@ def _collect(running: dict[Connection, _Running]) -> Iterator[tuple[int, Answer]
         return
     now = time.monotonic()
     soonest = min(job.start + job.limit for job in running.values())
-    for reader in wait(list(running), timeout=max(0.0, soonest - now)):
+    for reader in wait(list(running), timeout=max(0.0, soonest - now) if soonest < math.inf else None):
         assert isinstance(reader, Connection)
         job = running.pop(reader)
         answer = _received(reader)
@@ -101,22 +106,35 @@ def _collect(running: dict[Connection, _Running]) -> Iterator[tuple[int, Answer]
 
 def _received(reader: Connection) -> Answer:
     try:
-        kind, value = reader.recv()
+        received = reader.recv()
     except EOFError:
         return Answer(unfinished="its process ended, most likely because memory ran out")
-    if kind == "error":
-        raise value
-    return Answer(value) if kind == "value" else Answer(**{kind: value})
+    if isinstance(received, Answer):
+        return received
+    raise received
 
 
 def _start(call: Callable[[], Any], n_jobs: int) -> tuple[Connection, BaseProcess]:
-    may_fork = "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
-    context: Any = multiprocessing.get_context("fork" if may_fork else "spawn")
+    context = _context()
     reader, writer = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(call, writer, n_jobs), daemon=True)
     process.start()
     writer.close()
     return reader, process
+
+
+def _may_fork() -> bool:
+    return "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
+
+
+def _context() -> Any:
+    if _may_fork():
+        return multiprocessing.get_context("fork")
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["ffcore.sensitivity.search", "ffcore.explore.solve"])
+    return context
 
 
 def _end(reader: Connection, process: BaseProcess) -> None:
@@ -129,14 +147,19 @@ def _work(call: Callable[[], Any], writer: Connection, n_jobs: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the parent ends us
     _limit_memory(n_jobs)
     try:
-        message: tuple[str, Any] = "value", call()
-    except FFError as error:
-        message = "refused", str(error)
-    except MemoryError:
-        message = "unfinished", "its search takes more memory than there is"
+        writer.send(_answer(call))
     except Exception as error:  # a bug: raised again where the answer is read
-        message = "error", error
-    writer.send(message)
+        writer.send(error)
+
+
+def _answer(call: Callable[[], Any]) -> Answer:
+    start = time.monotonic()
+    try:
+        return Answer(call(), time.monotonic() - start)
+    except FFError as error:
+        return Answer(refused=str(error))
+    except MemoryError:
+        return Answer(unfinished="its search takes more memory than there is")
 
 
 def _limit_memory(n_jobs: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ffcore import plugin
-from ffcore.errors import FFError, NoValidMappingError, PluginError
+from ffcore.errors import NoValidMappingError, PluginError
 from ffcore.explore.explorer import explore
 from ffcore.join.guarantee import guarantee_of
 from ffcore.join.types import JoinedMapping, PmappingSet
@@ -94,10 +94,3 @@ class Parts:
         evaluation = self.the_model.evaluate(problem, chosen.nests)
         peaks = {memory: peak.bits for memory, peak in evaluation.peaks.items()}
         return Best(evaluation.total_energy, evaluation.total_latency, peaks)
-
-
-def refusal(error: Exception) -> str:
-    """Why a search was refused, for people; a bug of ours is raised again."""
-    if isinstance(error, FFError):
-        return str(error)
-    raise error

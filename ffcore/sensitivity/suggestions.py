@@ -1,13 +1,12 @@
-"""From a cause to fields that could be set, and to where they stand."""
+"""From a cause to fields that could be set, and to what they say now."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from ffcore.diagnose import Cause, CauseKind, Need
-from ffcore.errors import Position
-from ffcore.sensitivity.explanation import Setting, Suggestion
-from ffcore.sensitivity.lifts import lifts_of, place
+from ffcore.sensitivity.explanation import Lift, Setting, Suggestion
+from ffcore.sensitivity.lifts import lifts_of, switch
 from ffcore.spec import Spec
 from ffcore.spec.architecture import Compute, walk
 
@@ -19,19 +18,20 @@ def suggestions_of(spec: Spec, cause: Cause) -> tuple[Suggestion, ...]:
         found.append(tuple(map(_sized, cause.needs)))
         found += [(_sized(need),) for need in cause.instead]
     if cause.kind is CauseKind.COMPUTE:
-        found += [(Setting(path, "true"),) for path in _switches(spec)]
+        found += [lift.settings for lift in _switches(spec)]
     lifted = [_settings(spec, constraint.path) for constraint in cause.constraints]
     found += lifted if cause.any_one else [_together(lifted)]
     return tuple(Suggestion(settings) for settings in dict.fromkeys(found) if settings)
 
 
-def places_of(spec: Spec, cause: Cause, ways: Sequence[Suggestion]) -> Mapping[str, Position]:
-    """Where the fields stand that the cause names or a suggestion sets."""
+def fields_of(spec: Spec, cause: Cause) -> tuple[Lift, ...]:
+    """The fields that state what the cause names."""
     paths = [need.path for need in (*cause.needs, *cause.instead)]
     paths += [constraint.path for constraint in cause.constraints]
-    paths += [setting.path for way in ways for setting in way.settings]
-    places = {path: place(spec, path) for path in dict.fromkeys(paths)}
-    return {path: found for path, found in places.items() if found is not None}
+    found = [lift for path in paths for lift in lifts_of(spec, path)]
+    if cause.kind is CauseKind.COMPUTE:
+        found += _switches(spec)
+    return tuple(dict.fromkeys(found))
 
 
 def _sized(need: Need) -> Setting:
@@ -47,5 +47,6 @@ def _together(groups: Iterable[Sequence[Setting]]) -> tuple[Setting, ...]:
     return tuple({setting.path: setting for settings in groups for setting in settings}.values())
 
 
-def _switches(spec: Spec) -> list[str]:
-    return [f"arch.nodes.{node.name}.enabled" for node in walk(spec.arch.nodes) if isinstance(node, Compute)]
+def _switches(spec: Spec) -> list[Lift]:
+    computes = [node for node in walk(spec.arch.nodes) if isinstance(node, Compute)]
+    return [switch(spec, node) for node in computes]

@@ -37,6 +37,12 @@ def place_of_path(spec: SpecNode, path: str) -> Position | None:
     return item.position_of() if isinstance(item, SpecNode) else None
 
 
+def is_default(spec: SpecNode, path: str) -> bool:
+    """Does the field at ``path`` hold what it would if nobody had set it? Raises as `place_of_path`."""
+    owner, last, *_ = _walk(spec, path)
+    return isinstance(owner, SpecNode) and getattr(owner, last) == spec_fields(type(owner))[last].default
+
+
 def _walk(spec: SpecNode, path: str) -> tuple[Any, str, str, Callable[[Any], Any] | None]:
     """What holds the last part of ``path``, that part, the path to the holder, and what reads the holder's text."""
     *parts, last = path.split(".")
