@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from functools import partial
 
@@ -10,6 +10,7 @@ import attrs
 
 from ffcore.diagnose.relax import limited_memories, with_sizes
 from ffcore.diagnose.search import occupancy_unit
+from ffcore.plugin import Progress, Step
 from ffcore.sensitivity.explanation import SAME, Effect, Optimum, Outcome
 from ffcore.sensitivity.probes import TimeLimit, run
 from ffcore.sensitivity.search import Parts
@@ -22,7 +23,7 @@ def smallest_capacities(
     effects: Mapping[str, Effect],
     n_jobs: int,
     limit: TimeLimit,
-    progress: Callable[[str], None] | None,
+    progress: Progress | None,
 ) -> Iterator[tuple[str, Effect]]:
     """Effects of capacities that cost something in the first goal, with the least size that the gain takes.
 
@@ -54,7 +55,7 @@ class _Search:
     effect: Effect  # what is known of a capacity without limit
     n_jobs: int
     limit: TimeLimit
-    progress: Callable[[str], None] | None
+    progress: Progress | None
 
     def narrowed(self) -> Effect:
         """The effect with a smaller size, down to the least if time allows.
@@ -69,7 +70,7 @@ class _Search:
         while high - low > 1:
             if self.progress is not None:
                 names = f"{self.effect.lift.memory}: {float(middle * unit):.15g} bits"
-                self.progress(f"least size with the same optimum: trying {names}")
+                self.progress(Step("sizes", note=f"the least with the same optimum; trying {names}"))
             found = self._with(float(middle * unit))
             if found is None:
                 break

@@ -16,6 +16,7 @@ from ffcore.errors import FFError, SpecError
 from ffcore.join.objectives import check_metrics
 from ffcore.mapper.ffm import problem_of
 from ffcore.mapper.workers import DEFAULT_JOBS, workers
+from ffcore.plugin import Step
 from ffcore.sensitivity.capacities import smallest_capacities
 from ffcore.sensitivity.changes import same_problem
 from ffcore.sensitivity.explanation import (
@@ -62,10 +63,6 @@ def explain(
     return Inquiry(spec, time_limit, n_jobs or DEFAULT_JOBS.n, progress).run()
 
 
-def _silent(line: str) -> None:
-    pass
-
-
 @attrs.define
 class Inquiry:
     """An explanation in the making; `explanation` is what is known so far, whenever it is looked at."""
@@ -88,8 +85,6 @@ class Inquiry:
 
     def run(self) -> Explanation:
         """Find everything out, as far as the time goes."""
-        say = self.progress or _silent
-        say("searching the optimum")
         with workers(self.spec, self.n_jobs) as pool:
             optimum = self._parts.optimum(self._problem, pool, self.progress)
         if optimum is None:
@@ -102,6 +97,10 @@ class Inquiry:
     def _know(self, **news: Any) -> None:
         self.explanation = attrs.evolve(self.explanation, **news)
 
+    def _say(self, phase: str, note: str) -> None:
+        if self.progress is not None:
+            self.progress(Step(phase, note=note))
+
     # ---- something is valid
 
     def _lift_all(self, base: Optimum, limit: TimeLimit) -> None:
@@ -110,12 +109,13 @@ class Inquiry:
         effects = {path: effect for path, (effect, _) in found.items()}
         pending = [path for path, (effect, _) in found.items() if effect.outcome is Outcome.PENDING]
         self._know(effects=tuple(effects.values()))
+        self._say("lift", f"{len(pending)} of {len(found)} limits are to be lifted, one at a time")
         calls = [partial(self._parts.optimum, problem) for path in pending if (problem := found[path][1]) is not None]
         for done, (number, answer) in enumerate(run(calls, self.n_jobs, limit), 1):
             effect = effects[pending[number]]
             effects[pending[number]] = effect = _judged(effect, base, answer)
             self._know(effects=_sorted(effects.values()))
-            (self.progress or _silent)(f"{done} of {len(calls)} limits lifted; {effect.lift.path}: {effect.outcome}")
+            self._say("lift", f"{done} of {len(calls)} limits; {effect.lift.path}: {effect.outcome}")
         for path, effect in smallest_capacities(self._parts, self._problem, effects, self.n_jobs, limit, self.progress):
             effects[path] = effect
             self._know(effects=_sorted(effects.values()))
@@ -139,11 +139,10 @@ class Inquiry:
 
     def _find_reasons(self, limit: TimeLimit) -> None:
         """The cause; then, with the first suggestion followed, the next one, until there is a mapping."""
-        say = self.progress or _silent
         spec, problem = self.spec, self._problem
         reasons: list[Reason] = []
         while len(reasons) < _MOST_REASONS:
-            say("searching the cause" if not reasons else f"searching the cause that is left ({len(reasons) + 1})")
+            self._say("explain", "searching the cause" if not reasons else "searching the cause that is left")
             try:
                 cause = find_cause(problem, self._parts.join, seconds=max(1.0, limit.left))
             except FFError as error:
@@ -153,7 +152,7 @@ class Inquiry:
             ways = suggestions_of(spec, cause)
             reasons.append(Reason(cause, fields_of(spec, cause), ways))
             self._know(reasons=tuple(reasons))
-            say(f"trying {len(ways)} ways out")
+            self._say("explain", f"trying {len(ways)} ways out")
             ways = self._tried(spec, ways, limit)
             reasons[-1] = attrs.evolve(reasons[-1], suggestions=ways)
             self._know(reasons=tuple(reasons))
