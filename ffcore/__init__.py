@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ffcore import mapper, plugin
     from ffcore.api import evaluate_mapping, map_workload_to_arch, set_n_parallel_jobs
     from ffcore.errors import FFError, NoValidMappingError, PluginError, SpecError
+    from ffcore.sensitivity import explain
     from ffcore.spec import Spec, arch
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "__version__",
     "arch",
     "evaluate_mapping",
+    "explain",
     "map_workload_to_arch",
     "mapper",
     "plugin",
@@ -46,6 +48,7 @@ _PUBLIC = {
     "SpecError": ("ffcore.errors", "SpecError"),
     "arch": ("ffcore.spec", "arch"),
     "evaluate_mapping": ("ffcore.api", "evaluate_mapping"),
+    "explain": ("ffcore.sensitivity", "explain"),
     "map_workload_to_arch": ("ffcore.api", "map_workload_to_arch"),
     "mapper": ("ffcore.mapper", ""),
     "plugin": ("ffcore.plugin", ""),

@@ -11,6 +11,7 @@ import typer
 
 from ffcore.cli import options as opt
 from ffcore.cli.compare import compare
+from ffcore.cli.explain import explain
 from ffcore.cli.guard import guard
 
 app = typer.Typer(
@@ -143,6 +144,7 @@ def evaluate(
 
 
 app.command()(compare)
+app.command()(explain)
 
 
 @app.command()

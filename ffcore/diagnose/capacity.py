@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import attrs
 
+from ffcore.diagnose.cause import Cause, CauseKind, Need
 from ffcore.diagnose.constraints import Constraint, fusion_limits
 from ffcore.diagnose.relax import limited_memories, with_sizes
 from ffcore.diagnose.search import (
@@ -121,7 +122,19 @@ class _Search:
         return self.probe(with_sizes(self.job, dict.fromkeys(memories, INFINITY))) is not None
 
 
-def sentence(found: Shortage) -> str:
+def cause_of(found: Shortage, einsum: str = "") -> Cause:
+    """The shortage as a cause: of the whole job, or of ``einsum`` alone."""
+    needs = tuple(_need(found, memory, smallest) for memory, smallest in found.needed.items())
+    instead = tuple(_need(found, memory, smallest) for memory, smallest in found.instead.items())
+    message = f"Einsum {einsum}: {_sentence(found)}" if einsum else _sentence(found)
+    return Cause(CauseKind.CAPACITY, message, einsum or needs[0].einsum, needs, instead, found.limits)
+
+
+def _need(found: Shortage, memory: str, smallest: Smallest) -> Need:
+    return Need(memory, found.sizes[memory], smallest.bits, smallest.exact, smallest.running)
+
+
+def _sentence(found: Shortage) -> str:
     """What to enlarge, in words. Sizes hold for the whole job, or for the Einsum that the caller names."""
     parts = []
     for memory, smallest in found.needed.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -25,9 +25,10 @@ Lift = Callable[[Problem], Problem]
 
 @attrs.frozen
 class Constraint:
-    """One constraint: how a message names it, and the problem without it."""
+    """One constraint: how a message names it, the spec field that states it, and the problem without it."""
 
     text: str
+    path: str  # as `Spec.set` takes it; an item of a list by its number
     lift: Lift = attrs.field(eq=False)
 
 
@@ -49,16 +50,16 @@ def _holding_lists(found: _Found) -> Iterator[Constraint]:
     """``tensor_order_options``, ``no_refetch_from_above``, ``no_resend_to_below``, ``tile_shape``."""
     for name, holdings in _by_component(found).items():
         if any(h.tensor_order_options is not None for h in holdings):
-            yield Constraint(f"tensor_order_options of {name}", _holding(name, tensor_order_options=None))
+            lift = _holding(name, tensor_order_options=None)
+            yield Constraint(f"tensor_order_options of {name}", _tensors(name, "tensor_order_options"), lift)
         for field in ("no_refetch_from_above", "no_resend_to_below"):
             tensors = frozenset[str]().union(*(getattr(h, field) for h in holdings))
             if tensors:
                 text = f"{field} of {name} ({_names(tensors)})"
-                yield Constraint(text, _holding(name, **{field: frozenset()}))
-        shapes = list(dict.fromkeys(s for h in holdings for s in h.tile_shape))
-        if shapes:
+                yield Constraint(text, _tensors(name, field), _holding(name, **{field: frozenset()}))
+        for number, shapes in _by_number([h.tile_shape for h in holdings]).items():
             text = f"tile_shape of {name} ({'; '.join(map(_bound, shapes))})"
-            yield Constraint(text, _holding(name, tile_shape=()))
+            yield Constraint(text, f"{_tensors(name, 'tile_shape')}.{number}", _without_shape(name, number))
 
 
 def _spatial(found: _Found) -> Iterator[Constraint]:
@@ -68,16 +69,19 @@ def _spatial(found: _Found) -> Iterator[Constraint]:
         for d in component.spatial:
             dimensions.setdefault((component.name, d.name), []).append(d)
     for (name, dimension), seen in dimensions.items():
-        where = f"spatial dimension {dimension} of {name}"
-        for bound in dict.fromkeys(b for d in seen for b in d.loop_bounds):
-            yield Constraint(f"loop_bounds of {where} ({_bound(bound)})", _without_bound(name, dimension, bound))
+        where, path = f"spatial dimension {dimension} of {name}", f"arch.nodes.{name}.spatial.{dimension}"
+        for number, bounds in _by_number([d.loop_bounds for d in seen]).items():
+            text = f"loop_bounds of {where} ({'; '.join(map(_bound, bounds))})"
+            yield Constraint(text, f"{path}.loop_bounds.{number}", _without_bound(name, dimension, number))
         if any(d.usage_scale > 1 for d in seen):
-            yield Constraint(f"usage_scale of {where}", _dimension(name, dimension, usage_scale=1.0))
+            lift = _dimension(name, dimension, usage_scale=1.0)
+            yield Constraint(f"usage_scale of {where}", f"{path}.usage_scale", lift)
         reused = frozenset[str]().union(*(d.reuse for d in seen))
         if reused:
-            yield Constraint(f"reuse of {where} ({_names(reused)})", _dimension(name, dimension, reuse=frozenset()))
+            lift = _dimension(name, dimension, reuse=frozenset())
+            yield Constraint(f"reuse of {where} ({_names(reused)})", f"{path}.reuse", lift)
         if any(d.min_usage > 0 for d in seen):
-            yield Constraint(f"min_usage of {where}", _dimension(name, dimension, min_usage=0.0))
+            yield Constraint(f"min_usage of {where}", f"{path}.min_usage", _dimension(name, dimension, min_usage=0.0))
 
 
 _FUSION = ("max_fused_loops", "max_fused_loops_per_rank_variable")
@@ -93,17 +97,18 @@ def _options(options: MapperOptions) -> Iterator[Constraint]:
     yield from fusion_limits(options)
     yield from (_limit(options, name) for name in _OTHER if getattr(options, name) < INFINITY)
     if options.force_memory_hierarchy_order:
-        yield Constraint("force_memory_hierarchy_order", _option(force_memory_hierarchy_order=False))
+        lift = _option(force_memory_hierarchy_order=False)
+        yield Constraint("force_memory_hierarchy_order", "mapper.ffm.force_memory_hierarchy_order", lift)
 
 
 def _limit(options: MapperOptions, name: str) -> Constraint:
-    return Constraint(f"{name} = {getattr(options, name):g}", _option(**{name: INFINITY}))
+    return Constraint(f"{name} = {getattr(options, name):g}", f"mapper.ffm.{name}", _option(**{name: INFINITY}))
 
 
 def _persistent(problem: Problem) -> Iterator[Constraint]:
     names = dict.fromkeys(t.name for e in problem.einsums for t in e.tensors if t.persistent)
     if names:
-        yield Constraint(f"persistent tensors ({', '.join(names)})", _transient)
+        yield Constraint(f"persistent tensors ({', '.join(names)})", "workload.persistent_tensors", _transient)
 
 
 def _keeps(found: _Found) -> Iterator[Constraint]:
@@ -115,11 +120,31 @@ def _keeps(found: _Found) -> Iterator[Constraint]:
     for name, holdings in _by_component(found).items():
         must = frozenset[str]().union(*(h.must | h.back for h in holdings))
         if must:
-            yield Constraint(f"keep of {name} ({_names(must)})", _change_holding(name, _optional))
+            field = "keep" if any(h.must - h.back for h in holdings) else "back"
+            lift = _change_holding(name, _optional)
+            yield Constraint(f"{field} of {name} ({_names(must)})", _tensors(name, field), lift)
     for name, holdings in _by_component(found).items():
         never = universe[name] - frozenset[str]().union(*(h.must | h.may for h in holdings))
         if never:
-            yield Constraint(f"may_keep of {name} (it may not keep {_names(never)})", _anything(name))
+            text = f"may_keep of {name} (it may not keep {_names(never)})"
+            yield Constraint(text, _tensors(name, "may_keep"), _anything(name))
+
+
+def _tensors(name: str, field: str) -> str:
+    return f"arch.nodes.{name}.tensors.{field}"
+
+
+_Limit = TypeVar("_Limit", LoopBound, TileShape)
+
+
+def _by_number(lists: Iterable[tuple[_Limit, ...]]) -> dict[int, list[_Limit]]:
+    """The different limits at each place of the list: of one in the spec there may be one for each Einsum."""
+    found: dict[int, dict[_Limit, None]] = {}
+    for limits in lists:
+        for number, limit in enumerate(limits):
+            if limit.value != INFINITY:  # else it has been lifted
+                found.setdefault(number, {})[limit] = None
+    return {number: list(found[number]) for number in sorted(found)}
 
 
 # ---- lifting
@@ -186,11 +211,21 @@ def _dimension(name: str, dimension: str, **values: Any) -> Lift:
     return _change_dimension(name, dimension, lambda d: attrs.evolve(d, **values))
 
 
-def _without_bound(name: str, dimension: str, bound: LoopBound) -> Lift:
-    def without(d: SpatialDimension) -> SpatialDimension:
-        return attrs.evolve(d, loop_bounds=tuple(b for b in d.loop_bounds if b != bound))
+def _without_bound(name: str, dimension: str, number: int) -> Lift:
+    return _change_dimension(
+        name, dimension, lambda d: attrs.evolve(d, loop_bounds=_lifted(d.loop_bounds, number, LoopBound))
+    )
 
-    return _change_dimension(name, dimension, without)
+
+def _without_shape(name: str, number: int) -> Lift:
+    return _change_holding(
+        name, lambda _, holding: attrs.evolve(holding, tile_shape=_lifted(holding.tile_shape, number, TileShape))
+    )
+
+
+def _lifted(limits: tuple[_Limit, ...], number: int, kind: type[_Limit]) -> tuple[_Limit, ...]:
+    """The limits with that of this number allowing everything: the numbers of the others stay."""
+    return tuple(kind(b.variables, "<=", INFINITY) if n == number else b for n, b in enumerate(limits))
 
 
 def _bound(bound: LoopBound | TileShape) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from ffcore.diagnose.capacity import sentence, shortage, unlimited
+from ffcore.diagnose.capacity import cause_of, shortage, unlimited
+from ffcore.diagnose.cause import Cause, CauseKind
 from ffcore.diagnose.constraints import constraints
 from ffcore.diagnose.relax import costless, with_sizes
 from ffcore.diagnose.search import Budget, Usage, culprits
@@ -39,24 +40,20 @@ def explain_einsum(problem: Problem, einsum_name: str, *, seconds: float = DEFAU
     einsum = problem.einsum[einsum_name]
     if usage_of_einsum(costless(attrs.evolve(problem, einsums=(einsum,)))) is not None:
         raise ValueError(f"Einsum {einsum_name} has a pmapping")
-    return _explain(problem, einsum, Budget(seconds))
+    return _cause(problem, einsum, Budget(seconds)).error
 
 
-def _explain(problem: Problem, einsum: EinsumProblem, budget: Budget) -> NoValidMappingError:
+def _cause(problem: Problem, einsum: EinsumProblem, budget: Budget) -> Cause:
     if not einsum.paths:
-        return NoValidMappingError(f"Einsum {einsum.name}: no Compute is enabled for it", einsum=einsum.name)
+        message = f"Einsum {einsum.name}: no Compute is enabled for it"
+        return Cause(CauseKind.COMPUTE, message, einsum.name)
     job = costless(attrs.evolve(problem, einsums=(einsum,)))
     if usage_of_einsum(unlimited(job)) is None:
-        return NoValidMappingError(f"Einsum {einsum.name}: {_constrained(job, budget)}", einsum=einsum.name)
+        return _constrained(job, einsum.name, budget)
     lacking = shortage(job, usage_of_einsum, budget)
     if lacking is None:
         raise AssertionError("unlimited memories do, but no set of them does")
-    return NoValidMappingError(
-        f"Einsum {einsum.name}: {sentence(lacking)}",
-        einsum=einsum.name,
-        memory=lacking.memory,
-        needed_bits=lacking.needed[lacking.memory].bits,
-    )
+    return cause_of(lacking, einsum.name)
 
 
 def explain_einsums(
@@ -67,16 +64,20 @@ def explain_einsums(
     The size that it names is then the smallest with which all of them have pmappings, if this memory
     is all that they lack. An Einsum that no size would help comes first.
     """
-    budget = Budget(seconds)
-    worst = _explain(problem, problem.einsum[einsum_names[0]], budget)
+    return cause_of_einsums(problem, einsum_names, Budget(seconds)).error
+
+
+def cause_of_einsums(problem: Problem, einsum_names: Sequence[str], budget: Budget) -> Cause:
+    """As `explain_einsums`, the cause."""
+    worst = _cause(problem, problem.einsum[einsum_names[0]], budget)
     for name in einsum_names[1:]:
-        if not worst.memory or worst.needed_bits is None or budget.spent:
+        if worst.needed_bits is None or budget.spent:
             break
         alone = attrs.evolve(problem, einsums=(problem.einsum[name],))
         if usage_of_einsum(costless(with_sizes(alone, {worst.memory: worst.needed_bits}))) is None:
-            other = _explain(problem, problem.einsum[name], budget)
+            other = _cause(problem, problem.einsum[name], budget)
             more = other.memory == worst.memory and (other.needed_bits or 0.0) > worst.needed_bits
-            worst = other if more or not other.memory else worst
+            worst = other if more or not other.needs else worst
     return worst
 
 
@@ -99,19 +100,18 @@ def _usage(found: EinsumPmappings) -> Usage:
 # ---- constraints
 
 
-def _constrained(job: Problem, budget: Budget) -> str:
+def _constrained(job: Problem, name: str, budget: Budget) -> Cause:
     """The stage at which nothing is left whatever the sizes of memories, and the constraint at fault."""
     (einsum,) = unlimited(job).einsums
-    what = _stage(einsum, job.options)
+    what = f"Einsum {name}: {_stage(einsum, job.options)}"
 
     def valid(changed: Problem) -> bool:
         return usage_of_einsum(unlimited(changed)) is not None
 
     found = culprits(job, constraints(job), valid, budget)
     if found is None:
-        return what
-    tight = "" if usage_of_einsum(found.way_out(job)) is not None else ", and some memory is too small as well"
-    return f"{what}; {found}{tight}"
+        return Cause(CauseKind.UNKNOWN, what, name)
+    return found.cause(what, name, tight=usage_of_einsum(found.way_out(job)) is None)
 
 
 def _stage(einsum: EinsumProblem, options: MapperOptions) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from ffcore.diagnose.capacity import sentence, shortage, unlimited
+from ffcore.diagnose.capacity import cause_of, shortage, unlimited
+from ffcore.diagnose.cause import Cause, CauseKind
 from ffcore.diagnose.constraints import constraints
-from ffcore.diagnose.einsum import DEFAULT_SECONDS, explain_einsums
+from ffcore.diagnose.einsum import DEFAULT_SECONDS, cause_of_einsums
 from ffcore.diagnose.relax import costless
 from ffcore.diagnose.search import Budget, Usage, culprits
 from ffcore.errors import NoValidMappingError
@@ -35,10 +36,21 @@ def explain(problem: Problem, join: Join, *, seconds: float = DEFAULT_SECONDS) -
     Raises:
         ValueError: the problem has a mapping.
     """
-    job, probe = costless(problem), _Probe(join)
-    if probe(job) is not None:
+    found = find_cause(problem, join, seconds=seconds)
+    if found is None:
         raise ValueError("the problem has a mapping")
-    return _explain(problem, job, probe, Budget(seconds))
+    return found.error
+
+
+def find_cause(problem: Problem, join: Join, *, seconds: float = DEFAULT_SECONDS) -> Cause | None:
+    """As `explain`, the cause as data; None if ``problem`` has a mapping."""
+    job, probe = costless(problem), _Probe(join)
+    return _cause(problem, job, probe, Budget(seconds)) if probe(job) is None else None
+
+
+def has_mapping(problem: Problem, join: Join) -> bool:
+    """Is anything valid? Costs are left out, so that this is quicker than to look for the best."""
+    return _Probe(join)(costless(problem)) is not None
 
 
 def explain_join(
@@ -48,29 +60,33 @@ def explain_join(
 
     As `explain`, and also right where all that would go together was filtered from ``pmappings``.
     """
+    return _cause_of_join(problem, pmappings, join, seconds).error
+
+
+def _cause_of_join(problem: Problem, pmappings: PmappingSet, join: Join, seconds: float) -> Cause:
     for einsum in pmappings.einsums:
         if not len(einsum.rows):
             name = einsum.einsum.name
-            return NoValidMappingError(f"Einsum {name}: no pmappings were given to the join", einsum=name)
+            return Cause(CauseKind.PMAPPINGS, f"Einsum {name}: no pmappings were given to the join", name)
     own = attrs.evolve(problem, einsums=tuple(problem.einsum[e.einsum.name] for e in pmappings.einsums))
     job, probe = costless(own), _Probe(join)
     if probe(job) is not None:
-        return NoValidMappingError(
+        message = (
             "the pmappings given do not go together, though others of the same Einsums do: they were filtered too far"
         )
-    return _explain(own, job, probe, Budget(seconds))
+        return Cause(CauseKind.PMAPPINGS, message)
+    return _cause(own, job, probe, Budget(seconds))
 
 
-def _explain(problem: Problem, job: Problem, probe: _Probe, budget: Budget) -> NoValidMappingError:
+def _cause(problem: Problem, job: Problem, probe: _Probe, budget: Budget) -> Cause:
     free = unlimited(job)
     if probe(free) is None:
         empty = [e.einsum.name for e in explore(free) if not len(e.rows)]
-        return explain_einsums(problem, empty) if empty else _disagreement(job, probe, budget)
+        return cause_of_einsums(problem, empty, budget) if empty else _disagreement(job, probe, budget)
     lacking = shortage(job, probe, budget)
     if lacking is None:
         raise AssertionError("unlimited memories do, but no set of them does")
-    needed = lacking.needed[lacking.memory]
-    return NoValidMappingError(sentence(lacking), needed.running, lacking.memory, needed.bits)
+    return cause_of(lacking)
 
 
 @attrs.frozen
@@ -97,7 +113,7 @@ class _Probe:
 # ---- constraints
 
 
-def _disagreement(job: Problem, probe: _Probe, budget: Budget) -> NoValidMappingError:
+def _disagreement(job: Problem, probe: _Probe, budget: Budget) -> Cause:
     """The first Einsum that cannot be joined to those before it even if all memories were unlimited."""
     free = unlimited(job)
     last = _first_stuck(free, probe)
@@ -107,10 +123,10 @@ def _disagreement(job: Problem, probe: _Probe, budget: Budget) -> NoValidMapping
         return probe(unlimited(changed)) is not None
 
     found = culprits(job, constraints(job), valid, budget)
-    message = f"{what}; {found}" if found else what
-    if found and probe(found.way_out(job)) is None:
-        message += ", and some memory is too small as well"
-    return NoValidMappingError(message, einsum=job.einsums[last].name)
+    name = job.einsums[last].name
+    if found is None:
+        return Cause(CauseKind.UNKNOWN, what, name)
+    return found.cause(what, name, tight=probe(found.way_out(job)) is None)
 
 
 def _first_stuck(job: Problem, probe: _Probe) -> int:

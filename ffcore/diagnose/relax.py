@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 
 import attrs
@@ -48,10 +49,7 @@ def with_components(problem: Problem, change: Callable[[EinsumProblem, Component
     """The problem with every component of every path changed."""
 
     def einsum_with(einsum: EinsumProblem) -> EinsumProblem:
-        def own(component: Component) -> Component:
-            return change(einsum, component)
-
-        return attrs.evolve(einsum, paths=tuple(ChangedPath(p, own) for p in einsum.paths))
+        return attrs.evolve(einsum, paths=tuple(ChangedPath(p, partial(change, einsum)) for p in einsum.paths))
 
     return attrs.evolve(problem, einsums=tuple(map(einsum_with, problem.einsums)))
 
@@ -75,11 +73,18 @@ def costless(problem: Problem) -> Problem:
 def with_sizes(problem: Problem, sizes: Mapping[str, float]) -> Problem:
     """The problem with the named memories resized (bits, the same for every Einsum)."""
 
-    def resized(einsum: EinsumProblem, component: Component) -> Component:
-        size = sizes.get(component.name)
-        return component if size is None else attrs.evolve(component, size=size)
+    return with_components(problem, _Resize(sizes)) if sizes else problem
 
-    return with_components(problem, resized) if sizes else problem
+
+@attrs.frozen
+class _Resize:
+    """A class, so that it can be sent to another process."""
+
+    sizes: Mapping[str, float]
+
+    def __call__(self, einsum: EinsumProblem, component: Component) -> Component:
+        size = self.sizes.get(component.name)
+        return component if size is None else attrs.evolve(component, size=size)
 
 
 def evaluated_components(problem: Problem) -> Iterator[tuple[EinsumProblem, Component]]:

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import attrs
 
+from ffcore.diagnose.cause import Cause, CauseKind
 from ffcore.diagnose.constraints import Constraint
 from ffcore.diagnose.relax import evaluated_components
 from ffcore.spec.problem import INFINITY, Problem
@@ -69,6 +70,14 @@ class Culprits:
         if self.any_one:
             return f"ruled out by {'; '.join(texts)}: lifting one of these is enough"
         return f"ruled out by {'; '.join(texts)}: all of these would have to go"
+
+    def cause(self, what: str, einsum: str, *, tight: bool) -> Cause:
+        """The cause of what is the matter; ``tight``: without the constraints some memory is too small still."""
+        small = ", and some memory is too small as well" if tight else ""
+        message = f"{what}; {self}{small}"
+        return Cause(
+            CauseKind.CONSTRAINT, message, einsum, (), (), self.constraints, self.any_one, also_small=tight
+        )
 
     def way_out(self, problem: Problem) -> Problem:
         """The problem with as much lifted as gives it a mapping."""

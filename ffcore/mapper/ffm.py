@@ -36,10 +36,10 @@ _COMPARED = Metrics.ENERGY | Metrics.LATENCY | Metrics.ENERGY_DELAY_PRODUCT
 __all__ = ["Mappings", "Metrics", "Pmappings", "join_pmappings", "make_pmappings"]
 
 
-def problem_of(spec: Spec) -> Problem:
+def problem_of(spec: Spec, *, allow_hopeless: bool = False) -> Problem:
     """The spec in plain numbers, priced by the cost model that it names. Raises SpecError and PluginError."""
     name = spec.mapper.cost_model
-    return spec.problem(plugin.get("cost_model", name) if name else None)
+    return spec.problem(plugin.get("cost_model", name) if name else None, allow_hopeless=allow_hopeless)
 
 
 def make_pmappings(

@@ -66,6 +66,9 @@ class Joiner(Protocol):
 
     One that promises something has the method ``guarantee(options) -> float`` too: a factor >= 1 by which no mapping
     is better, in any metric asked for, than some returned one (see ``ffcore.join.guarantee``).
+
+    One that takes time to say why nothing fits should also have ``mappings(problem, pmappings)``, which returns an
+    empty list where ``join`` raises: ``ff explain`` asks it about many changed problems.
     """
 
     def join(

@@ -49,7 +49,8 @@ class ExhaustiveExplorer:
         for name in names:
             found |= exhaustive_pmappings(attrs.evolve(problem, einsums=(problem.einsum[name],)))
             if not found[name]:
-                raise NoValidMappingError(f"Einsum {name!r}: no mapping keeps all constraints and fits", einsum=name)
+                message = f"Einsum {name}: no mapping keeps all constraints and fits; `ff explain` says why"
+                raise NoValidMappingError(message, einsum=name)
             if progress is not None:
                 progress(f"{name}: {len(found[name])} valid pmappings")
         return ExhaustivePmappings(problem, found)
@@ -84,7 +85,9 @@ class ExhaustiveJoiner:
             progress(f"joining {sum(map(len, choices.values()))} pmappings exhaustively")
         solutions = exhaustive_join(problem, choices, dominance=True)
         if not solutions:
-            raise NoValidMappingError("no combination of pmappings is compatible and fits in every memory")
+            raise NoValidMappingError(
+                "no combination of pmappings is compatible and fits in every memory; `ff explain` says why"
+            )
         names = [e.name for e in problem.einsums]
         return [JoinedMapping(s.energy, s.latency, tuple(s.nests[name] for name in names)) for s in solutions]
 

@@ -74,10 +74,15 @@ def convert(cls: type[T], node: Node, errors: ErrorCollector, path: str = "") ->
 
 
 def convert_field(cls: type[SpecNode], name: str, node: Node, errors: ErrorCollector, path: str) -> Any:
-    """The value of one field of ``cls`` from a node; everything wrong is added to ``errors``."""
+    """The value of one field of ``cls`` from a node; everything wrong is added to ``errors``.
+
+    ``null`` empties a field that may be empty.
+    """
     attribute = spec_fields(cls)[name]
     if (normalise := attribute.metadata["normalise"]) is not None:
         node = normalise(node, errors, path)
+    if isinstance(node, YamlScalar) and node.value is None and attribute.default is None:
+        return None  # as if it were not given
     value = _field(attribute, node, errors, path)
     if value is _MISSING:
         if not errors:

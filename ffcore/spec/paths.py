@@ -18,6 +18,33 @@ from ffcore.spec.source.nodes import Node, YamlScalar
 
 def set_path(spec: SpecNode, path: str, value: object) -> None:
     """Set ``path`` (names of fields, of list items, of dict keys, joined by dots) to ``value``."""
+    owner, last, walked, reader = _walk(spec, path)
+    try:
+        _assign(owner, last, value, path, walked, reader)
+    except SpecError as error:
+        raise SpecError([_without_file(problem, path) for problem in error.problems]) from None
+
+
+def place_of_path(spec: SpecNode, path: str) -> Position | None:
+    """Where the field or list item at ``path`` stands in the files; None if it is a default or was set in Python.
+
+    Raises SpecError for a path that leads nowhere.
+    """
+    owner, last, walked, _ = _walk(spec, path)
+    if isinstance(owner, SpecNode):
+        return owner.position_of(last)
+    item = _step(owner, last, walked)
+    return item.position_of() if isinstance(item, SpecNode) else None
+
+
+def is_default(spec: SpecNode, path: str) -> bool:
+    """Does the field at ``path`` hold what it would if nobody had set it? Raises as `place_of_path`."""
+    owner, last, *_ = _walk(spec, path)
+    return isinstance(owner, SpecNode) and getattr(owner, last) == spec_fields(type(owner))[last].default
+
+
+def _walk(spec: SpecNode, path: str) -> tuple[Any, str, str, Callable[[Any], Any] | None]:
+    """What holds the last part of ``path``, that part, the path to the holder, and what reads the holder's text."""
     *parts, last = path.split(".")
     owner: Any = spec
     reader: Callable[[Any], Any] | None = None
@@ -27,10 +54,7 @@ def set_path(spec: SpecNode, path: str, value: object) -> None:
             reader = spec_fields(type(owner))[part].metadata["reader"]
         owner = _step(owner, part, ".".join(walked))
         walked.append(part)
-    try:
-        _assign(owner, last, value, path, ".".join(walked), reader)
-    except SpecError as error:
-        raise SpecError([_without_file(problem, path) for problem in error.problems]) from None
+    return owner, last, ".".join(walked), reader
 
 
 def _without_file(problem: Problem, path: str) -> Problem:

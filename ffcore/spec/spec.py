@@ -106,15 +106,17 @@ class Spec(SpecNode):
             setattr(spec, name, item)
         return spec
 
-    def problem(self, cost_model: CostHook | None = None) -> Problem:
+    def problem(self, cost_model: CostHook | None = None, *, allow_hopeless: bool = False) -> Problem:
         """Evaluate everything: what the mapper works on, in plain numbers.
 
         ``cost_model`` (a ``CostModel`` or a function of a ``ComponentQuery``) prices components that give a
-        ``component_class`` and lack costs. Raises one SpecError with everything that is wrong.
+        ``component_class`` and lack costs. Raises one SpecError with everything that is wrong; with
+        ``allow_hopeless`` Einsums that no Compute can run, or one of whose tensors no memory may keep, are not.
         """
         from ffcore.spec.resolve import build_problem
 
-        return build_problem(self.copy(), cost_model if self._cost_models_wanted() else None)
+        hook = cost_model if self._cost_models_wanted() else None
+        return build_problem(self.copy(), hook, allow_hopeless=allow_hopeless)
 
     def validate(self) -> None:
         """Raise a SpecError if anything is wrong, but for costs that only a cost model can give."""

@@ -10,6 +10,7 @@ import attrs
 
 from ffcore.errors import ErrorCollector, SpecError
 from ffcore.spec import problem
+from ffcore.spec.architecture import ArchNode, Container
 from ffcore.spec.expressions import evaluate
 from ffcore.spec.mapper import FFM
 from ffcore.spec.problem import ComponentKind, EinsumProblem, Held, MapperOptions, Problem
@@ -20,6 +21,7 @@ from ffcore.spec.resolve.path import ArchLayout, EinsumArch
 from ffcore.spec.resolve.scope import Scope, Trace
 from ffcore.spec.resolve.tree import Place, check_tree, paths
 from ffcore.spec.resolve.values import as_bool, as_number, at_least_zero, positive
+from ffcore.spec.workload import Einsum
 
 if TYPE_CHECKING:
     from ffcore.spec.resolve.costs import CostHook
@@ -94,6 +96,10 @@ class ArchPath:
             found = self._cache[key] = arch.component(arch.places[self._names[index]], above)
         return found
 
+    def kind(self, name: str) -> ComponentKind:
+        """What a component of the path is."""
+        return self._resolution.arch(self._einsum).component_kind(name)
+
     def _dependence(self, index: int) -> tuple[str, ...]:
         """Components above that the fields of this one mention."""
         arch = self._resolution.arch(self._einsum)
@@ -106,22 +112,30 @@ class ArchPath:
         return f"ArchPath({self._einsum}: {' > '.join(self._names)})"
 
 
-def build_problem(spec: Spec, cost_model: CostHook | None) -> Problem:
-    """Resolve ``spec``. Raises one SpecError that lists everything that is wrong."""
+def build_problem(spec: Spec, cost_model: CostHook | None, *, allow_hopeless: bool = False) -> Problem:
+    """Resolve ``spec``. Raises one SpecError that lists everything that is wrong.
+
+    ``allow_hopeless``: that nothing can run an Einsum, or hold one of its tensors, is for a diagnosis to explain.
+    """
     errors = ErrorCollector()
     resolution = Resolution(spec, CostBook(), cost_model)
     check_tree(spec.arch, errors)
     options = mapper_options(spec, errors)
     workload = resolution.evaluate(errors)
     errors.raise_if_any()  # what follows would only repeat it
-    einsums = [_einsum_problem(resolution, workload, i, errors) for i in range(len(workload.einsums))]
+    hopeless = ErrorCollector()
+    einsums = [_einsum_problem(resolution, workload, i, errors, hopeless) for i in range(len(workload.einsums))]
+    if not allow_hopeless:
+        for found in hopeless.problems:
+            errors.add(found.message, found.position, found.suggestion)
     errors.raise_if_any()
     return Problem(tuple(e for e in einsums if e is not None), options, spec.hash(resolution.book.content()))
 
 
 def _einsum_problem(
-    resolution: Resolution, workload: ResolvedWorkload, index: int, errors: ErrorCollector
+    resolution: Resolution, workload: ResolvedWorkload, index: int, errors: ErrorCollector, hopeless: ErrorCollector
 ) -> EinsumProblem | None:
+    """One Einsum; that it can have no mapping at all is noted in ``hopeless``."""
     einsum = workload.einsums[index]
     arch = resolution.arch(einsum.name)
     spec_einsum, spec_workload = einsum.shape.einsum, resolution.spec.workload
@@ -136,7 +150,7 @@ def _einsum_problem(
         with errors.catch():
             place = owner.place_of("n_instances")
             instances *= positive(evaluate(owner.n_instances, einsum.scope, place), "n_instances", place)
-    found = _paths(resolution, einsum.name, errors)
+    found = _paths(resolution, einsum.name, errors, hopeless)
     tensors = arch.tensors
     names = frozenset(t.name for t in tensors)
     before = len(errors.problems)
@@ -144,7 +158,7 @@ def _einsum_problem(
         _check_components(path, errors)
     leaks = arch.leaks(errors)
     if found and len(errors.problems) == before:
-        _check_holdable(einsum.name, found, names, errors)
+        _check_holdable(spec_einsum, found, names, errors, hopeless)
     return EinsumProblem(
         name=einsum.name,
         bounds={v: workload.bounds[v] for v in einsum.shape.variables},
@@ -158,7 +172,9 @@ def _einsum_problem(
     )
 
 
-def _paths(resolution: Resolution, einsum: str, errors: ErrorCollector) -> tuple[ArchPath, ...]:
+def _paths(
+    resolution: Resolution, einsum: str, errors: ErrorCollector, hopeless: ErrorCollector
+) -> tuple[ArchPath, ...]:
     """The paths to the Computes that are enabled for an Einsum, without disabled components."""
     arch = resolution.arch(einsum)
     before = len(errors.problems)
@@ -172,10 +188,17 @@ def _paths(resolution: Resolution, einsum: str, errors: ErrorCollector) -> tuple
         if on.get(nodes[-1].name)
     ]
     if not result and len(errors.problems) == before:
-        computes = ", ".join(nodes[-1].name for nodes in paths(resolution.spec.arch))
+        computes = "; ".join(_switch(nodes[-1]) for nodes in paths(resolution.spec.arch))
         message = f"no Compute is enabled for Einsum {einsum} (the architecture has {computes})"
-        errors.add(message, resolution.spec.workload.einsum(einsum).position_of(""))
+        hopeless.add(message, resolution.spec.workload.einsum(einsum).position_of(""))
     return tuple(result)
+
+
+def _switch(node: ArchNode) -> str:
+    """A Compute, and what it says of when it is enabled."""
+    place = node.position_of("enabled")
+    where = f" at {place.file}:{place.line}" if place is not None else ""
+    return f"{node.name}, enabled: {node.enabled}{where}" if isinstance(node, Container) else node.name
 
 
 def _check_components(path: ArchPath, errors: ErrorCollector) -> None:
@@ -188,7 +211,13 @@ def _check_components(path: ArchPath, errors: ErrorCollector) -> None:
                 held[name] = rules.must | rules.may
 
 
-def _check_holdable(einsum: str, found: tuple[ArchPath, ...], tensors: frozenset[str], errors: ErrorCollector) -> None:
+def _check_holdable(
+    einsum: Einsum,
+    found: tuple[ArchPath, ...],
+    tensors: frozenset[str],
+    errors: ErrorCollector,
+    hopeless: ErrorCollector,
+) -> None:
     """Every tensor must be held somewhere by some choice of holders on some path."""
     missing = set(tensors)
     budget = [MAX_CHOICES]
@@ -214,7 +243,15 @@ def _check_holdable(einsum: str, found: tuple[ArchPath, ...], tensors: frozenset
             search(path, 0, {})
     if budget[0] > 0:
         for tensor in sorted(missing):
-            errors.add(f"no memory may keep tensor {tensor} of Einsum {einsum}, whatever is chosen above it")
+            memories = dict.fromkeys(
+                name for path in found for name in path.names if path.kind(name) is ComponentKind.MEMORY
+            )
+            message = (
+                f"no memory may keep tensor {tensor} of Einsum {einsum.name}, whatever is chosen above it: let one of "
+                f"{', '.join(memories)} keep it (tensors: keep or may_keep)"
+            )
+            place = next((a.position_of() for a in einsum.tensor_accesses if a.name == tensor), None)
+            hopeless.add(message, place)
 
 
 _LIMITS = {

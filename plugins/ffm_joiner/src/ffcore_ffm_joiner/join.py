@@ -52,6 +52,10 @@ class FFMJoiner:
             raise explain_join(problem, pmappings, _mappings)
         return select(problem, mappings)
 
+    def mappings(self, problem: Problem, pmappings: PmappingSet) -> list[JoinedMapping]:
+        """As `join`, but nothing where nothing matches and fits: what asks has a use for that, and for no reason."""
+        return select(problem, _mappings(problem, pmappings))
+
 
 def _mappings(problem: Problem, pmappings: PmappingSet) -> list[JoinedMapping]:
     """What joins, or nothing: what the diagnosis asks."""

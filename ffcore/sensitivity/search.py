@@ -1,0 +1,96 @@
+"""One search with the parts that a spec names, for the best mapping in each goal."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ffcore import plugin
+from ffcore.errors import NoValidMappingError, PluginError
+from ffcore.explore.explorer import explore
+from ffcore.join.guarantee import guarantee_of
+from ffcore.join.types import JoinedMapping, PmappingSet
+from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_of
+from ffcore.sensitivity.explanation import Best, Goal, Optimum, goals_of
+from ffcore.spec.problem import Problem
+
+if TYPE_CHECKING:
+    from ffcore.plugin import Model, Progress
+    from ffcore.spec import Spec
+
+_EXACT = "ffm"  # that is asked in the place of a joiner that promises nothing
+
+
+@attrs.frozen
+class Parts:
+    """Joiner, explorer and model of a job. ``note``: why the joiner is another one than the spec's."""
+
+    joiner: str
+    explorer: str
+    guarantee: str
+    note: str
+    the_joiner: Any
+    the_explorer: Any
+    the_model: Model
+
+    @classmethod
+    def of(cls, spec: Spec, problem: Problem) -> Parts:
+        """The spec's own parts. What a limit costs is a difference of optima, so that a joiner that promises nothing
+        gives way to the exact one. Raises PluginError where that is not installed."""
+        name, note = spec.mapper.joiner, ""
+        joiner = joiner_of(spec)
+        promise = guarantee_of(joiner, problem)
+        if promise is None:
+            note = f"the joiner {name!r} promises no optimum: {_EXACT!r} is asked instead"
+            try:
+                name, joiner = _EXACT, joiner_of(spec, _EXACT)
+            except PluginError as error:
+                raise PluginError(f"explaining takes a joiner that is exact, and {name!r} is not: {error}") from None
+            promise = guarantee_of(joiner, problem)
+        explorer = explorer_of(spec, name)
+        model = plugin.get("model", spec.mapper.model)
+        return cls(name, explorer, str(promise or "nothing"), note, joiner, plugin.get("explorer", explorer), model)
+
+    def mappings(
+        self, problem: Problem, executor: Executor | None = None, progress: Progress | None = None
+    ) -> list[JoinedMapping]:
+        """What `ff map` would find; nothing where there is no valid mapping, of which no reason is sought."""
+        if not all(einsum.paths for einsum in problem.einsums):
+            return []
+        pmappings = self._pmappings(problem, executor, progress)
+        return [] if pmappings is None else self.join(problem, pmappings)
+
+    def _pmappings(self, problem: Problem, executor: Executor | None, progress: Progress | None) -> Any:
+        if self.explorer == DEFAULT_EXPLORER:  # itself, which does not look for reasons
+            found = explore(problem, executor=executor, progress=progress)
+            return PmappingSet(problem, found) if all(len(e.rows) for e in found) else None
+        try:
+            return self.the_explorer.explore(problem, executor=executor, progress=progress)
+        except NoValidMappingError:
+            return None
+
+    def join(self, problem: Problem, pmappings: PmappingSet) -> list[JoinedMapping]:
+        """What joins, or nothing."""
+        if hasattr(self.the_joiner, "mappings"):
+            return list(self.the_joiner.mappings(problem, pmappings))
+        try:
+            return list(self.the_joiner.join(problem, pmappings))
+        except NoValidMappingError:
+            return []
+
+    def optimum(
+        self, problem: Problem, executor: Executor | None = None, progress: Progress | None = None
+    ) -> Optimum | None:
+        """The best mapping in each goal of the problem's metrics, in the model's numbers; None if there is none."""
+        found = self.mappings(problem, executor, progress)
+        if not found:
+            return None
+        return Optimum({goal: self._best(problem, found, goal) for goal in goals_of(problem.options.metrics)})
+
+    def _best(self, problem: Problem, found: list[JoinedMapping], goal: Goal) -> Best:
+        chosen = min(found, key=lambda m: (Best(m.energy, m.latency).value(goal), m.energy, m.latency))
+        evaluation = self.the_model.evaluate(problem, chosen.nests)
+        peaks = {memory: peak.bits for memory, peak in evaluation.peaks.items()}
+        return Best(evaluation.total_energy, evaluation.total_latency, peaks)
