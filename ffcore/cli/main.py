@@ -12,6 +12,7 @@ import typer
 from ffcore.cli import options as opt
 from ffcore.cli.compare import compare
 from ffcore.cli.guard import guard
+from ffcore.cli.new_plugin import new_plugin
 from ffcore.cli.render import app as render_app
 from ffcore.cli.validate import validate
 
@@ -146,6 +147,7 @@ def evaluate(
 
 app.command()(compare)
 app.add_typer(render_app, name="render")
+app.command("new-plugin")(new_plugin)
 app.command()(validate)
 
 
