@@ -168,6 +168,13 @@ def _examples(allowed: Collection[Dimension]) -> str:
     return " or ".join(_EXAMPLES[d] for d in Dimension if d in allowed)
 
 
+def exact_size(bits: float) -> str:
+    """A size to the bit, and in a unit for people where that is another: ``1024 bits (128 B)``."""
+    exact = f"{bits:.15g} bits"
+    human = format_quantity(bits, Dimension.SIZE, digits=4)
+    return exact if human.endswith(" bit") or bits == 0 or math.isinf(bits) else f"{exact} ({human})"
+
+
 def _digits(value: float, digits: int) -> str:
     """At least ``digits`` significant digits; trailing zeros only where they were rounded."""
     short = f"{value:.{digits}g}"

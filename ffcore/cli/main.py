@@ -165,7 +165,7 @@ def plugins(
         if format is opt.Format.json:
             import json
 
-            typer.echo(json.dumps(listing.as_data(current_manager()), indent=2))
+            typer.echo(json.dumps(listing.as_data(current_manager()), indent=2, allow_nan=False))
         else:
             typer.echo(listing.as_text(current_manager()))
 

@@ -62,7 +62,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         imports=("Parameter",),
     ),
     "cost_model": Kind(
-        "Costs of SRAM, DRAM and MACs by simple laws", "CostModel", "CostModel", "ff map ARCH WORKLOAD --cost-model {part}"
+        "Costs of SRAM, DRAM and MACs by simple laws", "CostModel", "CostModel",
+        "ff map ARCH WORKLOAD --cost-model {part}",
     ),
     "model": Kind(
         "The default model, and a time to start each Einsum", "Model", "Model",

@@ -48,7 +48,8 @@ def environment(packages: Path) -> dict[str, str]:
         project = tomllib.loads((source / "pyproject.toml").read_text())["project"]
         info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
         info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+        about = ["Metadata-Version: 2.1", f"Name: {project['name']}", f"Version: {project['version']}", ""]
+        (info / "METADATA").write_text("\n".join(about))
         points = [f"{name} = {module}" for name, module in project["entry-points"]["ffcore"].items()]
         (info / "entry_points.txt").write_text("\n".join(["[ffcore]", *points, ""]))
     paths = [site, *(packages / name_of(kind) / "src" for kind in KINDS)]
@@ -88,6 +89,7 @@ def test_every_kind_is_clean_for_strict_mypy(packages: Path) -> None:
     assert f"{3 * len(KINDS)} source files" in done.stdout
 
 
+@pytest.mark.slow
 def test_installs_with_pip(packages: Path, tmp_path: Path) -> None:
     package = packages / name_of("spec_loader")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--no-deps", "--no-index"]

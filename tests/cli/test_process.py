@@ -12,7 +12,6 @@ import pytest
 import ffcore
 from tests.cli.process import ff, write_specs
 
-
 SHOWN = "valid: 2 Einsums, 5 tensors\nMainMemory unlimited > GlobalBuffer 122 KiB > MAC\n"
 
 
