@@ -18,6 +18,9 @@ import attrs
 
 from ffcore.errors import SpecError, suggest
 
+LONGEST = 100
+"""Characters of a quantity; more is no quantity, and might take for ever to look at."""
+
 INFINITY_WORDS = frozenset({"inf", "infinity", "unlimited"})
 
 
@@ -143,7 +146,7 @@ def split_quantity(text: str, allowed: Collection[Dimension] = ()) -> tuple[floa
     The number is the nearest float to the exact value: ``7.03 pJ`` is 7.03e-12. With ``allowed``, the unit must be
     of one of these dimensions. Raises :class:`SpecError` like :func:`parse_quantity`.
     """
-    match = _QUANTITY.fullmatch(text)
+    match = _QUANTITY.fullmatch(text) if len(text) <= LONGEST else None
     if match is None:
         raise SpecError.one(f"{text!r} is not a quantity: expected a number and a unit, such as '128 MiB'")
     digits = match[1].replace("_", "")
@@ -157,7 +160,7 @@ def split_quantity(text: str, allowed: Collection[Dimension] = ()) -> tuple[floa
         raise SpecError.one(f"unknown unit {match[2].strip()!r} in {text!r}{examples}", None, suggest(symbol, known))
     if allowed and unit.dimension not in allowed:
         raise SpecError.one(f"{text!r} is {_NAMES[unit.dimension]}; expected {_examples(allowed)}")
-    if not math.isfinite(float(digits)):
+    if float(digits) == 0 or math.isinf(float(digits)):  # of too many digits for exact arithmetic
         return float(digits), unit.dimension
     # Factors are written with few digits, so that their decimal form is exact (the binary one of 1e-12 is not).
     return float(Fraction(digits) * Fraction(repr(unit.factor))), unit.dimension

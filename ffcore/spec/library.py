@@ -183,7 +183,10 @@ def arch(name: str, **parameters: object) -> Arch:
         node = arch_node(name, parameters)
     else:
         path = find(name) if is_name(name) else Path(name)
-        node = load_sources([path if path is not None else _registered(name)], parameters)
+        asked: set[str] = set()
+        node = load_sources([path if path is not None else _registered(name)], parameters, (), asked)
+        for unknown in sorted(parameters.keys() - asked):
+            raise SpecError.one(f"architecture {name!r} has no parameter {unknown!r}", None, suggest(unknown, asked))
     errors = ErrorCollector()
     entry = node.get("arch")
     if entry is None:

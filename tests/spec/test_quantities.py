@@ -191,6 +191,19 @@ def test_jinja_parameter_is_a_quantity_where_it_stands_alone() -> None:
     assert made.nodes["GlobalBuffer"].size == 2 * 2**13
 
 
+def test_packaged_architecture_refuses_parameters_that_it_does_not_ask_for() -> None:
+    with pytest.raises(SpecError, match="'simple' has no parameter 'GlobalBuferSize'; did you mean 'GlobalBufferSize'"):
+        arch("simple", GlobalBuferSize=3)
+
+
+@pytest.mark.parametrize("text", ["1e-999999999 J", "1e999999999 J", "1" * 5000 + " J", "1_" * 5000 + "J"])
+def test_monstrous_numbers_take_no_time(text: str) -> None:
+    if len(text) < 100:
+        assert in_unit(text, "J") in (0, math.inf)
+    else:
+        assert not is_quantity(text)
+
+
 def test_arch_draws_rates_per_bit_as_they_are() -> None:
     text = str(spec().arch.render())
     assert "read 7.03 pJ/bit, 614 GB/s" in text
