@@ -69,6 +69,10 @@ def test_names_and_fields(words: list[str], expected: list[str]) -> None:
     assert complete(*words) == expected
 
 
+def test_option_without_a_value_yet_does_not_hide_the_arguments_before() -> None:
+    assert "global_buffer_size=" in complete("map", "tpu_v4i_like", "--arch-param", "")
+
+
 @pytest.mark.parametrize(
     ("shell", "more"), [("zsh", {}), ("fish", {"_TYPER_COMPLETE_FISH_ACTION": "get-args"})]
 )

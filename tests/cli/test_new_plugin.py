@@ -136,6 +136,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         ("pytest", "arch", "is installed already; another name, such as 'ffcore-pytest-arch'?"),
         ("json", "arch", "the module json is not free"),
         ("class", "arch", "the module class is not free"),
+        ("yaml", "arch", "the module yaml is not free"),  # of the distribution PyYAML
         ("ffcore-exhaustive", "joiner", "joiner 'exhaustive' is registered by ffcore"),
         ("ffcore-default", "model", "model 'default' is registered by ffcore"),
         ("ffcore-own", "joner", "did you mean 'joiner'?"),
