@@ -138,7 +138,7 @@ def test_a_variable_may_be_called_like_a_unit() -> None:
         ("energy: 3 fJ,", "energy: 3 GB,", 20, "energy: '3 GB' is a size; expected an energy (J, mJ"),
         ("bits_per_value: {All: 1 B}\n  e", "bits_per_value: {All: 4 W}\n  e", 28, "bits_per_value.All: '4 W'"),
         ("leak_power: 2mW", "leak_power_scale: 2mW", 16, "'2mW': this is a pure number or an expression"),
-        ("variables: {width: 4}", "variables:\n  width: 4\n  other: 3 Bit", 26, "variables.other: unknown unit 'Bit'"),
+        ("variables: {width: 4}", "variables:\n  width: 4\n  other: 3 Bit", 27, "variables.other: unknown unit 'Bit'"),
         ("{capacity: 64 KiB}", "{capacity: 64 clocks}", 3, "arch.variables.capacity: unknown unit 'clocks'"),
     ],
 )
