@@ -45,8 +45,14 @@ def load_spec(
     for path, text in split_assignments("--spec", fields or ()).items():
         spec.set(path, text)
     if warn:
-        from ffcore.cli.validity import unused_parameters
-
         for sentence in unused_parameters(spec):
             typer.echo(f"warning: {sentence}", err=True)
     return spec
+
+
+def unused_parameters(spec: Spec) -> list[str]:
+    """One sentence for each ``--set`` that no file asks for."""
+    return [
+        f"--set {name}: no file uses it" + (f"; did you mean {guess!r}?" if guess else "")
+        for name, guess in spec.unused_parameters.items()
+    ]

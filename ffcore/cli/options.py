@@ -25,6 +25,7 @@ ArchToMap = Annotated[
         metavar="ARCH",
         help="Architecture: a spec file, or the bare name of a registered or packaged one.",
         show_default=False,
+        autocompletion=complete.arches,
     ),
 ]
 Workload = Annotated[

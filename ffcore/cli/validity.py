@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ffcore.cli.inputs import unused_parameters
 from ffcore.errors import FFError, Problem, SpecError
 from ffcore.mapping.check import check_mapping
 from ffcore.mapping.dialect import tree_from_node
@@ -36,14 +37,6 @@ def check(spec: Spec) -> Checked:
     if spec.mapping is not None:
         check_mapping(problem, tree_from_node(spec.mapping))
     return Checked(spec, (*unused_parameters(spec), *_unused_variables(spec)))
-
-
-def unused_parameters(spec: Spec) -> list[str]:
-    """One sentence for each ``--set`` that no file asks for."""
-    return [
-        f"--set {name}: no file uses it" + (f"; did you mean {guess!r}?" if guess else "")
-        for name, guess in spec.unused_parameters.items()
-    ]
 
 
 def _unused_variables(spec: Spec) -> list[str]:
