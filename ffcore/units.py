@@ -18,6 +18,9 @@ import attrs
 
 from ffcore.errors import SpecError, suggest
 
+LONGEST = 100
+"""Characters of a quantity; more is no quantity, and might take for ever to look at."""
+
 INFINITY_WORDS = frozenset({"inf", "infinity", "unlimited"})
 
 
@@ -143,7 +146,7 @@ def split_quantity(text: str, allowed: Collection[Dimension] = ()) -> tuple[floa
     The number is the nearest float to the exact value: ``7.03 pJ`` is 7.03e-12. With ``allowed``, the unit must be
     of one of these dimensions. Raises :class:`SpecError` like :func:`parse_quantity`.
     """
-    match = _QUANTITY.fullmatch(text)
+    match = _QUANTITY.fullmatch(text) if len(text) <= LONGEST else None
     if match is None:
         raise SpecError.one(f"{text!r} is not a quantity: expected a number and a unit, such as '128 MiB'")
     digits = match[1].replace("_", "")
@@ -157,7 +160,7 @@ def split_quantity(text: str, allowed: Collection[Dimension] = ()) -> tuple[floa
         raise SpecError.one(f"unknown unit {match[2].strip()!r} in {text!r}{examples}", None, suggest(symbol, known))
     if allowed and unit.dimension not in allowed:
         raise SpecError.one(f"{text!r} is {_NAMES[unit.dimension]}; expected {_examples(allowed)}")
-    if not math.isfinite(float(digits)):
+    if float(digits) == 0 or math.isinf(float(digits)):  # of too many digits for exact arithmetic
         return float(digits), unit.dimension
     # Factors are written with few digits, so that their decimal form is exact (the binary one of 1e-12 is not).
     return float(Fraction(digits) * Fraction(repr(unit.factor))), unit.dimension
@@ -166,6 +169,13 @@ def split_quantity(text: str, allowed: Collection[Dimension] = ()) -> tuple[floa
 def _examples(allowed: Collection[Dimension]) -> str:
     """What could be written instead, in words."""
     return " or ".join(_EXAMPLES[d] for d in Dimension if d in allowed)
+
+
+def exact_size(bits: float) -> str:
+    """A size to the bit, and in a unit for people where that is another: ``1024 bits (128 B)``."""
+    exact = f"{bits:.15g} bits"
+    human = format_quantity(bits, Dimension.SIZE, digits=4)
+    return exact if human.endswith(" bit") or bits == 0 or math.isinf(bits) else f"{exact} ({human})"
 
 
 def _digits(value: float, digits: int) -> str:

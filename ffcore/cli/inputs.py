@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from ffcore.cli.values import parse_assignments, split_assignments
 
 if TYPE_CHECKING:
@@ -21,11 +23,12 @@ def load_spec(
     arch_params: Sequence[str] | None = None,
     allowed_dirs: Sequence[Path] | None = None,
     mapper: Mapping[str, str | None] | None = None,
+    warn: bool = True,
 ) -> Spec:
     """Load the files and apply the overrides, the named options (``mapper``) before ``--spec``.
 
     ``arch`` and ``others`` are file names or bare names; ``arch_params`` go to the architecture ``arch``.
-    Raises ``SpecError`` and ``PluginError``.
+    With ``warn``, parameters that no file asks for are named on stderr. Raises ``SpecError`` and ``PluginError``.
     """
     from ffcore import spec as stage
 
@@ -41,16 +44,15 @@ def load_spec(
             spec.set(f"mapper.{name}", text)
     for path, text in split_assignments("--spec", fields or ()).items():
         spec.set(path, text)
+    if warn:
+        for sentence in unused_parameters(spec):
+            typer.echo(f"warning: {sentence}", err=True)
     return spec
 
 
-def describe(spec: Spec) -> str:
-    """One line that says what a valid spec holds. Raises ``SpecError`` with everything that is wrong."""
-    spec.validate()
-    einsums = spec.workload.einsums
-    tensors = {access.name for einsum in einsums for access in einsum.tensor_accesses}
-    return f"valid: {_count(len(einsums), 'Einsum')}, {_count(len(tensors), 'tensor')}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def unused_parameters(spec: Spec) -> list[str]:
+    """One sentence for each ``--set`` that no file asks for."""
+    return [
+        f"--set {name}: no file uses it" + (f"; did you mean {guess!r}?" if guess else "")
+        for name, guess in spec.unused_parameters.items()
+    ]

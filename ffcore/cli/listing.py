@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import attrs
 
-from ffcore.plugin import RECORD_TYPES, ArchRecord, PluginManager, Record
+from ffcore.plugin import RECORD_TYPES, ArchRecord, Parameter, PluginManager, Record
+from ffcore.units import Dimension, format_quantity
 
 
 def as_data(manager: PluginManager) -> dict[str, object]:
     """The listing as plain data: ``plugins``, ``parts`` (kind -> records) and ``problems``."""
+    defaults = _picked_by_default()
     return {
         "plugins": [
             {
@@ -22,7 +26,14 @@ def as_data(manager: PluginManager) -> dict[str, object]:
             for plugin in manager.plugins
         ],
         "parts": {
-            kind: [{**_record(record), "distribution": p.distribution} for record, p in manager.providers(kind)]
+            kind: [
+                {
+                    **_record(record),
+                    "distribution": p.distribution,
+                    "default": record.name == defaults.get(kind),
+                }
+                for record, p in manager.providers(kind)
+            ]
             for kind in RECORD_TYPES
         },
         "problems": list(manager.problems()),
@@ -32,12 +43,35 @@ def as_data(manager: PluginManager) -> dict[str, object]:
 def _record(record: Record) -> dict[str, object]:
     result: dict[str, object] = {"name": record.name, "summary": record.summary}
     if isinstance(record, ArchRecord):
-        result["parameters"] = [attrs.asdict(parameter) for parameter in record.parameters]
+        result["parameters"] = [
+            {**attrs.asdict(p), "default": "inf" if p.default == math.inf else p.default} for p in record.parameters
+        ]  # JSON has no infinity; as text it is what --arch-param takes
     return result
+
+
+def _picked_by_default() -> dict[str, str]:
+    """Kind -> the part that is used where a spec names none."""
+    from ffcore.plugin.builtin import DEFAULT_EXECUTOR
+    from ffcore.spec.mapper import Mapper
+
+    mapper = Mapper()
+    return {
+        "explorer": mapper.explorer, "joiner": mapper.joiner, "model": mapper.model, "executor": DEFAULT_EXECUTOR
+    }
+
+
+def _default(parameter: Parameter) -> str:
+    """The value that holds where none is given, as people write it."""
+    value, unit = parameter.default, parameter.unit
+    dimension = next((d for d in Dimension if d.value == unit), None)
+    if unit and dimension is not None and isinstance(value, int | float) and not isinstance(value, bool):
+        return format_quantity(value, dimension, 6)
+    return f"{value} {unit}".rstrip()
 
 
 def as_text(manager: PluginManager) -> str:
     """The listing for people: distributions first, then the parts of each kind."""
+    defaults = _picked_by_default()
     lines = ["plugins"]
     for plugin in manager.plugins:
         status = "  (disabled)" if plugin.disabled else "  (broken)" if plugin.error else ""
@@ -47,11 +81,11 @@ def as_text(manager: PluginManager) -> str:
         providers = manager.providers(kind)
         width = max((len(record.name) for record, _ in providers), default=0)
         for record, plugin in providers:
-            lines.append(f"  {record.name:{width}}  {record.summary}  [{plugin.distribution}]")
+            chosen = " (default)" if record.name == defaults.get(kind) else ""
+            lines.append(f"  {record.name:{width}}  {record.summary}{chosen}  [{plugin.distribution}]")
             if isinstance(record, ArchRecord):
                 lines.extend(
-                    f"  {'':{width}}    {p.name} = {p.default}{' ' + p.unit if p.unit else ''}  {p.summary}".rstrip()
-                    for p in record.parameters
+                    f"  {'':{width}}    {p.name} = {_default(p)}  {p.summary}".rstrip() for p in record.parameters
                 )
         if not providers:
             lines.append("  none")

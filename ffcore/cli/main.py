@@ -13,6 +13,9 @@ from ffcore.cli import options as opt
 from ffcore.cli.compare import compare
 from ffcore.cli.explain import explain
 from ffcore.cli.guard import guard
+from ffcore.cli.new_plugin import new_plugin
+from ffcore.cli.render import app as render_app
+from ffcore.cli.validate import validate
 
 app = typer.Typer(
     name="ff",
@@ -145,35 +148,9 @@ def evaluate(
 
 app.command()(compare)
 app.command()(explain)
-
-
-@app.command()
-def validate(
-    arch: opt.Arch,
-    workload: opt.Workload = None,
-    set_variable: opt.SetVariable = None,
-    set_field: opt.SetField = None,
-    arch_param: opt.ArchParam = None,
-    allow_dir: opt.AllowDir = None,
-    no_plugins: opt.NoPlugins = False,
-    debug: opt.Debug = False,
-) -> None:
-    """Check spec files without mapping anything; every problem is listed with file, line and field.
-
-    Exit code: 0 valid; 2 not.
-    """
-    with guard(debug=debug, no_plugins=no_plugins):
-        from ffcore.cli import inputs
-
-        spec = inputs.load_spec(
-            arch,
-            workload,
-            variables=set_variable,
-            fields=set_field,
-            arch_params=arch_param,
-            allowed_dirs=allow_dir,
-        )
-        typer.echo(inputs.describe(spec))
+app.add_typer(render_app, name="render")
+app.command("new-plugin")(new_plugin)
+app.command()(validate)
 
 
 @app.command()
@@ -190,7 +167,7 @@ def plugins(
         if format is opt.Format.json:
             import json
 
-            typer.echo(json.dumps(listing.as_data(current_manager()), indent=2))
+            typer.echo(json.dumps(listing.as_data(current_manager()), indent=2, allow_nan=False))
         else:
             typer.echo(listing.as_text(current_manager()))
 

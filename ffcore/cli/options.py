@@ -8,12 +8,15 @@ from typing import Annotated
 
 import typer
 
+from ffcore.cli import complete
+
 Arch = Annotated[
     str,
     typer.Argument(
         metavar="ARCH",
         help="Architecture: a spec file, or the bare name of a registered or packaged one.",
         show_default=False,
+        autocompletion=complete.arches,
     ),
 ]
 ArchToMap = Annotated[
@@ -22,22 +25,38 @@ ArchToMap = Annotated[
         metavar="ARCH",
         help="Architecture: a spec file, or the bare name of a registered or packaged one.",
         show_default=False,
+        autocompletion=complete.arches,
     ),
 ]
 Workload = Annotated[
     list[str] | None,
-    typer.Argument(metavar="WORKLOAD", help="Workload, and any further spec files, likewise.", show_default=False),
+    typer.Argument(
+        metavar="WORKLOAD",
+        help="Workload, and any further spec files, likewise.",
+        show_default=False,
+        autocompletion=complete.workloads,
+    ),
 ]
 SetVariable = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A Jinja parameter of the files (repeatable).")
 ]
 SetField = Annotated[
     list[str] | None,
-    typer.Option("--spec", metavar="PATH=VALUE", help="A field, e.g. arch.nodes.GlobalBuffer.size=1e6 (repeatable)."),
+    typer.Option(
+        "--spec",
+        metavar="PATH=VALUE",
+        help="A field, e.g. arch.nodes.GlobalBuffer.size=64MiB (repeatable).",
+        autocompletion=complete.fields,
+    ),
 ]
 ArchParam = Annotated[
     list[str] | None,
-    typer.Option("--arch-param", metavar="NAME=VALUE", help="A parameter of a registered ARCH (repeatable)."),
+    typer.Option(
+        "--arch-param",
+        metavar="NAME=VALUE",
+        help="A parameter of a registered ARCH (repeatable).",
+        autocompletion=complete.arch_parameters,
+    ),
 ]
 AllowDir = Annotated[
     list[Path] | None,
@@ -45,15 +64,34 @@ AllowDir = Annotated[
 ]
 Metrics = Annotated[
     str | None,
-    typer.Option(help="What to optimise: energy, latency, energy_delay_product, resource_usage; comma-separated."),
+    typer.Option(
+        help="What to optimise: energy, latency, energy_delay_product, resource_usage; comma-separated.",
+        autocompletion=complete.metrics,
+    ),
 ]
 MaxFusedLoops = Annotated[str | None, typer.Option(metavar="N", help="At most N fused loops; inf for any number.")]
 Jobs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Parallel jobs.  [default: number of cores]")]
-ExecutorName = Annotated[str | None, typer.Option("--executor", help="What runs parallel jobs; see `ff plugins`.")]
-Joiner = Annotated[str | None, typer.Option(help="Joins pmappings; see `ff plugins`.")]
-Explorer = Annotated[str | None, typer.Option(help="Makes pmappings; see `ff plugins`.")]
-Model = Annotated[str | None, typer.Option(help="Evaluates mappings; see `ff plugins`.")]
-CostModel = Annotated[str | None, typer.Option(help="Estimates components that state no cost; see `ff plugins`.")]
+ExecutorName = Annotated[
+    str | None,
+    typer.Option(
+        "--executor", help="What runs parallel jobs; see `ff plugins`.", autocompletion=complete.parts("executor")
+    ),
+]
+Joiner = Annotated[
+    str | None, typer.Option(help="Joins pmappings; see `ff plugins`.", autocompletion=complete.parts("joiner"))
+]
+Explorer = Annotated[
+    str | None, typer.Option(help="Makes pmappings; see `ff plugins`.", autocompletion=complete.parts("explorer"))
+]
+Model = Annotated[
+    str | None, typer.Option(help="Evaluates mappings; see `ff plugins`.", autocompletion=complete.parts("model"))
+]
+CostModel = Annotated[
+    str | None,
+    typer.Option(
+        help="Estimates components that state no cost; see `ff plugins`.", autocompletion=complete.parts("cost_model")
+    ),
+]
 Cache = Annotated[Path | None, typer.Option(metavar="DIR", help="Keep pmappings here and use them again.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Also write results, mappings and pictures here.")]
 Resume = Annotated[

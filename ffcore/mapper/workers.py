@@ -12,6 +12,7 @@ import attrs
 
 from ffcore import plugin
 from ffcore.errors import FFError
+from ffcore.plugin.builtin import DEFAULT_EXECUTOR
 
 if TYPE_CHECKING:
     from ffcore.spec import Spec
@@ -59,7 +60,7 @@ def workers(spec: Spec, n_jobs: int | None = None, executor: Executor | None = N
     if name is None and count == 1:
         yield None
         return
-    made = plugin.get("executor", name or "forks", n_jobs=count)
+    made = plugin.get("executor", name or DEFAULT_EXECUTOR, n_jobs=count)
     try:
         yield made
     except BrokenExecutor as error:

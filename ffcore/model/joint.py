@@ -11,6 +11,7 @@ from ffcore.mapping.paths import MappingError, deepest_alive
 from ffcore.model.evaluate import evaluate_nest
 from ffcore.model.types import JointEvaluation, LoopAbove, NestEvaluation, Peak, Reservation
 from ffcore.spec.problem import Problem
+from ffcore.units import exact_size
 
 
 class IncompatibleNestsError(MappingError):
@@ -160,8 +161,8 @@ class _Chain:
                     if not fits:
                         size = min(r.size for r in alive)
                         overflows[memory] = (
-                            f"{memory} is too small: while Einsum {name} runs it must keep {bits:.15g} bits, "
-                            f"but has {size:.15g}"
+                            f"{memory} is too small: while Einsum {name} runs it must keep {exact_size(bits)}, "
+                            f"but has {exact_size(size)}"
                         )
         return JointEvaluation(self.evaluations, usage, share, peaks, tuple(overflows.values()))
 

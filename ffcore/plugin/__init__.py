@@ -26,6 +26,7 @@ from ffcore.plugin.interfaces import (
     Model,
     Renderer,
     RenderKind,
+    SpecData,
     SpecLoader,
 )
 from ffcore.plugin.manager import DISABLE_VARIABLE, Plugin, PluginManager, current_manager
@@ -70,6 +71,7 @@ __all__ = [
     "RenderKind",
     "Renderer",
     "RendererRecord",
+    "SpecData",
     "SpecLoader",
     "SpecLoaderRecord",
     "Step",

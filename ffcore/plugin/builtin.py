@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from ffcore.plugin.hooks import hookimpl
 from ffcore.plugin.records import ExecutorRecord, ExplorerRecord, JoinerRecord, ModelRecord
 
+DEFAULT_EXECUTOR = "forks"
+"""What runs parallel work where a spec names nothing else."""
+
 
 @hookimpl
 def ffcore_models() -> Iterable[ModelRecord]:

@@ -28,12 +28,15 @@ ArchData: TypeAlias = str | Mapping[str, Any]
 """An architecture as a plugin gives it: native YAML text with the key ``arch``, or the same as plain data, in which
 ``tag`` names the type of a node (``{"tag": "Memory", "name": "DRAM", ...}``), as ``Spec.to_dict`` writes it."""
 
+SpecData: TypeAlias = ArchData
+"""A spec as a loader gives it: native YAML text, or the same as plain data, with ``tag`` likewise."""
+
 
 class SpecLoader(Protocol):
     """Reads spec files of another format."""
 
-    def load(self, path: Path) -> str:
-        """Return the file's content as native YAML text (``arch:``, ``workload:``, ...), then checked like any other.
+    def load(self, path: Path) -> SpecData:
+        """Return the file's content (``arch``, ``workload``, ...), which is then checked like any other.
 
         Raises ``SpecError`` with positions for a file that cannot be read.
         """

@@ -25,6 +25,12 @@ class RenderWarning(UserWarning):
     """A picture could not be drawn as asked and something else was written in its place."""
 
 
+def formats_of(renderer: str) -> tuple[str, ...]:
+    """What an installed renderer writes. Raises ``PluginError`` for one that is not installed."""
+    record = plugin.current_manager().record("renderer", renderer)
+    return record.formats if isinstance(record, RendererRecord) else ()
+
+
 @attrs.frozen(repr=False, eq=False)
 class Rendering:
     """One thing to show: text always, pictures where a renderer plugin is installed.
@@ -53,10 +59,10 @@ class Rendering:
     def draw(self, format: str) -> bytes:
         """The file content in ``format`` (``txt`` or what a renderer offers).
 
-        Raises ``PluginError`` where no installed renderer writes it, ``MissingProgramError`` where the renderer
-        needs a program that is missing.
+        Text is made here where the renderer named does not offer it, or none is named. Raises ``PluginError`` where no
+        installed renderer writes the format, ``MissingProgramError`` where it needs a program that is missing.
         """
-        if format == TEXT_SUFFIX:
+        if format == TEXT_SUFFIX and (self.renderer is None or TEXT_SUFFIX not in formats_of(self.renderer)):
             return self.text.encode() + b"\n"
         drawn = plugin.get("renderer", self._renderer_for(format)).render(self.kind, self.obj, format)
         return drawn.encode() if isinstance(drawn, str) else drawn
@@ -82,6 +88,10 @@ class Rendering:
 
     def _renderer_for(self, format: str) -> str:
         if self.renderer is not None:
+            offered = formats_of(self.renderer)
+            if format not in offered:
+                message = f"renderer {self.renderer!r} writes {', '.join(offered) or 'nothing'}, not {format!r}"
+                raise PluginError(message)
             return self.renderer
         records = [r for r in plugin.records("renderer") if isinstance(r, RendererRecord)]
         for record in records:

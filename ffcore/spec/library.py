@@ -68,9 +68,12 @@ def registered_arches() -> tuple[str, ...]:
 
 
 def read_sources(
-    files: Sequence[Source], jinja_data: Mapping[str, object], allowed_dirs: Sequence[str | Path] = ()
+    files: Sequence[Source],
+    jinja_data: Mapping[str, object],
+    allowed_dirs: Sequence[str | Path] = (),
+    asked: set[str] | None = None,
 ) -> YamlMap:
-    """All sources as one YAML mapping; see ``Spec.from_yaml``."""
+    """All sources as one YAML mapping; see ``Spec.from_yaml``, and ``load_sources`` for ``asked``."""
     paths: list[str | Path] = []
     others: list[tuple[str, YamlMap]] = []  # what does not come from YAML files
     for source in files:
@@ -87,7 +90,7 @@ def read_sources(
         else:
             paths.append(source)
     origin = Position(str(paths[0]) if paths else "<none>", 1)
-    merged = load_sources(paths, jinja_data, allowed_dirs) if paths else YamlMap({}, None, origin)
+    merged = load_sources(paths, jinja_data, allowed_dirs, asked) if paths else YamlMap({}, None, origin)
     entries = dict(merged.entries)
     for name, node in others:
         for key, entry in node.entries.items():
@@ -180,7 +183,10 @@ def arch(name: str, **parameters: object) -> Arch:
         node = arch_node(name, parameters)
     else:
         path = find(name) if is_name(name) else Path(name)
-        node = load_sources([path if path is not None else _registered(name)], parameters)
+        asked: set[str] = set()
+        node = load_sources([path if path is not None else _registered(name)], parameters, (), asked)
+        for unknown in sorted(parameters.keys() - asked):
+            raise SpecError.one(f"architecture {name!r} has no parameter {unknown!r}", None, suggest(unknown, asked))
     errors = ErrorCollector()
     entry = node.get("arch")
     if entry is None:

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from ffcore.errors import ErrorCollector, Position, Problem, SpecError, suggest
-from ffcore.spec.architecture import NodeList, TensorHolder
+from ffcore.spec.architecture import NodeList, TensorHolder, walk
 from ffcore.spec.convert import convert_field, from_plain
 from ffcore.spec.fields import SpecNode, spec_fields
 from ffcore.spec.mapper import FFM, Mapper
@@ -55,6 +55,28 @@ def _walk(spec: SpecNode, path: str) -> tuple[Any, str, str, Callable[[Any], Any
         owner = _step(owner, part, ".".join(walked))
         walked.append(part)
     return owner, last, ".".join(walked), reader
+
+
+def steps_below(spec: SpecNode, path: str) -> list[str]:
+    """The names that may follow ``path`` ("" for the spec itself); those that lead further end in a dot.
+
+    Raises SpecError for a path that leads nowhere.
+    """
+    owner: Any = spec
+    walked: list[str] = []
+    for part in path.split(".") if path else ():
+        owner = _step(owner, part, ".".join(walked))
+        walked.append(part)
+    found: dict[str, Any] = {}
+    if isinstance(owner, SpecNode):
+        found = {name: getattr(owner, name) for name in spec_fields(type(owner))}
+    elif isinstance(owner, NodeList):
+        found = {node.name: node for node in walk(owner) if node.name}
+    elif isinstance(owner, list):
+        found = {getattr(item, "name", "") or str(index): item for index, item in enumerate(owner)}
+    elif isinstance(owner, dict):
+        found = dict(owner)
+    return [f"{name}." if isinstance(value, SpecNode | list | dict) else f"{name}=" for name, value in found.items()]
 
 
 def _without_file(problem: Problem, path: str) -> Problem:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ffcore.errors import SpecError
 from ffcore.spec.expressions.parse import ExpressionError, parse
-from ffcore.units import Dimension, split_quantity
+from ffcore.units import LONGEST, Dimension, split_quantity
 
 _NUMBER = r"[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?"
 _UNIT = r"[^\W\d_][^\W_]*(?:\s*[*/^·]\s*[^\W_]+)*"
@@ -35,7 +35,7 @@ ALLOWED: Mapping[str, tuple[Dimension, ...]] = MappingProxyType({
 
 def is_quantity(value: object) -> bool:
     """Whether ``value`` is text that means a number with a unit, rather than an expression."""
-    if not isinstance(value, str) or not _FORM.fullmatch(value.strip()):
+    if not isinstance(value, str) or len(value) > LONGEST or not _FORM.fullmatch(value.strip()):
         return False
     try:
         parse(value)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ffcore.errors import ErrorCollector, Position, SpecError
+from ffcore.errors import ErrorCollector, Position, SpecError, suggest
 from ffcore.spec.architecture import Arch
 from ffcore.spec.config import Config, ModelOptions
 from ffcore.spec.convert import convert, dump, from_plain
@@ -56,6 +56,8 @@ class Spec(SpecNode):
     model: ModelOptions = spec_field(One(ModelOptions), factory=ModelOptions, doc="what is reported")
     mapping: Node | None = spec_field(Raw(), doc="a mapping written by hand, as its YAML node")
 
+    _unused_parameters: dict[str, str | None] = attrs.field(factory=dict, init=False, repr=False, eq=False)
+
     def __attrs_post_init__(self) -> None:
         for part in (self.arch, self.workload):
             if part._spec is None:
@@ -75,7 +77,11 @@ class Spec(SpecNode):
         those of the files themselves, that the files may include from. Instead of a file, an ``Arch`` or
         ``Workload`` object may be given. Raises one SpecError with everything that is wrong.
         """
-        return cls.from_node(read_sources(files, {**(jinja_parse_data or {}), **jinja_data}, allowed_dirs), files)
+        data = {**(jinja_parse_data or {}), **jinja_data}
+        asked: set[str] = set()
+        spec = cls.from_node(read_sources(files, data, allowed_dirs, asked), files)
+        spec._unused_parameters = {name: suggest(name, asked) for name in data if name not in asked}
+        return spec
 
     @classmethod
     def from_string(
@@ -120,6 +126,10 @@ class Spec(SpecNode):
 
     def validate(self) -> None:
         """Raise a SpecError if anything is wrong, but for costs that only a cost model can give."""
+        self.problem_without_costs()
+
+    def problem_without_costs(self) -> Problem:
+        """As :meth:`problem`, with made-up costs where only a cost model can tell: to check and to draw mappings."""
         from ffcore.plugin.interfaces import ComponentCost
 
         def anything(query: Any) -> ComponentCost:
@@ -128,7 +138,7 @@ class Spec(SpecNode):
 
         from ffcore.spec.resolve import build_problem
 
-        build_problem(self.copy(), anything)
+        return build_problem(self.copy(), anything)
 
     def areas(self, cost_model: CostHook | None = None) -> Mapping[str, float]:
         """Area of each component in m², all its instances (own fanout times that of all above it)."""
@@ -141,6 +151,11 @@ class Spec(SpecNode):
         from ffcore.spec.resolve import totals
 
         return totals(self.copy(), cost_model, "leak_power")
+
+    @property
+    def unused_parameters(self) -> Mapping[str, str | None]:
+        """Jinja parameters that no file asked for, each with the name that was probably meant."""
+        return self._unused_parameters
 
     def copy(self) -> Spec:
         """An independent copy; a mapping is shared, as it is as it was read."""

@@ -12,6 +12,8 @@ import pytest
 import ffcore
 from tests.cli.process import ff, write_specs
 
+SHOWN = "valid: 2 Einsums, 5 tensors\nMainMemory unlimited > GlobalBuffer 122 KiB > MAC\n"
+
 
 def test_version_and_help() -> None:
     assert ff("--version").stdout == f"ff {ffcore.__version__}\n"
@@ -33,7 +35,7 @@ except SystemExit:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.splitlines()[-1]
-    parts = ["compare", "guard", "main", "options"]
+    parts = ["compare", "complete", "guard", "main", "new_plugin", "options", "render", "validate"]
     assert loaded == str(["ffcore", "ffcore.cli", *(f"ffcore.cli.{part}" for part in parts)])
 
 
@@ -50,7 +52,7 @@ def test_wrong_usage_is_2_without_a_traceback(arguments: list[str]) -> None:
 
 def test_validate_says_what_is_there(tmp_path: Path) -> None:
     done = ff("validate", *write_specs(tmp_path), "--set", "M=8")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "valid: 2 Einsums, 5 tensors\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, SHOWN, "")
 
 
 def test_missing_jinja_parameter_is_named(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_command_reference_is_up_to_date() -> None:
 def test_command_reference_has_the_options_that_the_command_has(command: cli_docs.Command) -> None:
     text = ff_here(*command.name.split()[1:], "--help").stdout
     own = {name for option in command.options for name in re.findall(r"--?[a-z][a-z-]*", option.usage.split(" ")[0])}
-    assert own == set(re.findall(r"^ +(--[a-z-]+)", text, re.MULTILINE)) - {"--help"} - {"-h"}
+    assert own == set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", text, re.MULTILINE)) - {"--help"} - {"-h"}
     for argument in command.arguments:
         assert argument.usage in text
 

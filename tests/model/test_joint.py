@@ -50,7 +50,7 @@ def test_capacity_to_the_bit() -> None:
     assert evaluate_joint(matmul_chain(2, 8, 4, buffer_bits=320), fused_pair()).fits
     joint = evaluate_joint(matmul_chain(2, 8, 4, buffer_bits=319), fused_pair())
     assert joint.overflows == (
-        "GlobalBuffer is too small: while Einsum Matmul0 runs it must keep 320 bits, but has 319",
+        "GlobalBuffer is too small: while Einsum Matmul0 runs it must keep 320 bits (40 B), but has 319 bits",
     )
     assert joint.peaks["GlobalBuffer"].einsum == "Matmul0"
 

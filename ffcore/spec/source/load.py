@@ -23,12 +23,16 @@ MAX_INCLUDES = 1000
 
 
 def load_sources(
-    files: Sequence[str | Path], jinja_data: Mapping[str, object], allowed_dirs: Sequence[str | Path] = ()
+    files: Sequence[str | Path],
+    jinja_data: Mapping[str, object],
+    allowed_dirs: Sequence[str | Path] = (),
+    asked: set[str] | None = None,
 ) -> YamlMap:
     """Read YAML files into one mapping of their top-level keys.
 
     Each file is a Jinja2 template over ``jinja_data`` (sandboxed; undefined names are errors), then YAML.
     Other files are read only from below the folders of ``files`` and ``allowed_dirs``, links resolved.
+    The names that templates looked up are added to ``asked``.
     Raises SpecError with all problems that were found, at most one of each file.
     """
     folders = [Path(file).absolute().parent for file in files]
@@ -41,7 +45,10 @@ def load_sources(
                 text = read_text(Path(file))
             except SourceProblem as problem:
                 raise SpecError.one(problem.message, None, problem.suggestion) from None
-            top = _Load(access, jinja_data).top_level(text, str(file), Path(file).absolute().parent)
+            load = _Load(access, jinja_data)
+            top = load.top_level(text, str(file), Path(file).absolute().parent)
+            if asked is not None:
+                asked |= load.environment.asked
             for name, (key, value) in top.entries.items():
                 if name in merged:
                     errors.add(f"the top-level key {name!r} stands at {merged[name][0].position} too", key.position)

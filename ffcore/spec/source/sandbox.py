@@ -89,9 +89,22 @@ class Meter:
         return size
 
 
-class Sandbox(ImmutableSandboxedEnvironment):
-    """The environment of one load; it keeps no template and knows no loader."""
+class _Asking(Context):
+    """A template's names; each that it looks up is noted."""
 
+    def resolve_or_missing(self, key: str) -> Any:
+        if isinstance(self.environment, Sandbox):
+            self.environment.asked.add(key)
+        return super().resolve_or_missing(key)
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """The environment of one load; it keeps no template and knows no loader.
+
+    ``asked``: the names that templates looked up, defined or not.
+    """
+
+    context_class = _Asking
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def __init__(self, meter: Meter, extensions: Iterable[type[Extension]] = ()) -> None:
@@ -99,6 +112,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             undefined=StrictUndefined, keep_trailing_newline=True, extensions=list(extensions), cache_size=0
         )
         self.meter = meter
+        self.asked: set[str] = set()
         self.filters = {name: _guarded(name, FILTERS[name], meter) for name in _FILTERS}
         self.globals.pop("lipsum", None)
 
