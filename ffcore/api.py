@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from ffcore.mapper.workers import set_n_parallel_jobs, workers
 from ffcore.mapping.check import check_mapping
 from ffcore.mapping.convert import tree_to_nests
 from ffcore.mapping.dialect import tree_from_node
+from ffcore.mapping.tree import MappingTree
 from ffcore.phases import phase
 from ffcore.results.mappings import MappingEntry, Mappings
 
@@ -84,14 +86,26 @@ def evaluate_mapping(spec: Spec) -> Mappings:
     """
     if spec.mapping is None:
         raise SpecError.one("there is no mapping: give a file with the top-level key 'mapping'")
+    return evaluate_trees(spec, [tree_from_node(spec.mapping)])
+
+
+def evaluate_trees(spec: Spec, trees: Sequence[MappingTree], names: Sequence[str] = ()) -> Mappings:
+    """Evaluate several mappings of the spec's workload, in this order. Raises as `evaluate_mapping` does.
+
+    ``names`` say in a NoValidMappingError which of them it is that does not fit.
+    """
     model = plugin.get("model", spec.mapper.model)
+    entries = []
     with phase("spec"):
         problem = problem_of(spec)
-        tree = tree_from_node(spec.mapping)
-        check_mapping(problem, tree)
-        nests = tree_to_nests(problem, tree)
-    with phase("evaluate"):
-        entry = MappingEntry(problem, nests, model.evaluate, tree)
-        if not entry.evaluation.fits:
-            raise NoValidMappingError("; ".join(entry.evaluation.overflows))
-    return Mappings([entry])
+    for i, tree in enumerate(trees):
+        with phase("spec"):
+            check_mapping(problem, tree)
+            nests = tree_to_nests(problem, tree)
+        with phase("evaluate"):
+            entry = MappingEntry(problem, nests, model.evaluate, tree)
+            if not entry.evaluation.fits:
+                where = f"{names[i]}: " if names else ""
+                raise NoValidMappingError(where + "; ".join(entry.evaluation.overflows))
+        entries.append(entry)
+    return Mappings(entries)

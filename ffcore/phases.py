@@ -62,6 +62,16 @@ def recording() -> Iterator[Clock]:
 
 
 @contextmanager
+def unrecorded() -> Iterator[None]:
+    """Book nothing of the body, whatever phases it says it is in: all of it belongs to the phase around it."""
+    token = _clock.set(None)
+    try:
+        yield
+    finally:
+        _clock.reset(token)
+
+
+@contextmanager
 def phase(name: str) -> Iterator[None]:
     """Book the wall time of the body on ``name`` in the current recording, if there is one."""
     clock = _clock.get()

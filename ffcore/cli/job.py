@@ -10,13 +10,14 @@ from ffcore import plugin
 from ffcore.api import evaluate_mapping, map_with_pmappings
 from ffcore.cli.output import Report
 from ffcore.cli.progress import Watch, progress_display
+from ffcore.cli.unfused import SWITCHED_OFF, unfused
 from ffcore.join.types import PmappingSet
 from ffcore.mapper.choice import explorer_of
 from ffcore.phases import phase, recording
 from ffcore.plugin import Step
 
 if TYPE_CHECKING:
-    from ffcore.results import Pmappings
+    from ffcore.results import Mappings, Pmappings
     from ffcore.spec import Spec
 
 
@@ -27,20 +28,25 @@ def run_map(
     cache: Path | None = None,
     keep: Path | None = None,
     watch: Watch | None = None,
+    compare_unfused: bool = False,
 ) -> Report:
     """Map the workload onto the architecture.
 
     ``jobs``: parallel jobs (default: one for each core); with 1 all work stays in this thread, unless the spec
     names an executor. ``cache``: pmappings are kept there; without it they are in ``keep``, if the explorer keeps any.
-    ``watch`` is told how far things are (default: one for the terminal). Raises ``NoValidMappingError``, ``SpecError``
-    and ``PluginError``.
+    ``watch`` is told how far things are (default: one for the terminal). ``compare_unfused``: find the best mappings
+    without fusion too. Raises ``NoValidMappingError``, ``SpecError`` and ``PluginError``.
     """
+    without: Mappings | None = None
+    note = SWITCHED_OFF
     with recording() as clock, nullcontext(watch) if watch else progress_display() as watch:
         watch(Step("imports", note="loading the mapper"))
         with phase("imports"):
             if cache is None and keep is not None and _keeps_pmappings(spec):
                 cache = keep
         mappings, pmappings = map_with_pmappings(spec, cache_dir=cache, n_jobs=jobs, progress=watch)
+        if compare_unfused:
+            without, note = unfused(spec, pmappings, jobs=jobs, progress=watch)
         with phase("evaluate"):
             report = Report(mappings, {})
             watch(Step("evaluate", note=f"{len(mappings)} mappings"))
@@ -50,7 +56,8 @@ def run_map(
             stats = _counts(pmappings)
     if mappings.guarantee is not None:
         stats = {"guarantee": str(mappings.guarantee), **stats}
-    return Report(mappings, {**stats, "seconds": {name: round(s, 4) for name, s in clock.seconds.items()}})
+    stats = {**stats, "seconds": {name: round(s, 4) for name, s in clock.seconds.items()}}
+    return Report(mappings, stats, without, note)
 
 
 def _keeps_pmappings(spec: Spec) -> bool:

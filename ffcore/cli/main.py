@@ -15,6 +15,7 @@ from ffcore.cli.explain import explain
 from ffcore.cli.guard import guard
 from ffcore.cli.new_plugin import new_plugin
 from ffcore.cli.render import app as render_app
+from ffcore.cli.report import report
 from ffcore.cli.validate import validate
 
 app = typer.Typer(
@@ -64,6 +65,7 @@ def map_command(
     cache: opt.Cache = None,
     out: opt.Out = None,
     resume: opt.Resume = None,
+    no_baseline: opt.NoBaseline = False,
     format: opt.OutputFormat = opt.Format.text,
     profile: opt.Profile = False,
     no_plugins: opt.NoPlugins = False,
@@ -72,7 +74,7 @@ def map_command(
     """Find the optimal mappings of a workload onto an architecture.
 
     `ff map ARCH WORKLOAD --out DIR` begins a run; `ff map --resume DIR` goes on with one that was interrupted, and
-    takes --jobs, --cache, --format and --profile. Exit code: 0 found; 1 no valid mapping; 2 bad input; 130 interrupted.
+    takes --jobs, --cache, --no-baseline, --format and --profile. Exit code: 0 found; 1 no valid mapping; 2 bad input; 130 interrupted.
     """
     mapper = {
         "ffm.metrics": metrics,
@@ -89,7 +91,7 @@ def map_command(
         from ffcore.cli import map_run
         from ffcore.cli.run_folder import Arguments
 
-        wanted = map_run.Wanted(jobs, cache, out, format.value, profile)
+        wanted = map_run.Wanted(jobs, cache, out, format.value, profile, not no_baseline)
         if resume is not None:
             files = {"ARCH": arch, "WORKLOAD": workload, "--set": set_variable, "--spec": set_field, "--out": out}
             others = {"--arch-param": arch_param, "--allow-dir": allow_dir}
@@ -143,13 +145,14 @@ def evaluate(
             mapper={"model": model, "cost_model": cost_model},
         )
         result = job.run_evaluate(spec)
-        output.show(result, format.value, out)
+        output.show(output.titled(result, arch, workload), format.value, out)
 
 
 app.command()(compare)
 app.command()(explain)
 app.add_typer(render_app, name="render")
 app.command("new-plugin")(new_plugin)
+app.command()(report)
 app.command()(validate)
 
 

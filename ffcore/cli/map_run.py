@@ -30,6 +30,7 @@ class Wanted:
     out: Path | None = None
     format: str = "text"
     profile: bool = False
+    baseline: bool = True  # with ``out``: compare with no fusion
 
 
 def check_resume(given: Sequence[str]) -> None:
@@ -63,7 +64,14 @@ def _run(arguments: Arguments, stopped: Stopped | None, wanted: Wanted, interrup
                 keep = ending.keep(spec)
             with progress_display(interrupts.check) as watch:
                 ending.watch = watch
-                report = job.run_map(spec, jobs=wanted.jobs, cache=wanted.cache, keep=keep, watch=watch)
+                report = job.run_map(
+                    spec,
+                    jobs=wanted.jobs,
+                    cache=wanted.cache,
+                    keep=keep,
+                    watch=watch,
+                    compare_unfused=wanted.baseline and wanted.out is not None,
+                )
             with phase("output"):
                 report = ending.found(report)
                 output.show(report, wanted.format, wanted.out)

@@ -98,6 +98,9 @@ Resume = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Go on with a run that --out DIR began; ARCH and WORKLOAD are in the folder."),
 ]
+NoBaseline = Annotated[
+    bool, typer.Option("--no-baseline", help="With --out: don't look for the best mapping without fusion.")
+]
 Profile = Annotated[bool, typer.Option("--profile", help="Print on stderr where the time went, phase by phase.")]
 NoPlugins = Annotated[bool, typer.Option("--no-plugins", help="Use core's own parts only.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")]

@@ -1,10 +1,10 @@
-"""Showing results: text or JSON on stdout, and files in a folder."""
+"""Showing results: text or JSON on stdout, and files in a folder (`ffcore.report.folder`)."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,18 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Report:
-    """What ``ff map`` and ``ff evaluate`` print; ``run`` is what ``run.json`` holds so far (ffcore.cli.run_folder)."""
+    """What ``ff map``, ``ff evaluate`` and ``ff report`` print and write.
+
+    ``unfused``: the best mappings without fusion, or else ``unfused_note``, why there are none. ``run``: what
+    ``run.json`` holds so far (`ffcore.cli.run_folder`). ``title``: what was mapped, unless ``run`` says so.
+    """
 
     mappings: Mappings
     stats: Mapping[str, Any]
+    unfused: Mappings | None = None
+    unfused_note: str = "not computed"
     run: Mapping[str, Any] = attrs.field(factory=dict)
+    title: str = ""
 
     @property
     def numbers(self) -> list[tuple[float, float, float]]:
@@ -44,6 +51,12 @@ class Report:
             for i, (energy, latency, edp) in enumerate(self.numbers)
         ]
         return {"mappings": mappings, "stats": dict(self.stats)}
+
+
+def titled(report: Report, arch: str, workload: Sequence[str] | None) -> Report:
+    """The report under the names of the architecture and the workload that the command line gave."""
+    names = [Path(name).name.removesuffix(".yaml").removesuffix(".yml") for name in (arch, *(workload or ())[:1])]
+    return attrs.evolve(report, title=" on ".join(reversed(names)))
 
 
 def show(report: Report, format: str, out: Path | None) -> None:
@@ -88,22 +101,23 @@ def _peak_bytes() -> int:
 
 
 def write(report: Report, out: Path) -> None:
-    """Write ``results.json``, and each mapping as YAML that ``ff evaluate`` reads, as text and as SVG where possible.
+    """Write the report's files into the folder ``out``, and on stderr what could not be written.
 
     Raises ``OSError`` with the path that cannot be written.
     """
-    from ffcore import plugin
+    from ffcore.report.folder import write_folder
 
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "results.json").write_text(_json(report.as_data()) + "\n")
-    drawable = any("svg" in getattr(record, "formats", ()) for record in plugin.records("renderer"))
-    for number in range(len(report.mappings)):
-        name = out / f"mapping_{number}"
-        name.with_suffix(".yaml").write_text(report.mappings.to_yaml(number))
-        picture = report.mappings.render(number)
-        picture.save(name.with_suffix(".txt"))
-        if drawable:
-            picture.save(name.with_suffix(".svg"))
+    notes = write_folder(
+        out,
+        report.mappings,
+        report.as_data(),
+        title=report.title,
+        unfused=report.unfused,
+        unfused_note=report.unfused_note,
+        run=report.run,
+    )
+    for note in notes:
+        typer.echo(note, err=True)
 
 
 def _json(data: Any) -> str:

@@ -249,7 +249,7 @@ class Stopped:
 
         file = self.path / SPEC
         try:
-            data = _decoded(_read_json(file))
+            data = decoded(_read_json(file))
             if not isinstance(data, dict):
                 raise FFError(f"{file} is damaged (it is no mapping); {_ANEW}")
             spec = spec_from_data(data, str(file))
@@ -341,11 +341,12 @@ def _encoded(data: Any) -> Any:
     return data
 
 
-def _decoded(data: Any) -> Any:
+def decoded(data: Any) -> Any:
+    """What was written: numbers that JSON does not have stand in it as text."""
     if isinstance(data, dict):
-        return {key: _decoded(value) for key, value in data.items()}
+        return {key: decoded(value) for key, value in data.items()}
     if isinstance(data, list):
-        return [_decoded(item) for item in data]
+        return [decoded(item) for item in data]
     return _NUMBERS.get(data, data) if isinstance(data, str) else data
 
 
@@ -362,6 +363,7 @@ _DOING: Mapping[str, str] = {
     "templates": "making templates",
     "explore": "exploring",
     "join": "joining",
+    "no fusion": "comparing with no fusion",
     "evaluate": "evaluating",
     "count": "counting pmappings",
     "output": "writing results",

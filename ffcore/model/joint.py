@@ -48,6 +48,16 @@ def mismatch(problem: Problem, evaluations: Sequence[NestEvaluation]) -> str | N
     return _Chain.of(problem, evaluations).mismatch()
 
 
+def kept_while_running(
+    problem: Problem, evaluations: Sequence[NestEvaluation]
+) -> list[dict[str, list[Reservation]]]:
+    """Per Einsum in workload order, what each memory keeps while it runs: `JointEvaluation.usage`, item by item.
+
+    The nests must fit each other.
+    """
+    return _Chain.of(problem, evaluations).alive_by_memory()
+
+
 def fused_loops(reservation: Reservation) -> tuple[LoopAbove, ...]:
     """The loops above a backing reservation that its tensor's Einsums share; none if persistent."""
     return () if reservation.persistent else reservation.loops
@@ -151,7 +161,7 @@ class _Chain:
         share: dict[tuple[str, str], float] = {}
         peaks: dict[str, Peak] = {}
         overflows: dict[str, str] = {}
-        for name, kept in zip(self.names, self._alive_by_memory(), strict=True):
+        for name, kept in zip(self.names, self.alive_by_memory(), strict=True):
             for memory, alive in kept.items():
                 bits, part, fits = _fill(alive)
                 usage[name, memory], share[name, memory] = bits, part
@@ -166,7 +176,7 @@ class _Chain:
                         )
         return JointEvaluation(self.evaluations, usage, share, peaks, tuple(overflows.values()))
 
-    def _alive_by_memory(self) -> list[dict[str, list[Reservation]]]:
+    def alive_by_memory(self) -> list[dict[str, list[Reservation]]]:
         """Per running Einsum and memory, all that is kept; a shared tensor's backing counts once, at its largest.
 
         Time: that of writing down the result.

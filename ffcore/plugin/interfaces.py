@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ffcore.model.types import JointEvaluation
     from ffcore.spec.problem import Problem
 
-RenderKind: TypeAlias = Literal["workload", "arch", "mapping"]
+RenderKind: TypeAlias = Literal["workload", "arch", "mapping", "report"]
 """What a renderer may be asked to draw."""
 
 ArchData: TypeAlias = str | Mapping[str, Any]
@@ -135,10 +135,11 @@ class Arch(Protocol):
 
 
 class Renderer(Protocol):
-    """Draws workloads, architectures and mappings."""
+    """Draws workloads, architectures and mappings, or reports of them; its record says which of them."""
 
     def render(self, kind: RenderKind, obj: Any, format: str) -> bytes | str:
-        """Draw ``obj`` (``Spec`` for a workload or an architecture, a mapping tree for a mapping).
+        """Draw ``obj``: a ``Spec`` for a workload or an architecture, a ``ffcore.render.mapping.MappingView`` for a
+        mapping, a ``ffcore.report.ReportData`` for a report.
 
         ``format`` is one of the record's ``formats``; text formats (``svg``, ``dot``, ``txt``) come as ``str``.
         """

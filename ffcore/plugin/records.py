@@ -126,13 +126,21 @@ class ArchRecord(Record):
     parameters: tuple[Parameter, ...] = attrs.field(default=(), converter=_parameters, kw_only=True)
 
 
+PICTURES = ("workload", "arch", "mapping")
+"""What a renderer draws whose record does not say."""
+
+
 @attrs.frozen
 class RendererRecord(Record):
-    """``factory() -> ffcore.plugin.Renderer``; ``formats`` are those that it can write."""
+    """``factory() -> ffcore.plugin.Renderer``; ``formats`` are those that it can write.
+
+    ``draws``: the kinds of things that it shows (``ffcore.plugin.RenderKind``), so that it is asked for no others.
+    """
 
     kind: ClassVar[str] = "renderer"
 
     formats: tuple[str, ...] = attrs.field(default=(), converter=_texts, kw_only=True)
+    draws: tuple[str, ...] = attrs.field(default=PICTURES, converter=_texts, kw_only=True)
 
 
 @attrs.frozen

@@ -93,7 +93,7 @@ class Rendering:
                 message = f"renderer {self.renderer!r} writes {', '.join(offered) or 'nothing'}, not {format!r}"
                 raise PluginError(message)
             return self.renderer
-        records = [r for r in plugin.records("renderer") if isinstance(r, RendererRecord)]
+        records = [r for r in plugin.records("renderer") if isinstance(r, RendererRecord) and self.kind in r.draws]
         for record in records:
             if format in record.formats:
                 return record.name

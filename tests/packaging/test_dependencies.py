@@ -23,6 +23,7 @@ LAYERS: list[set[str]] = [
     {"explore", "reference"},
     {"join"},
     {"diagnose", "results", "render"},
+    {"report"},
     {"api", "mapper"},
     {"sensitivity"},
     {"cli"},
@@ -117,7 +118,7 @@ def test_plugin_distribution_is_whole(folder: Path) -> None:
     assert list((folder / "tests").glob("test_*.py"))
 
 
-HEAVY = {"graphviz", "numba", "numpy", "pandas", "rich"}
+HEAVY = {"graphviz", "numba", "numpy", "pandas", "plotly", "pyarrow", "rich"}
 
 
 def modules_after(statement: str) -> set[str]:

@@ -1,0 +1,134 @@
+"""What ``ff report`` does: mappings read again and evaluated."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ffcore.api import evaluate_trees
+from ffcore.cli.output import Report
+from ffcore.cli.unfused import SWITCHED_OFF, unfused
+from ffcore.cli.values import parse_assignments, split_assignments
+from ffcore.errors import FFError, SpecError
+from ffcore.mapper.ffm import make_pmappings
+from ffcore.mapping.dialect import from_yaml, tree_from_node
+from ffcore.report.folder import NO_FUSION, REPORT, RESULTS, mapping_files
+from ffcore.spec import Spec
+from ffcore.spec.library import read_sources
+from ffcore.spec.spec import spec_from_data
+from ffcore.units import Dimension, format_quantity
+
+if TYPE_CHECKING:
+    from ffcore.mapping.tree import MappingTree
+
+SPEC, RUN = "spec.json", "run.json"
+_KEYS = re.compile(r"^(arch|mapping|workload|variables|config|renames|mapper|model)\s*:", re.MULTILINE)
+
+
+@attrs.frozen
+class Options:
+    """How files are read: ``--set``, ``--spec``, ``--allow-dir``; and how many jobs a search may use."""
+
+    variables: Sequence[str]
+    fields: Sequence[str]
+    allowed_dirs: Sequence[Path]
+    jobs: int | None
+
+
+def is_folder(folder: Path, files: Sequence[str] | None) -> bool:
+    """Is it a folder of results, rather than an architecture by whose name there happens to be a folder?"""
+    return folder.is_dir() and ((folder / SPEC).is_file() or not files)
+
+
+def check_alone(folder: Path, files: Sequence[str] | None, arch_params: Sequence[str] | None) -> None:
+    """A folder brings its own spec. Raises SpecError if more is given, or if the folder has no spec."""
+    if files:
+        raise SpecError.one(f"{folder} is a folder of `ff map --out`, which has its own workload: leave out {files[0]}")
+    if arch_params:
+        raise SpecError.one("--arch-param is for an architecture by name; for a folder use --spec PATH=VALUE")
+    if not (folder / SPEC).is_file():
+        raise SpecError.one(f"{folder} has no {SPEC}: `ff map --out` writes one beside its mappings")
+
+
+def split_files(files: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The files of a spec, and those that hold nothing but a mapping. Names of packaged ones are of the first kind."""
+    mappings = [name for name in files if _top_level_keys(Path(name)) == {"mapping"}]
+    return [name for name in files if name not in mappings], mappings
+
+
+def _top_level_keys(path: Path) -> set[str]:
+    """Seen in the text: what it means is for the loader to say, which knows better how to complain."""
+    return set(_KEYS.findall(path.read_text(errors="replace"))) if path.is_file() else set()
+
+
+def of_folder(folder: Path, mapper: Mapping[str, str | None], options: Options, baseline: bool) -> Report:
+    """The mappings of a folder that ``ff map --out`` wrote, with what it says of their search.
+
+    Raises ``SpecError`` and ``NoValidMappingError``, the latter where options make the memories too small.
+    """
+    spec = spec_from_data(_read_json(folder / SPEC), str(folder / SPEC))
+    for name, text in mapper.items():
+        if text is not None:
+            spec.set(f"mapper.{name}", text)
+    if options.variables:
+        raise SpecError.one("--set is for Jinja parameters of spec files; for a folder use --spec PATH=VALUE")
+    for path, value in split_assignments("--spec", options.fields).items():
+        spec.set(path, value)
+    files = list(mapping_files(folder))
+    if not files:
+        raise SpecError.one(f"{folder} holds no mapping (mapping_0.yaml)")
+    stats = _read_json(folder / RESULTS).get("stats", {}) if (folder / RESULTS).is_file() else {}
+    run = _read_json(folder / RUN) if (folder / RUN).is_file() else {}
+    report = _report(spec, [(f, from_yaml(f.read_text(), str(f))) for f in files], options, baseline)
+    others = list(mapping_files(folder / NO_FUSION))
+    if report.unfused is None and others:
+        trees = [from_yaml(f.read_text(), str(f)) for f in others]
+        report = attrs.evolve(report, unfused=evaluate_trees(spec, trees, [str(f) for f in others]), unfused_note="")
+    return attrs.evolve(report, stats=stats, run=run, title=str(run.get("title") or folder.resolve().name))
+
+
+def of_files(spec: Spec, files: Sequence[str], options: Options, baseline: bool) -> Report:
+    """The mappings of these files, or the one that the spec holds. Raises as `of_folder` does."""
+    trees = []
+    if spec.mapping is not None:
+        trees.append((Path(spec.mapping.position.file), tree_from_node(spec.mapping)))
+    for name in files:
+        node = read_sources([name], parse_assignments("--set", options.variables), options.allowed_dirs).get("mapping")
+        assert node is not None
+        trees.append((Path(name), tree_from_node(node)))
+    if not trees:
+        raise SpecError.one("there is no mapping: give a file with the top-level key 'mapping'")
+    return _report(spec, trees, options, baseline)
+
+
+def _report(spec: Spec, trees: Sequence[tuple[Path, MappingTree]], options: Options, baseline: bool) -> Report:
+    mappings = evaluate_trees(spec, [tree for _, tree in trees], [str(path) for path, _ in trees])
+    if not baseline:
+        return Report(mappings, {}, None, SWITCHED_OFF)
+    pmappings = make_pmappings(spec, n_jobs=options.jobs)
+    return Report(mappings, {}, *unfused(spec, pmappings, jobs=options.jobs))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text())
+    except ValueError as error:
+        raise FFError(f"{path} is not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise FFError(f"{path} must hold a mapping, not {type(data).__name__}")
+    return data
+
+
+def summary(report: Report, folder: Path) -> str:
+    """One line: where the report is and what is best in it."""
+    energy, latency, edp = report.numbers[report.best]
+    where = folder / REPORT if (folder / REPORT).is_file() else folder
+    joules, seconds = format_quantity(energy, Dimension.ENERGY, 6), format_quantity(latency, Dimension.TIME, 6)
+    count = len(report.mappings)
+    some = f"{count} mapping{'' if count == 1 else 's'}"
+    return f"{where}: {some}; the best takes {joules}, {seconds}, {edp:.6g} J·s"

@@ -1,0 +1,1 @@
+"""Reports of ffcore's mappings as one self-contained HTML file."""

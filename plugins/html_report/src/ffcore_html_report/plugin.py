@@ -1,0 +1,18 @@
+"""What this distribution registers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ffcore.plugin import RendererRecord, hookimpl
+
+
+@hookimpl
+def ffcore_renderers() -> Iterable[RendererRecord]:
+    yield RendererRecord(
+        "html",
+        "reports as one self-contained HTML file",
+        "ffcore_html_report.renderer:HtmlRenderer",
+        formats=("html",),
+        draws=("report",),
+    )
