@@ -87,15 +87,16 @@ def _detail_of_best(data: ReportData) -> MappingDetail:
 def _headline(data: ReportData) -> list[dict[str, str]]:
     """The best of each metric, exactly too, and by what factor it is better than the best without fusion."""
     rows = []
+    lead = "least " if len(data.points) > 1 else ""
     for name, unit, best, other in (
-        ("Energy-delay product", Dimension.ENERGY_DELAY, *_least(data, lambda p: p.edp)),
-        ("Energy", Dimension.ENERGY, *_least(data, lambda p: p.energy)),
-        ("Latency", Dimension.TIME, *_least(data, lambda p: p.latency)),
+        ("energy-delay product", Dimension.ENERGY_DELAY, *_least(data, lambda p: p.edp)),
+        ("energy", Dimension.ENERGY, *_least(data, lambda p: p.energy)),
+        ("latency", Dimension.TIME, *_least(data, lambda p: p.latency)),
     ):
-        number, _, symbol = format_quantity(best, unit, _DIGITS).partition(" ")
+        number, _, symbol = _quantity(best, unit).partition(" ")
         rows.append(
             {
-                "name": name,
+                "name": f"{lead}{name}".capitalize(),
                 "number": number,
                 "unit": symbol.replace("*", "·"),
                 "exact": f"{best!r} {unit.value.replace('*', '·')}",
@@ -116,10 +117,10 @@ def _factor(without: float, best: float) -> str:
         return ""
     factor = without / best
     if abs(factor - 1) < 5e-4:
-        return "the same without fusion"
+        return "as with no fusion"
     if factor < 1:
-        return f"{1 / factor:.3g} times that without fusion"
-    return f"{factor:.3g} times less than without fusion"
+        return f"{1 / factor:#.3g}× that of no fusion"
+    return f"{factor:#.3g}× less than with no fusion"
 
 
 def _choices(data: ReportData) -> list[tuple[str, str]]:
@@ -133,8 +134,13 @@ def _choices(data: ReportData) -> list[tuple[str, str]]:
 
 
 def _told(point: Point) -> str:
-    energy = format_quantity(point.energy, Dimension.ENERGY, _DIGITS)
-    return f"{energy}, {format_quantity(point.latency, Dimension.TIME, _DIGITS)}"
+    return f"{_quantity(point.energy, Dimension.ENERGY)}, {_quantity(point.latency, Dimension.TIME)}"
+
+
+def _quantity(value: float, dimension: Dimension) -> str:
+    """As the script writes it: with the sign for micro, which a page can show where a terminal may not."""
+    number, _, unit = format_quantity(value, dimension, _DIGITS).partition(" ")
+    return f"{number} {'µ' + unit[1:] if unit.startswith('u') else unit}"
 
 
 # -- mappings as nested loops ---------------------------------------------------------------------

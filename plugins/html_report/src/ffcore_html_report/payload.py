@@ -15,18 +15,18 @@ import attrs
 from ffcore.render.palette import tensor_colours
 from ffcore.report.types import MappingDetail, Occupancy, Point, ReportData, RooflinePoint
 
-# Deep enough for text in white, apart for most kinds of colour vision, and unlike the tensors' pale ones.
+# Seen on white and on black, apart for most kinds of colour vision, and deeper than the tensors' pale ones.
 _COMPONENT_COLOURS = (
-    "#2f5d8a",
-    "#c05621",
-    "#3f7d58",
-    "#7b4f9d",
-    "#a4343a",
-    "#4a7f95",
-    "#8a6d1f",
-    "#5b6673",
-    "#b0507f",
-    "#26656b",
+    "#4477aa",
+    "#cc6633",
+    "#449470",
+    "#8f6bb5",
+    "#c0494f",
+    "#4f9db5",
+    "#a8862a",
+    "#7a8694",
+    "#c2628f",
+    "#357f80",
 )
 UNFUSED = "unfused"
 """What stands for the best mapping without fusion where others have their number."""
@@ -99,9 +99,7 @@ class _Places:
                 for e in detail.latency
             ],
             "occupancy": [self._occupancy(memory) for memory in detail.occupancy],
-            "spatial": [
-                [self.einsums[s.einsum], f"{s.component}.{s.dimension}", s.share] for s in detail.spatial
-            ],
+            "spatial": [[self.einsums[s.einsum], f"{s.component}.{s.dimension}", s.share] for s in detail.spatial],
             "roofline": {
                 "whole": None if detail.roofline.whole is None else self._roofline(detail.roofline.whole),
                 "einsums": [self._roofline(point) for point in detail.roofline.einsums],

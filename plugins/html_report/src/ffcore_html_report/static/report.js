@@ -27,8 +27,11 @@
   }
   /** About so many significant digits, without an exponent where that can be. */
   function digits(value, count = 4) {
-    const text = Number(value.toPrecision(count));
-    return Math.abs(text) >= 10 ** count ? text.toLocaleString("en") : String(text);
+    const rounded = Number(value.toPrecision(count));
+    if (Math.abs(rounded) >= 10 ** count) return rounded.toLocaleString("en");
+    if (rounded === 0 || Math.abs(rounded / value - 1) < 1e-9) return String(rounded);
+    // What was rounded keeps its zeros: 60.0 ms was, 60 ms was not.
+    return rounded.toFixed(Math.max(0, count - 1 - Math.floor(Math.log10(Math.abs(rounded)))));
   }
   function withUnit(value, unit) {
     if (value === null || value === undefined) return "unlimited";
@@ -107,7 +110,7 @@
     return (name) => style.getPropertyValue(`--${name}`).trim();
   }
   function axis(colour, more = {}) {
-    return { gridcolor: colour("line"), zerolinecolor: colour("line"), linecolor: colour("line"), tickcolor: colour("line"),
+    return { gridcolor: colour("line"), zeroline: false, linecolor: colour("line"), tickcolor: colour("line"),
       automargin: true, fixedrange: true, ...more, title: { text: more.title || "", standoff: 8, font: { size: 12 } } };
   }
   function draw(chart, traces, layout) {
@@ -141,7 +144,10 @@
     state.open.clear();
     const select = byId("mapping-select");
     if (select.value !== key) select.value = key;
-    for (const nest of document.querySelectorAll(".nest")) nest.hidden = nest.dataset.mapping !== key;
+    for (const nest of document.querySelectorAll(".nest")) {
+      nest.hidden = nest.dataset.mapping !== key;
+      if (!nest.hidden) byId("nest-hint").hidden = nest.scrollWidth <= nest.clientWidth;
+    }
     drawAll();
   }
   function drawAll() {
@@ -175,9 +181,10 @@
     const best = points[data.best];
     const selected = state.key === UNFUSED
       ? { point: detail().point, key: UNFUSED, name: "no fusion" } : points[Number(state.key)];
+    const iso = isoEdp(best.point, all, x, y, colour);
     const traces = [
       trace(front, { mode: "lines", line: { color: colour("line"), shape: "hv", width: 1.5 }, hoverinfo: "skip" }),
-      isoEdp(best.point, all, x, y, colour),
+      iso,
       trace(rest, { marker: { size: 6, color: colour("paper"), line: { color: colour("soft"), width: 1 } } }),
       trace(without, { marker: { size: 10, symbol: "diamond-open", color: colour("soft"), line: { width: 1.5 } } }),
       trace(shown, { marker: { size: 10, color: colour("accent") } }),
@@ -186,7 +193,7 @@
     ];
     draw(byId("chart-front"), traces, { height: 340, x: { title: `latency (${x.unit})`, ...around(all.map((p) => p[1] / x.factor)) },
       y: { title: `energy (${y.unit})`, ...around(all.map((p) => p[0] / y.factor)) } });
-    const items = [["least EDP", colour("best")]];
+    const items = [[iso.x.length ? "least EDP (dotted: as good)" : "least EDP", colour("best")]];
     if (points.length > 1) items.push(["other mappings", colour("accent")]);
     if (without.length) items.push(["no fusion", colour("soft")]);
     legend(byId("chart-front"), items);
@@ -216,6 +223,8 @@
       ], { class: item.key === state.key ? "pick on" : "pick", onclick: () => show(item.key) });
     });
     table("table-front", ["<", "energy", "latency", "EDP"], rows);
+    const box = byId("table-front").parentElement, on = rows.find((row) => row.classList.contains("on"));
+    if (on) box.scrollTop = on.offsetTop - box.clientHeight / 2;
   }
 
   // -- energy -----------------------------------------------------------------------------------------------
@@ -224,7 +233,7 @@
   const dimensions = {
     einsum: { at: 0, name: (i) => data.einsums[i].name, colour: () => null, noun: "Einsum" },
     component: { at: 1, name: (i) => data.components[i].name, colour: (i) => data.components[i].colour, noun: "component" },
-    tensor: { at: 2, name: (i) => (i < 0 ? "no tensor" : data.tensors[i].name), noun: "tensor",
+    tensor: { at: 2, name: (i) => (i < 0 ? "computes, leakage" : data.tensors[i].name), noun: "tensor",
       colour: (i) => (i < 0 ? GREY : data.tensors[i].colour) },
   };
   /** Place -> sum of the energies of the parts that have it. */
@@ -333,7 +342,7 @@
       cell(percent(total ? r.seconds / total : 0), undefined, total ? r.seconds / total : 0), named(bound(r.bottleneck), colourOf(r.bottleneck)),
       ...busy.map((component) => {
         const mine = r.busy.find((b) => b[0] === component);
-        return mine && r.seconds ? cell(percent(mine[1] / r.seconds), `${data.components[component].name} is busy for ${mine[1]} s`, mine[1] / r.seconds) : cell("–");
+        return mine && mine[1] > 0 && r.seconds ? cell(percent(mine[1] / r.seconds), `${data.components[component].name} is busy for ${mine[1]} s`, mine[1] / r.seconds) : cell("–");
       }),
     ]));
     made.push(line([element("td", { class: "l" }, "total"), cell(seconds(total), `${total} s`), cell("100 %"), element("td"), ...busy.map(() => element("td"))], { class: "sum" }));
@@ -395,10 +404,15 @@
     traces.push({ type: "scatter", mode: "lines", x: ends, y: [height(capacity ?? 1, { size: 1 }), height(capacity ?? 1, { size: 1 })],
       hoverinfo: "text", hovertext: same ? `size ${size(capacity)}` : "size", line: { color: theme()("ink"), dash: "dash", width: 1.2 } });
     draw(chart, traces, {
-      height: 250, barmode: "stack", bargap: 0.12, x: { tickvals: memory.moments.map((_, i) => i), ticktext: data.einsums.map((e) => short(e.name, 12)), showgrid: false, range: ends },
+      height: 250, barmode: "stack", bargap: 0.12, x: { tickvals: memory.moments.map((_, i) => i), ticktext: data.einsums.map((e) => short(e.name, 12)), showgrid: false, range: ends, tickangle: crowded(chart) ? -45 : 0 },
       y: { title: unit.unit, rangemode: "tozero" },
     });
     legend(chart, keys.map((key) => (byTensor ? [data.tensors[key].name, data.tensors[key].colour] : [levelName(key), levelColour(key)])));
+  }
+  /** Would the names of the Einsums stand in each other's way below the chart? */
+  function crowded(chart) {
+    const longest = Math.max(...data.einsums.map((e) => Math.min(12, e.name.length)));
+    return data.einsums.length * (longest * 6.5 + 6) > chart.clientWidth - 70;
   }
   const toldOf = ([tensor, bits, level, shared]) => `${short(data.tensors[tensor].name, 60)}: ${size(bits)}, ${levelName(level)}${shared ? ", shared" : ""}`;
 
@@ -427,7 +441,7 @@
       type: "button", "aria-pressed": String(i === state.roofline), onclick: () => { state.roofline = i; drawRoofline(); },
     }, data.components[component].name)));
     byId("roofline-about").textContent = `The whole runs at ${rate(whole.performance)}${whole.roof ? `, ${percent(whole.performance / whole.roof)} of its lowest roof, ${whole.binding} (${rate(whole.roof)})` : ""}. `
-      + (memories.length ? "One op is one point of an Einsum's iteration space; roofs are those of all instances." : "No memory has a limited bandwidth, so computes alone bind.");
+      + (memories.length ? "One op is one point of an Einsum's iteration space. Roofs are those of all instances: what idle ones do not do is missing below them." : "No memory has a limited bandwidth, so computes alone bind.");
     const memory = memories.length ? memories[state.roofline][0] : -1;
     const chart = byId("chart-roofline");
     chart.parentElement.style.gridTemplateColumns = memory < 0 ? "1fr" : "";
@@ -449,7 +463,7 @@
     const top = Math.max(...peaks.values(), whole.performance);
     const xs = shown.map((p) => intensityAt(p, memory));
     const ridges = [...peaks.values()].map((peak) => 8 * peak / bandwidth);
-    const left = Math.min(...xs, ...ridges) / 3, right = Math.max(...xs, ...ridges) * 3;
+    const left = Math.min(...xs, ...ridges) / 10, right = Math.max(...xs, ...ridges) * 10;
     const traces = [{ type: "scatter", mode: "lines", hoverinfo: "text", line: { color: data.components[memory].colour, width: 2 },
       hovertext: `${short(data.components[memory].name, 60)}: ${withUnit(bandwidth / 8, "B/s")}`,
       x: [left, 8 * top / bandwidth], y: [left * bandwidth / 8, top] }];
@@ -458,16 +472,31 @@
         x: [8 * peak / bandwidth, right], y: [peak, peak], line: { color: colour("ink"), width: 2 } });
     }
     const told = (p, names) => `<b>${short(names, 80)}</b><br>${rate(p.performance)}, ${digits(intensityAt(p, memory))} op/B<br>lowest roof: ${short(p.binding, 60)}${p.roof ? `, ${percent(p.performance / p.roof)} of it` : ""}`;
-    traces.push({ type: "scatter", mode: "markers+text", hoverinfo: "text", cliponaxis: false, marker: { size: 9, color: colour("accent") },
-      x: points.map((p) => intensityAt(p.point, memory)), y: points.map((p) => p.point.performance), text: points.map((p) => short(p.names, 20)), textposition: "bottom center",
-      hovertext: points.map((p) => told(p.point, p.names)) });
-    traces.push({ type: "scatter", mode: "markers+text", hoverinfo: "text", cliponaxis: false, marker: { size: 12, symbol: "star", color: colour("best") }, x: [intensityAt(whole, memory)], y: [whole.performance],
-      text: ["whole"], textposition: "bottom center", textfont: { color: colour("best") }, hovertext: [told(whole, "whole")] });
-    const low = Math.min(...shown.map((p) => p.performance)) / 4;
-    draw(chart, traces, { height: 360,
-      x: { title: `op per byte moved at ${short(data.components[memory].name, 40)}`, type: "log", exponentformat: "SI", range: [Math.log10(left), Math.log10(right)], dtick: "D1", nticks: 6, minor: { showgrid: false } },
-      y: { title: "op/s", type: "log", exponentformat: "SI", range: [Math.log10(low), Math.log10(top * 4)], nticks: 6 } });
+    traces.push({ type: "scatter", mode: "markers", hoverinfo: "text", cliponaxis: false, marker: { size: 9, color: colour("accent") },
+      x: points.map((p) => intensityAt(p.point, memory)), y: points.map((p) => p.point.performance), hovertext: points.map((p) => told(p.point, p.names)) });
+    traces.push({ type: "scatter", mode: "markers", hoverinfo: "text", cliponaxis: false, marker: { size: 13, symbol: "star", color: colour("best") },
+      x: [intensityAt(whole, memory)], y: [whole.performance], hovertext: [told(whole, "whole")] });
+    const low = Math.min(...shown.map((p) => p.performance / 10), top / 100);
+    const xRange = [Math.log10(left), Math.log10(right)], yRange = [Math.log10(low), Math.log10(top * 4)];
+    const labels = points.map((p) => ({ point: p.point, text: short(p.names, 22), colour: colour("ink") })).concat([{ point: whole, text: "whole", colour: colour("best") }]);
+    const decades = { type: "log", exponentformat: "SI", dtick: 1, minor: { showgrid: false } };
+    draw(chart, traces, { height: 360, annotations: labelled(labels, memory, xRange, yRange, chart.clientWidth - 70, 300),
+      x: { title: `op per byte moved at ${short(data.components[memory].name, 40)}`, range: xRange, ...decades }, y: { title: "op/s", range: yRange, ...decades } });
     legend(chart, [[data.components[memory].name, data.components[memory].colour], ["computes", colour("ink")]]);
+  }
+  /** Labels below their points, each as far down as it must be to stand clear of the others. */
+  function labelled(labels, memory, xRange, yRange, width, height) {
+    const taken = [];
+    const at = (value, [low, high], length) => (Math.log10(value) - low) / (high - low) * length;
+    return labels.map((label) => {
+      const x = intensityAt(label.point, memory), y = label.point.performance;
+      const px = at(x, xRange, width), py = height - at(y, yRange, height), half = label.text.length * 3.4 + 4;
+      let down = 22;
+      while (taken.some((t) => Math.abs(t.px - px) < t.half + half && Math.abs(t.py - (py + down)) < 15)) down += 5;
+      taken.push({ px, py: py + down, half });
+      return { x: Math.log10(x), y: Math.log10(y), text: label.text, ax: 0, ay: down, font: { size: 11, color: label.colour },
+        showarrow: true, arrowhead: 0, arrowwidth: 0.6, arrowcolor: label.colour, standoff: 5, bgcolor: theme()("paper"), borderpad: 1 };
+    });
   }
   /** Einsums that stand in the same place, under one label. */
   function merged(points, memory) {
