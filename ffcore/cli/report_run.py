@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -71,7 +72,7 @@ def of_folder(folder: Path, mapper: Mapping[str, str | None], options: Options, 
 
     Raises ``SpecError`` and ``NoValidMappingError``, the latter where options make the memories too small.
     """
-    spec = spec_from_data(_read_json(folder / SPEC), str(folder / SPEC))
+    spec = spec_from_data(_decoded(_read_json(folder / SPEC)), str(folder / SPEC))
     for name, text in mapper.items():
         if text is not None:
             spec.set(f"mapper.{name}", text)
@@ -122,6 +123,15 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise FFError(f"{path} must hold a mapping, not {type(data).__name__}")
     return data
+
+
+def _decoded(data: Any) -> Any:
+    """JSON has no infinity: ``spec.json`` spells it as YAML does."""
+    if isinstance(data, dict):
+        return {key: _decoded(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_decoded(item) for item in data]
+    return {".inf": math.inf, "-.inf": -math.inf}.get(data, data) if isinstance(data, str) else data
 
 
 def summary(report: Report, folder: Path) -> str:

@@ -52,7 +52,7 @@ def page(data: ReportData) -> str:
         colours=tensor_colours(t.name for t in data.tensors),
         component_colours=component_colours(data),
         size=lambda bits: format_quantity(bits, Dimension.SIZE),
-        run=_rows({**data.run, **({"search": data.stats} if data.stats else {})}),
+        run=_run(data),
         UNFUSED=UNFUSED,
     )
 
@@ -171,6 +171,16 @@ def _steps(steps: Sequence[StepView]) -> list[dict[str, Any]]:
 
 # -- run information --------------------------------------------------------------------------------
 
+# What a run that has just ended says of itself while its report is written, and what stands in its command already.
+_OMITTED = ("format", "title", "status", "error", "phase", "ended", "arguments")
+
+
+def _run(data: ReportData) -> list[tuple[str, str]]:
+    run = {name: item for name, item in data.run.items() if name not in _OMITTED}
+    if isinstance(run.get("command"), list):
+        run["command"] = " ".join(map(str, run["command"]))
+    return _rows({**run, **({"search": data.stats} if data.stats else {})})
+
 
 def _rows(value: Mapping[str, Any], lead: str = "") -> list[tuple[str, str]]:
     """Nested information as (name, text), names joined by dots."""
@@ -181,6 +191,6 @@ def _rows(value: Mapping[str, Any], lead: str = "") -> list[tuple[str, str]]:
             rows += _rows(item, f"{full} · ")
         elif isinstance(item, (list, tuple)):
             rows.append((full, ", ".join(map(str, item))))
-        elif item is not None:
+        elif item is not None and item != "":
             rows.append((full, f"{item:,}" if isinstance(item, int) and not isinstance(item, bool) else str(item)))
     return rows

@@ -1,0 +1,166 @@
+"""What stands in the folder of ``--out``, whatever is installed and whatever stood there before."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from ffcore import plugin
+from ffcore.mapping.dialect import from_yaml
+from ffcore.plugin import PluginManager, RendererRecord, hookimpl
+from ffcore.render import MissingProgramError
+from ffcore.report import ReportData
+from ffcore.report import folder as module
+from ffcore.report.folder import mapping_files, write_file, write_folder
+from tests.report.problems import front, with_copy
+
+RESULTS = {"mappings": [], "stats": {"seconds": {"join": 1.0}}}
+Install = Callable[..., None]
+
+
+class Painter:
+    def render(self, kind: str, obj: object, format: str) -> bytes | str:
+        assert kind == "mapping"
+        return b"png" if format == "png" else "<svg/>"
+
+
+class NoProgram:
+    def render(self, kind: str, obj: object, format: str) -> str:
+        if format == "dot":
+            return "digraph {}"
+        raise MissingProgramError("Install brush.")
+
+
+class Reporter:
+    def render(self, kind: str, obj: object, format: str) -> str:
+        assert isinstance(obj, ReportData)
+        return f"{kind} {format} {obj.title} {len(obj.points)} {len(obj.unfused.points)} {obj.unfused.note} {obj.run}"
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Makes these renderers the only ones."""
+    front(), with_copy()  # mapped with what is really installed
+
+    def use(*records: RendererRecord) -> None:
+        class Hooks:
+            @hookimpl
+            def ffcore_renderers(self) -> Iterator[RendererRecord]:
+                yield from records
+
+        point = SimpleNamespace(name="painters", value="tests", dist=None, load=Hooks)
+        manager = PluginManager([point])
+        monkeypatch.setattr(plugin, "current_manager", lambda: manager)
+
+    return use
+
+
+PAINTER = RendererRecord("painter", "pictures", Painter, formats=("svg", "png"))
+REPORTER = RendererRecord("reporter", "reports", Reporter, formats=("html", "svg"), draws=("report",))
+
+
+def test_tables_are_those_of_the_mappings(installed: Install, tmp_path: Path) -> None:
+    installed()
+    write_folder(tmp_path, front(), RESULTS)
+    data = front().data.rename_axis("mapping")
+    assert len(data) > 3
+    assert_frame_equal(pd.read_parquet(tmp_path / "mappings.parquet"), data, check_exact=True)
+    csv = pd.read_csv(tmp_path / "mappings.csv", dtype=str).astype({"mapping": int}).set_index("mapping")
+    assert_frame_equal(csv.map(float), data, check_exact=True)
+
+
+def test_every_mapping_is_there_as_yaml_and_as_text(installed: Install, tmp_path: Path) -> None:
+    installed()
+    write_folder(tmp_path, front(), RESULTS)
+    files = list(mapping_files(tmp_path))
+    assert [f.name for f in files] == [f"mapping_{i}.yaml" for i in range(len(front()))]
+    for number, file in enumerate(files):
+        assert from_yaml(file.read_text()) == front().tree(number)
+        assert file.with_suffix(".txt").read_text().strip() == front().render(number).text.strip()
+    assert json.loads((tmp_path / "results.json").read_text()) == RESULTS
+
+
+def test_without_a_report_renderer_there_is_a_note_and_no_old_report(installed: Install, tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text("of an earlier job")
+    installed(PAINTER)
+    (note,) = write_folder(tmp_path, with_copy(), RESULTS)
+    assert "pip install ffcore-html-report" in note
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_report_and_pictures_come_from_renderers_that_draw_them(installed: Install, tmp_path: Path) -> None:
+    installed(REPORTER, PAINTER)
+    assert write_folder(tmp_path, with_copy(), RESULTS, title="t", unfused_note="why", run={"a": 1}) == []
+    count = len(with_copy())
+    assert (tmp_path / "report.html").read_text() == f"report html t {count} 0 why {{'a': 1}}"
+    for number in range(count):
+        assert (tmp_path / f"mapping_{number}.svg").read_text() == "<svg/>"
+        assert (tmp_path / f"mapping_{number}.png").read_bytes() == b"png"
+
+
+def test_a_renderer_of_reports_is_not_asked_for_pictures(installed: Install, tmp_path: Path) -> None:
+    installed(REPORTER)
+    write_folder(tmp_path, with_copy(), RESULTS)
+    assert not list(tmp_path.glob("*.svg"))
+
+
+def test_missing_program_is_told_once_and_dot_is_written(installed: Install, tmp_path: Path) -> None:
+    installed(RendererRecord("painter", "", NoProgram, formats=("svg", "png", "dot")), REPORTER)
+    (note,) = write_folder(tmp_path, front(), RESULTS)
+    assert "Install brush." in note
+    assert len(list(tmp_path.glob("*.dot"))) == len(front())
+
+
+def test_of_many_mappings_some_are_drawn(
+    installed: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = module.chosen
+    monkeypatch.setattr(module, "chosen", lambda points: chosen(points, 3))
+    installed(PAINTER, REPORTER)
+    (note,) = write_folder(tmp_path, front(), RESULTS)
+    assert f"3 of the {len(front())} mappings" in note
+    assert len(list(tmp_path.glob("*.svg"))) == len(list(tmp_path.glob("*.png"))) == 3
+    assert len(list(tmp_path.glob("*.yaml"))) == len(front())
+
+
+def test_mappings_without_fusion_have_a_folder_of_their_own(installed: Install, tmp_path: Path) -> None:
+    installed(REPORTER)
+    write_folder(tmp_path, front(), RESULTS, unfused=front()[:2])
+    assert [f.name for f in mapping_files(tmp_path / "no_fusion")] == ["mapping_0.yaml", "mapping_1.yaml"]
+    write_folder(tmp_path, front(), RESULTS)
+    assert not (tmp_path / "no_fusion").exists()
+
+
+def test_what_an_earlier_job_left_goes_and_what_is_the_users_stays(installed: Install, tmp_path: Path) -> None:
+    installed(REPORTER)
+    stale = ["mapping_777.yaml", "mapping_777.svg", "mapping_0.dot"]
+    users = ["mapping_of_mine.yaml", "mapping_1.yaml.bak", "notes.txt"]
+    for name in [*stale, *users]:
+        (tmp_path / name).write_text("")
+    write_folder(tmp_path, front()[:1], RESULTS)
+    there = {path.name for path in tmp_path.iterdir()}
+    assert not there & set(stale)
+    assert there >= set(users)
+    assert not [name for name in there if name.startswith(".")]
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_file(path, "before")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space") as caught:
+        write_file(path, "after")
+    assert caught.value.filename == str(path)
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
