@@ -10,6 +10,7 @@ import ffcore as ff
 from ffcore import plugin
 from ffcore.report import ReportData, gather
 from ffcore.results import Mappings
+from ffcore.spec.spec import spec_from_data
 from tests.api.specs import MAC, MAIN, chain
 
 NASTY = "</script><img src=x onerror=alert(1)>"
@@ -39,11 +40,10 @@ def hostile() -> ReportData:
     workload = {"rank_sizes": {"M": 4, "K": 2, "N": 2}, "bits_per_value": {"All": 8}, "einsums": einsums}
     buffer = {"tag": "Memory", "name": "B", "size": 1024, "leak_power": 0, "area": 0, "tensors": {"keep": "All"}}
     buffer["actions"] = [{"name": name, "energy": 1, "throughput": 100} for name in ("read", "write")]
-    spec = ff.Spec.from_string(f"arch:\n  nodes:\n{MAIN % ('All', 'Nothing')}{MAC}" + yaml.safe_dump({"workload": workload}))
+    arch = f"arch:\n  nodes:\n{MAIN % ('All', 'Nothing')}{MAC}"
+    spec = ff.Spec.from_string(arch + yaml.safe_dump({"workload": workload}))
     data = spec.to_dict()
     data["arch"]["nodes"].insert(1, buffer)  # type: ignore[index]
-    from ffcore.spec.spec import spec_from_data
-
     mappings = ff.map_workload_to_arch(spec_from_data(data, "hostile"), n_jobs=1)
     return gather(mappings, title=NASTY, unfused_note=f"no {NASTY}", run={NASTY: NASTY}, stats={"guarantee": NASTY})
 

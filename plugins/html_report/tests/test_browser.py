@@ -24,10 +24,16 @@ pytestmark = [
     pytest.mark.skipif(DRIVER is None, reason="no chromedriver is installed"),
 ]
 
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 DRAWN = "return [...document.querySelectorAll('.chart:not([hidden])')].every(c => c.querySelector('.main-svg'))"
 
 Open = Callable[..., Any]

@@ -12,16 +12,15 @@ from typing import Any
 
 import attrs
 import pytest
-from ffcore_html_report.payload import UNFUSED, payload
 
 import ffcore as ff
 from ffcore import plugin
 from ffcore.errors import PluginError
 from ffcore.render import render_mapping
 from ffcore.report import gather
+from ffcore_html_report.payload import UNFUSED, payload
 from plugins.html_report.tests.pages import MARKUP, NASTY, drawn, hostile, mapped, several
 from tests.api.specs import one_matmul
-
 
 
 class Reader(HTMLParser):

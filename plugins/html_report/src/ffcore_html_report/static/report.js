@@ -543,7 +543,7 @@
       cell(after > 0 ? times(before / after) : before > 0 ? "none" : "–", after > 0 ? `${before / after}` : undefined)], attributes);
     const [je, jx] = [joules, (v) => `${v} J`];
     const rows = [
-      row("energy-delay product", edp(without.point), edp(mine.point), (v) => withUnit(v, "J·s"), (v) => `${v} J·s`, { class: "on" }),
+      row("EDP", edp(without.point), edp(mine.point), (v) => withUnit(v, "J·s"), (v) => `${v} J·s`, { class: "on" }),
       row("latency", without.point[1], mine.point[1], seconds, (v) => `${v} s`, { class: "on" }),
       row("energy", without.point[0], mine.point[0], je, jx, { class: "on" }),
       ...components.map((c) => row(data.components[c].name, sums[0].get(c) || 0, sums[1].get(c) || 0, je, jx, {}, data.components[c].colour)),
