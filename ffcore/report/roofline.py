@@ -60,7 +60,7 @@ def _work(einsum: EinsumProblem, nest: Nest, evaluation: NestEvaluation) -> _Wor
     busy = evaluation.latency.get(last.name, 0.0)
     compute = None
     if computes > 0 and busy > 0:
-        compute = _Load(last.name, computes, each / busy * instances)
+        compute = _Load(last.name, computes, each / busy * instances * last.fanout)
     return _Work(einsum.name, computes, evaluation.total_latency, compute, tuple(memories))
 
 

@@ -12,8 +12,15 @@ from ffcore.report import gather
 from ffcore.report.gather import best_of, chosen
 from ffcore.report.types import Point
 from ffcore.results import Mappings
+from tests.api.specs import BUFFER
 from tests.report.problems import front, one_memory, with_copy
 
+ARRAY_OF_3 = """
+arch:
+  nodes:
+  - !Compute {name: MAC, spatial: [{name: Z, fanout: 3, reuse: A | W | T}], leak_power: 0, area: 0,
+              actions: [{name: compute, energy: 1, throughput: 1}]}
+"""
 BOTH = pytest.mark.parametrize("mappings", [front, with_copy], ids=["chain", "copy"])
 
 
@@ -62,9 +69,11 @@ def test_occupancy_is_that_of_the_model(mappings) -> None:
 
 def test_occupancy_tells_fused_tensors_from_others() -> None:
     kept = [k for d in gather(front()).details for o in d.occupancy for m in o.moments for k in m.kept]
-    assert {k.tensor for k in kept if k.shared} <= {"T1", "T2"}
+    assert {k.tensor for k in kept if k.shared} == {"T1", "T2"}
     assert any(k.shared and k.level > 0 for k in kept)  # under a fused loop
-    assert any(not k.shared for k in kept)
+    # A tile of a tensor that is shared further out is the Einsum's own.
+    assert {k.tensor for k in kept if not k.shared} & {"T1", "T2"}
+    assert {k.tensor for k in kept if not k.shared} - {"T1", "T2"}
 
 
 def test_where_nothing_takes_time_nothing_is_the_bottleneck() -> None:
@@ -100,12 +109,25 @@ def test_roofline_of_a_fast_memory_is_bound_by_computes() -> None:
 def test_roofs_are_those_of_all_instances_used_or_not() -> None:
     array = "\n  - !Container\n    name: Array\n    spatial: [{name: X, fanout: 4, reuse: A | W | T}]\n"
     fanout = "spatial: [{name: Y, fanout: 2, reuse: A | W | T}]"
-    (detail,) = gather(ff.map_workload_to_arch(one_memory(2, array, fanout), n_jobs=1)).details
+    spec = one_memory(2, array, fanout)
+    spec.arch.nodes["MAC"].spatial = ff.Spec.from_string(ARRAY_OF_3).arch.nodes["MAC"].spatial
+    (detail,) = gather(ff.map_workload_to_arch(spec, n_jobs=1)).details
     (point,) = detail.roofline.einsums
-    assert point.peak == 2 * 4
+    assert point.peak == 2 * 4 * 3
     assert point.slopes[0].bandwidth == 2 * 2
     assert point.performance == pytest.approx(16 / 224)
-    assert {s.share for s in detail.spatial} == {1 / 4, 1 / 2}
+    assert {s.share for s in detail.spatial} == {1 / 4, 1 / 2, 1 / 3}
+
+
+def test_bits_moved_are_those_of_all_instances() -> None:
+    buffer = BUFFER % ("inf", "All", "Nothing", 1, 4, 1, 4)
+    array = "\n  - !Container\n    name: Array\n    spatial: [{name: X, fanout: 2, min_usage: 1}]\n"
+    mappings = ff.map_workload_to_arch(one_memory("inf", array + buffer), n_jobs=1)
+    row = mappings[0].access("action", "Buffer").to_dict()
+    slope = next(s for s in gather(mappings).details[0].roofline.einsums[0].slopes if s.component == "Buffer")
+    assert len(row) > 4
+    assert slope.bits == sum(row.values())  # an action moves one bit
+    assert slope.bandwidth == 4 * 2
 
 
 def test_roofline_of_the_whole_adds_up_its_einsums() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from plugins.html_report.tests.pages import NASTY, drawn, hostile, mapped, several
+from plugins.html_report.tests.pages import MARKUP, NASTY, drawn, hostile, mapped, several
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 
@@ -210,6 +210,7 @@ def test_names_of_strangers_do_nothing(opened: Open) -> None:
         "return [...document.querySelectorAll('#chart-energy .ytick text')].map(t => t.textContent)"
     )
     assert any(label.startswith("</script><img") for label in labels)
+    assert any(label.startswith(MARKUP[:8]) for label in labels)  # Plotly knows these tags
 
 
 def test_the_network_is_forbidden(opened: Open) -> None:
