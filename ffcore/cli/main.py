@@ -74,7 +74,8 @@ def map_command(
     """Find the optimal mappings of a workload onto an architecture.
 
     `ff map ARCH WORKLOAD --out DIR` begins a run; `ff map --resume DIR` goes on with one that was interrupted, and
-    takes --jobs, --cache, --no-baseline, --format and --profile. Exit code: 0 found; 1 no valid mapping; 2 bad input; 130 interrupted.
+    takes --jobs, --cache, --no-baseline, --format and --profile. Exit code: 0 found; 1 no valid mapping; 2 bad input;
+    130 interrupted.
     """
     mapper = {
         "ffm.metrics": metrics,

@@ -111,7 +111,7 @@ def write(report: Report, out: Path) -> None:
         out,
         report.mappings,
         report.as_data(),
-        title=report.title,
+        title=report.title or str(report.run.get("title", "")),
         unfused=report.unfused,
         unfused_note=report.unfused_note,
         run=report.run,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import attrs
 
 from ffcore.api import evaluate_trees
 from ffcore.cli.output import Report
+from ffcore.cli.run_folder import RUN, SPEC, decoded
 from ffcore.cli.unfused import SWITCHED_OFF, unfused
 from ffcore.cli.values import parse_assignments, split_assignments
 from ffcore.errors import FFError, SpecError
@@ -27,7 +27,6 @@ from ffcore.units import Dimension, format_quantity
 if TYPE_CHECKING:
     from ffcore.mapping.tree import MappingTree
 
-SPEC, RUN = "spec.json", "run.json"
 _KEYS = re.compile(r"^(arch|mapping|workload|variables|config|renames|mapper|model)\s*:", re.MULTILINE)
 
 
@@ -72,7 +71,7 @@ def of_folder(folder: Path, mapper: Mapping[str, str | None], options: Options, 
 
     Raises ``SpecError`` and ``NoValidMappingError``, the latter where options make the memories too small.
     """
-    spec = spec_from_data(_decoded(_read_json(folder / SPEC)), str(folder / SPEC))
+    spec = spec_from_data(decoded(_read_json(folder / SPEC)), str(folder / SPEC))
     for name, text in mapper.items():
         if text is not None:
             spec.set(f"mapper.{name}", text)
@@ -123,15 +122,6 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise FFError(f"{path} must hold a mapping, not {type(data).__name__}")
     return data
-
-
-def _decoded(data: Any) -> Any:
-    """JSON has no infinity: ``spec.json`` spells it as YAML does."""
-    if isinstance(data, dict):
-        return {key: _decoded(value) for key, value in data.items()}
-    if isinstance(data, list):
-        return [_decoded(item) for item in data]
-    return {".inf": math.inf, "-.inf": -math.inf}.get(data, data) if isinstance(data, str) else data
 
 
 def summary(report: Report, folder: Path) -> str:

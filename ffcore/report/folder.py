@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ffcore import plugin
+from ffcore.files import write_atomically
 from ffcore.plugin import RendererRecord
 from ffcore.render import MissingProgramError
 from ffcore.report.gather import MAX_DETAILS, chosen, gather, points_of
@@ -69,15 +70,10 @@ def write_folder(
 
 def write_file(path: Path, content: str | bytes) -> None:
     """Write a file so that it is there with all of its content or not at all. Raises OSError."""
-    data = content.encode() if isinstance(content, str) else content
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_bytes(data)
-        os.replace(beside, path)
-    except OSError as error:
+        write_atomically(path, content)
+    except OSError as error:  # it names the file beside, or none
         raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _write_tables(out: Path, mappings: Mappings) -> None:

@@ -106,6 +106,12 @@ def test_run_information_is_at_the_foot() -> None:
     for words in ("versions · ffcore 0.1.0", "spec hash abc", "command ff map", "search · seconds · join 0.5"):
         assert words in text
     assert "running" not in text
+    limits = {"counts": {"mappings": 3}, "limits": {"max_fused_loops": ".inf"}, "resumed": []}
+    told = " ".join(read(drawn(attrs.evolve(several(), run=limits))).text.split())
+    assert "counts · mappings 3" in told
+    assert "limits · max fused loops unlimited" in told
+    assert "search ·" not in told
+    assert "resumed" not in told
     assert 'id="run"' not in drawn(attrs.evolve(several(), run={}, stats={}))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
@@ -179,7 +180,9 @@ def _run(data: ReportData) -> list[tuple[str, str]]:
     run = {name: item for name, item in data.run.items() if name not in _OMITTED}
     if isinstance(run.get("command"), list):
         run["command"] = " ".join(map(str, run["command"]))
-    return _rows({**run, **({"search": data.stats} if data.stats else {})})
+    if data.stats and "counts" not in run:  # else the run says the same
+        run["search"] = data.stats
+    return _rows(run)
 
 
 def _rows(value: Mapping[str, Any], lead: str = "") -> list[tuple[str, str]]:
@@ -190,7 +193,9 @@ def _rows(value: Mapping[str, Any], lead: str = "") -> list[tuple[str, str]]:
         if isinstance(item, Mapping):
             rows += _rows(item, f"{full} · ")
         elif isinstance(item, (list, tuple)):
-            rows.append((full, ", ".join(map(str, item))))
+            rows += [(full, ", ".join(map(str, item)))] if item else []
+        elif item in (".inf", math.inf):  # as text where it comes from a file
+            rows.append((full, "unlimited"))
         elif item is not None and item != "":
             rows.append((full, f"{item:,}" if isinstance(item, int) and not isinstance(item, bool) else str(item)))
     return rows
