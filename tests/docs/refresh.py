@@ -25,7 +25,7 @@ def renewed(shown: list[str], got: list[str]) -> list[str]:
     blurred = [line for line in shown if "…" in line and line.strip() != "…"]
     lines = [next((old for old in blurred if same([old], [line])), line) for line in got]
     cut = next((i for i, line in enumerate(shown) if line.strip() == "…"), len(lines))
-    if same([*lines[:cut], *shown[cut:]], got):
+    if cut < len(lines) and same([*lines[:cut], *shown[cut:]], got):
         return [*lines[:cut], *shown[cut:]]
     return [*lines[:cut], *(["…"] if cut < len(lines) else [])]
 
