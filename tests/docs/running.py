@@ -27,7 +27,6 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +57,8 @@ class Page:
         try:
             for block in self.blocks:
                 self.write(block)
-                RUNNERS[block.language](self, block) if not block.reason else look_up(block)
+                assert block.language in LANGUAGES, f"{block}: nothing runs the language {block.language!r}"
+                getattr(self, block.language)(block) if not block.reason else look_up(block)
         finally:
             DEFAULT_JOBS.wanted = jobs
 
@@ -134,16 +134,8 @@ class Page:
         assert not dodged, f"{block}: a block that could run is called text: {dodged[0]}"
 
 
-RUNNERS: dict[str, Callable[[Page, Block], None]] = {
-    "console": Page.console,
-    "sh": Page.sh,
-    "python": Page.python,
-    "output": Page.output,
-    "yaml": Page.yaml,
-    "toml": Page.toml,
-    "json": Page.json,
-    "text": Page.text,
-}
+LANGUAGES = ("console", "sh", "python", "output", "yaml", "toml", "json", "text")
+"""Each has a method of `Page` that runs its blocks."""
 
 
 def look_up(block: Block) -> None:

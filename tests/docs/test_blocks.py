@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import PAGES, Block, commands, page_blocks, parse, same, sessions
-from tests.docs.running import RUNNERS, Page, look_up
+from tests.docs.refresh import refreshed, renewed
+from tests.docs.running import LANGUAGES, Page, look_up
 
 WITH_BLOCKS = [page for page in PAGES if page_blocks(page)]
 
@@ -21,7 +22,7 @@ def test_blocks_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def unknown(blocks: list[Block]) -> list[str]:
     """Blocks of a language that nothing here runs; those for people only must say so with ``text``."""
-    return [f"{block}: {block.language or 'no language'}" for block in blocks if block.language not in RUNNERS]
+    return [f"{block}: {block.language or 'no language'}" for block in blocks if block.language not in LANGUAGES]
 
 
 def unused(blocks: list[Block]) -> list[str]:
@@ -153,3 +154,29 @@ def test_unknown_languages_and_unused_files_are_noticed() -> None:
     blocks = parse("p.md", '```\na\n```\n```bash\na\n```\n```yaml title="a.yaml"\n```\n```sh\ncat b.yaml\n```\n')
     assert unknown(blocks) == ["p.md:2: no language", "p.md:5: bash"]
     assert unused(blocks) == ["p.md:8: a.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "got", "new"),
+    [
+        (["a … c"], ["a b c"], ["a … c"]),
+        (["a"], ["b", "c", ""], ["b", "c"]),
+        (["a", "b", "…"], ["a", "x", "y"], ["a", "x", "…"]),
+        (["a … c", "b", "…"], ["a 1 c", "x", "y"], ["a … c", "x", "…"]),
+        (["a", "b", "c", "…"], ["x"], ["x"]),
+        (["x", "a …"], ["y", "z", "a 1"], ["y", "z", "a …"]),
+        (["a", "…", "c", "…"], ["b", "1", "c", "2"], ["b", "…", "c", "…"]),
+    ],
+)
+def test_outputs_are_renewed(shown: list[str], got: list[str], new: list[str]) -> None:
+    assert renewed(shown, got) == new
+
+
+def test_a_page_is_refreshed(here: Path) -> None:
+    text = (
+        "# T\n\n```console\n$ echo a\nb\n$ ff --version\n```\n\n"
+        "* x\n\n  ```python\n  print(1)\n  ```\n\n  ```output\n  2\n  3\n  ```\n"
+    )
+    new = refreshed("p.md", text, parse("p.md", text), here)
+    assert new == text.replace("\nb\n", "\na\n").replace("  2\n  3\n", "  1\n")
+    run(new, here)
