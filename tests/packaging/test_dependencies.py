@@ -24,7 +24,7 @@ LAYERS: list[set[str]] = [
     {"join"},
     {"diagnose", "results", "render"},
     {"api", "mapper"},
-    {"sensitivity"},
+    {"sensitivity", "sweeps"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
