@@ -15,6 +15,7 @@ from ffcore.cli.explain import explain
 from ffcore.cli.guard import guard
 from ffcore.cli.new_plugin import new_plugin
 from ffcore.cli.render import app as render_app
+from ffcore.cli.sweep import sweep
 from ffcore.cli.validate import validate
 
 app = typer.Typer(
@@ -149,6 +150,7 @@ def evaluate(
 app.command()(compare)
 app.command()(explain)
 app.add_typer(render_app, name="render")
+app.command()(sweep)
 app.command("new-plugin")(new_plugin)
 app.command()(validate)
 

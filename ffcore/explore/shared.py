@@ -139,7 +139,7 @@ class Preferences:
     It prefers the first class of choices of which some fits, which may change with the sizes.
     """
 
-    # Tables of choices, each with the size or the name of every memory in use, and the bits of the smallest tiles there.
+    # Per table of choices: of each memory in use, its size or name, and the bits of the smallest tiles there.
     _tables: list[tuple[SpatialTable, list[tuple[float | str, Floats]]]]
 
     @classmethod

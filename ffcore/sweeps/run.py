@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from ffcore.results.pmappings import Pmappings
 
 _POINTS_AT_ONCE = 4  # per worker: what they share is explored before the first of them is joined
-_Done = Callable[[SweepPoint], None]
 
 
 def sweep(
@@ -45,8 +44,6 @@ def sweep(
     n_jobs: int | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
-    on_point: _Done | None = None,
-    done: Mapping[int, SweepPoint] | None = None,
 ) -> Sweep:
     """Map a workload under all combinations of some values; each point's result is that of a run of its own.
 
@@ -55,28 +52,54 @@ def sweep(
     of these parameters which returns the spec. Points are the cross product, the first path slowest.
 
     Pmappings are shared between points wherever that is exact: sizes of memories, the number of fused loops, metrics,
-    joiners, and all that does not bear on an Einsum. ``cache_dir`` keeps them in a folder. ``on_point`` gets each point
-    as soon as it is done, in the order in which they are; points in ``done`` (by number) are not mapped again.
-    ``n_jobs``, ``executor``, ``progress``: see `make_pmappings`.
+    joiners, and all that does not bear on an Einsum. ``cache_dir`` keeps them in a folder. ``n_jobs``, ``executor``,
+    ``progress``: see `make_pmappings`.
 
     A point without a valid mapping says why. Raises one SpecError for all that is wrong with any point, and
     PluginError, before anything is searched.
     """
+    return prepared(spec, vary).run(cache_dir=cache_dir, n_jobs=n_jobs, executor=executor, progress=progress)
+
+
+def prepared(spec: Source, vary: Mapping[str, Iterable[Value]] | Sequence[Axis]) -> Job:
+    """A sweep that was checked and planned, not yet run. Arguments and errors are those of `sweep`."""
     axes = axes_of(vary)
     with phase("spec"):
-        points = points_of(spec, axes)
-        planned = plan(points)
-    results = dict(done or {})
-    missing = [p for p in points if p.number not in results]
-    if missing:
-        files = None if cache_dir is None else PmappingFiles(Path(cache_dir))
-        with workers(missing[0].spec, n_jobs, executor) as pool:
-            run = _Run(planned, pool, files, progress, len(points))
-            for point in run.all(missing):
-                results[point.number] = point
-                if on_point is not None:
-                    on_point(point)
-    return Sweep(axes, tuple(results[p.number] for p in points))
+        points = tuple(points_of(spec, axes))
+    with phase("templates"):
+        return Job(axes, points, plan(points))
+
+
+@attrs.frozen(eq=False)
+class Job:
+    """A sweep to run."""
+
+    axes: tuple[Axis, ...]
+    points: tuple[Point, ...]
+    plan: Plan
+
+    def run(
+        self,
+        *,
+        cache_dir: str | Path | None = None,
+        n_jobs: int | None = None,
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+        on_point: Callable[[SweepPoint], None] | None = None,
+        done: Mapping[int, SweepPoint] | None = None,
+    ) -> Sweep:
+        """Run it. ``on_point`` gets each point as soon as it is done, which need not be in order of the grid; those in
+        ``done`` (by number) are taken as they are. The rest is as for `sweep`."""
+        results = dict(done or {})
+        missing = [p for p in self.points if p.number not in results]
+        if missing:
+            files = None if cache_dir is None else PmappingFiles(Path(cache_dir))
+            with workers(missing[0].spec, n_jobs, executor) as pool:
+                for point in _Run(self.plan, pool, files, progress, len(self.points)).all(missing):
+                    results[point.number] = point
+                    if on_point is not None:
+                        on_point(point)
+        return Sweep(self.axes, tuple(results[p.number] for p in self.points))
 
 
 @attrs.define(eq=False)
