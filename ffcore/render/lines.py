@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 import attrs
 
 WIDTH, HEIGHT = 760, 440
-LEFT, TOP, BOTTOM = 84, 40, 58
+LEFT, TOP, BOTTOM = 84, 40, 72
 _RIGHT, _LEGEND_STEP, _LETTER = 28, 20, 6.6  # px; width of a letter of 12 px
 # The colour-blind can tell these apart; dashes go on where there are more curves than colours.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
@@ -42,12 +42,9 @@ def line_plot(title: str, across: Scale, up: str, curves: Sequence[Curve]) -> st
     """
     left_out = curves[_MOST_CURVES:]
     curves = curves[:_MOST_CURVES]
-    names = [c.name for c in curves if c.name] + ([f"and {len(left_out)} more"] if left_out else [])
-    missing = any(y is None for c in curves for _, y in c.points)
-    names += ["no mapping"] if missing else []
-    legend = 44 + _LETTER * max(map(len, names), default=-44 / _LETTER) if names else 0.0
-    width = WIDTH + legend
-    height = max(HEIGHT, TOP + BOTTOM + _LEGEND_STEP * len(names))
+    legend = _legend(curves, len(left_out))
+    width = WIDTH + (44 + _LETTER * max(len(name) for _, name in legend) if legend else 0)
+    height = max(HEIGHT, TOP + BOTTOM + _LEGEND_STEP * len(legend))
     area = _Area(LEFT, WIDTH - _RIGHT, TOP, height - BOTTOM)
     xs = [area.left + share * (area.right - area.left) for share in _shares([place for place, _ in across.values])]
     heights = _Heights.of([y for c in curves for _, y in c.points if y is not None])
@@ -55,8 +52,9 @@ def line_plot(title: str, across: Scale, up: str, curves: Sequence[Curve]) -> st
     body += _grid(area, across, xs, heights, up, height)
     for number, curve in enumerate(curves):
         body += _curve(area, xs, heights, curve, number)
-    for number, name in enumerate(names):
-        body += _legend(WIDTH - _RIGHT + 18, TOP + 12 + _LEGEND_STEP * number, name, number, len(curves))
+    for number, (mark, name) in enumerate(legend):
+        x, y = WIDTH - _RIGHT + 18, TOP + 12 + _LEGEND_STEP * number
+        body += [f'<g transform="translate({x} {y - 4})">{mark}</g>', _text(x + 30, y, name, anchor="start")]
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="sans-serif">'
@@ -133,13 +131,14 @@ def _grid(area: _Area, across: Scale, xs: Sequence[float], heights: _Heights, up
     body = [_text((area.left + area.right) / 2, height - 14, across.name)]
     middle = (area.top + area.bottom) / 2
     body.append(f'<g transform="rotate(-90 18 {middle:.0f})">{_text(18, middle, up)}</g>')
-    end = -math.inf
+    ends = [-math.inf, -math.inf]  # of the last label in each of two rows
     for x, label in sorted(zip(xs, (label for _, label in across.values), strict=True)):
         body.append(_stroke(x, area.top, x, area.bottom))
         half = _LETTER * len(label) / 2
-        if x - half > end:  # labels that would overlap are left out
-            body.append(_text(x, area.bottom + 18, label))
-            end = x + half + 6
+        row = next((r for r, end in enumerate(ends) if x - half > end), None)
+        if row is not None:  # labels that would overlap are left out
+            body.append(_text(x, area.bottom + 18 + 15 * row, label))
+            ends[row] = x + half + 6
     for tick in heights.ticks():
         y = area.bottom - heights.share(tick) * (area.bottom - area.top)
         body += [_stroke(area.left, y, area.right, y), _text(area.left - 8, y + 4, f"{tick:.6g}", anchor="end")]
@@ -164,13 +163,19 @@ def _curve(area: _Area, xs: Sequence[float], heights: _Heights, curve: Curve, nu
     return body
 
 
-def _legend(x: float, y: float, name: str, number: int, curves: int) -> list[str]:
-    if number >= curves or not name:
-        mark = _cross(x + 11, y - 4, "#555") if name == "no mapping" else ""
-        return [mark, _text(x + 30, y, name, anchor="start")]
-    colour, dash = _style(number)
-    line = f'<line x1="{x}" y1="{y - 4}" x2="{x + 22}" y2="{y - 4}" stroke="{colour}" stroke-width="2"{dash}/>'
-    return [line, _text(x + 30, y, name, anchor="start")]
+def _legend(curves: Sequence[Curve], left_out: int) -> list[tuple[str, str]]:
+    """(mark, name) of each curve that has a name, of crosses, and of how many curves were left out."""
+    entries = []
+    for number, curve in enumerate(curves):
+        if curve.name:
+            colour, dash = _style(number)
+            mark = f'<line x1="0" y1="0" x2="22" y2="0" stroke="{colour}" stroke-width="2"{dash}/>'
+            entries.append((mark, curve.name))
+    if left_out:
+        entries.append(("", f"and {left_out} more"))
+    if any(y is None for curve in curves for _, y in curve.points):
+        entries.append((_cross(11, 0, "#555"), "no mapping"))
+    return entries
 
 
 def _style(number: int) -> tuple[str, str]:

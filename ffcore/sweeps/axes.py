@@ -84,6 +84,8 @@ def split_values(text: str) -> list[str]:
             quote = c
         elif c in _OPENING or c in _CLOSING:
             depth += 1 if c in _OPENING else -1
+            if depth < 0:
+                raise SpecError.one(f"{text}: a bracket is not opened")
         elif c == "," and not depth:
             parts.append("")
             continue

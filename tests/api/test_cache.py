@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import ffcore as ff
-from ffcore.errors import FFError
 from ffcore.explore import CacheWarning, DefaultExplorer
 from ffcore.explore import explorer as explorer_module
 from ffcore.explore.rows import Rows

@@ -48,15 +48,17 @@ def job(seed: int) -> Job | None:
     spec = oracle.spec()
     spec.mapper.ffm.explore_imperfect_temporal_loops = False
     spec.mapper.ffm.explore_imperfect_spatial_loops = False
-    if source.random() < 0.3:  # then small sizes hold nothing
+    choices = SIZES
+    if source.random() < 0.4:  # intermediates must be in a buffer, and do not fit everywhere
         spec.arch.nodes["MainMemory"].tensors.may_keep = "Nothing"
+        choices = SIZES[-8:]
     named = [node.name for node in spec.arch.nodes]
     memories = [name for name in MEMORIES if name in named]
     if not memories:
         return None
     vary: dict[str, Sequence[object]] = {}
     for name in memories:
-        sizes: list[object] = source.sample(SIZES, source.choice([2, 3, 4]))
+        sizes: list[object] = source.sample(choices, source.choice([2, 3, 4]))
         if source.random() < 0.3:
             sizes.append("inf")
         if source.random() < 0.5:
