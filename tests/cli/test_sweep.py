@@ -75,7 +75,8 @@ def test_a_jinja_parameter_and_no_mapping_at_all(files: tuple[str, ...], tmp_pat
     out = tmp_path / "out"
     words = ("sweep", *files, "--vary", "set.M=2,4", "--out", out, "--jobs", "1", "--metrics", "energy")
     done = ff_here(*words)
-    assert done.returncode == 0 and done.stdout.split()[:2] == ["M", "energy"], done.stderr
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[:2] == ["M", "energy"]
     assert (out / "specs" / "001.json").exists()
     before = content(out)
     (out / "points" / "001.json").unlink()
@@ -199,5 +200,6 @@ def test_damaged_files_of_a_sweep(files: tuple[str, ...], tmp_path: Path) -> Non
         else:
             (out / name).write_text(text)
         done = ff_here("sweep", "--resume", out)
-        assert done.returncode == 2 and message in done.stderr, done.stderr
+        assert done.returncode == 2
+        assert message in done.stderr
         (out / name).write_bytes(before[name])
