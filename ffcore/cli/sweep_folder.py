@@ -22,7 +22,7 @@ import ffcore
 from ffcore.errors import SpecError
 from ffcore.spec import Spec
 from ffcore.spec.spec import spec_from_data
-from ffcore.sweeps.axes import Axis, Value, axes_of, grid
+from ffcore.sweeps.axes import Axis, Value, axes_of, grid, in_si
 from ffcore.sweeps.points import Source
 from ffcore.sweeps.result import FAILED, FOUND, NOTHING, SweepPoint
 
@@ -106,7 +106,8 @@ class Folder:
             if not path.exists():
                 continue
             try:
-                found[number] = self._point(json.loads(path.read_text()), number, values)
+                own = {k: in_si(v) for k, v in values.items()}
+                found[number] = self._point(json.loads(path.read_text()), number, own)
             except _UNREADABLE as error:
                 warn(f"{path} cannot be used ({_said(error)}); this point is mapped again")
         return found

@@ -13,7 +13,7 @@ from ffcore.cli.sweep_folder import PLAN, Folder, as_json, dumped
 from ffcore.cli.sweep_folder import write as write_file
 from ffcore.render.lines import Curve, Scale, line_plot
 from ffcore.spec.problem import Metric
-from ffcore.sweeps.axes import Axis, Value, short_names, show_value
+from ffcore.sweeps.axes import Axis, Value, in_si, short_names, show_value
 from ffcore.sweeps.result import FOUND, Sweep, SweepPoint
 from ffcore.units import Dimension, format_quantity
 
@@ -82,12 +82,13 @@ def as_svg(sweep: Sweep, metrics: Metric) -> str:
     others = [axis for axis in sweep.axes if axis is not across]
     short = short_names(sweep.axes)
     name, unit, number = _score(metrics)
-    scale = Scale(short[across.path], tuple((_place(v), show_value(across.path, v)) for v in across.values))
+    scale = Scale(short[across.path], tuple((_place(v), show_value(across.path, in_si(v))) for v in across.values))
+    places = [in_si(value) for value in across.values]
     curves: dict[str, list[tuple[int, float | None]]] = {}
     for point in sweep:
         label = ", ".join(f"{short[a.path]} {show_value(a.path, point.values[a.path])}" for a in others)
         value = _number(point, number) if point.status == FOUND else None
-        curves.setdefault(label, []).append((across.values.index(point.values[across.path]), value))
+        curves.setdefault(label, []).append((places.index(point.values[across.path]), value))
     drawn = [Curve(label, tuple(sorted(points, key=lambda p: p[0]))) for label, points in curves.items()]
     return line_plot(f"{name} of the best mapping", scale, f"{name} ({unit})", drawn)
 
@@ -105,9 +106,10 @@ def _across(axes: Sequence[Axis]) -> Axis:
 
 def _place(value: Value) -> float | None:
     """Where a value stands on an axis; None for one that is no number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    number = in_si(value)
+    if isinstance(number, bool) or not isinstance(number, int | float) or math.isnan(number):
         return None
-    return float(value)
+    return float(number)
 
 
 def _score(metrics: Metric) -> tuple[str, str, str]:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
 import attrs
 
 from ffcore.errors import ErrorCollector, SpecError
-from ffcore.units import Dimension, format_quantity, parse_quantity
+from ffcore.spec.quantities import in_any_unit
+from ffcore.units import Dimension, format_quantity
 
 PARAMETER = "set."
 """What a path begins with that means a Jinja parameter of the files: ``set.N_TOKENS``."""
 
 Value = object
 _OPENING, _CLOSING = "([{", ")]}"
-_WITH_UNIT = re.compile(r"[+-]?\.?\d[\d_.]*(?:[eE][+-]?\d+)?\s*[A-Za-z\u00b5\u03bc][\w/^\u00b2\u00b7*\u00b5\u03bc]*")
 _WORDS: Mapping[str, Value] = {"true": True, "false": False, "null": None}
 
 
 @attrs.frozen
 class Axis:
-    """One thing that is varied: a path and its values in order."""
+    """One thing that is varied: a path and its values in order, as `Spec.set` takes them (``16 MiB``)."""
 
     path: str
     values: tuple[Value, ...]
@@ -54,7 +53,7 @@ def axes_of(vary: Mapping[str, Iterable[Value]] | Sequence[Axis]) -> tuple[Axis,
         if not axis.values or any(value == "" for value in axis.values):
             errors.add(f"{axis.path} is to be varied, but a value is missing")
         for k, value in enumerate(axis.values):
-            if any(value == other and type(value) is type(other) for other in axis.values[:k]):
+            if any(_same(value, other) for other in axis.values[:k]):
                 errors.add(f"{axis.path}: the value {show_value(axis.path, value)} is given twice")
         if axis.path in seen or not axis.path.removeprefix(PARAMETER):
             errors.add(f"{axis.path} is varied twice" if axis.path in seen else "set. lacks the name of a parameter")
@@ -67,6 +66,10 @@ def _axis(path: str, values: Iterable[Value]) -> Axis:
     if isinstance(values, str):
         raise SpecError.one(f"{path}: expected a list of values, got the text {values!r}")
     return Axis(path, tuple(parse_value(v) if isinstance(v, str) else v for v in values))
+
+
+def _same(a: Value, b: Value) -> bool:
+    return in_si(a) == in_si(b) and isinstance(a, bool) == isinstance(b, bool)
 
 
 def grid(axes: Sequence[Axis]) -> list[dict[str, Value]]:
@@ -96,7 +99,7 @@ def split_values(text: str) -> list[str]:
 
 
 def parse_value(text: str) -> Value:
-    """A number, also with a unit (then in the stored unit: bit, J, s, ...), ``inf``, or else the text as it is.
+    """A number, ``inf``, true, false, null, or else the text as it is, a quantity (``16 MiB``) too.
 
     Raises SpecError for a number with a unit that does not exist.
     """
@@ -108,14 +111,17 @@ def parse_value(text: str) -> Value:
             return kind(text)
         except ValueError:
             continue
-    if _WITH_UNIT.fullmatch(text):
-        number = parse_quantity(text)
-        return int(number) if number.is_integer() and abs(number) < 2**53 else number
+    in_any_unit(text)
     return text
 
 
+def in_si(value: Value) -> Value:
+    """A quantity as its number (bit, J, s, ...); all else as it is."""
+    return in_any_unit(value)
+
+
 def show_value(path: str, value: Value) -> str:
-    """A value for people: with its unit where the path says what it measures."""
+    """A value for people: as it was given, or with a unit where the path says what it measures."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return next((word for word, meant in _WORDS.items() if value is meant), str(value))
     if math.isinf(value):

@@ -16,7 +16,7 @@ from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_of
 from ffcore.mapper.ffm import problem_of
 from ffcore.spec import Spec
 from ffcore.spec.problem import Problem
-from ffcore.sweeps.axes import Axis, Value, grid, show_value
+from ffcore.sweeps.axes import Axis, Value, grid, in_si, show_value
 
 Source = Spec | Callable[..., Spec]
 """A spec, or a function of the Jinja parameters that are varied which returns one."""
@@ -27,7 +27,7 @@ class Point:
     """One combination of values, and the job that it makes."""
 
     number: int  # in the grid
-    values: Mapping[str, Value]
+    values: Mapping[str, Value]  # by path, SI units
     spec: Spec
     problem: Problem
     explorer: str
@@ -76,7 +76,7 @@ def _point(number: int, values: Mapping[str, Value], bases: _Bases) -> Point:
     refused = not_offered(problem.options) if explorer == DEFAULT_EXPLORER else []
     if refused:
         raise FFError(f"the explorer 'default' does not offer mapper.ffm.{', '.join(refused)}")
-    return Point(number, values, spec, problem, explorer, joiner, model)
+    return Point(number, {path: in_si(value) for path, value in values.items()}, spec, problem, explorer, joiner, model)
 
 
 @attrs.define

@@ -23,9 +23,10 @@ FOUND, NOTHING, FAILED = "found", "no valid mapping", "failed"
 class SweepPoint:
     """One point: the numbers of its mappings, or why there is none.
 
-    ``numbers``: energy (J) and latency (s) of each mapping; ``best``: the one that the spec's metrics prefer (the least
-    energy or latency where only one is asked for, else the least product). ``mappings``: what a single run returns;
-    None where the point was read from a folder, which holds the best one as YAML.
+    ``values``: by path, quantities in SI units. ``numbers``: energy (J) and latency (s) of each mapping; ``best``: the
+    one that the spec's metrics prefer (the least energy or latency where only one is asked for, else the least
+    product). ``mappings``: what a single run returns; None where the point was read from a folder, which holds the
+    best one as YAML.
     """
 
     number: int

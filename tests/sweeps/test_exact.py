@@ -14,10 +14,10 @@ from ffcore.sweeps import run as run_module
 from ffcore.sweeps import sharing
 from ffcore.sweeps.run import prepared
 from tests.api.specs import chain
-from tests.sweeps.against_single_runs import job, mismatches, quick_diagnosis
+from tests.sweeps.against_single_runs import Job, job, mismatches, quick_diagnosis
 
 SIZE, LOOPS = "arch.nodes.Buffer.size", "mapper.ffm.max_fused_loops"
-SEEDS = [0]
+SEEDS = [1002, 1003, 1005, 1007, 1008, 1009]
 
 
 @pytest.fixture
@@ -40,6 +40,15 @@ def test_points_of_random_problems_are_those_of_single_runs(seed: int, monkeypat
     drawn = job(seed)
     assert drawn is not None
     assert mismatches(drawn) == []
+
+
+@pytest.mark.parametrize(("keep", "bandwidth"), [("All", "inf"), ("Nothing", 4)])
+def test_chains_that_fill_their_buffer(keep: str, bandwidth: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here joins depend on shares of memories at every depth; with Nothing small buffers hold no intermediate."""
+    quick_diagnosis(monkeypatch)
+    spec = chain(bandwidth=bandwidth)
+    spec.arch.nodes["Main"].tensors.may_keep = keep
+    assert mismatches(Job(spec, {SIZE: [1000, 8 * 25, 8 * 17, 8 * 9, "inf"], LOOPS: [0, 1, "inf"]})) == []
 
 
 def alone(spec: ff.Spec, values: Mapping[str, object]) -> dict[str, object]:

@@ -10,7 +10,17 @@ import pytest
 import ffcore as ff
 from ffcore.explore import CacheWarning
 from ffcore.spec.problem import Metric
-from ffcore.sweeps.axes import Axis, axes_of, grid, parse_axis, parse_value, short_names, show_value, split_values
+from ffcore.sweeps.axes import (
+    Axis,
+    axes_of,
+    grid,
+    in_si,
+    parse_axis,
+    parse_value,
+    short_names,
+    show_value,
+    split_values,
+)
 from ffcore.sweeps.result import best_of
 from tests.api.specs import chain
 
@@ -38,7 +48,7 @@ SIZE = "arch.nodes.Buffer.size"
     ],
 )
 def test_values_may_have_units(text: str, value: object) -> None:
-    parsed = parse_value(text)
+    parsed = in_si(parse_value(text))
     assert parsed == (pytest.approx(value, rel=1e-15) if isinstance(value, float) else value)
     assert type(parsed) is type(value)
 
@@ -46,6 +56,19 @@ def test_values_may_have_units(text: str, value: object) -> None:
 def test_a_unit_that_does_not_exist() -> None:
     with pytest.raises(ff.SpecError, match=r"unknown unit 'MiX' in '16 MiX'.*did you mean"):
         parse_axis("a.size=16 MiX")
+
+
+def test_quantities_are_set_as_they_are_and_must_suit_the_field() -> None:
+    """Bandwidths and energies per bit depend on the bits of an action, which only the field knows."""
+    spec = chain(n_einsums=1)
+    read = "arch.nodes.Main.actions.read.energy"
+    spec.set("arch.nodes.Main.bits_per_action", 16)
+    (point,) = ff.sweep(spec, {read: ["2 pJ/bit"]}, n_jobs=1)
+    spec.set(read, 2e-12 * 16)
+    assert point.energy == pytest.approx(ff.map_workload_to_arch(spec, n_jobs=1).energy(), rel=1e-12)
+    assert point.values == {read: 2e-12}
+    with pytest.raises(ff.SpecError, match=r"Buffer\.size.*pJ"):
+        ff.sweep(spec, {SIZE: ["100 B", "2 pJ"]})
 
 
 def test_commas_in_brackets_and_quotes_do_not_divide() -> None:
@@ -67,11 +90,11 @@ def test_what_varies_nothing(text: str) -> None:
 
 
 def test_mistakes_of_all_axes_are_told_together() -> None:
-    axes = [Axis("a", (1, 2, 1)), Axis("b", ()), Axis("a", (True, 1)), Axis("set.", (1,))]
+    axes = [Axis("a", (1, "8 b", "1 B")), Axis("b", ()), Axis("a", (True, 1)), Axis("set.", (1,))]
     with pytest.raises(ff.SpecError) as caught:
         axes_of(axes)
     assert str(caught.value).splitlines() == [
-        "a: the value 1 is given twice",
+        "a: the value 1 B is given twice",
         "b is to be varied, but a value is missing",
         "a is varied twice",
         "set. lacks the name of a parameter",
