@@ -74,7 +74,7 @@ def sweep(
 
     Exit code: 0 a mapping for some point; 1 for none; 2 bad input; 130 interrupted, with how to go on.
     """
-    with guard(debug=debug, no_plugins=no_plugins):
+    with guard(debug=debug, no_plugins=no_plugins) as state:
         from ffcore.cli import inputs, sweep_folder, sweep_run
         from ffcore.phases import phase, recording
 
@@ -108,6 +108,6 @@ def sweep(
 
                 with phase("spec"):
                     folder = sweep_folder.new(out or Path("out/sweep"), axes, load)
-            sweep_run.run(folder, jobs=jobs, format=format.value, anew=resume is None)
+            sweep_run.run(folder, state, jobs=jobs, format=format.value, anew=resume is None)
         if profile:
             typer.echo(sweep_run.profile(clock.seconds), err=True)

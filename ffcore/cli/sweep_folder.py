@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +18,7 @@ import attrs
 
 import ffcore
 from ffcore.errors import SpecError
+from ffcore.files import write_atomically
 from ffcore.spec import Spec
 from ffcore.spec.spec import spec_from_data
 from ffcore.sweeps.axes import Axis, Value, axes_of, grid, in_si
@@ -203,18 +202,4 @@ def dumped(data: object) -> str:
 def write(path: Path, text: str) -> None:
     """Write a file at once or not at all. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    write_atomically(path, text)

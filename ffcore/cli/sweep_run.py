@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import typer
 
 from ffcore.cli import sweep_show
+from ffcore.cli.interrupt import Interrupts
 from ffcore.cli.progress import progress_display
 from ffcore.cli.sweep_folder import Folder
 from ffcore.errors import ErrorCollector, NoValidMappingError, SpecError
@@ -50,18 +51,18 @@ def assignments(parameters: Mapping[str, object]) -> list[str]:
     ]
 
 
-def run(folder: Folder, *, jobs: int | None, format: str, anew: bool) -> None:
+def run(folder: Folder, state: Interrupts, *, jobs: int | None, format: str, anew: bool) -> None:
     """Do what is missing, or everything ``anew``, write the tables and the plot, and print the points.
 
-    Raises NoValidMappingError if no point has a mapping. Ctrl-C passes through, after the tables of the points that are
-    done were written and it was said how to go on.
+    Raises NoValidMappingError if no point has a mapping, and for a Ctrl-C, after the tables of the points that are done
+    were written, a KeyboardInterrupt that says how to go on.
     """
     job = prepared(folder.source, folder.axes)
     if anew:
         folder.begin()
     done = folder.read_points(lambda warning: typer.echo(warning, err=True))
     try:
-        with progress_display() as progress:
+        with progress_display(state.check) as progress:
             result = job.run(
                 cache_dir=folder.path / "pmappings",
                 n_jobs=jobs,
@@ -70,12 +71,13 @@ def run(folder: Folder, *, jobs: int | None, format: str, anew: bool) -> None:
                 done=done,
             )
     except KeyboardInterrupt:
-        left = folder.read_points(lambda warning: None)
-        points = tuple(left[number] for number in sorted(left))
-        sweep_show.write(folder, Sweep(folder.axes, points), finished=False)
-        where = shlex.quote(str(folder.path))
-        typer.echo(f"{len(left)} of {folder.n_points} points are done; go on with: ff sweep --resume {where}", err=True)
-        raise
+        with state.held():
+            left = folder.read_points(lambda warning: None)
+            points = tuple(left[number] for number in sorted(left))
+            sweep_show.write(folder, Sweep(folder.axes, points), finished=False)
+        where = f"ff sweep --resume {shlex.quote(str(folder.path))}"
+        message = f"interrupted: {len(left)} of {folder.n_points} points are done; go on with: {where}"
+        raise KeyboardInterrupt(message) from None
     with phase("output"):
         sweep_show.write(folder, result, finished=True)
         typer.echo(sweep_show.shown(folder, result, format))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -22,6 +23,8 @@ from ffcore.mapper.ffm import COMPARED, join_as, make_pmappings
 from ffcore.mapper.workers import workers
 from ffcore.mapping.nest import Nest
 from ffcore.phases import phase
+from ffcore.plugin import Step
+from ffcore.plugin.executors import as_completed
 from ffcore.results.mappings import MappingEntry, Mappings
 from ffcore.spec.problem import Problem
 from ffcore.sweeps.axes import Axis, Value, axes_of
@@ -32,6 +35,8 @@ from ffcore.sweeps.sharing import Need, Plan, plan
 if TYPE_CHECKING:
     from ffcore.plugin import Progress
     from ffcore.results.pmappings import Pmappings
+
+T = TypeVar("T")
 
 _POINTS_AT_ONCE = 4  # per worker: what they share is explored before the first of them is joined
 
@@ -95,7 +100,7 @@ class Job:
         if missing:
             files = None if cache_dir is None else PmappingFiles(Path(cache_dir))
             with workers(missing[0].spec, n_jobs, executor) as pool:
-                for point in _Run(self.plan, pool, files, progress, len(self.points)).all(missing):
+                for point in _Run(self.plan, pool, files, progress, len(self.points), len(results)).all(missing):
                     results[point.number] = point
                     if on_point is not None:
                         on_point(point)
@@ -109,6 +114,8 @@ class _Run:
     files: PmappingFiles | None
     progress: Progress | None
     n_points: int
+    _done: int = 0  # points
+    _last: Step | None = None
     _found: dict[int, EinsumPmappings] = attrs.Factory(dict)  # by number of the exploration
 
     def all(self, points: Sequence[Point]) -> Iterator[SweepPoint]:
@@ -135,13 +142,19 @@ class _Run:
             else:
                 missing.append((k, exploration))
         missing.sort(key=lambda item: -item[1].effort)
+        if not missing:
+            return
+        self._tell(Step("explore", 0, len(missing)))
         with phase("explore"):
-            results = self._map(_explore, [exploration.stored for _, exploration in missing])
-            for (k, exploration), found in zip(missing, results, strict=True):
+            done, evaluated, rows = 0, 0, 0
+            for i, found in self._each(_explore, [exploration.stored for _, exploration in missing]):
+                k, exploration = missing[i]
                 self._found[k] = found
                 if self.files is not None:
                     self.files.store(exploration.stored, found)
-                self._tell(f"{found.einsum.name}: {found.stats.evaluated} evaluated, {len(found.rows)} Pareto-optimal")
+                done, evaluated, rows = done + 1, evaluated + found.stats.evaluated, rows + len(found.rows)
+                note = f"{found.einsum.name}: {found.stats.evaluated:,} evaluated, {len(found.rows):,} Pareto-optimal"
+                self._tell(Step("explore", done, len(missing), evaluated=evaluated, rows=rows, note=note))
 
     def _load(self, stored: Stored) -> EinsumPmappings | None:
         if self.files is None:
@@ -162,8 +175,8 @@ class _Run:
         beside = [p for p in batch if p.timeless]
         tasks = [_Join.of(p, self.plan, self._found) for p in beside]
         with phase("join"):
-            for point, outcome in zip(beside, self._map(_Join.run, tasks), strict=True):
-                yield self._result(point, outcome)
+            for i, outcome in self._each(_Join.run, tasks):
+                yield self._result(beside[i], outcome)
             for point in batch:
                 if not point.timeless:
                     yield self._result(point, _Join.of(point, self.plan, self._found).run(self.pool, self.progress))
@@ -185,7 +198,8 @@ class _Run:
             yield self._result(point, outcome)
 
     def _result(self, point: Point, outcome: _Outcome) -> SweepPoint:
-        self._tell(f"point {point.number + 1} of {self.n_points} done")
+        self._done += 1
+        self._tell(Step("points", note=f"{self._done} of {self.n_points} done"))
         if isinstance(outcome, _Failure):
             return SweepPoint(
                 point.number, point.values, outcome.status, reason=outcome.reason, short_reason=outcome.short
@@ -196,13 +210,23 @@ class _Run:
 
     # ---- workers
 
-    def _map(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterable[Any]:
-        """Results in order. A single task is done here: an executor may start threads for it, and never fork again."""
-        return map(function, tasks) if self.pool is None or len(tasks) < 2 else self.pool.map(function, tasks)
+    def _each(self, function: Callable[[Any], T], tasks: Sequence[Any]) -> Iterator[tuple[int, T]]:
+        """(number of a task, its result) as soon as it is done.
 
-    def _tell(self, line: str) -> None:
-        if self.progress is not None:
-            self.progress(line)
+        A single task is done here: an executor may start threads for it, and then never fork again.
+        """
+        pool = self.pool if len(tasks) > 1 else None
+        with closing(as_completed(pool, function, [(task,) for task in tasks], self._again)) as results:
+            yield from results
+
+    def _tell(self, step: Step) -> None:
+        self._last = step
+        self._again()
+
+    def _again(self) -> None:
+        """Whoever watches may want to look at the clock, or end it all."""
+        if self.progress is not None and self._last is not None:
+            self.progress(self._last)
 
 
 def _explore(stored: Stored) -> EinsumPmappings:
