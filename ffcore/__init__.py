@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ffcore.errors import FFError, NoValidMappingError, PluginError, SpecError
     from ffcore.sensitivity import explain
     from ffcore.spec import Spec, arch
+    from ffcore.sweeps.run import sweep
 
 __all__ = [
     "FFError",
@@ -37,6 +38,7 @@ __all__ = [
     "mapper",
     "plugin",
     "set_n_parallel_jobs",
+    "sweep",
 ]
 
 # Public name -> where it is; an empty attribute means the module itself.
@@ -53,6 +55,7 @@ _PUBLIC = {
     "mapper": ("ffcore.mapper", ""),
     "plugin": ("ffcore.plugin", ""),
     "set_n_parallel_jobs": ("ffcore.api", "set_n_parallel_jobs"),
+    "sweep": ("ffcore.sweeps.run", "sweep"),
 }
 
 

@@ -16,6 +16,7 @@ from ffcore.cli.guard import guard
 from ffcore.cli.new_plugin import new_plugin
 from ffcore.cli.render import app as render_app
 from ffcore.cli.report import report
+from ffcore.cli.sweep import sweep
 from ffcore.cli.validate import validate
 
 app = typer.Typer(
@@ -152,6 +153,7 @@ def evaluate(
 app.command()(compare)
 app.command()(explain)
 app.add_typer(render_app, name="render")
+app.command()(sweep)
 app.command("new-plugin")(new_plugin)
 app.command()(report)
 app.command()(validate)

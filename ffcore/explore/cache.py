@@ -1,8 +1,9 @@
 """Pmappings on disk: one file for each Einsum, named by a hash of all that they depend on.
 
-A file holds numpy arrays and one JSON text (no pickle, so reading it runs nothing): the rows and, for each job, the
-number of its template and the trip counts of its spatial loops. Templates are not stored: they follow from the
-problem. A file that is damaged, or does not belong to these templates, is not used.
+That is the Einsum's own content, whatever spec it stands in, and the shape of its rows. A file holds numpy arrays and
+one JSON text (no pickle, so reading it runs nothing): the rows and, for each job, the number of its template and the
+trip counts of its spatial loops. Templates are not stored: they follow from the Einsum. A file that is damaged, or
+does not belong to these templates, is not used.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,13 +26,16 @@ from numpy.typing import NDArray
 
 import ffcore
 from ffcore.errors import FFError
+from ffcore.explore.content import digest, einsum_content, own_names, shape_content
+from ffcore.explore.equal import Kinds
+from ffcore.explore.explorer import row_shapes
 from ffcore.explore.rows import Rows, RowShape
 from ffcore.explore.spatial import SpatialChoice
 from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
-from ffcore.spec.problem import Metric, Problem
-from ffcore.templates import Template, einsum_templates
+from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
+from ffcore.templates import HolderChoice, Template
 
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 """Goes into every key; raise it when explorers find other rows or write them otherwise."""
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -41,50 +46,87 @@ class DamagedCacheError(FFError):
     """A cache file cannot be used; the message says why."""
 
 
+@attrs.frozen(eq=False)
+class Stored:
+    """One Einsum as it is explored: what names its file, and what its rows refer to."""
+
+    einsum: EinsumProblem
+    choices: Sequence[HolderChoice]
+    templates: Sequence[Template]
+    shape: RowShape
+    options: MapperOptions
+
+    @cached_property
+    def key(self) -> str:
+        """A hash of all that its rows depend on, and of the names that its templates use."""
+        content = einsum_content(self.einsum, self.choices, self.options)
+        return digest(
+            [CACHE_VERSION, ffcore.__version__, content, own_names(self.einsum), shape_content(self.shape)]
+        )
+
+
 @attrs.frozen
+class PmappingFiles:
+    """Files of pmappings in a folder."""
+
+    folder: Path
+
+    def path(self, stored: Stored) -> Path:
+        """The file of an Einsum."""
+        return self.folder / f"{stored.einsum.name}-{stored.key}.npz"
+
+    def load(self, stored: Stored) -> EinsumPmappings | None:
+        """What was stored, or None. Raises DamagedCacheError for a file that cannot be used."""
+        path = self.path(stored)
+        if not path.exists():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            return _decoded(arrays, stored)
+        except _BROKEN as error:
+            raise DamagedCacheError(f"{path} cannot be used ({error})") from error
+
+    def store(self, stored: Stored, pmappings: EinsumPmappings) -> None:
+        """Write the file of an Einsum, at once or not at all. Raises OSError where it cannot be written."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez(file, **_encoded(pmappings))  # type: ignore[arg-type,unused-ignore]
+            os.replace(name, self.path(stored))
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+@attrs.frozen(eq=False)
 class PmappingCache:
     """The pmappings of one problem's Einsums in a folder."""
 
     folder: Path
     problem: Problem
 
+    @cached_property
+    def _stored(self) -> Mapping[str, Stored]:
+        kinds, problem = Kinds.of(self.problem), self.problem
+        parts = zip(problem.einsums, kinds.members, row_shapes(problem, kinds), strict=True)
+        return {
+            einsum.name: Stored(einsum, member.choices, kinds.templates_of(member), shape, problem.options)
+            for einsum, member, shape in parts
+        }
+
     def path(self, einsum: str) -> Path:
-        """The file of one Einsum. Raises FFError for a problem that has no content hash."""
-        if not self.problem.spec_hash:
-            raise FFError("pmappings of a problem that was not made from a spec cannot be cached: it has no hash")
-        options = attrs.asdict(self.problem.options, value_serializer=_plain)
-        key = json.dumps([CACHE_VERSION, ffcore.__version__, self.problem.spec_hash, options, einsum], sort_keys=True)
-        return self.folder / f"{einsum}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
+        """The file of one Einsum."""
+        return PmappingFiles(self.folder).path(self._stored[einsum])
 
     def load(self, einsum: str) -> EinsumPmappings | None:
         """What was stored, or None. Raises DamagedCacheError for a file that cannot be used."""
-        path = self.path(einsum)
-        if not path.exists():
-            return None
-        templates = einsum_templates(self.problem.einsum[einsum], self.problem.options)
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            return _decoded(arrays, templates, self.problem, einsum)
-        except _BROKEN as error:
-            raise DamagedCacheError(f"{path} cannot be used ({error})") from error
+        return PmappingFiles(self.folder).load(self._stored[einsum])
 
     def store(self, pmappings: EinsumPmappings) -> None:
         """Write the file of an Einsum, at once or not at all. Raises OSError where it cannot be written."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        target = self.path(pmappings.einsum.name)
-        handle, name = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, **_encoded(pmappings))  # type: ignore[arg-type,unused-ignore]
-            os.replace(name, target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-
-
-def _plain(_: object, __: object, value: object) -> object:
-    return value.value if isinstance(value, Metric) else value
+        PmappingFiles(self.folder).store(self._stored[pmappings.einsum.name], pmappings)
 
 
 def _encoded(pmappings: EinsumPmappings) -> dict[str, NDArray[Any]]:
@@ -109,8 +151,9 @@ def _encoded(pmappings: EinsumPmappings) -> dict[str, NDArray[Any]]:
     }
 
 
-def _decoded(arrays: Arrays, templates: Sequence[Template], problem: Problem, einsum: str) -> EinsumPmappings:
+def _decoded(arrays: Arrays, stored: Stored) -> EinsumPmappings:
     """Raises one of ``_BROKEN`` for content that does not add up."""
+    templates = stored.templates
     meta = json.loads(str(arrays["meta"]))
     if meta["templates"] != _digest(templates):
         raise ValueError("it was made from other templates")
@@ -126,10 +169,12 @@ def _decoded(arrays: Arrays, templates: Sequence[Template], problem: Problem, ei
     lengths = {len(getattr(rows, f.name)) for f in attrs.fields(Rows)}
     if lengths != {int(offsets[-1])} or rows.values.shape[1] != shape.width or (np.diff(offsets) <= 0).any():
         raise ValueError("its arrays do not belong together")
+    if shape != stored.shape:
+        raise ValueError("its rows have another shape")
     if len(rows) and not 0 <= rows.job.min() <= rows.job.max() < len(jobs):
         raise ValueError("it names jobs that it does not hold")
     stats = PmappingStats(**meta["stats"])
-    return EinsumPmappings(problem.einsum[einsum], tuple(templates), tuple(jobs), shape, rows, offsets, stats)
+    return EinsumPmappings(stored.einsum, tuple(templates), tuple(jobs), shape, rows, offsets, stats)
 
 
 def _digest(templates: Sequence[Template]) -> str:

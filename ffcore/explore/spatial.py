@@ -210,14 +210,15 @@ class SpatialMenu:
         rule keeps, dimension by dimension, what reaches ``min_usage`` or else the highest usage:
         that is the lexicographic maximum of the usages cut off at ``min_usage``.
         """
-        table = self._table(template)
+        table = self.table(template)
         fits = smallest_fits(template, table)
         for members in table.classes:
             if fits[members].any():
                 return table, members[fits[members]]
         return table, np.zeros(0, np.int64)
 
-    def _table(self, template: Template) -> SpatialTable:
+    def table(self, template: Template) -> SpatialTable:
+        """All choices, whether they fit or not."""
         bounds = template.einsum.bounds
         temporal = frozenset(v for block in template.blocks for v in block)
         key = (_candidates(template), temporal)
@@ -272,7 +273,15 @@ def _preference(template: Template, choice: SpatialChoice) -> tuple[float, ...]:
 
 
 def smallest_fits(template: Template, table: SpatialTable) -> Bools:
-    """Per choice: do the smallest tiles fit all memories? (In bits, per memory and instance; ``tile_shape`` apart.)"""
+    """Per choice: do the smallest tiles fit all memories? (``tile_shape`` apart.)"""
+    fits = np.ones(len(table.trips), np.bool_)
+    for i, bits in smallest_usage(template, table).items():
+        fits &= bits <= template.components[i].size * FIT
+    return fits
+
+
+def smallest_usage(template: Template, table: SpatialTable) -> dict[int, Floats]:
+    """Per component and choice, the bits that the smallest tiles take, of one instance."""
     first: dict[str, int] = {}
     for b, block in enumerate(template.blocks):
         for v in block:
@@ -285,7 +294,4 @@ def smallest_fits(template: Template, table: SpatialTable) -> Bools:
         copies = template.einsum.n_instances if site.persistent else 1.0
         bits = table.tile(template.einsum, tensor, site.index, whole) * (width * copies)
         usage[site.index] = usage.get(site.index, 0.0) + bits
-    fits = np.ones(len(table.trips), np.bool_)
-    for i, bits in usage.items():
-        fits &= bits <= template.components[i].size * FIT
-    return fits
+    return usage

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 
 from ffcore.explore.kernels import Ints
@@ -25,7 +27,7 @@ class EinsumPmappings:
 
     einsum: EinsumProblem
     templates: tuple[Template, ...]
-    jobs: tuple[Job, ...]
+    jobs: Sequence[Job]
     shape: RowShape
     rows: Rows
     offsets: Ints  # group g is rows offsets[g]:offsets[g + 1]

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from ffcore.plugin import Model, Progress
     from ffcore.spec import Spec
 
-_COMPARED = Metrics.ENERGY | Metrics.LATENCY | Metrics.ENERGY_DELAY_PRODUCT
+COMPARED = Metrics.ENERGY | Metrics.LATENCY | Metrics.ENERGY_DELAY_PRODUCT
+"""Metrics that mappings can be compared by."""
 
 __all__ = ["Mappings", "Metrics", "Pmappings", "join_pmappings", "make_pmappings"]
 
@@ -122,7 +123,7 @@ def join_as(
             pmappings = pmappings.filter_rows(pmapping_row_filter_function)
         check_any_left(pmappings)
         joined = joiner.join(problem, pmappings.source, executor=pool, progress=progress)
-        if not problem.options.metrics & ~_COMPARED:
+        if not problem.options.metrics & ~COMPARED:
             joined = select(problem, joined)  # whatever the joiner: the metrics say what is returned
     entries = [_entry(problem, pmappings.source, mapping, model) for mapping in joined]
     return Mappings(entries, guarantee_of(joiner, problem))

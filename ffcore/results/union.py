@@ -131,5 +131,5 @@ def _merged(a: EinsumPmappings, b: EinsumPmappings) -> EinsumPmappings:
     shifted = attrs.evolve(b.rows, job=b.rows.job + len(a.jobs), memory=memory)
     rows, offsets = prune(Rows.concatenate([a.rows, shifted]))
     stats = PmappingStats(a.stats.total + b.stats.total, a.stats.evaluated + b.stats.evaluated)
-    templates, jobs = a.templates + b.templates, a.jobs + b.jobs
+    templates, jobs = a.templates + b.templates, (*a.jobs, *b.jobs)
     return attrs.evolve(a, templates=templates, jobs=jobs, rows=rows, offsets=offsets, stats=stats)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import ffcore as ff
-from ffcore.errors import FFError
 from ffcore.explore import CacheWarning, DefaultExplorer
 from ffcore.explore import explorer as explorer_module
 from ffcore.explore.rows import Rows
@@ -188,7 +187,19 @@ def test_nothing_in_a_file_runs(tmp_path: Path) -> None:
     assert not (tmp_path / "boom").exists()
 
 
-def test_a_problem_without_a_hash_is_not_cached(tmp_path: Path) -> None:
+def test_a_problem_that_was_not_made_from_a_spec_is_cached_too(tmp_path: Path, explored: list[str]) -> None:
     problem = attrs.evolve(chain().problem(), spec_hash="")
-    with pytest.raises(FFError, match="cannot be cached"):
-        DefaultExplorer().explore(problem, cache_dir=tmp_path)
+    DefaultExplorer().explore(problem, cache_dir=tmp_path)
+    explored.clear()
+    make(chain(), cache_dir=tmp_path)
+    assert explored == []
+
+
+def test_an_einsum_is_found_again_in_another_spec(tmp_path: Path, explored: list[str]) -> None:
+    make(chain(n_einsums=4), cache_dir=tmp_path)
+    explored.clear()
+    spec = chain(n_einsums=4)
+    spec.workload.rank_sizes["N4"] = 2  # which only the last Einsum has
+    found = make(spec, cache_dir=tmp_path)
+    assert explored == ["Matmul3"]
+    assert_equal(found, make(spec))

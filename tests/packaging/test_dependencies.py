@@ -25,7 +25,7 @@ LAYERS: list[set[str]] = [
     {"diagnose", "results", "render"},
     {"report"},
     {"api", "mapper"},
-    {"sensitivity"},
+    {"sensitivity", "sweeps"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -1,0 +1,97 @@
+"""Running a sweep into its folder."""
+
+from __future__ import annotations
+
+import resource
+import shlex
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+
+import typer
+
+from ffcore.cli import sweep_show
+from ffcore.cli.interrupt import Interrupts
+from ffcore.cli.progress import progress_display
+from ffcore.cli.sweep_folder import Folder
+from ffcore.errors import ErrorCollector, NoValidMappingError, SpecError
+from ffcore.phases import phase
+from ffcore.sweeps.axes import Axis, axes_of, parse_axis
+from ffcore.sweeps.result import Sweep
+from ffcore.sweeps.run import prepared
+
+
+def axes(arch: str | None, vary: Sequence[str] | None) -> tuple[Axis, ...]:
+    """What ``--vary`` says. Raises one SpecError for all that is wrong or missing."""
+    errors = ErrorCollector()
+    if arch is None:
+        errors.add("name an architecture and a workload, or a sweep to go on with: ff sweep --resume DIR")
+    given = []
+    for text in vary or ():
+        with errors.catch():
+            given.append(parse_axis(text))
+    if not errors:
+        with errors.catch():
+            axes_of(given)
+    errors.raise_if_any()
+    return tuple(given)
+
+
+def check_alone(others: Iterable[object]) -> None:
+    """Raise SpecError for what cannot be given beside ``--resume``, which knows it all."""
+    if any(others):
+        raise SpecError.one("--resume goes on with the sweep as it was begun: give no other files and options with it")
+
+
+def assignments(parameters: Mapping[str, object]) -> list[str]:
+    """Jinja parameters as ``--set`` takes them."""
+    words = {None: "null", True: "true", False: "false"}
+    return [
+        f"{name}={words[value] if value is None or isinstance(value, bool) else value}"
+        for name, value in parameters.items()
+    ]
+
+
+def run(folder: Folder, state: Interrupts, *, jobs: int | None, format: str, anew: bool) -> None:
+    """Do what is missing, or everything ``anew``, write the tables and the plot, and print the points.
+
+    Raises NoValidMappingError if no point has a mapping, and for a Ctrl-C, after the tables of the points that are done
+    were written, a KeyboardInterrupt that says how to go on.
+    """
+    job = prepared(folder.source, folder.axes)
+    if anew:
+        folder.begin()
+    done = folder.read_points(lambda warning: typer.echo(warning, err=True))
+    try:
+        with progress_display(state.check) as progress:
+            result = job.run(
+                cache_dir=folder.path / "pmappings",
+                n_jobs=jobs,
+                progress=progress,
+                on_point=folder.write_point,
+                done=done,
+            )
+    except KeyboardInterrupt:
+        with state.held():
+            left = folder.read_points(lambda warning: None)
+            points = tuple(left[number] for number in sorted(left))
+            sweep_show.write(folder, Sweep(folder.axes, points), finished=False)
+        where = f"ff sweep --resume {shlex.quote(str(folder.path))}"
+        message = f"interrupted: {len(left)} of {folder.n_points} points are done; go on with: {where}"
+        raise KeyboardInterrupt(message) from None
+    with phase("output"):
+        sweep_show.write(folder, result, finished=True)
+        typer.echo(sweep_show.shown(folder, result, format))
+    if not any(point.numbers for point in result):
+        reasons = dict.fromkeys(point.reason for point in result)
+        raise NoValidMappingError(f"no point has one ({'; '.join(reasons)})")
+
+
+def profile(seconds: Mapping[str, float]) -> str:
+    """A table of the seconds of each phase, and the peak memory of the largest process so far."""
+    total = sum(seconds.values())
+    lines = [f"{'phase':10} {'seconds':>9} {'share':>6}"]
+    for name, used in (*seconds.items(), ("total", total)):
+        lines.append(f"{name:10} {used:9.3f} {used / total if total else 0:6.1%}")
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    lines.append(f"peak memory: {peak * (1 if sys.platform == 'darwin' else 1024) / 2**20:.0f} MiB")
+    return "\n".join(lines)

@@ -1,0 +1,122 @@
+"""The points of a sweep, each with its spec and its problem; all mistakes are found before any search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from ffcore import plugin
+from ffcore.errors import FFError, SpecError
+from ffcore.errors import Problem as Mistake
+from ffcore.explore.options import not_offered
+from ffcore.join.guarantee import guarantee_of
+from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_of
+from ffcore.mapper.ffm import problem_of
+from ffcore.spec import Spec
+from ffcore.spec.problem import Problem
+from ffcore.sweeps.axes import Axis, Value, grid, in_si, show_value
+
+Source = Spec | Callable[..., Spec]
+"""A spec, or a function of the Jinja parameters that are varied which returns one."""
+
+
+@attrs.frozen(eq=False)
+class Point:
+    """One combination of values, and the job that it makes."""
+
+    number: int  # in the grid
+    values: Mapping[str, Value]  # by path, SI units
+    spec: Spec
+    problem: Problem
+    explorer: str
+    joiner: Any
+    model: Any
+
+    @property
+    def shares(self) -> bool:
+        """Is it explored by the default explorer, whose pmappings can serve other points too?"""
+        return self.explorer == DEFAULT_EXPLORER
+
+    @property
+    def timeless(self) -> bool:
+        """Is its join the same whatever else runs beside it? A search within a time limit is not."""
+        return guarantee_of(self.joiner, self.problem) is not None
+
+
+def points_of(source: Source, axes: Sequence[Axis]) -> list[Point]:
+    """All points in order of the grid. Raises one SpecError with the mistakes of all points."""
+    combinations = grid(axes)
+    bases = _Bases(source)
+    mistakes: dict[Mistake, list[int]] = {}
+    points = []
+    for number, values in enumerate(combinations):
+        try:
+            points.append(_point(number, values, bases))
+        except SpecError as error:
+            for mistake in error.problems:
+                mistakes.setdefault(mistake, []).append(number)
+        except FFError as error:
+            mistakes.setdefault(Mistake(str(error)), []).append(number)
+    if mistakes:
+        raise SpecError([_placed(m, numbers, combinations) for m, numbers in mistakes.items()])
+    return points
+
+
+def _point(number: int, values: Mapping[str, Value], bases: _Bases) -> Point:
+    spec = bases.of(values)
+    for path, value in values.items():
+        if path not in bases.parameters(values):
+            spec.set(path, value)
+    explorer = explorer_of(spec)
+    joiner, model = joiner_of(spec), plugin.get("model", spec.mapper.model)
+    plugin.get("explorer", explorer)
+    problem = problem_of(spec)
+    refused = not_offered(problem.options) if explorer == DEFAULT_EXPLORER else []
+    if refused:
+        raise FFError(f"the explorer 'default' does not offer mapper.ffm.{', '.join(refused)}")
+    return Point(number, {path: in_si(value) for path, value in values.items()}, spec, problem, explorer, joiner, model)
+
+
+@attrs.define
+class _Bases:
+    """The spec that a point's fields are set in; read again where Jinja parameters are varied."""
+
+    source: Source
+    _read: dict[str, Spec] = attrs.Factory(dict)
+
+    @staticmethod
+    def parameters(values: Mapping[str, Value]) -> dict[str, tuple[str, Value]]:
+        named = {path: Axis(path, ()).parameter for path in values}
+        return {path: (name, values[path]) for path, name in named.items() if name is not None}
+
+    def of(self, values: Mapping[str, Value]) -> Spec:
+        """A spec of its own for one point."""
+        given = dict(self.parameters(values).values())
+        if isinstance(self.source, Spec):
+            if given:
+                names = ", ".join(f"set.{name}" for name in given)
+                raise SpecError.one(
+                    f"{names}: a spec that was read already has no Jinja parameters left to vary; "
+                    "give a function of them that reads it"
+                )
+            return self.source.copy()
+        key = repr(given)
+        if key not in self._read:
+            self._read[key] = self.source(**given)
+        return self._read[key].copy()
+
+
+def _placed(mistake: Mistake, numbers: Sequence[int], combinations: Sequence[Mapping[str, Value]]) -> Mistake:
+    """The mistake with the points that it is made in."""
+    if len(numbers) == len(combinations):
+        return mistake
+    axes = [
+        f"{path}={' or '.join(shown)}"
+        for path in combinations[0]
+        for shown in [list(dict.fromkeys(show_value(path, combinations[n][path]) for n in numbers))]
+        if len(shown) < len({repr(c[path]) for c in combinations})
+    ]
+    where = " and ".join(axes) or f"{len(numbers)} of {len(combinations)} points"
+    return attrs.evolve(mistake, message=f"{mistake.message} (with {where})")
