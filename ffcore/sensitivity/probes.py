@@ -145,6 +145,7 @@ def _end(reader: Connection, process: BaseProcess) -> None:
 
 def _work(call: Callable[[], Any], writer: Connection, n_jobs: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the parent ends us
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # and this is how: whatever the parent does when it is told to end
     _limit_memory(n_jobs)
     try:
         writer.send(_answer(call))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import threading
 import time
 from functools import partial
@@ -106,3 +107,13 @@ def test_shares_of_a_time_limit() -> None:
     assert limit.share(10, 2) == pytest.approx(20, rel=0.1)
     assert limit.share(1, 2) == pytest.approx(100, rel=0.1)
     assert TimeLimit(0.0).share(5, 1) > 0
+
+
+def test_what_the_parent_does_when_told_to_end_is_no_business_of_a_call(capfd: pytest.CaptureFixture[str]) -> None:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        found = answers(wait_for_ever, n_jobs=1, seconds=1.0)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert "not finished within" in found[0].unfinished
+    assert capfd.readouterr().err == ""
