@@ -112,7 +112,7 @@ def test_without_an_exact_joiner_gaps_are_to_the_best(tmp_path: Path) -> None:
         (["--budget", "-5s"], "--budget must be above 0 and finite, not -5s"),
         (["--budget", "0"], "--budget must be above 0"),
         (["--budget", "inf"], "--budget must be above 0"),
-        (["--budget", "60J"], "--budget: '60J' is measured in J, expected s"),
+        (["--budget", "60J"], "--budget: '60J' is an energy; expected a time"),
         (["--budget", "soon"], "--budget: 'soon' is not a quantity"),
         (["--budget", "xmin"], "--budget: 'x' is not a quantity"),
         (["--budget", "1s", "--multiples", "1"], "give either --budget or --multiples"),
