@@ -100,11 +100,11 @@ def parts(kind: str) -> Complete:
 
 @_quietly
 def picture_formats(ctx: typer.Context, incomplete: str) -> Iterable[str]:
-    """What installed renderers write, and text."""
+    """What installed renderers of pictures write, and text."""
     from ffcore import plugin
 
-    records = plugin.records("renderer")
-    return ["txt", *(f for r in records if isinstance(r, plugin.RendererRecord) for f in r.formats)]
+    records = [r for r in plugin.records("renderer") if isinstance(r, plugin.RendererRecord) and r.draws != ("report",)]
+    return ["txt", *(f for record in records for f in record.formats)]
 
 
 @_quietly

@@ -35,7 +35,7 @@ except SystemExit:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.splitlines()[-1]
-    parts = ["compare", "complete", "guard", "main", "new_plugin", "options", "render", "report", "validate"]
+    parts = ["compare", "complete", "explain", "guard", "main", "new_plugin", "options", "render", "report", "validate"]
     assert loaded == str(["ffcore", "ffcore.cli", *(f"ffcore.cli.{part}" for part in parts)])
 
 
