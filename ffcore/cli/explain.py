@@ -30,7 +30,7 @@ def explain(
     joiner: opt.Joiner = None,
     model: opt.Model = None,
     cost_model: opt.CostModel = None,
-    time_limit: TimeLimit = "2min",
+    time_limit: TimeLimit = "5min",
     jobs: opt.Jobs = None,
     out: OutFile = None,
     format: opt.OutputFormat = opt.Format.text,

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from ffcore.plugin import Progress
     from ffcore.spec import Spec
 
-DEFAULT_SECONDS = 120.0
+DEFAULT_SECONDS = 300.0
+_FOR_SIZES = 0.25  # of the time limit, at most: to find the least capacities takes many searches
 _MOST_REASONS = 6
 
 
@@ -116,7 +117,8 @@ class Inquiry:
             effects[pending[number]] = effect = _judged(effect, base, answer)
             self._know(effects=_sorted(effects.values()))
             self._say("lift", f"{done} of {len(calls)} limits; {effect.lift.path}: {effect.outcome}")
-        for path, effect in smallest_capacities(self._parts, self._problem, effects, self.n_jobs, limit, self.progress):
+        rest = TimeLimit(min(limit.left, _FOR_SIZES * self.time_limit))
+        for path, effect in smallest_capacities(self._parts, self._problem, effects, self.n_jobs, rest, self.progress):
             effects[path] = effect
             self._know(effects=_sorted(effects.values()))
 

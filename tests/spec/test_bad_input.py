@@ -254,6 +254,29 @@ def test_a_tensor_that_no_memory_may_keep() -> None:
     assert "tensor A" not in str(caught.value)
 
 
+def test_what_is_wrong_for_every_einsum_is_told_once_and_nothing_that_follows_from_it() -> None:
+    spec = Spec.from_string(ARCH + WORKLOAD)
+    spec.arch.nodes["MainMemory"].tensors.may_keep = "Nothing"  # so that C is for the Buffer
+    spec.arch.nodes["Buffer"].size = -5
+    with pytest.raises(SpecError) as caught:
+        spec.problem()
+    assert [p.message for p in caught.value.problems] == ["Buffer.size must be positive, got -5"]
+
+
+def test_hopeless_specs_can_be_had_as_problems() -> None:
+    spec = Spec.from_string(ARCH + WORKLOAD)
+    spec.arch.nodes["MAC"].enabled = False
+    with pytest.raises(SpecError, match=r"for Einsum First \(the architecture has MAC, enabled: False"):
+        spec.problem()
+    assert [e.paths for e in spec.problem(allow_hopeless=True).einsums] == [(), ()]
+    spec.arch.nodes["MAC"].enabled = True
+    for name in ("MainMemory", "Buffer"):
+        spec.arch.nodes[name].tensors.bypass = "C"
+    with pytest.raises(SpecError, match="let one of MainMemory, Buffer keep it"):
+        spec.problem()
+    assert spec.problem(allow_hopeless=True).einsums
+
+
 def test_expected_count_is_checked(tmp_path: Path) -> None:
     more = """\
 renames:

@@ -153,11 +153,13 @@ def _einsum_problem(
     found = _paths(resolution, einsum.name, errors, hopeless)
     tensors = arch.tensors
     names = frozenset(t.name for t in tensors)
-    before = len(errors.problems)
+    own = ErrorCollector()  # what another Einsum has told of is noted once only, and still wrong here
     for path in found:
-        _check_components(path, errors)
-    leaks = arch.leaks(errors)
-    if found and len(errors.problems) == before:
+        _check_components(path, own)
+    leaks = arch.leaks(own)
+    for wrong in own.problems:
+        errors.add(wrong.message, wrong.position, wrong.suggestion)
+    if found and not own:
         _check_holdable(spec_einsum, found, names, errors, hopeless)
     return EinsumProblem(
         name=einsum.name,
