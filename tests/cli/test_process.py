@@ -35,7 +35,8 @@ except SystemExit:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.splitlines()[-1]
-    parts = ["compare", "complete", "explain", "guard", "main", "new_plugin", "options", "render", "report", "validate"]
+    commands = ["compare", "explain", "new_plugin", "render", "report", "sweep", "validate"]
+    parts = sorted(["complete", "guard", "main", "options", *commands])
     assert loaded == str(["ffcore", "ffcore.cli", *(f"ffcore.cli.{part}" for part in parts)])
 
 
