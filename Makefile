@@ -39,12 +39,13 @@ test-all: lint
 bench: $(STAMP)
 	$(BIN)/python -m bench $(BENCH) --limit $(BENCH_LIMIT)
 
-# The variable silences an announcement that mkdocs-material prints at each run, which is no warning about our pages.
+# The variable silences an announcement that mkdocs-material prints at each run, which is no warning about our pages. Not
+# --quiet: mkdocs does not count the warnings that it does not print.
 docs: $(STAMP)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 docs-serve: $(STAMP)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --strict
 
 lint: $(STAMP)
 	$(BIN)/ruff check ffcore plugins tests demo bench docs

@@ -1,4 +1,4 @@
-"""``make docs``: the site is built without a word, holds every page, and loads nothing from another host."""
+"""``make docs``: the site is built without a warning, holds every page, and loads nothing from another host."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ import pytest
 from tests.docs.blocks import PAGES, ROOT
 
 MKDOCS = [sys.executable, "-m", "mkdocs"]
+(RECIPE,) = re.finditer(r"^docs: .*\n\t(\w+=\w+) \$\(BIN\)/mkdocs (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+"""What ``make docs`` does: a setting of the environment, and the arguments of mkdocs."""
 
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The site's folder, and what building it printed."""
-    makefile = (ROOT / "Makefile").read_text()
-    recipe = re.search(r"^docs: .*\n\t(\w+=\w+) \$\(BIN\)/mkdocs (.*)$", makefile, re.MULTILINE)
-    assert recipe is not None
-    name, _, value = recipe[1].partition("=")
+    name, _, value = RECIPE[1].partition("=")
     site = tmp_path_factory.mktemp("docs") / "site"
-    command = [*MKDOCS, *recipe[2].split(), "--site-dir", str(site)]
+    command = [*MKDOCS, *RECIPE[2].split(), "--site-dir", str(site)]
     environment = {**os.environ, name: value}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -55,8 +54,24 @@ def read(page: Path) -> Loads:
     return loads
 
 
-def test_building_prints_nothing(build: tuple[Path, str]) -> None:
-    assert build[1] == ""
+def test_building_gives_no_warnings(build: tuple[Path, str]) -> None:
+    lines = build[1].splitlines()
+    assert lines
+    assert [line for line in lines if not line.startswith("INFO ")] == []
+
+
+def test_what_is_wrong_with_a_page_ends_the_build(tmp_path: Path) -> None:
+    """A page outside the navigation, a link and an anchor to nothing: each is a warning, and warnings are errors."""
+    settings = (ROOT / "mkdocs.yml").read_text()
+    (validation,) = re.findall(r"^validation:\n(?:  .*\n)+", settings, re.MULTILINE)
+    (tmp_path / "mkdocs.yml").write_text(f"site_name: x\n{validation}nav: [index.md]\n")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text("[a](nothing.md) [b](other.md#nothing)\n")
+    (tmp_path / "docs" / "other.md").write_text("# Other\n")
+    command = [*MKDOCS, *RECIPE[2].split()]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Aborted with 3 warnings in strict mode" in done.stdout + done.stderr
 
 
 def test_every_page_is_there_and_in_the_navigation(build: tuple[Path, str]) -> None:
