@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 import ffcore
 from ffcore.errors import FFError
+from ffcore.explore.checked import check_rows
 from ffcore.explore.content import digest, einsum_content, own_names, shape_content
 from ffcore.explore.equal import Kinds
 from ffcore.explore.explorer import row_shapes
@@ -39,7 +40,10 @@ CACHE_VERSION = 4
 """Goes into every key; raise it when explorers find other rows or write them otherwise."""
 
 Arrays = Mapping[str, NDArray[Any]]
-_BROKEN = (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+_BROKEN = (  # what numpy, zipfile and json say of files that are none of ours, or no longer
+    *(OSError, ValueError, KeyError, IndexError, TypeError, EOFError, OverflowError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 class DamagedCacheError(FFError):
@@ -166,13 +170,13 @@ def _decoded(arrays: Arrays, stored: Stored) -> EinsumPmappings:
         jobs.append(Job(template, SpatialChoice(chosen, tuple(trips[start:stop]))))
     rows = Rows(**{f.name: arrays[f"rows_{f.name}"] for f in attrs.fields(Rows)})
     shape, offsets = RowShape(**fields), arrays["offsets"]
-    lengths = {len(getattr(rows, f.name)) for f in attrs.fields(Rows)}
-    if lengths != {int(offsets[-1])} or rows.values.shape[1] != shape.width or (np.diff(offsets) <= 0).any():
-        raise ValueError("its arrays do not belong together")
     if shape != stored.shape:
         raise ValueError("its rows have another shape")
-    if len(rows) and not 0 <= rows.job.min() <= rows.job.max() < len(jobs):
-        raise ValueError("it names jobs that it does not hold")
+    check_rows(rows, shape, len(jobs), templates, stored.einsum)
+    if offsets.ndim != 1 or offsets.dtype != np.int64 or offsets[0] != 0 or (np.diff(offsets) <= 0).any():
+        raise ValueError("its groups are not in order")
+    if offsets[-1] != len(rows):
+        raise ValueError("its arrays do not belong together")
     stats = PmappingStats(**meta["stats"])
     return EinsumPmappings(stored.einsum, tuple(templates), tuple(jobs), shape, rows, offsets, stats)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import ffcore as ff
+import ffcore.diagnose  # noqa: F401 - it takes `explore` when it is imported, which must not be a patched one
 from ffcore.explore import CacheWarning, DefaultExplorer
 from ffcore.explore import explorer as explorer_module
 from ffcore.explore.rows import Rows
@@ -135,6 +139,15 @@ def _replaced(name: str, value: object):  # type: ignore[no-untyped-def]
     return damage
 
 
+def _changed(name: str, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[[Path], None]:
+    def damage(path: Path) -> None:
+        with np.load(path) as stored:
+            arrays = {n: stored[n] for n in stored.files}
+        np.savez(path, **{**arrays, name: change(arrays[name])})
+
+    return damage
+
+
 def _pickled(path: Path) -> None:
     path.write_bytes(pickle.dumps({"rows": 1}))
 
@@ -154,6 +167,19 @@ DAMAGES = [
     _replaced("rows_job", [0]),
     _replaced("job_template", [99]),
     _replaced("rows_values", 3.0),
+    _changed("offsets", lambda a: np.append(a[:-1], np.inf)),
+    _changed("offsets", lambda a: a + 1),
+    _changed("rows_values", lambda a: a[:, :, None]),
+    _changed("rows_values", lambda a: a * np.nan),
+    _changed("rows_values", lambda a: -a - 1),
+    _changed("rows_blocks", lambda a: a.astype(float)),
+    _changed("rows_blocks", lambda a: a + 100),
+    _changed("rows_memory", lambda a: a + 100),
+    _changed("rows_depth", lambda a: a + 100),
+    _changed("rows_states", lambda a: a + 10**6),
+    _changed("rows_job", lambda a: a - 1),
+    _changed("rows_loops", lambda a: np.where(a, a + (99 << 41), a)),
+    _changed("rows_loops", lambda a: a[:, :-1]),
 ]
 
 
