@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 import ffcore as ff
-import ffcore.diagnose  # noqa: F401 - it takes `explore` when it is imported, which must not be a patched one
+import ffcore.diagnose  # it takes `explore` when it is imported, which must not be a patched one
 from ffcore.explore import CacheWarning, DefaultExplorer
 from ffcore.explore import explorer as explorer_module
 from ffcore.explore.rows import Rows
