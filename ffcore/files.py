@@ -1,24 +1,53 @@
-"""Writing files at once or not at all: whoever reads one never sees half of it."""
+"""Writing files at once or not at all, whoever reads one never sees half of it; and what is safe to write where."""
 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
+
+_LONGEST = 60
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write in the place of what is there, which changes only if the body ends well.
+
+    Raises ``OSError`` with ``path``, also where the body raises one. A link is replaced, not followed.
+    """
+    name = None
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        os.chmod(name, 0o666 & ~_umask())  # temporary files are private, results are not
+        os.replace(name, path)
+    except BaseException as error:
+        if name is not None:
+            Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError):  # it names the file beside, or none
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        raise
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write the file, replacing what is there. Raises ``OSError`` where it cannot be written."""
-    data = content.encode() if isinstance(content, str) else content
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(name, 0o666 & ~_umask())  # temporary files are private, results are not
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    """Write the file, replacing what is there. Raises ``OSError`` with the path where it cannot be written."""
+    with replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+def file_name(text: str) -> str:
+    """A part of a file name made of any text: never hidden, never a path, at most 60 plain characters."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", text)[:_LONGEST].lstrip(".-") or "_"
+
+
+def csv_cell(text: str) -> str:
+    """Text for a cell of a CSV file, which spreadsheets would otherwise take for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _umask() -> int:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -33,6 +31,7 @@ from ffcore.explore.explorer import row_shapes
 from ffcore.explore.rows import Rows, RowShape
 from ffcore.explore.spatial import SpatialChoice
 from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
+from ffcore.files import file_name, replacing
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
 from ffcore.templates import HolderChoice, Template
 
@@ -77,7 +76,7 @@ class PmappingFiles:
 
     def path(self, stored: Stored) -> Path:
         """The file of an Einsum."""
-        return self.folder / f"{stored.einsum.name}-{stored.key}.npz"
+        return self.folder / f"{file_name(stored.einsum.name)}-{stored.key}.npz"
 
     def load(self, stored: Stored) -> EinsumPmappings | None:
         """What was stored, or None. Raises DamagedCacheError for a file that cannot be used."""
@@ -94,14 +93,8 @@ class PmappingFiles:
     def store(self, stored: Stored, pmappings: EinsumPmappings) -> None:
         """Write the file of an Einsum, at once or not at all. Raises OSError where it cannot be written."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, **_encoded(pmappings))  # type: ignore[arg-type,unused-ignore]
-            os.replace(name, self.path(stored))
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with replacing(self.path(stored)) as file:
+            np.savez(file, **_encoded(pmappings))  # type: ignore[arg-type,unused-ignore]
 
 
 @attrs.frozen(eq=False)

@@ -198,6 +198,16 @@ def test_a_damaged_file_is_reported_and_made_again(tmp_path: Path, explored: lis
     assert explored == []
 
 
+@pytest.mark.parametrize("name", ["%s/e", "a/b", "../e", "x" * 300, "=a b: #"])
+def test_whatever_an_einsum_is_called_its_file_is_in_the_folder(tmp_path: Path, name: str) -> None:
+    spec = chain(n_einsums=1)
+    spec.workload.einsums[0].name = name % tmp_path if "%" in name else name
+    make(spec, cache_dir=tmp_path / "cache")
+    (file,) = tmp_path.rglob("*.npz")
+    assert file.parent == tmp_path / "cache"
+    assert file.stat().st_mode & 0o044  # as public as other files
+
+
 def test_nothing_in_a_file_runs(tmp_path: Path) -> None:
     """An array of objects is a pickle inside the file: it is refused, not loaded."""
 

@@ -1,0 +1,72 @@
+"""Files appear whole, with the permissions of any file, and under names that lead nowhere else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ffcore.files import csv_cell, file_name, replacing, write_atomically
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, "before")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space") as caught:
+        write_atomically(path, "after")
+    assert caught.value.filename == str(path)
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_cannot_be_written_to_its_end_leaves_nothing(tmp_path: Path) -> None:
+    def fails() -> None:
+        with replacing(tmp_path / "file") as file:
+            file.write(b"half")
+            raise ValueError("of somebody else")
+
+    with pytest.raises(ValueError, match="of somebody else"):
+        fails()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OSError, match="No such file") as caught:
+        write_atomically(tmp_path / "no" / "file", "")
+    assert caught.value.filename == str(tmp_path / "no" / "file")
+
+
+def test_files_are_as_public_as_others_and_replace_links(tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("somebody's")
+    (tmp_path / "file").symlink_to(tmp_path / "target")
+    mask = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "file", b"ours")
+    finally:
+        os.umask(mask)
+    assert (tmp_path / "file").lstat().st_mode & 0o7777 == 0o640
+    assert (tmp_path / "file").read_text() == "ours"
+    assert (tmp_path / "target").read_text() == "somebody's"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Matmul_0.a-B", "Matmul_0.a-B"),
+        ("/tmp/x/e", "_tmp_x_e"),
+        ("../../e", "_.._e"),
+        ("a\0b é", "a_b__"),
+        ("x" * 300, "x" * 60),
+        ("...", "_"),
+        ("", "_"),
+    ],
+)
+def test_file_names_are_plain(text: str, name: str) -> None:
+    assert file_name(text) == name
+
+
+def test_cells_are_no_formulas() -> None:
+    assert [csv_cell(text) for text in ("=cmd", "@x", "\tx", "a=b", "")] == ["'=cmd", "'@x", "'\tx", "a=b", ""]
