@@ -108,7 +108,8 @@ class _Ending:
         if self.folder is None:
             return report
         self.folder.found(report)
-        return attrs.evolve(report, run=self.folder.info)
+        inputs = (self.arguments.arch, *self.arguments.workload)
+        return attrs.evolve(report, run=self.folder.info, inputs=inputs)
 
     def done(self) -> None:
         if self.folder is not None:

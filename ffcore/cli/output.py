@@ -23,7 +23,8 @@ class Report:
     """What ``ff map``, ``ff evaluate`` and ``ff report`` print and write.
 
     ``unfused``: the best mappings without fusion, or else ``unfused_note``, why there are none. ``run``: what
-    ``run.json`` holds so far (`ffcore.cli.run_folder`). ``title``: what was mapped, unless ``run`` says so.
+    ``run.json`` holds so far (`ffcore.cli.run_folder`). ``title``: what was mapped, unless ``run`` says so. ``inputs``:
+    files that were read.
     """
 
     mappings: Mappings
@@ -32,6 +33,7 @@ class Report:
     unfused_note: str = "not computed"
     run: Mapping[str, Any] = attrs.field(factory=dict)
     title: str = ""
+    inputs: tuple[str | Path, ...] = ()
 
     @property
     def numbers(self) -> list[tuple[float, float, float]]:
@@ -54,9 +56,10 @@ class Report:
 
 
 def titled(report: Report, arch: str, workload: Sequence[str] | None) -> Report:
-    """The report under the names of the architecture and the workload that the command line gave."""
+    """The report under the names of the architecture and the workload that the command line gave: its inputs."""
     names = [Path(name).name.removesuffix(".yaml").removesuffix(".yml") for name in (arch, *(workload or ())[:1])]
-    return attrs.evolve(report, title=" on ".join(reversed(names)))
+    inputs = (*report.inputs, arch, *(workload or ()))
+    return attrs.evolve(report, title=" on ".join(reversed(names)), inputs=inputs)
 
 
 def show(report: Report, format: str, out: Path | None) -> None:
@@ -115,6 +118,7 @@ def write(report: Report, out: Path) -> None:
         unfused=report.unfused,
         unfused_note=report.unfused_note,
         run=report.run,
+        inputs=report.inputs,
     )
     for note in notes:
         typer.echo(note, err=True)

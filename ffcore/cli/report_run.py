@@ -18,7 +18,7 @@ from ffcore.cli.values import parse_assignments, split_assignments
 from ffcore.errors import FFError, SpecError
 from ffcore.mapper.ffm import make_pmappings
 from ffcore.mapping.dialect import from_yaml, tree_from_node
-from ffcore.report.folder import NO_FUSION, REPORT, RESULTS, mapping_files
+from ffcore.report.earlier import NO_FUSION, REPORT, RESULTS, mapping_files
 from ffcore.spec import Spec
 from ffcore.spec.library import read_sources
 from ffcore.spec.spec import spec_from_data
@@ -79,17 +79,19 @@ def of_folder(folder: Path, mapper: Mapping[str, str | None], options: Options, 
         raise SpecError.one("--set is for Jinja parameters of spec files; for a folder use --spec PATH=VALUE")
     for path, value in split_assignments("--spec", options.fields).items():
         spec.set(path, value)
-    files = list(mapping_files(folder))
+    files = mapping_files(folder)
     if not files:
         raise SpecError.one(f"{folder} holds no mapping (mapping_0.yaml)")
     stats = _read_json(folder / RESULTS).get("stats", {}) if (folder / RESULTS).is_file() else {}
     run = _read_json(folder / RUN) if (folder / RUN).is_file() else {}
     report = _report(spec, [(f, from_yaml(f.read_text(), str(f))) for f in files], options, baseline)
-    others = list(mapping_files(folder / NO_FUSION))
+    others = mapping_files(folder / NO_FUSION)
     if report.unfused is None and others:
+        files += others
         trees = [from_yaml(f.read_text(), str(f)) for f in others]
         report = attrs.evolve(report, unfused=evaluate_trees(spec, trees, [str(f) for f in others]), unfused_note="")
-    return attrs.evolve(report, stats=stats, run=run, title=str(run.get("title") or folder.resolve().name))
+    title = str(run.get("title") or folder.resolve().name)
+    return attrs.evolve(report, stats=stats, run=run, title=title, inputs=tuple(files))
 
 
 def of_files(spec: Spec, files: Sequence[str], options: Options, baseline: bool) -> Report:
@@ -103,7 +105,7 @@ def of_files(spec: Spec, files: Sequence[str], options: Options, baseline: bool)
         trees.append((Path(name), tree_from_node(node)))
     if not trees:
         raise SpecError.one("there is no mapping: give a file with the top-level key 'mapping'")
-    return _report(spec, trees, options, baseline)
+    return attrs.evolve(_report(spec, trees, options, baseline), inputs=tuple(path for path, _ in trees))
 
 
 def _report(spec: Spec, trees: Sequence[tuple[Path, MappingTree]], options: Options, baseline: bool) -> Report:

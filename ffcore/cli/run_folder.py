@@ -35,10 +35,6 @@ FORMAT = 1
 RUN, SPEC, PMAPPINGS = "run.json", "spec.json", "pmappings"
 STATUSES = ("running", "interrupted", "failed", "no_valid_mapping", "done")
 
-# What a run writes beside its own three: those of an earlier run of another spec must not be taken for its results.
-_RESULTS = re.compile(r"results\.json|mappings\.(csv|parquet)|report\.html|mapping_\d+\.(yaml|txt|svg|png|dot)")
-_RESULT_FOLDERS = ("", "no_fusion")
-
 
 def _texts(value: Any) -> tuple[str, ...]:
     return tuple(value or ())
@@ -141,7 +137,9 @@ def begin(out: Path, spec: Spec, arguments: Arguments, *, jobs: int | None, cach
     out.mkdir(parents=True, exist_ok=True)
     digest = spec.hash()
     if _hash_in(out) != digest:
-        remove_results(out)
+        from ffcore.report.earlier import remove_earlier
+
+        remove_earlier(out, (arguments.arch, *arguments.workload))
     info = _new_info(arguments) | {"spec_hash": digest, "parameters": parameters_of(spec, jobs, cache)}
     folder = RunFolder(out, info)
     write_atomically(out / SPEC, _json(_encoded(spec.to_dict())))
@@ -158,14 +156,6 @@ def begin_without_spec(out: Path, arguments: Arguments) -> RunFolder | None:
         return None
     out.mkdir(parents=True, exist_ok=True)
     return RunFolder(out, _new_info(arguments) | {"spec_hash": None, "parameters": {}})
-
-
-def remove_results(out: Path) -> None:
-    """Remove what a run writes as its results; other files are somebody's and stay. Raises ``OSError``."""
-    for folder in (out / name for name in _RESULT_FOLDERS):
-        for path in folder.iterdir() if folder.is_dir() and not folder.is_symlink() else ():
-            if _RESULTS.fullmatch(path.name) and not path.is_dir():
-                path.unlink()
 
 
 def parameters_of(spec: Spec, jobs: int | None, cache: Path | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ffcore.cli.sweep_folder import PLAN, Folder, as_json, dumped
 from ffcore.cli.sweep_folder import write as write_file
+from ffcore.files import csv_cell
 from ffcore.render.lines import Curve, Scale, line_plot
 from ffcore.spec.problem import Metric
 from ffcore.sweeps.axes import Axis, Value, in_si, short_names, show_value
@@ -48,7 +49,7 @@ def as_csv(sweep: Sweep) -> str:
     table.writeheader()
     for point in sweep:
         row = {"point": point.number, **point.row()}
-        table.writerow({k: "" if v is None else v for k, v in row.items()})
+        table.writerow({k: csv_cell(v) if isinstance(v, str) else v for k, v in row.items()})
     return lines.getvalue()
 
 

@@ -152,3 +152,20 @@ def test_time_of_the_comparison_is_not_booked_on_the_search(monkeypatch: pytest.
     seconds = run_map(chain(), jobs=1, compare_unfused=True).stats["seconds"]
     assert "no fusion" in seconds
     assert "join of the comparison" not in seconds
+
+
+def test_evaluating_into_a_folder_leaves_mappings_of_the_user_alone(folder: Path, tmp_path: Path) -> None:
+    arch, workload = write_specs(tmp_path)
+    text = "# by hand\n" + (folder / "mapping_0.yaml").read_text()
+    here = tmp_path / "here"
+    here.mkdir()
+    for number in (0, 1, 2):
+        (here / f"mapping_{number}.yaml").write_text(text)
+    files = sorted(here.iterdir())
+    arguments = ["evaluate", arch, workload, "--set", "M=4", "--no-plugins", "--out", here]
+    done = ff_here(*arguments, here / "mapping_0.yaml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "mapping_0.yaml is an input" in done.stderr
+    assert sorted(here.iterdir()) == files
+    assert ff_here(*arguments, here / "mapping_1.yaml").returncode == 0
+    assert [path.read_text() for path in files[1:]] == [text, text]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from typing import Any
 
 import graphviz
@@ -33,7 +34,8 @@ class GraphvizRenderer:
     def render(self, kind: RenderKind, obj: Any, format: str) -> bytes | str:
         """Draw ``obj`` as ``svg``, ``dot`` (text) or ``png`` (bytes); the same input gives the same picture.
 
-        Raises ``MissingProgramError`` where ``dot`` is needed and missing, ``PluginError`` for another format.
+        Raises ``MissingProgramError`` where ``dot`` is needed and missing, ``PluginError`` where it fails and for
+        another format.
         """
         if format not in ("svg", "png", "dot"):
             raise PluginError(f"Graphviz pictures come as svg, png or dot, not as {format!r}")
@@ -55,4 +57,15 @@ class GraphvizRenderer:
             drawn: bytes = graph.pipe(format=format, quiet=True)
         except graphviz.ExecutableNotFound:  # gone between the two lines above, or not executable
             raise MissingProgramError(MISSING) from None
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise PluginError(f"Graphviz's program 'dot' fails: {_said(error)}") from None
         return drawn.decode("utf-8") if format == "svg" else drawn
+
+
+def _said(error: OSError | subprocess.CalledProcessError) -> str:
+    """What the program says in its last line, or else how it ended."""
+    if isinstance(error, OSError):
+        return f"{error}."
+    said: bytes | str = error.stderr or b""
+    lines = (said.decode(errors="replace") if isinstance(said, bytes) else said).strip().splitlines()
+    return f"{lines[-1].rstrip('.')}." if lines else f"it ends with code {error.returncode}."
