@@ -7,6 +7,7 @@ escapes is a bug of ours.
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -21,6 +22,25 @@ class PluginError(FFError):
     """A plugin is missing, broken, or conflicts with another one."""
 
 
+_UNPRINTABLE = frozenset(["Cc", "Cf", "Cs", "Co", "Zl", "Zp"])  # control, format, surrogate, private, line ends
+
+
+def is_printable(char: str) -> bool:
+    """Is it shown as itself: no control character, none that turns the direction of text, no half of one?"""
+    return unicodedata.category(char) not in _UNPRINTABLE and char not in "\ufffe\uffff"
+
+
+def printable(text: str) -> str:
+    """The text with escapes for what a terminal might obey; ends of lines and tabs stay.
+
+    >>> printable("a\\x1b[2Jb")
+    'a\\\\x1b[2Jb'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c in "\n\t" or is_printable(c) else ascii(c)[1:-1] for c in text)
+
+
 @attrs.frozen
 class Position:
     """A place in a file of the user; ``line`` counts from 1, ``field`` is a dotted path."""
@@ -31,7 +51,8 @@ class Position:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}"
-        return f"{place}: {self.field}" if self.field else place
+        text = f"{place}: {self.field}" if self.field else place
+        return printable(text.replace("\n", "\\n"))
 
     def __deepcopy__(self, memo: object) -> Position:
         return self  # nothing of it can change, and a spec has thousands
@@ -52,7 +73,7 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.position}: " if self.position is not None else ""
         hint = f"; did you mean {self.suggestion!r}?" if self.suggestion else ""
-        return f"{place}{self.message}{hint}"
+        return f"{place}{printable(self.message)}{hint}"
 
 
 class SpecError(FFError):

@@ -66,7 +66,9 @@ def _classify(error: Exception) -> tuple[str, int]:
 def _exit(message: str, code: int, debug: bool) -> typer.Exit:
     if debug:
         traceback.print_exc()
-    typer.echo(message, err=True)
+    from ffcore.errors import printable
+
+    typer.echo(printable(message), err=True)
     return typer.Exit(code)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ _KINDS: Mapping[str, type[tree.Node]] = {
 }
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _NOT_TEXT = frozenset(["true", "false", "yes", "no", "on", "off", "null"])
+_LONG_KEY = 1000  # YAML wants a mark before keys that are about as long
 _T = TypeVar("_T")
 
 
@@ -95,12 +97,19 @@ def _node_lines(nodes: Iterable[tree.Node], indent: str) -> list[str]:
 
 def _flow(value: object) -> str:
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_flow(k)}: {_flow(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(k)}: {_flow(v)}" for k, v in value.items()) + "}"
     if isinstance(value, tuple):
         return "[" + ", ".join(_flow(v) for v in value) + "]"
     if isinstance(value, str) and not (_PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT):
+        if "{" in value:  # which Jinja would read
+            return json.dumps(value, ensure_ascii=False).replace("{", "\\x7B")
         return "'" + value.replace("'", "''") + "'"
     return str(value)
+
+
+def _key(name: object) -> str:
+    text = _flow(name)
+    return text if len(text) < _LONG_KEY else f"? {text} "
 
 
 # -- reading --------------------------------------------------------------------------------------

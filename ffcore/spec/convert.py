@@ -21,6 +21,7 @@ from ffcore.spec.fields import (
     Tagged,
     Text,
     Value,
+    clean_name,
     spec_fields,
 )
 from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar, YamlSeq, to_plain
@@ -172,8 +173,12 @@ def _table(
         errors.add(f"expected a mapping, got {describe(node)}", _at(node, path))
         return _MISSING
     table = {}
-    for key, (_, entry) in node.entries.items():
+    for key, (key_node, entry) in node.entries.items():
         table[key] = to_plain(entry)
+        try:
+            clean_name(key)
+        except SpecError as error:
+            errors.add(error.problems[0].message, _at(key_node, f"{path}.{key}"))
         try:
             table[key] = reader(table[key]) if reader is not None else table[key]
         except SpecError as error:  # here, where the entry's own line is known

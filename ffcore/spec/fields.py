@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, cast
 
 import attrs
 
-from ffcore.errors import ErrorCollector, Position
+from ffcore.errors import ErrorCollector, Position, SpecError, is_printable
 from ffcore.spec.quantities import in_unit
 from ffcore.spec.source.nodes import Node
 
@@ -108,9 +108,24 @@ def spec_field(
     metadata = {
         "kind": kind, "unit": unit, "doc": doc, "required": required, "normalise": normalise, "reader": reader
     }
+    if isinstance(kind, Text) and converter is None:
+        converter = clean_name
     if factory is not None:
         return attrs.field(factory=factory, metadata=metadata, converter=converter)
     return attrs.field(default=default, metadata=metadata, converter=converter)
+
+
+def clean_name(name: Any) -> Any:
+    """A name as it is. Raises SpecError for one with characters that are not shown, or change how others are.
+
+    Names go into files, tables, pictures and terminals: what would break one of them is refused here for all.
+    """
+    if not isinstance(name, str) or name.isprintable():
+        return name
+    bad = next((c for c in name if not is_printable(c)), None)
+    if bad is not None:
+        raise SpecError.one(f"the name {name!r} has a character that is not printable, U+{ord(bad):04X}: leave it out")
+    return name
 
 
 def _table_of(reader: Callable[[Any], Any], table: Any) -> Any:

@@ -37,6 +37,20 @@ def test_every_node_survives() -> None:
     assert from_yaml(to_yaml(EVERY_NODE)) == EVERY_NODE
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a b", " a ", "it's", '"a"', "a: b", "a #b", "#", "é😀", "{{ 7 * 7 }}", "{% if %}", "{# a", "a\\nb\\", "- a",
+        "*a", "!a", "<<", "~", "1e3", "null", "=x", "a,b", "[a]", "a}", "x" * 3000, "{" * 300,
+    ],
+)
+def test_every_name_survives(name: str) -> None:
+    mapping = tree.MappingTree(
+        (tree.Storage((name,), name, einsums=(name,)), tree.Temporal({name: "m"}, {name: 2}), tree.Compute(name, name))
+    )
+    assert from_yaml(to_yaml(mapping)) == mapping
+
+
 def test_data_is_json() -> None:
     data = json.loads(json.dumps(to_data(EVERY_NODE)))
     assert data["nodes"][0] == {"type": "Storage", "tensors": ["T0", "W0"], "component": "MainMemory"}

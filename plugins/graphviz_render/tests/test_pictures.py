@@ -51,6 +51,7 @@ TREE = MappingTree(
 )
 
 NASTY = "</TD></TR></TABLE>><B>&\"'<script>alert(1)</script>\n\x00:n -> x; {|}\\N"
+NASTY_NAME = NASTY.replace("\n\x00", "")  # as nasty as a name can be
 
 
 @pytest.fixture(scope="module")
@@ -107,13 +108,13 @@ def nasty() -> tuple[Spec, MappingTree]:
     """A spec and a mapping that carry markup wherever a name may stand."""
     spec = Spec.from_string(SPEC)
     for node in spec.arch.nodes:
-        node.name += NASTY
+        node.name += NASTY_NAME
         node.enabled = NASTY
-    spec.arch.nodes[1].spatial[0].name = NASTY
+    spec.arch.nodes[1].spatial[0].name = NASTY_NAME
     for einsum in spec.workload.einsums:
-        einsum.name += NASTY
+        einsum.name += NASTY_NAME
         for access in einsum.tensor_accesses:
-            access.name += NASTY
+            access.name += NASTY_NAME
     holder = Storage((NASTY,), NASTY)
     tree = MappingTree((holder, Temporal(NASTY, 1), Spatial(NASTY, 1, NASTY, NASTY), Compute(NASTY, NASTY)))
     return spec, tree
@@ -181,6 +182,21 @@ def test_program_that_cannot_run_is_missing(spec: Spec, monkeypatch: pytest.Monk
     monkeypatch.setattr("shutil.which", lambda name: str(tmp_path / name))
     with pytest.raises(MissingProgramError):
         GraphvizRenderer().render("arch", spec, "svg")
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [("echo one >&2; echo no fonts >&2; exit 1", "fails: no fonts."), ("exit 3", "ends with code 3.")],
+)
+def test_program_that_fails_is_told_of(
+    spec: Spec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, said: str
+) -> None:
+    (tmp_path / "dot").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "dot").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(FFError) as error:
+        GraphvizRenderer().render("arch", spec, "svg")
+    assert str(error.value).endswith(said)
 
 
 def test_other_formats_are_refused(spec: Spec) -> None:
