@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
@@ -92,7 +92,7 @@ class NestEvaluation:
     @cached_property
     def total_energy(self) -> float:
         """J, for all instances of the Einsum."""
-        return math.fsum(self.energy.values())
+        return _sum(self.energy.values())
 
     @cached_property
     def total_latency(self) -> float:
@@ -134,11 +134,11 @@ class JointEvaluation:
 
     @cached_property
     def total_energy(self) -> float:
-        return math.fsum(e.total_energy for e in self.evaluations)
+        return _sum(e.total_energy for e in self.evaluations)
 
     @cached_property
     def total_latency(self) -> float:
-        return math.fsum(e.total_latency for e in self.evaluations)
+        return _sum(e.total_latency for e in self.evaluations)
 
     @property
     def fits(self) -> bool:
@@ -147,3 +147,11 @@ class JointEvaluation:
     def peak_bits(self, memory: str) -> float:
         """Bits that ``memory`` needs at its fullest; 0 if nothing is ever kept there."""
         return self.peaks[memory].bits if memory in self.peaks else 0
+
+
+def _sum(numbers: Iterable[float]) -> float:
+    """Exact, and infinite where that is more than a float can hold."""
+    try:
+        return math.fsum(numbers)
+    except OverflowError:
+        return math.inf

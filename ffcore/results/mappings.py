@@ -43,9 +43,16 @@ class MappingEntry:
 
     @property
     def evaluation(self) -> JointEvaluation:
-        """What the model says of it. Raises what the model raises."""
+        """What the model says of it. Raises what the model raises, and FFError where a sum is too large for a float."""
         if self._evaluation is None:
-            self._evaluation = self._evaluate(self.problem, self.nests)
+            found = self._evaluate(self.problem, self.nests)
+            energy, latency = found.total_energy, found.total_latency
+            if not math.isfinite(energy) or not math.isfinite(latency) or not math.isfinite(energy * latency):
+                raise FFError(
+                    f"a mapping takes {energy:g} J and {latency:g} s, {energy * latency:g} J·s, more than a number "
+                    "can hold: some energy, throughput or scale of the spec is out of all proportion"
+                )
+            self._evaluation = found
         return self._evaluation
 
     @property

@@ -148,3 +148,11 @@ def test_evaluate_says_which_memory_is_too_small(tmp_path: Path) -> None:
     done = ff_here("evaluate", *write_specs(tmp_path), out / "mapping_0.yaml", *arguments)
     assert done.returncode == 1
     assert "GlobalBuffer" in done.stderr
+
+
+def test_sums_too_large_for_a_number_are_told(tmp_path: Path) -> None:
+    huge = ["--spec", "arch.nodes.MAC.actions.compute.energy=1e308", "--format", "json"]
+    done = ff_here("map", *write_specs(tmp_path), "--set", "M=4", *huge, "--joiner", "exhaustive", "--no-plugins")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "inf J" in done.stderr
+    assert "more than a number can hold" in done.stderr

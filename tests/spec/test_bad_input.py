@@ -381,3 +381,57 @@ def test_bad_paths(path: str, message: str) -> None:
 def test_unknown_names_list_what_exists() -> None:
     with pytest.raises(SpecError, match=r"architectures: .*simple.*; workloads: .*matmuls.*did you mean 'gpt3_6.7B'"):
         Spec.from_yaml("simple", "gpt3_6.7")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("name: First", 'name: "First%s"', "workload.yaml:5: workload.einsums.First"),
+        ("{name: A,", '{name: "A%s",', "workload.yaml:7: workload.einsums.First.tensor_accesses.A"),
+        ("name: Buffer", 'name: "Buffer%s"', "arch.yaml:11: arch.nodes.Buffer"),
+        ("{name: X,", '{name: "X%s",', "arch.yaml:14: arch.nodes.Buffer.spatial.X"),
+        ("{M: 8,", '{"M%s": 1, M: 8,', "workload.yaml:2: workload.rank_sizes.M"),
+    ],
+)
+def test_names_that_would_obey_nobody(tmp_path: Path, old: str, new: str, place: str) -> None:
+    for bad in ("\\e[2J", "\\0", "\\n", "\\u202e", "\\u200b", "\\u2028", "\\uE123", "\\uFFFE", "\\x9B"):
+        text = str(errors(tmp_path, old, new % bad))
+        assert all(c == "\n" or c.isprintable() for c in text)
+        assert place in text
+        assert "not printable, U+" in text
+
+
+def test_keys_are_shown_escaped(tmp_path: Path) -> None:
+    text = str(errors(tmp_path, "name: Buffer", 'name: Buffer\n    "a\\e[2J\\nb": 1'))
+    assert text == (
+        f"{tmp_path}/arch.yaml:12: arch.nodes.Buffer.a\\x1b[2J\\nb: unknown field 'a\\x1b[2J\\nb' of Memory"
+    )
+
+
+def test_names_set_in_python_are_as_clean() -> None:
+    spec = Spec.from_string(ARCH + WORKLOAD)
+    with pytest.raises(SpecError, match=r"U\+001B"):
+        spec.workload.einsums[0].name = "a\x1b"
+    with pytest.raises(SpecError, match=r"U\+D800"):
+        spec.workload.einsums[0].name = "a\ud800"
+    spec.workload.einsums[0].name = "=a b: #é😀'\""
+
+
+@pytest.mark.parametrize("value", ["inf", "1e308 * 100", "inf * 0", "-inf"])
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("compute, energy: 1,", "compute, energy: %s,", "arch.yaml:22: arch.nodes.MAC.actions.compute.energy"),
+        ("energy: 1, throughput: 1e9", "energy: %s, throughput: 1e9", "arch.yaml:16: arch.nodes.Buffer.actions.read"),
+        ("size: 1024", "size: 1024\n    leak_power: %s", "arch.yaml:13: arch.nodes.Buffer.leak_power"),
+    ],
+)
+def test_energies_are_finite(tmp_path: Path, old: str, new: str, place: str, value: str) -> None:
+    text = str(errors(tmp_path, old, new % value))
+    assert place in text
+    assert re.search("must be finite, got|must not be negative, got|is not a number", text)
+
+
+def test_scaled_energies_are_finite(tmp_path: Path) -> None:
+    text = str(errors(tmp_path, "{name: compute, energy: 1,", "{name: compute, energy: 1e308, energy_scale: 10,"))
+    assert "arch.nodes.MAC.actions.compute.energy: MAC.actions.compute.energy must be finite, got inf" in text

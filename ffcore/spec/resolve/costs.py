@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
-from ffcore.errors import Problem, SpecError, suggest
+from ffcore.errors import Position, Problem, SpecError, suggest
 from ffcore.spec.architecture import Action, Component, Compute, Memory, Network
 from ffcore.spec.expressions import MaxLinear, evaluate
 from ffcore.spec.resolve.nodes import Fields
 from ffcore.spec.resolve.scope import Scope
-from ffcore.spec.resolve.values import at_least_zero, positive
+from ffcore.spec.resolve.values import at_least_zero, finite, positive
 
 if TYPE_CHECKING:
     from ffcore.plugin.interfaces import ComponentCost, ComponentQuery, CostModel
@@ -99,11 +99,13 @@ def component_costs(
             energy = {a: e or 0.0 for a, e in energy.items()}
             throughput = {a: math.inf if t is None else t for a, t in throughput.items()}
     parallel = fields.number("n_parallel_instances", positive)
+    scaled = {a: _scaled(e, _scale("energy_scale", fields, actions[a])) for a, e in energy.items()}
+    leak = _scaled(leak, parallel * fields.number("leak_power_scale", at_least_zero))
     return Costs(
-        energy={a: _scaled(e, _scale("energy_scale", fields, actions[a])) for a, e in energy.items()},
+        energy={a: _finite(e, actions[a], "energy", fields.place("actions")) for a, e in scaled.items()},
         throughput={a: _scaled(t, _speed(fields, actions[a])) for a, t in throughput.items()},
         area=_scaled(area, parallel * fields.number("area_scale", at_least_zero)),
-        leak_power=_scaled(leak, parallel * fields.number("leak_power_scale", at_least_zero)),
+        leak_power=_finite(leak, fields, "leak_power", None),
     )
 
 
@@ -190,6 +192,11 @@ def _own(fields: Fields, name: str, check: Callable[..., float]) -> float | None
 
 def _scaled(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
+
+
+def _finite(value: float | None, fields: Fields, name: str, place: Position | None) -> float | None:
+    """The cost, scaled. Raises SpecError for one that makes every sum infinite, wherever it comes from."""
+    return None if value is None else finite(value, fields.what(name), fields.place(name) or place)
 
 
 def _scale(name: str, component: Fields, action: Fields) -> float:

@@ -30,6 +30,14 @@ def at_least_zero(value: object, what: str, position: Position | None) -> float:
     return number
 
 
+def finite(value: object, what: str, position: Position | None) -> float:
+    """A finite number, at least 0."""
+    number = at_least_zero(value, what, position)
+    if math.isinf(number):
+        raise SpecError.one(f"{what} must be finite, got {number:g}", position)
+    return number
+
+
 def positive(value: object, what: str, position: Position | None) -> float:
     number = as_number(value, what, position)
     if number <= 0:
