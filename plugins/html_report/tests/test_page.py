@@ -86,10 +86,10 @@ def test_names_are_text() -> None:
     assert {tag for tag, _ in reader.elements} <= {tag for tag, _ in read(drawn(several())).elements}
     assert not [tag for tag, _ in reader.elements if tag in ("img", "a")]
     assert NASTY in reader.text
-    assert MARKUP.replace("\u2028", "") in reader.text.replace("\u2028", "")
+    assert MARKUP in reader.text
     (embedded,) = [text for attributes, text in reader.scripts if attributes.get("type") == "application/json"]
     assert [t["name"] for t in json.loads(embedded)["tensors"]] == [NASTY, MARKUP, "T"]
-    assert not re.search(r"[<>&\u2028]", embedded)
+    assert not re.search(r"[<>&]", embedded)
 
 
 def test_the_headline_compares_with_no_fusion() -> None:
