@@ -21,6 +21,9 @@ from ffcore.errors import SpecError, suggest
 LONGEST = 100
 """Characters of a quantity; more is no quantity, and might take for ever to look at."""
 
+NUMBER = r"[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?"
+"""Pattern of the number of a quantity."""
+
 INFINITY_WORDS = frozenset({"inf", "infinity", "unlimited"})
 
 
@@ -83,6 +86,7 @@ _METRIC = MappingProxyType(
 _BINARY = MappingProxyType({"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50})
 _SMALL = ("a", "f", "p", "n", "u", "m", "")
 _LARGE = ("", "k", "M", "G", "T", "P", "E")
+_COUNTS = ("", "k", "M", "G", "T")  # of a bare number: "5 E" looks like half of "5E3"
 
 
 def _units() -> Mapping[str, Unit]:
@@ -98,8 +102,9 @@ def _units() -> Mapping[str, Unit]:
             add(f"{prefix}{name}/s", Dimension.BANDWIDTH, scale * bits)
         add(f"{prefix}Hz", Dimension.FREQUENCY, scale)
         add(f"{prefix}op/s", Dimension.RATE, scale)
-        if prefix:
-            add(prefix, Dimension.COUNT, scale)
+    for prefix in _COUNTS[1:]:
+        add(prefix, Dimension.COUNT, _METRIC[prefix])
+        add(f"{prefix.upper()}i", Dimension.COUNT, _BINARY[f"{prefix.upper()}i"])
     for prefix, scale in _BINARY.items():
         for name, bits in (("B", 8.0), ("b", 1.0), ("bit", 1.0)):
             add(f"{prefix}{name}", Dimension.SIZE, scale * bits)
@@ -107,7 +112,8 @@ def _units() -> Mapping[str, Unit]:
     for prefix, scale in _METRIC.items():
         for symbol, dimension in (("J", Dimension.ENERGY), ("s", Dimension.TIME), ("W", Dimension.POWER)):
             add(f"{prefix}{symbol}", dimension, scale)
-        add(f"{prefix}J/bit", Dimension.ENERGY_PER_BIT, scale)
+        for name, bits in (("B", 8.0), ("b", 1.0), ("bit", 1.0)):
+            add(f"{prefix}J/{name}", Dimension.ENERGY_PER_BIT, scale / bits)
         add(f"{prefix}J*s", Dimension.ENERGY_DELAY, scale)
     for prefix, area in (("n", 1e-18), ("u", 1e-12), ("m", 1e-6), ("", 1.0)):
         add(f"{prefix}m^2", Dimension.AREA, area)
@@ -115,14 +121,14 @@ def _units() -> Mapping[str, Unit]:
 
 
 UNITS: Mapping[str, Unit] = _units()
-_QUANTITY = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)\s*(\D.*)?")
+_QUANTITY = re.compile(rf"\s*({NUMBER})\s*(\D.*)?")
 
 
 def _canonical(symbol: str) -> str:
-    """Spellings that mean the same: micro signs, squared, middle dots, ``bits``."""
+    """Spellings that mean the same: micro signs, squared, middle dots, ``bits``, ``bytes``."""
     text = symbol.strip().replace("\u00b5", "u").replace("\u03bc", "u").replace("\u00b2", "^2")
     text = re.sub(r"\s*[\u00b7*]\s*", "*", re.sub(r"\s*/\s*", "/", text))
-    return re.sub(r"^K(?!i)", "k", text.replace("bits", "bit").replace("ops", "op"))
+    return re.sub("[Bb]ytes?", "B", text.replace("bits", "bit").replace("ops", "op"))
 
 
 def parse_quantity(text: str | float, dimension: Dimension | None = None) -> float:
@@ -150,20 +156,33 @@ def split_quantity(text: str, allowed: Collection[Dimension] = ()) -> tuple[floa
     if match is None:
         raise SpecError.one(f"{text!r} is not a quantity: expected a number and a unit, such as '128 MiB'")
     digits = match[1].replace("_", "")
+    number = float(digits)
+    if math.isinf(number):
+        raise _too_large(text)
     if not match[2] or not match[2].strip():
-        return float(digits), None
+        return number, None
     symbol = _canonical(match[2])
     unit = UNITS.get(symbol)
     if unit is None:
         known = [u.symbol for u in UNITS.values() if not allowed or u.dimension in allowed]
+        if symbol.startswith("K") and f"k{symbol[1:]}" in known:
+            both = {f"k{symbol[1:]}": 1000, f"Ki{symbol[1:]}": 1024}
+            meant = [f"'{match[1]} {unit}' ({factor})" for unit, factor in both.items() if unit in known]
+            raise SpecError.one(f"{text!r}: a prefix K may mean 1000 or 1024; write {' or '.join(meant)}")
         examples = f"; units are {_examples(allowed)}" if allowed else ""
         raise SpecError.one(f"unknown unit {match[2].strip()!r} in {text!r}{examples}", None, suggest(symbol, known))
     if allowed and unit.dimension not in allowed:
         raise SpecError.one(f"{text!r} is {_NAMES[unit.dimension]}; expected {_examples(allowed)}")
-    if float(digits) == 0 or math.isinf(float(digits)):  # of too many digits for exact arithmetic
-        return float(digits), unit.dimension
-    # Factors are written with few digits, so that their decimal form is exact (the binary one of 1e-12 is not).
-    return float(Fraction(digits) * Fraction(repr(unit.factor))), unit.dimension
+    if number == 0:  # maybe of too many digits for exact arithmetic
+        return number, unit.dimension
+    try:  # Factors are written with few digits: their decimal form is exact (the binary one of 1e-12 is not).
+        return float(Fraction(digits) * Fraction(repr(unit.factor))), unit.dimension
+    except OverflowError:
+        raise _too_large(text) from None
+
+
+def _too_large(text: str) -> SpecError:
+    return SpecError.one(f"{text!r} is too large a number (no limit at all is 'inf')")
 
 
 def _examples(allowed: Collection[Dimension]) -> str:
@@ -233,6 +252,8 @@ def format_quantity(value: float, dimension: Dimension, digits: int = 3) -> str:
         return _scaled(value / 8, "B/s", _LARGE, digits)
     if dimension is Dimension.AREA:
         return _format_area(value, digits)
-    if dimension in (Dimension.FREQUENCY, Dimension.RATE, Dimension.COUNT):
+    if dimension is Dimension.COUNT:
+        return f"{value:.{digits}g}" if value >= 1e15 else _scaled(value, "", _COUNTS, digits)
+    if dimension in (Dimension.FREQUENCY, Dimension.RATE):
         return _scaled(value, dimension.value, _LARGE, digits)
     return _scaled(value, dimension.value, _SMALL + _LARGE[1:], digits)

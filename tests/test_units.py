@@ -32,6 +32,8 @@ PRINTED = [
     (112e-6, Dimension.AREA, "112 mm^2"),
     (8.5e-10, Dimension.AREA, "850 um^2"),
     (81_000_000, Dimension.COUNT, "81 M"),
+    (999e12, Dimension.COUNT, "999 T"),
+    (1.25e18, Dimension.COUNT, "1.25e+18"),
     (0.0, Dimension.COUNT, "0"),
     (math.nan, Dimension.TIME, "unknown"),
 ]
@@ -46,10 +48,17 @@ READ = [
     ("128 MiB", 128 * 2**23),
     ("128MiB", 128 * 2**23),
     ("1 Kibit", 1024),
-    ("1 KB", 8000),
     ("1 kB", 8000),
     ("16 b", 16),
     ("12 bits", 12),
+    ("12 bytes", 96),
+    ("2 Gbyte/s", 16e9),
+    ("4 k", 4000),
+    ("4 Ki", 4096),
+    ("2 Ti", 2**41),
+    ("8 pJ/B", 1e-12),
+    ("8 pJ/byte", 1e-12),
+    ("8 pJ/b", 8e-12),
     ("614 GB/s", 8 * 614e9),
     ("614 GB / s", 8 * 614e9),
     ("7.03 pJ", 7.03e-12),
@@ -76,6 +85,40 @@ def test_read(text: str | float, value: float) -> None:
 def test_text_that_is_no_quantity_is_refused(text: str) -> None:
     with pytest.raises(SpecError):
         parse_quantity(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("4K", "write '4 k' (1000) or '4 Ki' (1024)"),
+        ("16 KB", "write '16 kB' (1000) or '16 KiB' (1024)"),
+        ("1 KB/s", "write '1 kB/s' (1000) or '1 KiB/s' (1024)"),
+        ("3 KHz", "write '3 kHz' (1000)"),
+    ],
+)
+def test_capital_k_may_mean_two_things(text: str, meant: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_quantity(text)
+    assert str(caught.value) == f"{text!r}: a prefix K may mean 1000 or 1024; {meant}"
+
+
+def test_capital_k_of_another_dimension_is_not_suggested() -> None:
+    with pytest.raises(SpecError, match="unknown unit 'K' in '4 K'; units are a size"):
+        parse_quantity("4 K", Dimension.SIZE)
+
+
+@pytest.mark.parametrize("text", ["5 E", "5 P"])
+def test_bare_prefixes_end_at_tera(text: str) -> None:
+    with pytest.raises(SpecError, match="unknown unit"):
+        parse_quantity(text)
+    assert parse_quantity(f"{text}B") > 5e15
+
+
+@pytest.mark.parametrize("text", ["9e307 MiB", "1e400 GB/s", "-1e400 J", "1e400"])
+def test_too_large_a_number(text: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_quantity(text)
+    assert str(caught.value) == f"{text!r} is too large a number (no limit at all is 'inf')"
 
 
 def test_unknown_unit_gets_a_suggestion() -> None:

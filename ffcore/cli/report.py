@@ -65,15 +65,16 @@ def report(
             target = out or folder
         else:
             specs, mappings = report_run.split_files(files or [])
-            spec = inputs.load_spec(
-                source,
-                specs,
-                variables=set_variable,
-                fields=set_field,
-                arch_params=arch_param,
-                allowed_dirs=allow_dir,
-                mapper={"model": model, "cost_model": cost_model},
-            )
+            with report_run.no_folder(folder, files):
+                spec = inputs.load_spec(
+                    source,
+                    specs,
+                    variables=set_variable,
+                    fields=set_field,
+                    arch_params=arch_param,
+                    allowed_dirs=allow_dir,
+                    mapper={"model": model, "cost_model": cost_model},
+                )
             result = output.titled(report_run.of_files(spec, mappings, options, baseline), source, specs)
             target = out or Path("out/report")
         output.write(result, target)

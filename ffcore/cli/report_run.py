@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,18 @@ class Options:
 def is_folder(folder: Path, files: Sequence[str] | None) -> bool:
     """Is it a folder of results, rather than an architecture by whose name there happens to be a folder?"""
     return folder.is_dir() and ((folder / SPEC).is_file() or not files)
+
+
+@contextmanager
+def no_folder(folder: Path, files: Sequence[str] | None) -> Iterator[None]:
+    """What stands alone was meant as a folder: if it is none, and no architecture either, the error says so."""
+    try:
+        yield
+    except SpecError as error:
+        if files or folder.exists():
+            raise
+        message = f"there is no folder {str(folder)!r}, and as an architecture: "
+        raise SpecError([attrs.evolve(p, message=message + p.message) for p in error.problems]) from None
 
 
 def check_alone(folder: Path, files: Sequence[str] | None, arch_params: Sequence[str] | None) -> None:

@@ -21,6 +21,7 @@ from ffcore import plugin
 from ffcore.errors import FFError, suggest
 from ffcore.plugin import RECORD_TYPES
 from ffcore.plugin.hooks import HOOK_OF_KIND
+from ffcore.spec.library import find
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "_scaffold"
 PREFIX = "ffcore-"
@@ -141,6 +142,8 @@ def _check_free(wanted: Plan, other: str) -> None:
     )
     if taken:
         raise FFError(f"the module {wanted.package} is not free to be used; another name, such as {other!r}?")
+    if wanted.kind == "arch" and (packaged := find(wanted.part)) is not None:  # which would be found first
+        raise FFError(f"{wanted.part!r} names {packaged.name} of ffcore itself; another name, such as {other!r}?")
     for record, provider in plugin.current_manager().providers(wanted.kind):
         if record.name == wanted.part:
             words = wanted.kind.replace("_", " ")

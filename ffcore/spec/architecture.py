@@ -20,9 +20,10 @@ from ffcore.spec.fields import (
     Text,
     Value,
     forget_position,
+    pure_number,
     spec_field,
 )
-from ffcore.spec.quantities import in_any_unit
+from ffcore.spec.quantities import of_variable
 from ffcore.spec.source.nodes import Node, YamlMap
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Action(SpecNode):
     latency_scale: Expression = spec_field(Value(), default=1, doc="factor on the time of one action")
     bits_per_action: Expression | None = spec_field(Value(), unit="bit", doc="bits moved by one action (1)")
     values_per_action: dict[str, Expression] | None = spec_field(
-        Table(scalar_key="All"), doc="values moved by one action, by set of tensors"
+        Table(scalar_key="All"), reader=pure_number, doc="values moved by one action, by set of tensors"
     )
     extra_attributes_for_component_model: dict[str, Any] = spec_field(
         Table(), factory=dict, doc="passed on to the cost model"
@@ -154,7 +155,7 @@ class TensorHolder(Component):
     )
     bits_per_action: Expression | None = spec_field(Value(), unit="bit", doc="bits moved by one action (1)")
     values_per_action: dict[str, Expression] | None = spec_field(
-        Table(scalar_key="All"), doc="values moved by one action, by set of tensors"
+        Table(scalar_key="All"), reader=pure_number, doc="values moved by one action, by set of tensors"
     )
 
     @property
@@ -314,7 +315,7 @@ class Arch(SpecNode):
         doc="from the root down to the computes",
     )
     variables: dict[str, Expression] = spec_field(
-        Table(), factory=dict, reader=in_any_unit, doc="names for use in the nodes"
+        Table(), factory=dict, reader=of_variable, doc="names for use in the nodes"
     )
     extra_attributes_for_all_component_models: dict[str, Any] = spec_field(
         Table(), factory=dict, doc="passed on to the cost model with every component"

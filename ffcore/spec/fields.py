@@ -24,6 +24,10 @@ Normalise: TypeAlias = Callable[[Node, ErrorCollector, str], Node]
 """Rewrites a short form to the full form: ``normalise(node, errors, path) -> node``."""
 
 
+pure_number = partial(in_unit, unit="")
+"""Reader of a table of pure numbers, in which a unit is refused."""
+
+
 class Kind:
     """Base of the kinds of field content."""
 

@@ -155,6 +155,7 @@ def _node(value: object, path: str) -> Node:
     position = Position(_file(path), 1)
     if not isinstance(value, str):
         return from_plain(value, position)
-    node = load_text("value: " + value, position.file).get("value")
-    assert node is not None
-    return node
+    entries = load_text("value: " + value, position.file).entries
+    if entries.keys() != {"value"}:  # of a second line
+        raise SpecError.one(f"{path}: {value!r} is more than one value")
+    return entries["value"][1]

@@ -14,11 +14,12 @@ from typing import Any
 
 from ffcore.errors import SpecError
 from ffcore.spec.expressions.parse import ExpressionError, parse
-from ffcore.units import LONGEST, Dimension, split_quantity
+from ffcore.units import INFINITY_WORDS, LONGEST, NUMBER, UNITS, Dimension, split_quantity
 
-_NUMBER = r"[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?"
-_UNIT = r"[^\W\d_][^\W_]*(?:\s*[*/^·]\s*[^\W_]+)*"
-_FORM = re.compile(rf"{_NUMBER}\s*{_UNIT}")
+_UNIT = r"[^\W\d_][^\W_]*(?:\s*[*/·]\s*[^\W\d_][^\W_]*|\s*\^\s*\d)*"
+_FORM = re.compile(rf"{NUMBER}\s*{_UNIT}")
+_SYMBOLS = "|".join(re.escape(symbol) for symbol in sorted(UNITS, key=len, reverse=True))
+_AFTER = re.compile(rf"(?:\d|\)|\b(?i:{'|'.join(INFINITY_WORDS)}))\s*({_SYMBOLS})(?!\w)")
 _PER_BIT = (Dimension.BANDWIDTH, Dimension.ENERGY_PER_BIT)
 
 ALLOWED: Mapping[str, tuple[Dimension, ...]] = MappingProxyType({
@@ -56,9 +57,10 @@ def in_unit(value: Any, unit: str) -> Any:
     """A field's value, a quantity as the number in ``unit``: whole numbers as ``int``, so that equal specs are equal.
 
     What depends on the bits of an action becomes text in bit/s or J/bit. Raises SpecError for a unit that is unknown,
-    or not one of ``unit``; without one ("") for any quantity.
+    or not one of ``unit``, or inside an expression; without one ("") for any quantity.
     """
     if not is_quantity(value):
+        _check_expression(value)
         return value
     if not unit:
         raise SpecError.one(f"{value!r}: this is a pure number or an expression, it takes no unit")
@@ -69,8 +71,34 @@ def in_unit(value: Any, unit: str) -> Any:
 
 
 def in_any_unit(value: Any) -> Any:
-    """The value of a name for use in expressions, a quantity as the number in SI units; raises SpecError."""
-    return _whole(split_quantity(value)[0]) if is_quantity(value) else value
+    """A value of whatever dimension, a quantity as the number in SI units; raises SpecError as `in_unit` does."""
+    if not is_quantity(value):
+        _check_expression(value)
+        return value
+    return _whole(split_quantity(value)[0])
+
+
+def of_variable(value: Any) -> Any:
+    """The value of a name for use in expressions, as `in_any_unit`.
+
+    Raises SpecError for what depends on the bits of an action too: as a plain number it would be taken per action.
+    """
+    if per_bit(value) is not None:
+        message = f"{value!r} depends on the bits of an action: write it in the field itself, not in a variable"
+        raise SpecError.one(message)
+    return in_any_unit(value)
+
+
+def _check_expression(value: object) -> None:
+    """Refuse a unit that follows something other than a plain number: ``4 * 128 B``, ``inf GB/s``."""
+    if not isinstance(value, str) or len(value) > LONGEST or (found := _AFTER.search(value)) is None:
+        return
+    try:
+        parse(value)
+    except ExpressionError:
+        unit = found[1]
+        message = f"{value!r}: a unit may only follow a plain number, as in '128 {unit}'; inf takes none"
+        raise SpecError.one(message) from None
 
 
 def _whole(number: float) -> int | float:

@@ -20,7 +20,7 @@ from ffcore.spec.fields import Expression, One, Raw, SpecNode, Table, forget_pos
 from ffcore.spec.library import Source, read_sources
 from ffcore.spec.mapper import Mapper
 from ffcore.spec.problem import Problem
-from ffcore.spec.quantities import in_any_unit
+from ffcore.spec.quantities import of_variable
 from ffcore.spec.renames import Renames
 from ffcore.spec.source import load_text
 from ffcore.spec.source.nodes import Node, YamlMap
@@ -49,7 +49,7 @@ class Spec(SpecNode):
     workload: Workload = spec_field(One(Workload), factory=Workload, doc="the Einsums")
     renames: Renames = spec_field(One(Renames), factory=Renames, doc="canonical names of tensors")
     variables: dict[str, Expression] = spec_field(
-        Table(), factory=dict, reader=in_any_unit, doc="names for use in all expressions"
+        Table(), factory=dict, reader=of_variable, doc="names for use in all expressions"
     )
     config: Config = spec_field(One(Config), factory=Config, doc="settings")
     mapper: Mapper = spec_field(One(Mapper), factory=Mapper, doc="parts and knobs of the search")

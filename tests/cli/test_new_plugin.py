@@ -139,6 +139,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         ("yaml", "arch", "the module yaml is not free"),  # of the distribution PyYAML
         ("ffcore-exhaustive", "joiner", "joiner 'exhaustive' is registered by ffcore"),
         ("ffcore-default", "model", "model 'default' is registered by ffcore"),
+        ("ffcore-simple", "arch", "'simple' names simple.arch.yaml of ffcore itself; another name"),
         ("ffcore-own", "joner", "did you mean 'joiner'?"),
     ],
 )

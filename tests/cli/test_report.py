@@ -87,6 +87,7 @@ def test_a_bad_folder_or_mapping_is_told_in_a_sentence(folder: Path, tmp_path: P
     cases = [
         (["report", tmp_path / "empty"], 2, "has no spec.json"),
         (["report", folder, specs[1]], 2, "leave out"),
+        (["report", "nosuch"], 2, "there is no folder 'nosuch', and as an architecture: nothing is named 'nosuch'"),
         (["report", folder, "--set", "M=8"], 2, "--spec PATH=VALUE"),
         (["report", *specs, "--set", "M=4"], 2, "there is no mapping"),
         (["report", folder, "--spec", "arch.nodes.GlobalBuffer.size=1"], 1, str(folder / "mapping_0.yaml")),

@@ -117,7 +117,7 @@ def test_quantity(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["MiB", "128 * MiB", "8 if x else 4", "1024*64*8", "3 in x", "1 or x", "0x10", "0b11", "1e5", "12", "2 * 3 B", ""],
+    ["MiB", "128 * MiB", "8 if x else 4", "1024*64*8", "3 in x", "1 or x", "0x10", "0b11", "1e5", "12", ""],
 )
 def test_no_quantity(text: str) -> None:
     assert not is_quantity(text)
@@ -140,6 +140,17 @@ def test_a_variable_may_be_called_like_a_unit() -> None:
         ("leak_power: 2mW", "leak_power_scale: 2mW", 16, "'2mW': this is a pure number or an expression"),
         ("variables: {width: 4}", "variables:\n  width: 4\n  other: 3 Bit", 27, "variables.other: unknown unit 'Bit'"),
         ("{capacity: 64 KiB}", "{capacity: 64 clocks}", 3, "arch.variables.capacity: unknown unit 'clocks'"),
+        ("{capacity: 64 KiB}", "{capacity: 4K}", 3, "arch.variables.capacity: '4K': a prefix K may mean 1000 or 1024"),
+        ("{capacity: 64 KiB}", "{E: 4 pJ/bit}", 3, "arch.variables.E: '4 pJ/bit' depends on the bits of an action"),
+        ("{capacity: 64 KiB}", "{BW: 2 GB/s}", 3, "arch.variables.BW: '2 GB/s' depends on the bits of an action"),
+        ("{width: 4}", "{E: 4 pJ/bit}", 25, "variables.E: '4 pJ/bit' depends on the bits of an action: write it"),
+        ("{M: 4, N: 4}", "{M: 4, N: 64MiB}", 27, "workload.rank_sizes.N: '64MiB': this is a pure number or an exp"),
+        ("bits_per_action: 8}", "values_per_action: 1 B}", 11, "values_per_action: '1 B': this is a pure number or an"),
+        ("size: 128 MiB", "size: 4 * 128 B", 14, "size: '4 * 128 B': a unit may only follow a plain number, as in"),
+        ("size: 128 MiB", "size: 64 KiB * 2", 14, "'64 KiB * 2': a unit may only follow a plain number, as in '128 Ki"),
+        ("size: 128 MiB", "size: 9e307 MiB", 14, "size: '9e307 MiB' is too large a number"),
+        ("throughput: 16 Gbit/s", "throughput: inf GB/s", 19, "throughput: 'inf GB/s': a unit may only follow a plain"),
+        ("{width: 4}", "{width: 4 * 128 B}", 25, "variables.width: '4 * 128 B': a unit may only follow a plain"),
     ],
 )
 def test_wrong_dimension_names_line_field_and_units(old: str, new: str, line: int, message: str) -> None:
@@ -182,6 +193,20 @@ def test_set_by_path_and_in_python() -> None:
         changed.set("arch.nodes.DRAM.tensors.keep", "3 B")
 
 
+@pytest.mark.parametrize("word", ["unlimited", "Infinity"])
+def test_words_for_no_limit_are_answered_with_inf(word: str) -> None:
+    with pytest.raises(SpecError, match=f"'{word}' is undefined.*did you mean 'inf'"):
+        spec(("size: 128 MiB", f"size: {word}")).problem()
+
+
+@pytest.mark.parametrize("text", ["8\nevil: 1", "8\nvalue: 1", "\nevil: 1"])
+def test_a_second_line_is_no_part_of_a_value(text: str) -> None:
+    changed = spec()
+    with pytest.raises(SpecError):
+        changed.set("variables.width", text)
+    assert changed.variables == {"width": 4}
+
+
 def test_words_for_cost_models_stay_words() -> None:
     read = spec(("area: 3 mm²", "extra_attributes_for_component_model: {node: 65 nm}"))
     assert read.arch.nodes["Buffer"].extra_attributes_for_component_model == {"node": "65 nm"}
@@ -197,10 +222,10 @@ def test_packaged_architecture_refuses_parameters_that_it_does_not_ask_for() -> 
         arch("simple", GlobalBuferSize=3)
 
 
-@pytest.mark.parametrize("text", ["1e-999999999 J", "1e999999999 J", "1" * 5000 + " J", "1_" * 5000 + "J"])
+@pytest.mark.parametrize("text", ["1e-999999999 J", "1" * 5000 + " J", "1_" * 5000 + "J"])
 def test_monstrous_numbers_take_no_time(text: str) -> None:
     if len(text) < 100:
-        assert in_unit(text, "J") in (0, math.inf)
+        assert in_unit(text, "J") == 0
     else:
         assert not is_quantity(text)
 

@@ -20,6 +20,7 @@ from ffcore.spec.expressions.operations import (
 )
 from ffcore.spec.expressions.parse import ExpressionError, free_names, parse
 from ffcore.spec.expressions.tensorset import NameSet
+from ffcore.units import INFINITY_WORDS
 
 MAX_DEPTH = 100
 
@@ -99,7 +100,8 @@ class _Evaluation:
         if name in FUNCTIONS or name == "math":
             raise ExpressionError(f"{name!r} is a function and can only be called, as in {name}(...)")
         known = {*self.local, *self.symbols, *FUNCTIONS, "inf", "True", "False", "None"}
-        raise ExpressionError(f"the name {name!r} is undefined", suggest(name, known))
+        guess = "inf" if name.lower() in INFINITY_WORDS else suggest(name, known)
+        raise ExpressionError(f"the name {name!r} is undefined", guess)
 
     def binary(self, node: ast.BinOp, depth: int) -> object:
         # A long sum nests to the left: walk down that side in a loop, not by recursion.
