@@ -5,33 +5,38 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import typer
 
+from ffcore.cli import run_folder
+from ffcore.cli.run_json import write_spec
 from ffcore.mapping.dialect import to_data
 from ffcore.units import Dimension, format_quantity
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ffcore.results import Mappings
+    from ffcore.spec import Spec
 
 
 @attrs.frozen
 class Report:
     """What ``ff map``, ``ff evaluate`` and ``ff report`` print and write.
 
-    ``unfused``: the best mappings without fusion, or else ``unfused_note``, why there are none. ``run``: what
-    ``run.json`` holds so far (`ffcore.cli.run_folder`). ``title``: what was mapped, unless ``run`` says so.
+    ``unfused``: the best mappings without fusion, or else ``unfused_note``, why there are none. ``spec``: what the
+    mappings are of, unless the folder that the report goes to says so already. ``run``: what ``run.json`` holds, or,
+    with ``spec``, is to hold (`ffcore.cli.run_folder`).
     """
 
     mappings: Mappings
-    stats: Mapping[str, Any]
+    stats: Mapping[str, Any] = attrs.field(factory=dict)
     unfused: Mappings | None = None
     unfused_note: str = "not computed"
+    spec: Spec | None = None
     run: Mapping[str, Any] = attrs.field(factory=dict)
-    title: str = ""
 
     @property
     def numbers(self) -> list[tuple[float, float, float]]:
@@ -42,7 +47,9 @@ class Report:
     @property
     def best(self) -> int:
         """The mapping of least energy-delay product."""
-        return min(range(len(self.mappings)), key=lambda i: self.numbers[i][2])
+        from ffcore.report.gather import best_of, points_of
+
+        return best_of(points_of(self.mappings)).number
 
     def as_data(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -53,10 +60,9 @@ class Report:
         return {"mappings": mappings, "stats": dict(self.stats)}
 
 
-def titled(report: Report, arch: str, workload: Sequence[str] | None) -> Report:
+def titled(report: Report, arch: str, workload: Sequence[str]) -> Report:
     """The report under the names of the architecture and the workload that the command line gave."""
-    names = [Path(name).name.removesuffix(".yaml").removesuffix(".yml") for name in (arch, *(workload or ())[:1])]
-    return attrs.evolve(report, title=" on ".join(reversed(names)))
+    return attrs.evolve(report, run=run_folder.called(arch, workload))
 
 
 def show(report: Report, format: str, out: Path | None) -> None:
@@ -107,15 +113,20 @@ def write(report: Report, out: Path) -> None:
     """
     from ffcore.report.folder import write_folder
 
+    run = report.run if report.spec is None else run_folder.write_run(out, report.spec, report.run)
     notes = write_folder(
         out,
         report.mappings,
         report.as_data(),
-        title=report.title or str(report.run.get("title", "")),
+        title=str(run.get("title", "")),
         unfused=report.unfused,
         unfused_note=report.unfused_note,
-        run=report.run,
+        run=run,
     )
+    if report.spec is not None:
+        write_spec(out / run_folder.SPEC, report.spec)
+    if run.get("other_spec"):
+        notes.append("the mappings were found for another spec: for this one there may be better ones")
     for note in notes:
         typer.echo(note, err=True)
 

@@ -28,7 +28,7 @@ from ffcore import plugin
 from ffcore.files import write_atomically
 from ffcore.plugin import RendererRecord
 from ffcore.render import MissingProgramError
-from ffcore.report.gather import MAX_DETAILS, chosen, gather, points_of
+from ffcore.report.gather import chosen, gather, points_of
 
 if TYPE_CHECKING:
     from ffcore.render import Rendering
@@ -169,4 +169,4 @@ def _renderer(kind: str, format: str) -> str | None:
     return None
 
 
-__all__ = ["MAX_DETAILS", "NO_FUSION", "REPORT", "mapping_files", "write_file", "write_folder"]
+__all__ = ["NO_FUSION", "REPORT", "mapping_files", "write_file", "write_folder"]
