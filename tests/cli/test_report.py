@@ -63,7 +63,9 @@ def test_elsewhere_it_is_no_search_but_all_else_stays(folder: Path, tmp_path: Pa
     done = ff_here("map", "--resume", there)
     assert (done.returncode, done.stdout) == (2, "")
     assert "holds no search to go on with" in done.stderr
+    (there / "run.json").unlink()
     assert ff_here("report", there, "--no-plugins").returncode == 0
+    assert held(there)["run"]["status"] == "evaluated"
 
 
 @pytest.mark.parametrize("elsewhere", [True, False])
