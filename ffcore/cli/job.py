@@ -48,7 +48,7 @@ def run_map(
         if compare_unfused:
             without, note = unfused(spec, pmappings, jobs=jobs, progress=watch)
         with phase("evaluate"):
-            report = Report(mappings, {})
+            report = Report(mappings)
             watch(Step("evaluate", note=f"{len(mappings)} mappings"))
             report.numbers  # noqa: B018 - mappings are evaluated when they are first asked
         with phase("count"):
@@ -57,7 +57,7 @@ def run_map(
     if mappings.guarantee is not None:
         stats = {"guarantee": str(mappings.guarantee), **stats}
     stats = {**stats, "seconds": {name: round(s, 4) for name, s in clock.seconds.items()}}
-    return Report(mappings, stats, without, note)
+    return Report(mappings, stats, without, note, spec)
 
 
 def _keeps_pmappings(spec: Spec) -> bool:
@@ -69,7 +69,7 @@ def run_evaluate(spec: Spec) -> Report:
 
     Raises ``SpecError`` where there is none or it breaks a rule, ``NoValidMappingError`` where it does not fit.
     """
-    return Report(evaluate_mapping(spec), {})
+    return Report(evaluate_mapping(spec), spec=spec)
 
 
 def _counts(pmappings: Pmappings) -> dict[str, Any]:

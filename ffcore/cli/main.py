@@ -93,13 +93,13 @@ def map_command(
         from ffcore.cli import map_run
         from ffcore.cli.run_folder import Arguments
 
-        wanted = map_run.Wanted(jobs, cache, out, format.value, profile, not no_baseline)
+        wanted = map_run.Wanted(jobs, cache, out, format.value, profile)
         if resume is not None:
             files = {"ARCH": arch, "WORKLOAD": workload, "--set": set_variable, "--spec": set_field, "--out": out}
             others = {"--arch-param": arch_param, "--allow-dir": allow_dir}
             words = {f"--{name.removeprefix('ffm.').replace('_', '-')}": text for name, text in mapper.items()}
             map_run.check_resume([name for name, value in {**files, **others, **words}.items() if value])
-            map_run.resume(resume, wanted, interrupts)
+            map_run.resume(resume, wanted, interrupts, not no_baseline)
             return
         assert arch is not None
         arguments = Arguments(
@@ -111,6 +111,7 @@ def map_command(
             [str(folder) for folder in allow_dir or ()],
             {name: text for name, text in mapper.items() if text is not None},
             no_plugins,
+            not no_baseline,
         )
         map_run.run(arguments, wanted, interrupts)
 
@@ -147,7 +148,7 @@ def evaluate(
             mapper={"model": model, "cost_model": cost_model},
         )
         result = job.run_evaluate(spec)
-        output.show(output.titled(result, arch, workload), format.value, out)
+        output.show(output.titled(result, arch, workload or ()), format.value, out)
 
 
 app.command()(compare)

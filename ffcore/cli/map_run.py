@@ -30,7 +30,6 @@ class Wanted:
     out: Path | None = None
     format: str = "text"
     profile: bool = False
-    baseline: bool = True  # with ``out``: compare with no fusion
 
 
 def check_resume(given: Sequence[str]) -> None:
@@ -44,13 +43,17 @@ def run(arguments: Arguments, wanted: Wanted, interrupts: Interrupts) -> None:
     _run(arguments, None, wanted, interrupts)
 
 
-def resume(folder: Path, wanted: Wanted, interrupts: Interrupts) -> None:
-    """Go on with the run of a folder, or make a finished one's results again. Raises as `run`, and for bad folders."""
+def resume(folder: Path, wanted: Wanted, interrupts: Interrupts, baseline: bool = True) -> None:
+    """Go on with the run of a folder, or make a finished one's results again. Raises as `run`, and for bad folders.
+
+    ``baseline`` False leaves out the comparison with no fusion, even if the run began with it.
+    """
     stopped = read(folder)
+    arguments = attrs.evolve(stopped.arguments, baseline=stopped.arguments.baseline and baseline)
     with ExitStack() as stack:
         if stopped.arguments.no_plugins:
             stack.enter_context(plugins_disabled())
-        _run(stopped.arguments, stopped, attrs.evolve(wanted, out=folder), interrupts)
+        _run(arguments, stopped, attrs.evolve(wanted, out=folder), interrupts)
 
 
 def _run(arguments: Arguments, stopped: Stopped | None, wanted: Wanted, interrupts: Interrupts) -> None:
@@ -70,7 +73,7 @@ def _run(arguments: Arguments, stopped: Stopped | None, wanted: Wanted, interrup
                     cache=wanted.cache,
                     keep=keep,
                     watch=watch,
-                    compare_unfused=wanted.baseline and wanted.out is not None,
+                    compare_unfused=arguments.baseline and wanted.out is not None,
                 )
             with phase("output"):
                 report = ending.found(report)
@@ -109,7 +112,7 @@ class _Ending:
             return report
         self.folder.found(report)
         inputs = (self.arguments.arch, *self.arguments.workload)
-        return attrs.evolve(report, run=self.folder.info, inputs=inputs)
+        return attrs.evolve(report, run=self.folder.info, spec=None, inputs=inputs)
 
     def done(self) -> None:
         if self.folder is not None:

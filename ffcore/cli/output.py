@@ -5,34 +5,38 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import typer
 
+from ffcore.cli import run_folder
+from ffcore.cli.run_json import write_spec
 from ffcore.mapping.dialect import to_data
 from ffcore.units import Dimension, format_quantity
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ffcore.results import Mappings
+    from ffcore.spec import Spec
 
 
 @attrs.frozen
 class Report:
     """What ``ff map``, ``ff evaluate`` and ``ff report`` print and write.
 
-    ``unfused``: the best mappings without fusion, or else ``unfused_note``, why there are none. ``run``: what
-    ``run.json`` holds so far (`ffcore.cli.run_folder`). ``title``: what was mapped, unless ``run`` says so. ``inputs``:
-    files that were read.
+    ``unfused``: the best mappings without fusion, or else ``unfused_note``, why there are none. ``spec``: what the
+    mappings are of, unless the folder that the report goes to says so already. ``run``: what ``run.json`` holds, or,
+    with ``spec``, is to hold (`ffcore.cli.run_folder`). ``inputs``: files that were read.
     """
 
     mappings: Mappings
-    stats: Mapping[str, Any]
+    stats: Mapping[str, Any] = attrs.field(factory=dict)
     unfused: Mappings | None = None
     unfused_note: str = "not computed"
+    spec: Spec | None = None
     run: Mapping[str, Any] = attrs.field(factory=dict)
-    title: str = ""
     inputs: tuple[str | Path, ...] = ()
 
     @property
@@ -44,7 +48,9 @@ class Report:
     @property
     def best(self) -> int:
         """The mapping of least energy-delay product."""
-        return min(range(len(self.mappings)), key=lambda i: self.numbers[i][2])
+        from ffcore.report.gather import best_of, points_of
+
+        return best_of(points_of(self.mappings)).number
 
     def as_data(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -57,9 +63,8 @@ class Report:
 
 def titled(report: Report, arch: str, workload: Sequence[str] | None) -> Report:
     """The report under the names of the architecture and the workload that the command line gave: its inputs."""
-    names = [Path(name).name.removesuffix(".yaml").removesuffix(".yml") for name in (arch, *(workload or ())[:1])]
-    inputs = (*report.inputs, arch, *(workload or ()))
-    return attrs.evolve(report, title=" on ".join(reversed(names)), inputs=inputs)
+    others = tuple(workload or ())
+    return attrs.evolve(report, run=run_folder.called(arch, others), inputs=(*report.inputs, arch, *others))
 
 
 def show(report: Report, format: str, out: Path | None) -> None:
@@ -106,20 +111,26 @@ def _peak_bytes() -> int:
 def write(report: Report, out: Path) -> None:
     """Write the report's files into the folder ``out``, and on stderr what could not be written.
 
-    Raises ``OSError`` with the path that cannot be written.
+    Raises ``OSError`` with the path that cannot be written, ``FFError`` where results would replace an input.
     """
-    from ffcore.report.folder import write_folder
+    from ffcore.report.folder import check_inputs, write_folder
 
+    check_inputs(out, report.mappings, report.inputs)
+    run = report.run if report.spec is None else run_folder.write_run(out, report.spec, report.run)
     notes = write_folder(
         out,
         report.mappings,
         report.as_data(),
-        title=report.title or str(report.run.get("title", "")),
+        title=str(run.get("title", "")),
         unfused=report.unfused,
         unfused_note=report.unfused_note,
-        run=report.run,
+        run=run,
         inputs=report.inputs,
     )
+    if report.spec is not None:
+        write_spec(out / run_folder.SPEC, report.spec)
+    if run.get("other_spec"):
+        notes.append("the mappings were found for another spec: for this one there may be better ones")
     for note in notes:
         typer.echo(note, err=True)
 

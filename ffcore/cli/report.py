@@ -14,7 +14,7 @@ ArchOrFolder = Annotated[
     str,
     typer.Argument(
         metavar="DIR | ARCH",
-        help="A folder that `ff map --out` wrote; or an architecture, as for `ff map`.",
+        help="A folder that --out wrote; or an architecture, as for `ff map`.",
         show_default=False,
     ),
 ]
@@ -61,8 +61,9 @@ def report(
         folder = Path(source)
         if report_run.is_folder(folder, files):
             report_run.check_alone(folder, files, arch_param)
-            result = report_run.of_folder(folder, {"model": model, "cost_model": cost_model}, options, baseline)
             target = out or folder
+            mapper = {"model": model, "cost_model": cost_model}
+            result = report_run.of_folder(folder, target, mapper, options, baseline)
         else:
             specs, mappings = report_run.split_files(files or [])
             with report_run.no_folder(folder, files):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
 from ffcore.api import evaluate_trees
+from ffcore.cli import run_folder
 from ffcore.cli.output import Report
-from ffcore.cli.run_folder import RUN, SPEC, decoded
+from ffcore.cli.run_folder import EVALUATED, RUN, SPEC
+from ffcore.cli.run_json import read_json, read_spec
 from ffcore.cli.unfused import SWITCHED_OFF, unfused
 from ffcore.cli.values import parse_assignments, split_assignments
 from ffcore.errors import FFError, SpecError
@@ -22,7 +23,6 @@ from ffcore.mapping.dialect import from_yaml, tree_from_node
 from ffcore.report.earlier import NO_FUSION, REPORT, RESULTS, mapping_files
 from ffcore.spec import Spec
 from ffcore.spec.library import read_sources
-from ffcore.spec.spec import spec_from_data
 from ffcore.units import Dimension, format_quantity
 
 if TYPE_CHECKING:
@@ -61,11 +61,11 @@ def no_folder(folder: Path, files: Sequence[str] | None) -> Iterator[None]:
 def check_alone(folder: Path, files: Sequence[str] | None, arch_params: Sequence[str] | None) -> None:
     """A folder brings its own spec. Raises SpecError if more is given, or if the folder has no spec."""
     if files:
-        raise SpecError.one(f"{folder} is a folder of `ff map --out`, which has its own workload: leave out {files[0]}")
+        raise SpecError.one(f"{folder} is a folder of --out, which has its own workload: leave out {files[0]}")
     if arch_params:
         raise SpecError.one("--arch-param is for an architecture by name; for a folder use --spec PATH=VALUE")
     if not (folder / SPEC).is_file():
-        raise SpecError.one(f"{folder} has no {SPEC}: `ff map --out` writes one beside its mappings")
+        raise SpecError.one(f"{folder} has no {SPEC}: `ff map`, `ff evaluate` and `ff report` write one with --out")
 
 
 def split_files(files: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -79,12 +79,16 @@ def _top_level_keys(path: Path) -> set[str]:
     return set(_KEYS.findall(path.read_text(errors="replace"))) if path.is_file() else set()
 
 
-def of_folder(folder: Path, mapper: Mapping[str, str | None], options: Options, baseline: bool) -> Report:
-    """The mappings of a folder that ``ff map --out`` wrote, with what it says of their search.
+def of_folder(folder: Path, target: Path, mapper: Mapping[str, str | None], options: Options, baseline: bool) -> Report:
+    """The mappings of a folder that ``--out`` wrote, with what it says of their search, to be written to ``target``.
 
-    Raises ``SpecError`` and ``NoValidMappingError``, the latter where options make the memories too small.
+    Where options make it another spec, nothing holds any longer of what the search said, and the best mappings
+    without fusion may be others. Raises ``FFError`` and ``NoValidMappingError``, the latter where memories become
+    too small.
     """
-    spec = spec_from_data(decoded(_read_json(folder / SPEC)), str(folder / SPEC))
+    spec = read_spec(folder / SPEC)
+    run = read_json(folder / RUN) if (folder / RUN).is_file() else {}
+    made_for = run.get("spec_hash", spec.hash())
     for name, text in mapper.items():
         if text is not None:
             spec.set(f"mapper.{name}", text)
@@ -95,16 +99,33 @@ def of_folder(folder: Path, mapper: Mapping[str, str | None], options: Options, 
     files = mapping_files(folder)
     if not files:
         raise SpecError.one(f"{folder} holds no mapping (mapping_0.yaml)")
-    stats = _read_json(folder / RESULTS).get("stats", {}) if (folder / RESULTS).is_file() else {}
-    run = _read_json(folder / RUN) if (folder / RUN).is_file() else {}
-    report = _report(spec, [(f, from_yaml(f.read_text(), str(f))) for f in files], options, baseline)
+    report = _report(spec, [(file, _tree(file)) for file in files], options, baseline)
+    report = attrs.evolve(report, inputs=tuple(files))
+    title = {"title": str(run.get("title") or folder.resolve().name)}
+    if spec.hash() != made_for:
+        return attrs.evolve(report, run={**title, "command": run_folder.command(), "other_spec": True})
     others = mapping_files(folder / NO_FUSION)
     if report.unfused is None and others:
-        files += others
-        trees = [from_yaml(f.read_text(), str(f)) for f in others]
+        trees = [_tree(file) for file in others]
         report = attrs.evolve(report, unfused=evaluate_trees(spec, trees, [str(f) for f in others]), unfused_note="")
-    title = str(run.get("title") or folder.resolve().name)
-    return attrs.evolve(report, stats=stats, run=run, title=title, inputs=tuple(files))
+    report = attrs.evolve(report, stats=_stats(folder / RESULTS), run={**run, **title}, inputs=(*files, *others))
+    if target.resolve() == folder.resolve():  # a search may still go on here
+        return attrs.evolve(report, spec=None) if run else report
+    return attrs.evolve(report, run={**report.run, "status": EVALUATED})
+
+
+def _stats(file: Path) -> Mapping[str, object]:
+    stats = read_json(file).get("stats", {}) if file.is_file() else {}
+    if not isinstance(stats, dict):
+        raise FFError(f"{file} is damaged (stats should be a mapping)")
+    return stats
+
+
+def _tree(file: Path) -> MappingTree:
+    try:
+        return from_yaml(file.read_text(encoding="utf-8"), str(file))
+    except UnicodeDecodeError as error:
+        raise SpecError.one(f"{file} is not UTF-8 text (byte {error.start})") from None
 
 
 def of_files(spec: Spec, files: Sequence[str], options: Options, baseline: bool) -> Report:
@@ -124,19 +145,10 @@ def of_files(spec: Spec, files: Sequence[str], options: Options, baseline: bool)
 def _report(spec: Spec, trees: Sequence[tuple[Path, MappingTree]], options: Options, baseline: bool) -> Report:
     mappings = evaluate_trees(spec, [tree for _, tree in trees], [str(path) for path, _ in trees])
     if not baseline:
-        return Report(mappings, {}, None, SWITCHED_OFF)
+        return Report(mappings, unfused_note=SWITCHED_OFF, spec=spec)
     pmappings = make_pmappings(spec, n_jobs=options.jobs)
-    return Report(mappings, {}, *unfused(spec, pmappings, jobs=options.jobs))
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text())
-    except ValueError as error:
-        raise FFError(f"{path} is not JSON: {error}") from error
-    if not isinstance(data, dict):
-        raise FFError(f"{path} must hold a mapping, not {type(data).__name__}")
-    return data
+    others, note = unfused(spec, pmappings, jobs=options.jobs)
+    return Report(mappings, unfused=others, unfused_note=note, spec=spec)
 
 
 def summary(report: Report, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""The folder of ``ff map --out``, from which a run can go on: what it is of, how far it came, what it found so far.
+"""The folder of ``--out``: what it is of, and for ``ff map`` how far it came and what it found, so that it can go on.
 
 ``run.json``   the run: status, arguments, versions, parameters, times, counts
 ``spec.json``  the whole spec as plain data
@@ -10,8 +10,6 @@ checked like any input. Files are replaced at once or not at all.
 
 from __future__ import annotations
 
-import json
-import math
 import platform
 import re
 import shlex
@@ -24,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 import ffcore
-from ffcore.errors import FFError, SpecError
+from ffcore.cli.run_json import ANEW, as_json, encoded, read_json, read_spec, write_spec
+from ffcore.errors import FFError
 from ffcore.files import write_atomically
 
 if TYPE_CHECKING:
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 RUN, SPEC, PMAPPINGS = "run.json", "spec.json", "pmappings"
-STATUSES = ("running", "interrupted", "failed", "no_valid_mapping", "done")
+STATUSES = ("running", "interrupted", "failed", "no_valid_mapping", "done")  # of a search
+EVALUATED = "evaluated"  # there was no search in this folder
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -58,6 +58,7 @@ class Arguments:
     allow_dir: tuple[str, ...] = attrs.field(default=(), converter=_texts, validator=_is_text)
     mapper: Mapping[str, str] = attrs.field(factory=dict)  # field of spec.mapper -> text
     no_plugins: bool = False
+    baseline: bool = True
 
     @mapper.validator
     def _texts_by_name(self, _: object, value: object) -> None:
@@ -125,7 +126,7 @@ class RunFolder:
         self._write()
 
     def _write(self) -> None:
-        write_atomically(self.path / RUN, _json(self.info))
+        write_atomically(self.path / RUN, as_json(self.info))
 
 
 def begin(out: Path, spec: Spec, arguments: Arguments, *, jobs: int | None, cache: Path | None) -> RunFolder:
@@ -142,7 +143,7 @@ def begin(out: Path, spec: Spec, arguments: Arguments, *, jobs: int | None, cach
         remove_earlier(out, (arguments.arch, *arguments.workload))
     info = _new_info(arguments) | {"spec_hash": digest, "parameters": parameters_of(spec, jobs, cache)}
     folder = RunFolder(out, info)
-    write_atomically(out / SPEC, _json(_encoded(spec.to_dict())))
+    write_spec(out / SPEC, spec)
     folder._write()
     return folder
 
@@ -170,12 +171,12 @@ def parameters_of(spec: Spec, jobs: int | None, cache: Path | None) -> dict[str,
     return {
         "explorer": explorer_of(spec),
         "joiner": mapper.joiner,
-        "joiner_options": _encoded(mapper.joiner_options),
+        "joiner_options": encoded(mapper.joiner_options),
         "model": mapper.model,
         "cost_model": mapper.cost_model,
         "executor": mapper.executor,
         "metrics": metric_names(mapper.ffm.metrics),
-        "limits": _encoded(limits),
+        "limits": encoded(limits),
         "jobs": jobs or DEFAULT_JOBS.n,
         "cache": None if cache is None else str(cache.resolve()),
     }
@@ -193,14 +194,12 @@ def versions() -> dict[str, Any]:
 
 
 def _new_info(arguments: Arguments) -> dict[str, Any]:
-    names = [re.sub(r"\.ya?ml$", "", Path(name).name) for name in (arguments.arch, *arguments.workload[:1])]
     return {
         "format": FORMAT,
         "status": "running",
         "error": None,
         "phase": "",  # in which it was interrupted
-        "title": " on ".join(reversed(names)),
-        "command": ["ff", *sys.argv[1:]],
+        **called(arguments.arch, arguments.workload),
         "arguments": attrs.asdict(arguments.from_anywhere()),
         "versions": versions(),
         "started": _now(),
@@ -210,6 +209,30 @@ def _new_info(arguments: Arguments) -> dict[str, Any]:
         "counts": {},
         "guarantee": None,
     }
+
+
+def called(arch: str, workload: Sequence[str]) -> dict[str, Any]:
+    """How ``run.json`` calls what the command line asked for."""
+    names = [re.sub(r"\.ya?ml$", "", Path(name).name) for name in (arch, *workload[:1])]
+    return {"title": " on ".join(reversed(names)), "command": command()}
+
+
+def command() -> list[str]:
+    """The command line, for ``run.json``."""
+    return ["ff", *sys.argv[1:]]
+
+
+def write_run(out: Path, spec: Spec, known: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Write the ``run.json`` of mappings of ``spec`` that no run in this folder found, and return its content.
+
+    ``known`` is what there is to say of them. To be called before the results are written and ``write_spec`` after
+    them: until then the spec is not what ``run.json`` says, and nobody takes the old results for those of the new spec.
+    Raises ``OSError`` where the folder cannot be written.
+    """
+    info = {"format": FORMAT, "status": EVALUATED, "versions": versions(), "spec_hash": spec.hash(), "ended": _now()}
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / RUN, as_json(info | dict(known)))
+    return info | dict(known)
 
 
 def _now() -> str:
@@ -235,20 +258,9 @@ class Stopped:
         """The spec that the run is of. Raises ``FFError`` for one that is damaged or was changed."""
         if not self.has_spec:
             return self.arguments.load()
-        from ffcore.spec.spec import spec_from_data
-
-        file = self.path / SPEC
-        try:
-            data = decoded(_read_json(file))
-            if not isinstance(data, dict):
-                raise FFError(f"{file} is damaged (it is no mapping); {_ANEW}")
-            spec = spec_from_data(data, str(file))
-        except SpecError as error:
-            raise FFError(f"{file} is damaged ({error.problems[0].message}); {_ANEW}") from None
-        except RecursionError:
-            raise FFError(f"{file} is damaged (too many levels); {_ANEW}") from None
+        spec = read_spec(self.path / SPEC)
         if spec.hash() != self.info["spec_hash"]:
-            raise FFError(f"{file} is not what this run began with; {_ANEW}")
+            raise FFError(f"{self.path / SPEC} is not what this run began with; {ANEW}")
         return spec
 
     def go_on(self, spec: Spec, *, jobs: int | None, cache: Path | None) -> RunFolder:
@@ -269,21 +281,18 @@ class Stopped:
         return folder
 
 
-_ANEW = "map anew with `ff map ARCH WORKLOAD --out DIR`"
-
-
 def read(path: Path) -> Stopped:
     """The run of a folder. Raises ``FFError`` where there is none, or one that is damaged or of another version."""
     file = path / RUN
     if not file.is_file():
         raise FFError(f"{path} holds no run to go on with: there is no {RUN}, which `ff map --out` writes")
-    info = _read_json(file)
+    info = read_json(file)
+    if info.get("status") == EVALUATED:
+        raise FFError(f"{path} holds no search to go on with, only mappings that were evaluated; {ANEW}")
     try:
-        if not isinstance(info, dict):
-            raise TypeError("it is no mapping")
         made_by = info["versions"]["ffcore"]
         if info["format"] != FORMAT or made_by != ffcore.__version__:
-            raise FFError(f"{path} was written by ffcore {made_by}, and this is {ffcore.__version__}; {_ANEW}")
+            raise FFError(f"{path} was written by ffcore {made_by}, and this is {ffcore.__version__}; {ANEW}")
         if info["status"] not in STATUSES or not isinstance(info["resumed"], list):
             raise ValueError("its status makes no sense")
         if not isinstance(info["spec_hash"], str | None):
@@ -291,7 +300,7 @@ def read(path: Path) -> Stopped:
         arguments = Arguments(**info["arguments"])
     except (KeyError, TypeError, ValueError) as error:
         said = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
-        raise FFError(f"{file} is damaged ({said}); {_ANEW}") from None
+        raise FFError(f"{file} is damaged ({said}); {ANEW}") from None
     return Stopped(path, info, arguments)
 
 
@@ -301,43 +310,6 @@ def _hash_in(out: Path) -> str | None:
         return str(read(out).info["spec_hash"])
     except (FFError, OSError):
         return None
-
-
-def _read_json(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FFError(f"{file} is missing; {_ANEW}") from None
-    except (ValueError, RecursionError) as error:
-        said = "too many levels" if isinstance(error, RecursionError) else error
-        raise FFError(f"{file} is damaged ({said}); {_ANEW}") from None
-
-
-def _json(data: Any) -> str:
-    return json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-
-
-# JSON has no infinity: such numbers are written as YAML spells them, which no other value of a spec looks like.
-_NUMBERS = {".inf": math.inf, "-.inf": -math.inf}
-
-
-def _encoded(data: Any) -> Any:
-    if isinstance(data, Mapping):
-        return {key: _encoded(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_encoded(item) for item in data]
-    if isinstance(data, float) and not math.isfinite(data):
-        return next((text for text, number in _NUMBERS.items() if number == data), ".nan")
-    return data
-
-
-def decoded(data: Any) -> Any:
-    """What was written: numbers that JSON does not have stand in it as text."""
-    if isinstance(data, dict):
-        return {key: decoded(value) for key, value in data.items()}
-    if isinstance(data, list):
-        return [decoded(item) for item in data]
-    return _NUMBERS.get(data, data) if isinstance(data, str) else data
 
 
 def known_so_far(phase: str, known: str) -> str:

@@ -28,7 +28,7 @@ from ffcore.errors import FFError
 from ffcore.files import csv_cell, write_atomically
 from ffcore.plugin import RendererRecord
 from ffcore.report.earlier import CSV, NO_FUSION, PARQUET, REPORT, RESULTS, earlier_files, remove_earlier
-from ffcore.report.gather import MAX_DETAILS, chosen, gather, points_of
+from ffcore.report.gather import chosen, gather, points_of
 
 if TYPE_CHECKING:
     from ffcore.render import Rendering
@@ -53,11 +53,9 @@ def write_folder(
 
     ``results`` is the content of ``results.json``, whose ``stats`` the report shows; ``inputs`` are the files that the
     job has read, which are not removed; for the others see `ffcore.report.gather`. Raises ``OSError`` with the path
-    that cannot be written, ``FFError`` where that would replace an input that is somebody's.
+    that cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
-    inputs = tuple(inputs)
-    _check_inputs(out, mappings, inputs)
     remove_earlier(out, inputs)
     write_atomically(out / RESULTS, json.dumps(results, indent=2, allow_nan=False) + "\n")
     _write_tables(out, mappings)
@@ -68,7 +66,8 @@ def write_folder(
     return notes + _write_report(out / REPORT, data)
 
 
-def _check_inputs(out: Path, mappings: Mappings, inputs: Iterable[str | Path]) -> None:
+def check_inputs(out: Path, mappings: Mappings, inputs: Iterable[str | Path]) -> None:
+    """Raise ``FFError`` where `write_folder` would replace an input that is somebody's; to be called before all else."""
     read, ours = {Path(name).resolve() for name in inputs}, set(earlier_files(out))
     for number in range(len(mappings)):
         path = out / f"mapping_{number}.yaml"
@@ -151,4 +150,4 @@ def _renderer(kind: str, format: str) -> str | None:
     return None
 
 
-__all__ = ["MAX_DETAILS", "write_folder"]
+__all__ = ["check_inputs", "write_folder"]

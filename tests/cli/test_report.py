@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from numpy.testing import assert_allclose
 
 from ffcore.api import map_with_pmappings
-from ffcore.cli.inputs import load_spec
 from ffcore.cli.job import run_map
 from ffcore.cli.unfused import unfused
 from ffcore.errors import NoValidMappingError
@@ -27,9 +27,6 @@ def folder(tmp_path: Path) -> Path:
     files = write_specs(tmp_path)
     done = ff_here("map", *files, "--set", "M=4", "--joiner", "exhaustive", "--no-plugins", "--out", out)
     assert (done.returncode, done.stderr) == (0, NO_REPORT)
-    if not (out / "spec.json").exists():
-        spec = load_spec(str(files[0]), [str(files[1])], variables=["M=4"], mapper={"joiner": "exhaustive"})
-        (out / "spec.json").write_text(json.dumps(spec.to_dict()).replace("Infinity", '".inf"'))
     return out
 
 
@@ -45,12 +42,84 @@ def test_a_folder_is_made_again(folder: Path) -> None:
     assert (folder / "no_fusion" / "mapping_0.yaml").read_bytes() == unfused_before
 
 
-def test_a_folder_is_made_again_elsewhere_under_other_costs(folder: Path, tmp_path: Path) -> None:
+COSTS = ["--spec", "arch.nodes.MainMemory.actions.read.energy=10"]
+OTHER_SPEC = "the mappings were found for another spec: for this one there may be better ones\n"
+
+
+def held(folder: Path) -> dict[str, Any]:
+    return {name: json.loads((folder / f"{name}.json").read_text()) for name in ("results", "run", "spec")}
+
+
+def energy(folder: Path) -> float:
+    return float(held(folder)["results"]["mappings"][0]["energy"])
+
+
+def test_elsewhere_it_is_no_search_but_all_else_stays(folder: Path, tmp_path: Path) -> None:
     there = tmp_path / "there"
-    costs = ["--spec", "arch.nodes.MainMemory.actions.read.energy=10"]
-    assert ff_here("report", folder, "--out", there, *costs, "--no-plugins").returncode == 0
-    energy = [json.loads((f / "results.json").read_text())["mappings"][0]["energy"] for f in (folder, there)]
-    assert energy[0] < energy[1]
+    assert ff_here("report", folder, "--out", there, "--no-plugins").stderr == NO_REPORT
+    here = held(folder)
+    assert held(there) == {**here, "run": {**here["run"], "status": "evaluated"}}
+    assert (there / "no_fusion" / "mapping_0.yaml").exists()
+    done = ff_here("map", "--resume", there)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "holds no search to go on with" in done.stderr
+    (there / "run.json").unlink()
+    assert ff_here("report", there, "--no-plugins").returncode == 0
+    assert held(there)["run"]["status"] == "evaluated"
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_under_another_spec_nothing_holds_of_what_the_search_said(
+    elsewhere: bool, folder: Path, tmp_path: Path
+) -> None:
+    before, cheap = held(folder), energy(folder)
+    assert before["results"]["stats"]["guarantee"] == before["run"]["guarantee"] == "optimal"
+    there = tmp_path / "there" if elsewhere else folder
+    done = ff_here("report", folder, *COSTS, "--no-plugins", *(["--out", there] if elsewhere else []))
+    assert (done.returncode, done.stderr) == (0, NO_REPORT + OTHER_SPEC)
+    if elsewhere:
+        assert held(folder) == before
+    for _ in range(2):  # it stays so when the folder is made again
+        assert energy(there) > cheap
+        assert held(there)["results"]["stats"] == {}
+        assert not {"guarantee", "counts"} & held(there)["run"].keys()
+        assert not (there / "no_fusion").exists()
+        assert ff_here("report", there, "--no-plugins").stderr == NO_REPORT + OTHER_SPEC
+
+
+def test_a_model_that_is_named_as_before_changes_nothing(folder: Path) -> None:
+    before = held(folder)
+    assert ff_here("report", folder, "--model", "default", "--no-plugins").stderr == NO_REPORT
+    assert held(folder) == before
+
+
+def test_without_fusion_the_best_may_be_another_under_another_spec(folder: Path) -> None:
+    for more in ([*COSTS, "--baseline"], []):
+        assert ff_here("report", folder, *more, "--no-plugins").returncode == 0
+        assert (folder / "no_fusion" / "mapping_0.yaml").exists()
+
+
+def test_a_folder_of_ff_evaluate_is_made_again(folder: Path, tmp_path: Path) -> None:
+    """Also where it was one of ``ff map`` before."""
+    for out in (folder, tmp_path / "new"):
+        mapping = tmp_path / "mapping.yaml"
+        mapping.write_text((folder / "mapping_0.yaml").read_text())
+        files = [*write_specs(tmp_path), mapping, "--set", "M=4"]
+        assert ff_here("evaluate", *files, *COSTS, "--out", out, "--no-plugins").returncode == 0
+        before = held(out), (out / "mapping_0.yaml").read_text(), (out / "mappings.csv").read_text()
+        assert (before[0]["run"]["status"], before[0]["run"]["title"]) == ("evaluated", "workload on arch")
+        assert ff_here("report", out, "--no-plugins").stderr == NO_REPORT
+        assert (held(out), (out / "mapping_0.yaml").read_text(), (out / "mappings.csv").read_text()) == before
+        assert "holds no search to go on with" in ff_here("map", "--resume", out).stderr
+
+
+def test_a_stop_in_the_middle_leaves_no_false_claim(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("ffcore.report.folder.write_folder", lambda *_, **__: 1 / 0)
+        assert ff_here("report", folder, *COSTS, "--no-plugins").returncode == 3
+    assert held(folder)["results"]["stats"]["guarantee"] == "optimal"
+    assert ff_here("report", folder, "--no-plugins").stderr == NO_REPORT + OTHER_SPEC
+    assert held(folder)["results"]["stats"] == {}
 
 
 def test_mapping_files_are_reported_together(folder: Path, tmp_path: Path) -> None:
@@ -97,10 +166,32 @@ def test_a_bad_folder_or_mapping_is_told_in_a_sentence(folder: Path, tmp_path: P
         assert (done.returncode, done.stdout) == (code, ""), arguments
         assert message in done.stderr
         assert done.stderr.count("\n") == 1
-    (folder / "spec.json").write_text("{")
-    assert "is not JSON" in ff_here("report", folder).stderr
-    (folder / "spec.json").write_text("[]")
-    assert "must hold a mapping" in ff_here("report", folder).stderr
+
+
+DAMAGES = [
+    ("results.json", b'{"stats": [1]}', "(stats should be a mapping)"),
+    ("results.json", b'{"stats": {"a": NaN}}', "results.json is damaged (Out of range"),
+    ("results.json", b'{"stats": ' + b'{"a": ' * 400 + b"1" + b"}" * 401, "results.json is damaged (too many levels)"),
+    ("run.json", b'{"title": ' + b'{"a": ' * 400 + b"1" + b"}" * 401, "run.json is damaged (too many levels)"),
+    ("run.json", b'{"a": ' * 100_000, "run.json is damaged (too many levels)"),
+    ("run.json", b"\xff", "run.json is damaged ('utf-8'"),
+    ("spec.json", b"{", "spec.json is damaged (Expecting"),
+    ("spec.json", b"[]", "spec.json is damaged (it is no mapping)"),
+    ("mapping_0.yaml", b"mapping: \xff", "mapping_0.yaml is not UTF-8 text (byte 9)"),
+    ("no_fusion/mapping_0.yaml", b"\xff", "mapping_0.yaml is not UTF-8 text (byte 0)"),
+]
+
+
+def test_damaged_files_are_told_in_a_sentence(folder: Path) -> None:
+    for name, content, message in DAMAGES:
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(content)
+        done = ff_here("report", folder, "--no-plugins")
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert str(folder / name) in done.stderr
+        assert message in done.stderr
+        assert done.stderr.count("\n") == 1
+        (folder / name).write_bytes(whole)
 
 
 # -- the comparison with no fusion ---------------------------------------------------------------------

@@ -28,6 +28,10 @@ def run_json(out: Path) -> Any:
     return json.loads((out / "run.json").read_text())
 
 
+def contents(out: Path) -> dict[Path, bytes]:
+    return {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+
+
 def again(spec: Spec, out: Path) -> Spec:
     """The spec of a folder that was begun for ``spec``."""
     begin(out, spec, Arguments("arch"), jobs=None, cache=None)
@@ -128,9 +132,9 @@ def test_a_run_that_fails_says_so_and_can_go_on(tmp_path: Path) -> None:
 def test_bad_arguments_leave_an_earlier_run_alone(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert map_into(out).returncode == 0
-    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    before = contents(out)
     assert map_into(out, "--spec", "mapper.joyner=x").returncode == 2
-    assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
+    assert contents(out) == before
 
 
 def test_results_of_another_spec_are_not_mixed_in(tmp_path: Path) -> None:
@@ -184,6 +188,10 @@ DAMAGES: list[tuple[Callable[[Path], Any], str]] = [
     (lambda out: (out / "run.json").write_text("{"), "run.json is damaged (Expecting"),
     (lambda out: (out / "run.json").write_bytes(b"\xff"), "run.json is damaged ('utf-8'"),
     (lambda out: (out / "run.json").write_text(DEEP), "run.json is damaged (too many levels)"),
+    (lambda out: (out / "run.json").write_text("[" * 400 + "]" * 400), "run.json is damaged (too many levels)"),
+    (lambda out: (out / "run.json").write_text('{"title": "\\ud800"}'), "run.json is damaged ('utf-8'"),
+    (_changed(jobs=float("nan")), "run.json is damaged (Out of range"),
+    (_changed(status="evaluated"), "holds no search to go on with, only mappings that were evaluated"),
     (lambda out: (out / "run.json").write_text("[]"), "run.json is damaged (it is no mapping)"),
     (lambda out: (out / "run.json").write_text("{}"), "run.json is damaged ('versions' is missing)"),
     (_changed(arguments={"arch": 3}), "run.json is damaged (arch should be text)"),
@@ -209,6 +217,17 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("whole") / "out"
     assert map_into(out).returncode == 0
     return out
+
+
+def test_resuming_compares_with_no_fusion_as_the_run_was_asked_to(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert map_into(out, "--no-baseline").returncode == 0
+    assert ff_here("map", "--resume", out).returncode == 0
+    assert not (out / "no_fusion").exists()
+    assert map_into(out).returncode == 0
+    assert (out / "no_fusion").exists()
+    assert ff_here("map", "--resume", out, "--no-baseline").returncode == 0
+    assert not (out / "no_fusion").exists()
 
 
 @pytest.mark.parametrize(("damage", "message"), DAMAGES)

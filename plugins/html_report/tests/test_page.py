@@ -115,6 +115,12 @@ def test_run_information_is_at_the_foot() -> None:
     assert 'id="run"' not in drawn(attrs.evolve(several(), run={}, stats={}))
 
 
+def test_mappings_of_another_spec_are_not_taken_for_the_best_of_this_one() -> None:
+    said = "The mappings were found for another specification: for this one there may be better ones."
+    assert said not in read(drawn(several())).text
+    assert said in read(drawn(attrs.evolve(several(), run={"other_spec": True}))).text
+
+
 def test_every_detailed_mapping_is_there_as_nested_loops() -> None:
     nests = [a["data-mapping"] for _, a in read(drawn(several())).elements if "data-mapping" in a]
     assert nests == [*(str(i) for i in range(len(mapped()))), UNFUSED]

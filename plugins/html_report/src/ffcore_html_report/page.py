@@ -173,7 +173,7 @@ def _steps(steps: Sequence[StepView]) -> list[dict[str, Any]]:
 # -- run information --------------------------------------------------------------------------------
 
 # What a run that has just ended says of itself while its report is written, and what stands in its command already.
-_OMITTED = ("format", "title", "status", "error", "phase", "ended", "arguments")
+_OMITTED = ("format", "title", "status", "error", "phase", "ended", "arguments", "other_spec")
 
 
 def _run(data: ReportData) -> list[tuple[str, str]]:
