@@ -22,32 +22,32 @@ def write_spec(file: Path, spec: Spec) -> None:
     write_atomically(file, as_json(encoded(spec.to_dict())))
 
 
-def read_spec(file: Path) -> Spec:
-    """The spec that a file holds. Raises ``FFError`` for one that is missing or damaged."""
+def read_spec(file: Path, anew: str = ANEW) -> Spec:
+    """The spec that a file holds. Raises ``FFError``, which ends in ``anew``, for one that is missing or damaged."""
     from ffcore.spec.spec import spec_from_data
 
     try:
-        return spec_from_data(_decoded(read_json(file)), str(file))
+        return spec_from_data(decoded(read_json(file, anew)), str(file))
     except SpecError as error:
-        raise FFError(f"{file} is damaged ({error.problems[0].message}); {ANEW}") from None
+        raise FFError(f"{file} is damaged ({error.problems[0].message}); {anew}") from None
     except RecursionError:
-        raise FFError(f"{file} is damaged (too many levels); {ANEW}") from None
+        raise FFError(f"{file} is damaged (too many levels); {anew}") from None
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """The mapping that a file holds. Raises ``FFError`` for one that is missing or damaged."""
+def read_json(file: Path, anew: str = ANEW) -> dict[str, Any]:
+    """The mapping that a file holds. Raises ``FFError``, which ends in ``anew``, for one that is missing or damaged."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
         if _levels(data) > _MOST_LEVELS:
             raise RecursionError
         as_json(data).encode()  # fails for what Python reads but is no JSON: NaN, half a character
     except FileNotFoundError:
-        raise FFError(f"{file} is missing; {ANEW}") from None
+        raise FFError(f"{file} is missing; {anew}") from None
     except (ValueError, RecursionError) as error:
         said = "too many levels" if isinstance(error, RecursionError) else error
-        raise FFError(f"{file} is damaged ({said}); {ANEW}") from None
+        raise FFError(f"{file} is damaged ({said}); {anew}") from None
     if not isinstance(data, dict):
-        raise FFError(f"{file} is damaged (it is no mapping); {ANEW}")
+        raise FFError(f"{file} is damaged (it is no mapping); {anew}")
     return data
 
 
@@ -79,9 +79,10 @@ def encoded(data: Any) -> Any:
     return data
 
 
-def _decoded(data: Any) -> Any:
+def decoded(data: Any) -> Any:
+    """The data that `encoded` was given."""
     if isinstance(data, dict):
-        return {key: _decoded(value) for key, value in data.items()}
+        return {key: decoded(value) for key, value in data.items()}
     if isinstance(data, list):
-        return [_decoded(item) for item in data]
+        return [decoded(item) for item in data]
     return _NUMBERS.get(data, data) if isinstance(data, str) else data

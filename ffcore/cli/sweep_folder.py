@@ -2,13 +2,14 @@
 
 ``sweep.json``: the axes, and in the end all points; ``spec.json`` (and ``specs/``, where Jinja parameters are varied):
 the specs as data; ``points/NNN.json`` and ``.yaml``: one point and its best mapping; ``pmappings/``: what was explored.
-Every file is written at once or not at all.
+Every file is written at once or not at all; ``sweep.json`` holds hashes of the specs, points one of the sweep.
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,33 +18,36 @@ from typing import Any
 import attrs
 
 import ffcore
-from ffcore.errors import SpecError
+from ffcore.cli.run_json import as_json, decoded, encoded, read_json, read_spec, write_spec
+from ffcore.errors import FFError, SpecError
 from ffcore.files import write_atomically
 from ffcore.spec import Spec
-from ffcore.spec.spec import spec_from_data
 from ffcore.sweeps.axes import Axis, Value, axes_of, grid, in_si
 from ffcore.sweeps.points import Source
 from ffcore.sweeps.result import FAILED, FOUND, NOTHING, SweepPoint
 
-PLAN, SPEC, SPECS, POINTS = "sweep.json", "spec.json", "specs", "points"
-_INFINITIES = {"inf": math.inf, "-inf": -math.inf}
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)
+PLAN, SPEC, SPECS, POINTS, PMAPPINGS = "sweep.json", "spec.json", "specs", "points", "pmappings"
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError)
+_ANEW = "the sweep cannot be gone on with, begin it anew"
+_AGAIN = "this point is mapped again"
 
 
 @attrs.frozen(eq=False)
 class Folder:
-    """A sweep's folder, its axes, and its specs: each with the Jinja parameters that it was read with."""
+    """A sweep's folder, its axes, and its specs: one for each combination of the Jinja parameters that are varied."""
 
     path: Path
     axes: tuple[Axis, ...]
-    specs: tuple[tuple[Mapping[str, Value], Spec], ...]
+    specs: tuple[Spec, ...]
 
     @property
     def source(self) -> Source:
         """What the points' fields are set in."""
         if not any(axis.parameter for axis in self.axes):
-            return self.specs[0][1]
-        return lambda **parameters: next(spec for known, spec in self.specs if known == parameters)
+            return self.specs[0]
+        # By their texts, as True and 1 are equal.
+        of = {repr(known): spec for known, spec in zip(_combinations(self.axes), self.specs, strict=True)}
+        return lambda **parameters: of[repr(parameters)]
 
     @cached_property
     def n_points(self) -> int:
@@ -53,39 +57,60 @@ class Folder:
         """A file of one point."""
         return self.path / POINTS / f"{number:0{max(3, len(str(self.n_points - 1)))}}{suffix}"
 
+    @cached_property
     def plan(self) -> dict[str, Any]:
         """The head of ``sweep.json``."""
         return {
             "ffcore": ffcore.__version__,
-            "vary": [{"path": a.path, "values": list(map(as_json, a.values))} for a in self.axes],
+            "vary": [{"path": a.path, "values": encoded(a.values)} for a in self.axes],
             "specs": [
-                {"parameters": {k: as_json(v) for k, v in known.items()}, "file": name}
-                for (known, _), name in zip(self.specs, _names(len(self.specs)), strict=True)
+                {**listed, "hash": spec.hash()} for listed, spec in zip(_listed(self.axes), self.specs, strict=True)
             ],
         }
 
+    @cached_property
+    def digest(self) -> str:
+        """What tells points of this sweep from those of others."""
+        return hashlib.sha256(as_json(self.plan).encode()).hexdigest()
+
     def begin(self) -> None:
-        """Write what it takes to go on later; points of an older sweep are removed. Raises OSError."""
+        """Write what it takes to go on later; points of an older sweep are removed.
+
+        Wherever this ends early there is the older sweep, with its own specs, or none. Raises OSError and FFError.
+        """
+        _check_folders(self.path)
+        self._remove_older()
+        for listed, spec in zip(_listed(self.axes), self.specs, strict=True):
+            file = self.path / listed["file"]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_spec(file, spec)
+        write(self.path / PLAN, as_json({**self.plan, "finished": False, "points": []}))
+
+    def _remove_older(self) -> None:
+        """Remove the points and the plan of the sweep in this folder; files that are not known to be its own stay."""
+        try:
+            older = Folder(self.path, _axes(read_json(self.path / PLAN)), ())
+        except (FFError, *_UNREADABLE):
+            return (self.path / PLAN).unlink(missing_ok=True)
         points = self.path / POINTS
-        for old in sorted(points.glob("[0-9]*.*")) if points.is_dir() else ():
-            if old.suffix in (".json", ".yaml"):
-                old.unlink()
-        for (_, spec), name in zip(self.specs, _names(len(self.specs)), strict=True):
-            write(self.path / name, dumped(spec.to_dict()))
-        write(self.path / PLAN, dumped({**self.plan(), "finished": False, "points": []}))
+        for file in sorted(points.iterdir()) if points.is_dir() else ():
+            named = re.fullmatch(r"([0-9]+)(\.json|\.yaml)", file.name)
+            if named and int(named[1]) < older.n_points and file == older.file(int(named[1]), named[2]):
+                file.unlink()
+        (self.path / PLAN).unlink()
 
     def write_point(self, point: SweepPoint) -> None:
         """Keep a point that is done: the mapping first, so that a point that is there has one."""
         if point.mappings is not None:
             write(self.file(point.number, ".yaml"), point.mappings.to_yaml(point.best))
-        write(self.file(point.number, ".json"), dumped(self.point_data(point)))
+        write(self.file(point.number, ".json"), as_json({"sweep": self.digest, **self.point_data(point)}))
 
     def point_data(self, point: SweepPoint) -> dict[str, Any]:
         """A point as plain data, SI numbers."""
         mapping = self.file(point.number, ".yaml").relative_to(self.path).as_posix() if point.numbers else None
-        return {
+        data = {
             "point": point.number,
-            "values": {k: as_json(v) for k, v in point.values.items()},
+            "values": point.values,
             "status": point.status,
             "energy": point.energy,
             "latency": point.latency,
@@ -96,27 +121,35 @@ class Folder:
             "reason": point.reason,
             "short_reason": point.short_reason,
         }
+        return dict(encoded(data))
 
     def read_points(self, warn: Callable[[str], None]) -> dict[int, SweepPoint]:
-        """The points that are done, by number. A file that cannot be used is told of; its point counts as missing."""
+        """The points that are done, by number. A file that cannot be used is told of; its point counts as missing.
+
+        So does one that has failed: what was to blame, such as a plugin that was not there, may be gone.
+        """
         found = {}
         for number, values in enumerate(grid(self.axes)):
             path = self.file(number, ".json")
             if not path.exists():
                 continue
             try:
-                own = {k: in_si(v) for k, v in values.items()}
-                found[number] = self._point(json.loads(path.read_text()), number, own)
+                point = self._point(read_json(path, _AGAIN), number, {k: in_si(v) for k, v in values.items()})
+            except FFError as error:
+                warn(str(error))
             except _UNREADABLE as error:
-                warn(f"{path} cannot be used ({_said(error)}); this point is mapped again")
+                warn(f"{path} cannot be used ({_said(error)}); {_AGAIN}")
+            else:
+                if point.status != FAILED:
+                    found[number] = point
         return found
 
-    def _point(self, data: Any, number: int, values: Mapping[str, Value]) -> SweepPoint:
-        if data["values"] != {k: as_json(v) for k, v in values.items()}:
+    def _point(self, data: Mapping[str, Any], number: int, values: Mapping[str, Value]) -> SweepPoint:
+        if as_json(data["values"]) != as_json(encoded(values)) or data["sweep"] != self.digest:
             raise ValueError("it is of another sweep")
-        numbers = tuple((float(m["energy"]), float(m["latency"])) for m in data["mappings"])
-        best, status = int(data["best"]), str(data["status"])
-        if status not in (FOUND, NOTHING, FAILED) or (status == FOUND) != bool(numbers):
+        numbers = tuple((_number(m["energy"]), _number(m["latency"])) for m in data["mappings"])
+        best, status = data["best"], str(data["status"])
+        if status not in (FOUND, NOTHING, FAILED) or (status == FOUND) != bool(numbers) or type(best) is not int:
             raise ValueError("it says nothing that makes sense")
         if numbers and not (0 <= best < len(numbers) and self.file(number, ".yaml").exists()):
             raise ValueError("its mapping is missing")
@@ -126,24 +159,19 @@ class Folder:
 
 def new(path: Path, axes: Sequence[Axis], load: Callable[..., Spec]) -> Folder:
     """The folder of a new sweep, nothing written yet; ``load`` gets the Jinja parameters. Raises SpecError."""
-    names = {axis.path: axis.parameter for axis in axes if axis.parameter is not None}
-    combinations = grid([axis for axis in axes if axis.path in names]) if names else [{}]
-    specs = []
-    for values in combinations:
-        parameters = {names[p]: value for p, value in values.items()}
-        specs.append((parameters, load(**parameters)))
-    return Folder(path, tuple(axes), tuple(specs))
+    return Folder(path, tuple(axes), tuple(load(**parameters) for parameters in _combinations(axes)))
 
 
 def opened(path: Path) -> Folder:
     """The folder of a sweep that was begun. Raises SpecError that says what is missing or damaged."""
     if not (path / PLAN).is_file():
         raise SpecError.one(f"{path} holds no sweep to go on with: there is no {PLAN} in it")
-    plan = _read(path / PLAN)
+    _check_folders(path)
+    plan = read_json(path / PLAN, _ANEW)
     try:
-        version = plan["ffcore"]
-        axes = [Axis(str(a["path"]), tuple(map(from_json, a["values"]))) for a in plan["vary"]]
-        listed = [({str(k): from_json(v) for k, v in s["parameters"].items()}, str(s["file"])) for s in plan["specs"]]
+        version, listed = plan["ffcore"], [dict(one) for one in plan["specs"]]
+        hashes = [one.pop("hash", None) for one in listed]
+        axes = _axes(plan)
     except _UNREADABLE as error:
         raise _damaged(path / PLAN, error) from None
     if version != ffcore.__version__:
@@ -151,52 +179,53 @@ def opened(path: Path) -> Folder:
             f"{path} was begun with ffcore {version}, this is {ffcore.__version__}: results of both are not to be "
             "mixed, begin the sweep anew"
         )
-    if [name for _, name in listed] != _names(len(listed)) or not listed:
-        raise _damaged(path / PLAN, ValueError("it names no spec"))
-    specs = tuple((known, spec_from_data(_read(path / name), str(path / name))) for known, name in listed)
-    return Folder(path, axes_of(axes), specs)
+    axes = axes_of(axes)
+    if as_json(listed) != as_json(_listed(axes)):
+        raise _damaged(path / PLAN, ValueError("its specs are not those of what it varies"))
+    specs = tuple(read_spec(path / one["file"], _ANEW) for one in listed)
+    for one, spec, digest in zip(listed, specs, hashes, strict=True):
+        if spec.hash() != digest:
+            raise SpecError.one(f"{path / one['file']} is not what this sweep began with; {_ANEW}")
+    return Folder(path, axes, specs)
 
 
-def _names(count: int) -> list[str]:
-    return [SPEC if i == 0 else f"{SPECS}/{i:03}.json" for i in range(count)]
+def _check_folders(path: Path) -> None:
+    """Raise SpecError for links: what is in them would be somebody else's to write and to remove."""
+    for folder in (path / name for name in (POINTS, PMAPPINGS, SPECS)):
+        if folder.is_symlink():
+            raise SpecError.one(f"{folder} is a symbolic link, which a sweep does not follow: remove it")
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text())
-        if not isinstance(data, dict):
-            raise ValueError("it holds no mapping")
-    except FileNotFoundError:
-        raise SpecError.one(f"{path} is missing: the sweep cannot be gone on with, begin it anew") from None
-    except (OSError, ValueError) as error:
-        raise _damaged(path, error) from None
-    return data
+def _axes(plan: Mapping[str, Any]) -> tuple[Axis, ...]:
+    return tuple(Axis(str(a["path"]), tuple(decoded(list(a["values"])))) for a in plan["vary"])
+
+
+def _combinations(axes: Sequence[Axis]) -> list[dict[str, Value]]:
+    """The Jinja parameters of each spec."""
+    named = [Axis(axis.parameter, axis.values) for axis in axes if axis.parameter is not None]
+    return grid(named)
+
+
+def _listed(axes: Sequence[Axis]) -> list[dict[str, Any]]:
+    """The specs as ``sweep.json`` lists them."""
+    return [
+        {"parameters": encoded(known), "file": SPEC if i == 0 else f"{SPECS}/{i:03}.json"}
+        for i, known in enumerate(_combinations(axes))
+    ]
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)
 
 
 def _damaged(path: Path, error: Exception) -> SpecError:
-    return SpecError.one(f"{path} is damaged ({_said(error)}): the sweep cannot be gone on with, begin it anew")
+    return SpecError.one(f"{path} is damaged ({_said(error)}); {_ANEW}")
 
 
 def _said(error: Exception) -> str:
     return f"no {error}" if isinstance(error, KeyError) else str(error)
-
-
-def as_json(value: Value) -> Value:
-    """JSON has no infinity."""
-    if isinstance(value, float) and math.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    if isinstance(value, Mapping):
-        return {k: as_json(v) for k, v in value.items()}
-    return [as_json(v) for v in value] if isinstance(value, list | tuple) else value
-
-
-def from_json(value: Value) -> Value:
-    """The value that `as_json` has made."""
-    return _INFINITIES.get(value, value) if isinstance(value, str) else value
-
-
-def dumped(data: object) -> str:
-    return json.dumps(as_json(data), indent=2, allow_nan=False) + "\n"
 
 
 def write(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ import typer
 from ffcore.cli import sweep_show
 from ffcore.cli.interrupt import Interrupts
 from ffcore.cli.progress import progress_display
-from ffcore.cli.sweep_folder import Folder
+from ffcore.cli.sweep_folder import PMAPPINGS, Folder
 from ffcore.errors import ErrorCollector, NoValidMappingError, SpecError
 from ffcore.phases import phase
 from ffcore.sweeps.axes import Axis, axes_of, parse_axis
@@ -60,17 +60,22 @@ def run(folder: Folder, state: Interrupts, *, jobs: int | None, format: str, ane
     job = prepared(folder.source, folder.axes)
     if anew:
         folder.begin()
-    done = folder.read_points(lambda warning: typer.echo(warning, err=True))
     try:
+        done = folder.read_points(lambda warning: typer.echo(warning, err=True))
         with progress_display(state.check) as progress:
             result = job.run(
-                cache_dir=folder.path / "pmappings",
+                cache_dir=folder.path / PMAPPINGS,
                 n_jobs=jobs,
                 progress=progress,
                 on_point=folder.write_point,
                 done=done,
             )
-    except KeyboardInterrupt:
+        with phase("output"):
+            sweep_show.write(folder, result, finished=True)
+            typer.echo(sweep_show.shown(folder, result, format))
+    except (KeyboardInterrupt, Exception) as error:
+        if isinstance(error, Exception) and not state.happened:  # an import that is interrupted may raise anything
+            raise
         with state.held():
             left = folder.read_points(lambda warning: None)
             points = tuple(left[number] for number in sorted(left))
@@ -78,9 +83,6 @@ def run(folder: Folder, state: Interrupts, *, jobs: int | None, format: str, ane
         where = f"ff sweep --resume {shlex.quote(str(folder.path))}"
         message = f"interrupted: {len(left)} of {folder.n_points} points are done; go on with: {where}"
         raise KeyboardInterrupt(message) from None
-    with phase("output"):
-        sweep_show.write(folder, result, finished=True)
-        typer.echo(sweep_show.shown(folder, result, format))
     if not any(point.numbers for point in result):
         reasons = dict.fromkeys(point.reason for point in result)
         raise NoValidMappingError(f"no point has one ({'; '.join(reasons)})")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
 
-from ffcore.cli.sweep_folder import PLAN, Folder, as_json, dumped
+from ffcore.cli.run_json import as_json
+from ffcore.cli.sweep_folder import PLAN, Folder
 from ffcore.cli.sweep_folder import write as write_file
 from ffcore.files import csv_cell
 from ffcore.render.lines import Curve, Scale, line_plot
@@ -24,15 +24,15 @@ _HEADS = ("energy", "latency", "EDP (J·s)", "mappings", "")
 
 def write(folder: Folder, sweep: Sweep, *, finished: bool) -> None:
     """``sweep.json``, ``sweep.csv`` and ``sweep.svg``. Raises OSError for what cannot be written."""
-    write_file(folder.path / PLAN, dumped({**folder.plan(), **_data(folder, sweep, finished)}))
+    write_file(folder.path / PLAN, as_json({**folder.plan, **_data(folder, sweep, finished)}))
     write_file(folder.path / CSV, as_csv(sweep))
-    write_file(folder.path / PLOT, as_svg(sweep, folder.specs[0][1].mapper.ffm.metrics))
+    write_file(folder.path / PLOT, as_svg(sweep, folder.specs[0].mapper.ffm.metrics))
 
 
 def shown(folder: Folder, sweep: Sweep, format: str) -> str:
     """The points as ``text``, ``json`` or ``csv``."""
     if format == "json":
-        return json.dumps(as_json(_data(folder, sweep, True)), indent=2, allow_nan=False)
+        return as_json(_data(folder, sweep, True)).rstrip("\n")
     return as_csv(sweep).rstrip("\n") if format == "csv" else f"{as_text(sweep)}\n\nplot: {folder.path / PLOT}"
 
 
@@ -84,12 +84,12 @@ def as_svg(sweep: Sweep, metrics: Metric) -> str:
     short = short_names(sweep.axes)
     name, unit, number = _score(metrics)
     scale = Scale(short[across.path], tuple((_place(v), show_value(across.path, in_si(v))) for v in across.values))
-    places = [in_si(value) for value in across.values]
+    places = [repr(in_si(value)) for value in across.values]  # True and 1 are equal
     curves: dict[str, list[tuple[int, float | None]]] = {}
     for point in sweep:
         label = ", ".join(f"{short[a.path]} {show_value(a.path, point.values[a.path])}" for a in others)
         value = _number(point, number) if point.status == FOUND else None
-        curves.setdefault(label, []).append((places.index(point.values[across.path]), value))
+        curves.setdefault(label, []).append((places.index(repr(point.values[across.path])), value))
     drawn = [Curve(label, tuple(sorted(points, key=lambda p: p[0]))) for label, points in curves.items()]
     return line_plot(f"{name} of the best mapping", scale, f"{name} ({unit})", drawn)
 

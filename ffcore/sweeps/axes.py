@@ -52,6 +52,9 @@ def axes_of(vary: Mapping[str, Iterable[Value]] | Sequence[Axis]) -> tuple[Axis,
     for axis in given:
         if not axis.values or any(value == "" for value in axis.values):
             errors.add(f"{axis.path} is to be varied, but a value is missing")
+        if any(map(_too_large, axis.values)):
+            errors.add(f"{axis.path}: a value is larger than any number that can be computed with")
+            continue
         for k, value in enumerate(axis.values):
             if any(_same(value, other) for other in axis.values[:k]):
                 errors.add(f"{axis.path}: the value {show_value(axis.path, value)} is given twice")
@@ -70,6 +73,13 @@ def _axis(path: str, values: Iterable[Value]) -> Axis:
 
 def _same(a: Value, b: Value) -> bool:
     return in_si(a) == in_si(b) and isinstance(a, bool) == isinstance(b, bool)
+
+
+def _too_large(value: Value) -> bool:
+    try:
+        return isinstance(value, int) and math.isinf(value)
+    except OverflowError:
+        return True
 
 
 def grid(axes: Sequence[Axis]) -> list[dict[str, Value]]:

@@ -12,6 +12,7 @@ from ffcore.errors import FFError, SpecError
 from ffcore.errors import Problem as Mistake
 from ffcore.explore.options import not_offered
 from ffcore.join.guarantee import guarantee_of
+from ffcore.join.objectives import check_metrics
 from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_of
 from ffcore.mapper.ffm import problem_of
 from ffcore.spec import Spec
@@ -73,7 +74,10 @@ def _point(number: int, values: Mapping[str, Value], bases: _Bases) -> Point:
     joiner, model = joiner_of(spec), plugin.get("model", spec.mapper.model)
     plugin.get("explorer", explorer)
     problem = problem_of(spec)
-    refused = not_offered(problem.options) if explorer == DEFAULT_EXPLORER else []
+    refused = []
+    if explorer == DEFAULT_EXPLORER:  # others have joiners of their own, which may compare other metrics
+        check_metrics(problem.options.metrics)
+        refused = not_offered(problem.options)
     if refused:
         raise FFError(f"the explorer 'default' does not offer mapper.ffm.{', '.join(refused)}")
     return Point(number, {path: in_si(value) for path, value in values.items()}, spec, problem, explorer, joiner, model)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
+import os
+import re
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -12,7 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process import ff, ff_here, write_specs
+from ffcore.cli import sweep_folder, sweep_show
+from ffcore.errors import FFError
+from ffcore.spec import Spec
+from ffcore.sweeps.axes import Axis
+from ffcore.sweeps.result import FAILED, NOTHING, SweepPoint
+from tests.api.specs import chain
+from tests.cli.process import ff_here, write_specs
 
 SIZE, LOOPS = "arch.nodes.GlobalBuffer.size", "mapper.ffm.max_fused_loops"
 
@@ -102,6 +112,11 @@ def test_a_jinja_parameter_and_no_mapping_at_all(files: tuple[str, ...], tmp_pat
         (("{arch}", "{workload}", "--set", "M=2", *vary("1", "2 kX")), "unknown unit 'kX'"),
         (("{arch}", "{workload}", "--set", "M=2", *vary("1", "-2")), "must be positive, got -2"),
         (("{arch}", "{workload}", "--set", "M=2", "--vary", "arch.nodes.GlobalBufer.size=1,2"), "did you mean"),
+        (("{arch}", "{workload}", "--set", "M=2", *vary(f"1{'0' * 400}")), "larger than any number"),
+        (
+            ("{arch}", "{workload}", "--set", "M=2", *vary("16B"), "--metrics", "energy,resource_usage"),
+            "cannot be optimised for RESOURCE_USAGE",
+        ),
         (("{arch}", "--resume", "nowhere"), "give no other files and options"),
         (("--resume", "nowhere"), "nowhere holds no sweep to go on with"),
     ],
@@ -141,29 +156,52 @@ def stopped(where: str, name: str, after: int, *words: object) -> subprocess.Com
     )
 
 
-def test_ctrl_c_and_going_on(files: tuple[str, ...], tmp_path: Path) -> None:
-    words = ("sweep", *files, "--set", "M=4", *vary("16B", "64B", "1KiB"), "--vary", f"{LOOPS}=0,inf", "--jobs", "2")
-    whole, out = tmp_path / "whole", tmp_path / "part ly"
-    assert ff_here(*words, "--out", whole).returncode == 0
+def stopped_here(
+    patch: pytest.MonkeyPatch, where: object, name: str, after: int, *words: str | Path
+) -> subprocess.CompletedProcess[str]:
+    """The same without starting a process."""
+    plain, left = getattr(where, name), [after]
 
-    done = stopped("cache.PmappingFiles", "store", 1, *words, "--out", out)
+    def stopping(*args: object, **named: object) -> object:
+        result = plain(*args, **named)
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGINT)
+        return result
+
+    with patch.context() as patched:
+        patched.setattr(where, name, stopping)
+        return ff_here(*words)
+
+
+def test_ctrl_c_and_going_on(files: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("sweep", *files, "--set", "M=2", *vary("16B", "1KiB"), "--vary", f"{LOOPS}=0,inf")
+    whole, out = tmp_path / "whole", tmp_path / "part ly"
+    assert ff_here(*words, "--jobs", "1", "--out", whole).returncode == 0
+
+    done = stopped("cache.PmappingFiles", "store", 1, *words, "--jobs", "2", "--out", out)
     assert done.returncode == 130
-    assert f"0 of 6 points are done; go on with: ff sweep --resume '{out}'" in done.stderr
+    assert f"0 of 4 points are done; go on with: ff sweep --resume '{out}'" in done.stderr
+    assert "Traceback" not in done.stderr
     assert len(list((out / "pmappings").glob("*.npz"))) == 1
     assert not list(out.rglob("*.tmp"))
 
-    done = stopped("sweep_folder.Folder", "write_point", 2, "sweep", "--resume", out)
+    again = ("sweep", "--resume", out, "--jobs", "1", "--format", "json")
+    done = stopped_here(monkeypatch, sweep_folder.Folder, "write_point", 2, *again)
     assert done.returncode == 130
-    assert "2 of 6 points are done" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "2 of 4 points are done" in done.stderr
     partial = json.loads((out / "sweep.json").read_text())
     assert partial["finished"] is False
     assert len(partial["points"]) == 2
     assert len((out / "sweep.csv").read_text().splitlines()) == 3
 
-    last = ff("sweep", "--resume", out, "--format", "json")
+    done = stopped_here(monkeypatch, sweep_show, "as_csv", 1, *again)  # while the output is written
+    assert done.returncode == 130
+    assert f"4 of 4 points are done; go on with: ff sweep --resume '{out}'" in done.stderr
+
+    last = ff_here(*again)
     assert last.returncode == 0
-    assert len(json.loads(last.stdout)["points"]) == 6
+    assert len(json.loads(last.stdout)["points"]) == 4
     assert content(out) == content(whole)
 
 
@@ -172,29 +210,45 @@ def test_damaged_files_of_a_sweep(files: tuple[str, ...], tmp_path: Path) -> Non
     assert ff_here("sweep", *files, "--set", "M=2", *vary("16B", "inf"), "--out", out, "--jobs", "1").returncode == 0
     before = content(out)
     point = out / "points" / "001.json"
+    own = before["points/001.json"].decode()
     for damage, said in (
         ("{", "Expecting"),
+        ("[" * 100_000, "too many levels"),
         ("{}", "no 'values'"),
         (before["points/000.json"].decode(), "it is of another sweep"),
-        (before["points/001.json"].decode().replace('"found"', '"lost"'), "says nothing that makes sense"),
+        (own.replace('"found"', '"lost"'), "says nothing that makes sense"),
+        (own.replace('"best": 0', '"best": Infinity'), "not JSON compliant"),
+        (own.replace('"best": 0', '"best": 0.5'), "says nothing that makes sense"),
+        (re.sub('("mappings".*?"energy": )[^,]*', r"\1NaN", own, flags=re.DOTALL), "not JSON compliant"),
+        (re.sub('("mappings".*?"energy": )[^,]*', r'\1".inf"', own, flags=re.DOTALL), "'.inf' is no number"),
+        (re.sub('("mappings".*?"energy": )[^,]*', rf"\g<1>{10**400}", own, flags=re.DOTALL), "too large"),
+        (re.sub('"sweep": "[^"]*"', '"sweep": ""', own), "it is of another sweep"),
     ):
         point.write_text(damage)
         done = ff_here("sweep", "--resume", out)
         assert done.returncode == 0
-        assert done.stderr.startswith(f"{point} cannot be used (")
+        assert done.stderr.startswith(f"{point} ")
+        assert done.stderr.endswith("; this point is mapped again\n")
         assert said in done.stderr
         assert content(out) == before
     (out / "points" / "001.yaml").unlink()
     assert "its mapping is missing" in ff_here("sweep", "--resume", out).stderr
     assert content(out) == before
 
+    plan, spec = before["sweep.json"].decode(), before["spec.json"].decode()
     for name, text, message in (
         ("spec.json", "{", "spec.json is damaged ("),
         ("spec.json", None, "spec.json is missing"),
-        ("sweep.json", "[]", "sweep.json is damaged (it holds no mapping)"),
+        ("spec.json", "[" * 100_000, "spec.json is damaged (too many levels)"),
+        ("spec.json", spec.replace('"energy": 1', '"energy": 2', 1), "spec.json is not what this sweep began with"),
+        ("sweep.json", "[]", "sweep.json is damaged (it is no mapping)"),
+        ("sweep.json", "[" * 100_000, "sweep.json is damaged (too many levels)"),
         ("sweep.json", '{"ffcore": "0.0.1", "vary": [], "specs": []}', "was begun with ffcore 0.0.1"),
-        ("sweep.json", before["sweep.json"].decode().replace('"spec.json"', '"/etc/passwd"'), "it names no spec"),
+        ("sweep.json", plan.replace('"spec.json"', '"/etc/passwd"'), "its specs are not those of what it varies"),
+        ("sweep.json", plan.replace(f'"{SIZE}"', '"set.N"', 1), "its specs are not those of what it varies"),
+        ("sweep.json", plan.replace('"16B"', str(10**400), 1), "larger than any number"),
     ):
+        assert text not in (plan, spec)
         if text is None:
             (out / name).unlink()
         else:
@@ -203,3 +257,87 @@ def test_damaged_files_of_a_sweep(files: tuple[str, ...], tmp_path: Path) -> Non
         assert done.returncode == 2
         assert message in done.stderr
         (out / name).write_bytes(before[name])
+
+    for name in ("points", "pmappings"):
+        (out / name).rename(tmp_path / name)
+        (out / name).symlink_to(tmp_path / name)
+        words = ("sweep", *files, "--set", "M=4", *vary("16B"), "--out", out)
+        for done in (ff_here("sweep", "--resume", out), ff_here(*words)):
+            assert done.returncode == 2
+            assert f"{out / name} is a symbolic link" in done.stderr
+        (out / name).unlink()
+        (tmp_path / name).rename(out / name)
+    assert content(out) == before
+
+
+@pytest.fixture
+def spec() -> Spec:
+    return chain(n_einsums=1)
+
+
+def folder_of(path: Path, spec: Spec, *axes: Axis) -> sweep_folder.Folder:
+    return sweep_folder.new(path, axes, lambda **parameters: spec)
+
+
+def test_only_the_points_of_the_older_sweep_are_removed(spec: Spec, tmp_path: Path) -> None:
+    points = tmp_path / "points"
+    points.mkdir()
+    names = {"7.yaml", "000.json", "001.yaml", "002.json", "2024-notes.json"}
+    for name in names:
+        (points / name).write_text("mine")
+    folder = folder_of(tmp_path, spec, Axis("arch.nodes.Buffer.size", (800, math.inf)))
+    folder.begin()
+    assert {p.name for p in points.iterdir()} == names  # there was no sweep
+    (tmp_path / "sweep.json").write_text("{}")
+    folder.begin()
+    assert {p.name for p in points.iterdir()} == names
+    assert folder.read_points(lambda warning: None) == {}
+    folder.begin()
+    assert {p.name for p in points.iterdir()} == {"7.yaml", "002.json", "2024-notes.json"}
+
+
+def test_a_sweep_whose_beginning_was_interrupted(spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is never a new spec beside the axes of an older sweep."""
+    axis = Axis("arch.nodes.Buffer.size", (800, math.inf))
+    folder_of(tmp_path, spec, axis).begin()
+    assert sweep_folder.opened(tmp_path).axes == (axis,)
+
+    def full(*_: object) -> None:
+        raise OSError("disk full")
+
+    spec.set("mapper.ffm.max_fused_loops", 0)
+    monkeypatch.setattr(sweep_folder, "write", full)
+    with pytest.raises(OSError, match="disk full"):
+        folder_of(tmp_path, spec, Axis("arch.nodes.Buffer.size", (8,))).begin()
+    with pytest.raises(FFError, match="no sweep to go on with"):
+        sweep_folder.opened(tmp_path)
+
+
+def test_points_that_failed_are_done_again(spec: Spec, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, spec, Axis("arch.nodes.Buffer.size", (8, 16)))
+    folder.begin()
+    for number, status in enumerate((FAILED, NOTHING)):
+        folder.write_point(SweepPoint(number, {"arch.nodes.Buffer.size": (8, 16)[number]}, status, reason="r"))
+    warnings: list[str] = []
+    assert set(folder.read_points(warnings.append)) == {1}
+    assert warnings == []
+
+
+def test_values_that_only_differ_in_type(tmp_path: Path) -> None:
+    specs = {repr(v): chain(n_einsums=n) for v, n in ((True, 1), (1, 2))}
+    axes = (Axis("set.FLAG", (True, 1)),)
+    folder = sweep_folder.new(tmp_path, axes, lambda FLAG: specs[repr(FLAG)])
+    folder.begin()
+    for own in (folder, sweep_folder.opened(tmp_path)):
+        assert callable(own.source)
+        assert [own.source(FLAG=v).hash() for v in (True, 1)] == [specs["True"].hash(), specs["1"].hash()]
+    folder.write_point(SweepPoint(0, {"set.FLAG": True}, NOTHING, reason="r"))
+    folder.file(0, ".json").rename(folder.file(1, ".json"))
+    assert folder.read_points(lambda warning: None) == {}
+
+
+def test_text_that_looks_like_infinity_stays_text(spec: Spec, tmp_path: Path) -> None:
+    spec.set("arch.nodes.Buffer.size", "inf")
+    folder_of(tmp_path, spec, Axis("set.N", ("inf", math.inf, -math.inf))).begin()
+    opened = sweep_folder.opened(tmp_path)
+    assert opened.axes[0].values == ("inf", math.inf, -math.inf)

@@ -195,7 +195,7 @@ def _energy(spec: ff.Spec) -> ff.Spec:
     return spec
 
 
-def test_explorers_of_their_own_and_what_they_refuse() -> None:
+def test_explorers_of_their_own_and_what_they_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Points that another explorer serves come out the same; what it refuses is that point's reason."""
     spec = chain(n_einsums=1, m=4, kn=2)
     found = ff.sweep(spec, {"mapper.joiner": ["ffm", "exhaustive"], SIZE: [100, 40]}, n_jobs=1)
@@ -206,9 +206,16 @@ def test_explorers_of_their_own_and_what_they_refuse() -> None:
         for mine, theirs in zip(fast.numbers, slow.numbers, strict=True):
             assert mine == pytest.approx(theirs, rel=1e-12)
     spec.mapper.ffm.metrics = Metric.ACTIONS
-    (point,) = ff.sweep(spec, {SIZE: [100]}, n_jobs=1)
-    assert point.status == "failed"
-    assert "cannot be optimised" in point.reason
+    with pytest.raises(ff.SpecError, match="cannot be optimised for ACTIONS"):  # before anything is searched
+        ff.sweep(spec, {SIZE: [100]}, n_jobs=1)
+
+    def refusing(*_: object, **named: object) -> None:
+        raise ff.FFError("not for me")
+
+    monkeypatch.setattr("ffcore.sweeps.run.make_pmappings", refusing)
+    spec.mapper.ffm.metrics = Metric.ENERGY | Metric.RESOURCE_USAGE  # which the exhaustive joiner compares
+    (point,) = ff.sweep(spec, {"mapper.joiner": ["exhaustive"]}, n_jobs=1)
+    assert (point.status, point.reason) == ("failed", "not for me")
 
 
 @pytest.mark.parametrize("executor", ["forks", "threads", pytest.param("processes", marks=pytest.mark.slow)])
