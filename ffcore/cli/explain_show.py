@@ -16,6 +16,8 @@ from ffcore.units import Dimension, format_quantity
 
 _LONGEST = 60  # characters of a field's text in a table
 
+_DEPENDED_ON = " (other fields as they are: costs or sizes of this spec depend on it)"
+
 _NAMES = {Goal.EDP: "energy-delay product", Goal.ENERGY: "energy", Goal.LATENCY: "latency"}
 _SHORT = {Goal.EDP: "EDP", Goal.ENERGY: "energy", Goal.LATENCY: "latency"}
 
@@ -109,9 +111,10 @@ def _factor(gain: float) -> str:
 
 def _says(lift: Lift) -> str:
     text = lift.says if len(lift.says) <= _LONGEST else lift.says[: _LONGEST - 1] + "…"
+    place = " (default)" if lift.default else ""
     if lift.position is not None:
-        return f"{lift.path} = {text} ({lift.position.file}:{lift.position.line})"
-    return f"{lift.path} = {text} (default)" if lift.default else f"{lift.path} = {text}"
+        place = f" ({lift.position.file}:{lift.position.line})"
+    return f"{lift.path} = {text}{place}{_DEPENDED_ON if lift.depended_on else ''}"
 
 
 def _needs(effect: Effect) -> list[str]:

@@ -32,8 +32,9 @@ def smallest_capacities(
     sizes = limited_memories(problem)
     known: dict[str, Effect] = {}
     for path, effect in effects.items():
-        if effect.lift.memory and effect.outcome is Outcome.BETTER and next(iter(effect.gains.values())) > 1:
-            memory = effect.lift.memory
+        if effect.outcome is not Outcome.BETTER or effect.lift.depended_on:  # by that size, costs would change too
+            continue
+        if (memory := effect.lift.memory) and next(iter(effect.gains.values())) > 1:
             peak = _peak(effect.optimum, memory)
             known[path] = attrs.evolve(effect, needed_bits=peak, too_small_bits=sizes[memory])
             yield path, known[path]

@@ -40,6 +40,7 @@ def _effect(effect: Effect) -> dict[str, Any]:
     return {
         **_field(lift),
         "memory": lift.memory or None,
+        "depended_on": lift.depended_on,
         "settings": _settings(lift.settings),
         "outcome": str(effect.outcome),
         "factors": {str(goal): _finite(gain) for goal, gain in effect.gains.items()},

@@ -80,7 +80,10 @@ class Setting:
 
 @attrs.frozen
 class Lift:
-    """One limit of a spec: the field that states it, what it says, and the fields to set so that it is gone."""
+    """One limit of a spec: the field that states it, what it says, and the fields to set so that it is gone.
+
+    ``depended_on``: costs or other sizes depend on this size. Only the size itself is lifted, and no settings do that.
+    """
 
     path: str
     says: str
@@ -88,6 +91,7 @@ class Lift:
     position: Position | None = None  # None: it is not in a file
     default: bool = False  # nobody has set it
     memory: str = ""  # whose capacity it is
+    depended_on: bool = False
 
     def __str__(self) -> str:
         return f"{self.path} = {self.says}"

@@ -129,6 +129,8 @@ class Inquiry:
                 size = limited_memories(self._problem).get(lift.memory, INFINITY)
                 problem = with_sizes(self._problem, {lift.memory: INFINITY})
                 lift = attrs.evolve(lift, says=bits_text(size) if size < INFINITY else lift.says)
+                if not self._is_set_alone(lift, problem):
+                    lift = attrs.evolve(lift, settings=(), depended_on=True)
             else:
                 problem = problem_of(applied(self.spec, lift.settings))
         except FFError as error:
@@ -136,6 +138,13 @@ class Inquiry:
         if same_problem(self._problem, problem):
             return Effect(lift, Outcome.IDLE), None
         return Effect(lift, Outcome.PENDING), problem
+
+    def _is_set_alone(self, lift: Lift, lifted: Problem) -> bool:
+        """Do the settings of a capacity give the problem with it alone lifted, costs and other sizes as they are?"""
+        try:
+            return same_problem(lifted, problem_of(applied(self.spec, lift.settings), allow_hopeless=True))
+        except FFError:  # such as an energy that would be infinite
+            return False
 
     # ---- nothing is valid
 

@@ -1,6 +1,7 @@
 """The limits of a spec, each with the settings that lift it alone.
 
 A limit is lifted where it is written, in the spec, so that what is reported is what the user gets by the same change.
+Where costs or other sizes depend on a size, no change of the spec lifts it alone: `Lift.depended_on` says so.
 """
 
 from __future__ import annotations

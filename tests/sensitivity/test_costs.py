@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import ffcore as ff
+from ffcore.cli.explain_show import as_text
 from ffcore.errors import NoValidMappingError
 from ffcore.reference import exhaustive_map
 from ffcore.sensitivity import Effect, Explanation, Outcome
@@ -170,6 +171,7 @@ def test_a_capacity_is_named_that_is_just_enough() -> None:
     def product(bits: float) -> float:
         return optima(Spec.from_string(TIGHT.replace("size: 72", f"size: {bits:.15g}")))[0]
 
+    assert not effect.lift.depended_on
     assert effect.needed_exact
     assert effect.needed_bits is not None
     assert effect.needed_bits > 72
@@ -237,3 +239,24 @@ def test_places_of_limits(tmp_path: Path) -> None:
                 "mapper.ffm.max_fused_loops_per_rank_variable",
                 "mapper.ffm.force_memory_hierarchy_order",
             }
+
+
+BUFFER = memory("Buffer", 24, "keep: weight, may_keep: All")
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [BUFFER.replace("read, energy: 1", "read, energy: size / 500")],
+        [BUFFER, memory("Local", "Buffer.size / 3", "keep: weight")],
+    ],
+)
+def test_a_size_that_others_depend_on_is_not_suggested(nodes: list[str]) -> None:
+    mapper = "mapper: {metrics: energy, max_fused_loops_per_rank_variable: inf, force_memory_hierarchy_order: False}\n"
+    spec = Spec.from_string(arch(FAR, *nodes) + matmuls(1, m=2) + mapper)
+    found = explained(spec)
+    (effect,) = (e for e in found.effects if e.lift.path == "arch.nodes.Buffer.size")
+    assert effect.outcome is Outcome.BETTER
+    assert effect.lift.depended_on
+    assert as_text(found).count("(other fields as they are: costs or sizes of this spec depend on it)") == 1
+    assert (effect.lift.settings, effect.needed_bits) == ((), None)
