@@ -67,7 +67,7 @@ def write_folder(
 
 
 def check_inputs(out: Path, mappings: Mappings, inputs: Iterable[str | Path]) -> None:
-    """Raise ``FFError`` where `write_folder` would replace an input that is somebody's; to be called before all else."""
+    """Raise ``FFError`` where `write_folder` would replace an input that is somebody's; call it first."""
     read, ours = {Path(name).resolve() for name in inputs}, set(earlier_files(out))
     for number in range(len(mappings)):
         path = out / f"mapping_{number}.yaml"
