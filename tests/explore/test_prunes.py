@@ -255,7 +255,7 @@ def same_without_each(problem: Problem) -> None:
 UNHURRIED = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
 
-@settings(max_examples=12, suppress_health_check=UNHURRIED)
+@settings(max_examples=6, suppress_health_check=UNHURRIED)
 @given(two_fanouts())
 def test_pmappings_with_two_fanouts_are_the_same_without_each_prune(problem: Problem) -> None:
     same_without_each(problem)
