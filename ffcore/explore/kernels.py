@@ -8,7 +8,9 @@ takes a second for each array slice or sort: plain loops over arrays that the ca
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import attrs
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -137,29 +139,143 @@ def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
-def _rows(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, bottom, addend, limits, forms, rates, columns, shares, opened, chain, label, out
+def _reach(offsets, n, stride, size, moves, starts, up, reached):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for q in range(starts.shape[0] - 1):
+        for state in range(n):
+            if offsets[q * n + state] == offsets[q * n + state + 1]:
+                continue
+            coordinate = (state // stride) % size
+            for k in range(starts[q], starts[q + 1]):
+                to = up[moves[k, 1], coordinate]
+                if to >= 0:
+                    reached[moves[k, 0] * n + state + (to - coordinate) * stride] = True
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _before(values, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for c in range(values.shape[1]):
+        if values[a, c] != values[b, c]:
+            return values[a, c] < values[b, c]
+    return False
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _sort(values, order, count):  # type: ignore[no-untyped-def]  # pragma: no cover
+    gap = 1
+    while gap < count // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, count):
+            x = order[i]
+            j = i
+            while j >= gap and _before(values, x, order[j - gap]):
+                order[j] = order[j - gap]
+                j -= gap
+            order[j] = x
+        gap //= 3
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
+    offsets, values, n, stride, size, moves, starts, down, scale, into, reached, first, filled, work, order,
+    out_offsets, out_values, out_source, out_move
 ):
-    width = values.shape[1]
+    """From target ``first`` on until there is no more room; returns (the next target, labels so far, room it needs)."""
+    width = out_values.shape[1]
+    for to in range(first, (starts.shape[0] - 1) * n):
+        if not reached[to]:
+            out_offsets[to + 1] = filled
+            continue
+        state = to % n
+        coordinate = (state // stride) % size
+        count = 0
+        for k in range(starts[to // n], starts[to // n + 1]):
+            at = down[moves[k, 1], coordinate]
+            if at >= 0:
+                source = moves[k, 0] * n + state + (at - coordinate) * stride
+                count += offsets[source + 1] - offsets[source]
+        if count > order.shape[0] or filled + count > out_values.shape[0]:
+            return to, filled, count
+        count = 0
+        for k in range(starts[to // n], starts[to // n + 1]):
+            at = down[moves[k, 1], coordinate]
+            if at < 0:
+                continue
+            source = moves[k, 0] * n + state + (at - coordinate) * stride
+            for a in range(offsets[source], offsets[source + 1]):
+                for c in range(width):
+                    work[count, c] = 0.0
+                for c in range(values.shape[1]):
+                    work[count, into[c]] += values[a, c] * scale[moves[k, 1], c]
+                order[count] = count
+                out_source[filled + count] = a
+                out_move[filled + count] = moves[k, 1]
+                count += 1
+        # What was written of where labels come from is put in order below: labels are few where this costs anything.
+        _sort(work, order, count)
+        start = filled
+        kept = 0
+        for i in range(count):
+            row = order[i]
+            k = filled - 1
+            while k >= start:
+                c = 1
+                while c < width and out_values[k, c] <= work[row, c]:
+                    c += 1
+                if c == width:
+                    break
+                k -= 1
+            if k < start:
+                for c in range(width):
+                    out_values[filled, c] = work[row, c]
+                order[kept] = row
+                kept += 1
+                filled += 1
+        for i in range(kept):
+            work[i, 0] = out_source[start + order[i]]
+            if width > 1:
+                work[i, 1] = out_move[start + order[i]]
+        for i in range(kept):
+            out_source[start + i] = np.int64(work[i, 0])
+            out_move[start + i] = np.int64(work[i, 1])
+        out_offsets[to + 1] = filled
+    return (starts.shape[0] - 1) * n, filled, 0
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _rows(  # type: ignore[no-untyped-def]  # pragma: no cover
+    offsets, values, bottom, addend, scale, target, limits, forms, rates, columns, shares, opened, chain, label, out
+):
+    width = addend.shape[1]
     memories = columns.shape[0]
     levels = opened.shape[1] // max(1, memories)
     own = np.empty(width)
     filled = 0
+    scaled = scale.shape[0] > 0
     for i in range(bottom.shape[0]):
         start = filled
         for a in range(offsets[bottom[i]], offsets[bottom[i] + 1]):
+            for c in range(width):
+                own[c] = addend[i, c]
+            for c in range(values.shape[1]):
+                if scaled:
+                    own[target[c]] += values[a, c] * scale[i, c]
+                else:
+                    own[target[c]] += values[a, c]
             fits = True
             for c in range(width):
-                own[c] = values[a, c] + addend[i, c]
                 if not own[c] <= limits[c]:
                     fits = False
             if not fits:
                 continue
-            latency = rates[0]
-            for c in range(1, 1 + forms):
+            latency = 0.0
+            for c in range(1, 2 + forms):
                 if own[c] > latency:
                     latency = own[c]
-            out[filled, 0] = (own[0] + rates[1] * latency) * rates[2]
+            power = rates[1]
+            for c in range(int(rates[0]), width):
+                power += own[c]
+            out[filled, 0] = (own[0] + power * latency) * rates[2]
             out[filled, 1] = latency * rates[3]
             at = 2
             for m in range(memories):
@@ -217,6 +333,64 @@ def _fronts(offsets, order, values, kept, keep):  # type: ignore[no-untyped-def]
             keep[kept[k]] = True
 
 
+@attrs.frozen(eq=False)
+class Moves:
+    """How lists of labels go over into others, along one axis of the lattice.
+
+    There are as many lists as classes times states. ``arrivals``: (class from, kind of move), sorted by the class that
+    it leads to, that of class ``q`` being ``starts[q]:starts[q + 1]``. ``down``: per kind and coordinate the one that the move
+    comes from, or -1; ``scale``: per kind what each column is multiplied by; ``into``: the column that it is added to.
+    """
+
+    arrivals: Ints
+    starts: Ints
+    departures: Ints  # the same as (class to, kind), sorted by the class that it comes from
+    departure_starts: Ints
+    stride: int
+    size: int
+    down: Ints
+    up: Ints
+    scale: Floats
+    into: Ints
+    width: int  # columns that come out
+
+
+def gather(offsets: Ints, values: Floats, n: int, moves: Moves) -> tuple[Ints, Floats, Ints, Ints]:
+    """Per class and state, the Pareto front of all labels that moves lead to it.
+
+    List ``q * n + s`` is that of state ``s`` in class ``q``. Returns offsets and values, and of each label the row that
+    it comes from and the kind of the move.
+
+    Exact: see `union_prime`; labels of one class and state have the same future.
+    """
+    classes = len(moves.starts) - 1
+    reached = np.zeros(classes * n, np.bool_)
+    along = n, moves.stride, moves.size
+    _reach(offsets, *along, moves.departures, moves.departure_starts, moves.up, reached)
+    out_offsets = np.zeros(classes * n + 1, np.int64)
+    room, most = 2 * len(values) + 1024, 1024
+    out: list[NDArray[Any]] = [np.empty((room, moves.width)), np.empty(room, np.int64), np.empty(room, np.int64)]
+    work, order = np.empty((most, max(2, moves.width))), np.empty(most, np.int64)
+    rules = moves.arrivals, moves.starts, moves.down, moves.scale, moves.into
+    to, filled, needed = 0, 0, 0
+    while to < classes * n:
+        if needed > most:
+            most = 2 * needed
+            work, order = np.empty((most, max(2, moves.width))), np.empty(most, np.int64)
+        if filled + needed > room:
+            room = 2 * room + needed
+            out = [_extended(array, filled, room) for array in out]
+        to, filled, needed = _gather(offsets, values, *along, *rules, reached, to, filled, work, order, out_offsets, *out)
+    return out_offsets, out[0][:filled].copy(), out[1][:filled].copy(), out[2][:filled].copy()
+
+
+def _extended(array: NDArray[Any], filled: int, room: int) -> NDArray[Any]:
+    """More room behind the first ``filled`` rows."""
+    result = np.empty((room, *array.shape[1:]), array.dtype)
+    result[:filled] = array[:filled]
+    return result
+
+
 def union_prime(
     offsets: Ints, values: Floats, origin: Ints, stride: int, smaller: Ints, last_only: bool = False
 ) -> tuple[Ints, Floats, Ints, int]:
@@ -267,7 +441,7 @@ def add_costs(
 
 def template_rows(
     labels: tuple[Ints, Floats],
-    chains: tuple[Ints, Floats, Floats],
+    chains: tuple[Ints, Floats, Floats, Ints, Floats],
     limits: Floats,
     forms: int,
     rates: tuple[float, float, float, float],
@@ -275,22 +449,22 @@ def template_rows(
 ) -> tuple[Ints, Ints, Floats]:
     """(chain, label, values) of every row, those that another row of the same chain dominates left out.
 
-    ``labels``: offsets and values. ``chains``: per chain its last state, what it adds to the columns of a
-    label, and the shares that stay open. ``forms``: how many columns after the first are latencies.
-    ``rates``: seconds of the compute, W of leakage, how often energy counts, and how often latency.
-    ``memories``: per tracked memory the label's column (or -1), and the share that one bit is.
+    ``labels``: offsets and values. ``chains``: per chain its last state, what it adds to each column, what it
+    multiplies those of a label by (no rows: 1) and the columns that these then go to, and the shares that stay open.
+    ``forms``: how many columns after energy and compute time are latencies. ``rates``: the first column of leakage, W
+    of leakage beside these, how often energy counts, and how often latency.
+    ``memories``: per tracked memory the column (or -1), and the share that one bit is.
 
     Exact: rows of one chain have the same compatibility.
     """
     offsets, values = labels
-    bottom, addend, opened = chains
+    bottom, addend, scale, target, opened = chains
     columns, shares = memories
     room = int((offsets[bottom + 1] - offsets[bottom]).sum()) + 1
     chain, label = np.empty(room, np.int64), np.empty(room, np.int64)
     out = np.empty((room, 2 + len(columns) + opened.shape[1]))
-    filled = _rows(
-        offsets, values, bottom, addend, limits, forms, np.array(rates), columns, shares, opened, chain, label, out
-    )
+    around = addend, scale, target, limits, forms, np.array(rates), columns, shares, opened
+    filled = _rows(offsets, values, bottom, *around, chain, label, out)
     return chain[:filled].copy(), label[:filled].copy(), out[:filled].copy()
 
 
