@@ -21,8 +21,24 @@ Bools = NDArray[np.bool_]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _dominates(left, a, right, b, ends, most, least):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Is label ``a`` no worse than ``b``, whatever pending columns are multiplied by?"""
+    c = 1
+    for g in range(ends.shape[0]):
+        worse = 0.0
+        while c < ends[g]:
+            more = left[a, c] - right[b, c]
+            worse += more * most[c] if more > 0 else more * least[c]
+            c += 1
+        if worse > 0:
+            return False
+    return True
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, origin, stride, size, smaller, last_only, out_offsets, out_values, out_origin, own
+    offsets, values, origin, stride, size, smaller, last_only, ends, most, least,
+    out_offsets, out_values, out_origin, own
 ):
     """Merge each state's list with the finished one of its smaller state; (labels made, labels kept)."""
     width = values.shape[1]
@@ -64,12 +80,8 @@ def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
             # Nothing dominates within one list, and what dominates a row comes before it.
             k = filled - 1
             while k >= start:
-                if own[k] != mine:
-                    c = 1
-                    while c < width and out_values[k, c] <= out_values[filled, c]:
-                        c += 1
-                    if c == width:
-                        break
+                if own[k] != mine and _dominates(out_values, k, out_values, filled, ends, most, least):
+                    break
                 k -= 1
             if k < start:
                 filled += 1
@@ -101,7 +113,8 @@ def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, origin, bank, entries, limits, forgotten, forgets, out_offsets, out_values, out_origin
+    offsets, values, origin, bank, entries, limits, forgotten, forgets, ends, most, least,
+    out_offsets, out_values, out_origin
 ):
     width = values.shape[1]
     filled = 0
@@ -119,17 +132,15 @@ def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
             if not fits:
                 continue
             k = start - 1
+            out_values[filled, 0] = 0.0
+            for c in range(1, ends[0]):
+                out_values[filled, 0] += out_values[filled, c] * most[c]
             if forgets:
                 for c in range(width):
                     if forgotten[c]:
                         out_values[filled, c] = 0.0
                 k = filled - 1
-                while k >= start:
-                    c = 1
-                    while c < width and out_values[k, c] <= out_values[filled, c]:
-                        c += 1
-                    if c == width:
-                        break
+                while k >= start and not _dominates(out_values, k, out_values, filled, ends, most, least):
                     k -= 1
             if k < start:
                 out_origin[filled] = origin[a]
@@ -177,8 +188,8 @@ def _sort(values, order, count):  # type: ignore[no-untyped-def]  # pragma: no c
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, n, stride, size, moves, starts, down, scale, into, reached, first, filled, work, order,
-    out_offsets, out_values, out_source, out_move
+    offsets, values, n, stride, size, moves, starts, down, scale, into, ends, most, least, reached, first, filled,
+    work, order, out_offsets, out_values, out_source, out_move
 ):
     """From target ``first`` on until there is no more room; returns (the next target, labels so far, room it needs)."""
     width = out_values.shape[1]
@@ -205,8 +216,10 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
             for a in range(offsets[source], offsets[source + 1]):
                 for c in range(width):
                     work[count, c] = 0.0
-                for c in range(values.shape[1]):
+                for c in range(1, values.shape[1]):
                     work[count, into[c]] += values[a, c] * scale[moves[k, 1], c]
+                for c in range(1, ends[0]):
+                    work[count, 0] += work[count, c] * most[c]
                 order[count] = count
                 out_source[filled + count] = a
                 out_move[filled + count] = moves[k, 1]
@@ -218,12 +231,7 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
         for i in range(count):
             row = order[i]
             k = filled - 1
-            while k >= start:
-                c = 1
-                while c < width and out_values[k, c] <= work[row, c]:
-                    c += 1
-                if c == width:
-                    break
+            while k >= start and not _dominates(out_values, k, work, row, ends, most, least):
                 k -= 1
             if k < start:
                 for c in range(width):
@@ -257,11 +265,11 @@ def _rows(  # type: ignore[no-untyped-def]  # pragma: no cover
         for a in range(offsets[bottom[i]], offsets[bottom[i] + 1]):
             for c in range(width):
                 own[c] = addend[i, c]
-            for c in range(values.shape[1]):
+            for c in range(target.shape[0]):
                 if scaled:
-                    own[target[c]] += values[a, c] * scale[i, c]
+                    own[target[c]] += values[a, c + 1] * scale[i, c]
                 else:
-                    own[target[c]] += values[a, c]
+                    own[target[c]] += values[a, c + 1]
             fits = True
             for c in range(width):
                 if not own[c] <= limits[c]:
@@ -334,12 +342,37 @@ def _fronts(offsets, order, values, kept, keep):  # type: ignore[no-untyped-def]
 
 
 @attrs.frozen(eq=False)
+class Rivals:
+    """When one label dominates another.
+
+    A label's columns are its key, by which labels are sorted, and then groups: a column and the pending ones that will be
+    added to it, each times a factor that is the same for all labels but not yet known, from ``least`` to ``most``.
+    ``ends``: the end of each group; the key is the first group's sum at ``most``. A label dominates another when, group
+    by group, its sum is no greater whatever the factors.
+    """
+
+    ends: Ints
+    most: Floats
+    least: Floats
+
+    @property
+    def width(self) -> int:
+        return len(self.most)
+
+    def keyed(self, values: Floats) -> Floats:
+        """Values with their key in front."""
+        first = self.ends[0] - 1
+        return np.concatenate([(values[:, :first] @ self.most[1 : self.ends[0]])[:, None], values], axis=1)
+
+
+@attrs.frozen(eq=False)
 class Moves:
     """How lists of labels go over into others, along one axis of the lattice.
 
     There are as many lists as classes times states. ``arrivals``: (class from, kind of move), sorted by the class that
     it leads to, that of class ``q`` being ``starts[q]:starts[q + 1]``. ``down``: per kind and coordinate the one that the move
-    comes from, or -1; ``scale``: per kind what each column is multiplied by; ``into``: the column that it is added to.
+    comes from, or -1; ``scale``: per kind what each column is multiplied by; ``into``: the column that it is added to
+    (both with the key column, which is made anew). ``rivals``: of what comes out.
     """
 
     arrivals: Ints
@@ -352,7 +385,7 @@ class Moves:
     up: Ints
     scale: Floats
     into: Ints
-    width: int  # columns that come out
+    rivals: Rivals
 
 
 def gather(offsets: Ints, values: Floats, n: int, moves: Moves) -> tuple[Ints, Floats, Ints, Ints]:
@@ -369,14 +402,15 @@ def gather(offsets: Ints, values: Floats, n: int, moves: Moves) -> tuple[Ints, F
     _reach(offsets, *along, moves.departures, moves.departure_starts, moves.up, reached)
     out_offsets = np.zeros(classes * n + 1, np.int64)
     room, most = 2 * len(values) + 1024, 1024
-    out: list[NDArray[Any]] = [np.empty((room, moves.width)), np.empty(room, np.int64), np.empty(room, np.int64)]
-    work, order = np.empty((most, max(2, moves.width))), np.empty(most, np.int64)
-    rules = moves.arrivals, moves.starts, moves.down, moves.scale, moves.into
+    out: list[NDArray[Any]] = [np.empty((room, moves.rivals.width)), np.empty(room, np.int64), np.empty(room, np.int64)]
+    work, order = np.empty((most, max(2, moves.rivals.width))), np.empty(most, np.int64)
+    rivals = moves.rivals.ends, moves.rivals.most, moves.rivals.least
+    rules = moves.arrivals, moves.starts, moves.down, moves.scale, moves.into, *rivals
     to, filled, needed = 0, 0, 0
     while to < classes * n:
         if needed > most:
             most = 2 * needed
-            work, order = np.empty((most, max(2, moves.width))), np.empty(most, np.int64)
+            work, order = np.empty((most, max(2, moves.rivals.width))), np.empty(most, np.int64)
         if filled + needed > room:
             room = 2 * room + needed
             out = [_extended(array, filled, room) for array in out]
@@ -392,7 +426,13 @@ def _extended(array: NDArray[Any], filled: int, room: int) -> NDArray[Any]:
 
 
 def union_prime(
-    offsets: Ints, values: Floats, origin: Ints, stride: int, smaller: Ints, last_only: bool = False
+    offsets: Ints,
+    values: Floats,
+    origin: Ints,
+    stride: int,
+    smaller: Ints,
+    rivals: Rivals,
+    last_only: bool = False,
 ) -> tuple[Ints, Floats, Ints, int]:
     """Per state, the Pareto front of its labels and those of the states that prime factors lead to.
 
@@ -412,14 +452,13 @@ def union_prime(
     out_values = np.empty((room, values.shape[1]))
     out_origin = np.empty(room + 1, np.int64)
     own = np.empty(room + 1, np.bool_)
-    made, kept = _union(
-        offsets, values, origin, stride, size, smaller, last_only, out_offsets, out_values, out_origin, own
-    )
+    rules = smaller, last_only, rivals.ends, rivals.most, rivals.least
+    made, kept = _union(offsets, values, origin, stride, size, *rules, out_offsets, out_values, out_origin, own)
     return out_offsets, out_values[:kept], out_origin[:kept], int(made)
 
 
 def add_costs(
-    labels: tuple[Ints, Floats, Ints], bank: Floats, entries: Ints, limits: Floats, forgotten: Bools
+    labels: tuple[Ints, Floats, Ints], bank: Floats, entries: Ints, limits: Floats, forgotten: Bools, rivals: Rivals
 ) -> tuple[Ints, Floats, Ints]:
     """Labels (offsets, values, origin) with a cut's costs added, those beyond a limit left out.
 
@@ -435,7 +474,8 @@ def add_costs(
     out_origin = np.empty(len(values) + 1, np.int64)
     forgets = bool(forgotten.any())
     out = out_offsets, out_values, out_origin
-    filled = _add(offsets, values, origin, bank, entries, limits, forgotten, forgets, *out)
+    rules = limits, forgotten, forgets, rivals.ends, rivals.most, rivals.least
+    filled = _add(offsets, values, origin, bank, entries, *rules, *out)
     return out_offsets, out_values[:filled].copy(), out_origin[:filled].copy()
 
 

@@ -17,7 +17,7 @@ from ffcore.explore.costs import Costs
 from ffcore.explore.kernels import Bools, Floats, Ints, Moves, add_costs, gather, union_prime
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.outline import Cut, Outline
-from ffcore.explore.spread import Spread, Spreading, ordered
+from ffcore.explore.spread import Spread, Spreading
 from ffcore.spec.problem import MapperOptions
 
 Item = tuple[int, int, int]
@@ -147,7 +147,9 @@ class Labeller:
     def _innermost(self, at: Cut) -> Labels:
         offsets = np.ones(self.lattice.n + 1, np.int64)  # one label, in the state where nothing is left to do
         offsets[0] = 0
-        return Labels(self.columns.plain(), offsets, self.costs.constant(at)[None, :], np.zeros(1, np.int64))
+        columns = self.columns.plain()
+        values = self.columns.rivals(columns).keyed(self.costs.constant(at)[None, :])
+        return Labels(columns, offsets, values, np.zeros(1, np.int64))
 
     def _inside(self, node: Node) -> Labels:
         """Labels below a node's cut, of all its parts; ``origin`` numbers them part by part."""
@@ -184,7 +186,7 @@ class Labeller:
         """
         if len(found) == 1:
             return found[0]
-        columns = ordered(self.columns, (c for labels in found for c in labels.columns))
+        columns = self.columns.ordered(c for labels in found for c in labels.columns)
         values = np.concatenate([_widened(labels.values, labels.columns, columns) for labels in found])
         ends = np.cumsum([len(labels.values) for labels in found])
         offsets = [np.zeros(1, np.int64)]
@@ -203,9 +205,9 @@ class Labeller:
             1,
             kinds,
             kinds,
-            np.ones((1, len(columns))),
-            np.arange(len(columns)),
-            len(columns),
+            np.ones((1, 1 + len(columns))),
+            np.arange(1 + len(columns)),
+            self.columns.rivals(columns),
         )
         merged, kept, source, _ = gather(np.concatenate(offsets), values, self.lattice.n, moves)
         self.pulse(len(kept))
@@ -222,18 +224,20 @@ class Labeller:
         lattice = self.lattice
         closed, block = outline.closed[cut], outline.template.blocks[cut]
         offsets, values, origin = labels.offsets, labels.values, labels.origin
+        rivals = self.columns.rivals(labels.columns)
         for k, v in enumerate(lattice.variables):
             # Spatial loops of this block may have been the last to run over a variable.
             if v in closed and v not in block and v not in outline.closed[cut + 1] and len(lattice.values[k]) > 1:
                 nothing = np.full(len(lattice.values[k]), -1)
-                offsets, values, origin, _ = union_prime(offsets, values, origin, lattice.strides[k], nothing, True)
+                along = lattice.strides[k], nothing, rivals, True
+                offsets, values, origin, _ = union_prime(offsets, values, origin, *along)
         for v in sorted(block, key=lambda v: (v not in closed, lattice.variables.index(v))):
             axis = lattice.variables.index(v)
             steps = lattice.smaller(axis)
             for smaller in steps:
                 last = v in closed and smaller is steps[-1]
                 offsets, values, origin, made = union_prime(
-                    offsets, values, origin, lattice.strides[axis], smaller, last
+                    offsets, values, origin, lattice.strides[axis], smaller, rivals, last
                 )
                 self.pulse(made)
         return Labels(labels.columns, offsets, values, origin)
@@ -241,18 +245,19 @@ class Labeller:
     def _added(self, labels: Labels, at: Cut) -> Labels:
         """Labels with the costs of a cut."""
         entries = self.costs.entries(at)
-        columns = ordered(self.columns, (*labels.columns, *(c for _, c in entries)))
+        columns = self.columns.ordered((*labels.columns, *(c for _, c in entries)))
         values = _widened(labels.values, labels.columns, columns)
-        pairs = np.array([(row, columns.index(c)) for row, c in entries], np.int64).reshape(-1, 2)
-        limits = np.array(self.columns.limits(columns))
+        pairs = np.array([(row, 1 + columns.index(c)) for row, c in entries], np.int64).reshape(-1, 2)
+        limits = np.array([np.inf, *self.columns.limits(columns)])
         found = labels.offsets, values, labels.origin
-        offsets, values, origin = add_costs(found, self.costs.bank, pairs, limits, self._forgotten(at, columns))
+        rules = limits, self._forgotten(at, columns), self.columns.rivals(columns)
+        offsets, values, origin = add_costs(found, self.costs.bank, pairs, *rules)
         return Labels(columns, offsets, values, origin)
 
     def _forgotten(self, at: Cut, columns: Sequence[Column]) -> Bools:
         """Columns of memories that nothing further out adds to: checked, they are forgotten."""
         gone = {self.columns.memory(i) for i in at.closing if i not in self.tracked}
-        return np.array([c[0] in gone for c in columns])
+        return np.array([False, *(c[0] in gone for c in columns)])
 
     # -- where labels come from -------------------------------------------------------------------
 
@@ -298,9 +303,9 @@ _NONE = np.zeros((0, 1))
 
 
 def _widened(values: Floats, before: tuple[Column, ...], after: tuple[Column, ...]) -> Floats:
-    """Values in the columns ``after``, of which ``before`` are some; the others are 0."""
+    """Values (behind their key) in the columns ``after``, of which ``before`` are some; the others are 0."""
     if before == after:
         return values
-    result = np.zeros((len(values), len(after)))
-    result[:, [after.index(c) for c in before]] = values
+    result = np.zeros((len(values), 1 + len(after)))
+    result[:, [0, *(1 + after.index(c) for c in before)]] = values
     return result

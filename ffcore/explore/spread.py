@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from ffcore.explore.bookings import Column, Columns, LoopName
-from ffcore.explore.kernels import Floats, Ints, Moves, gather
+from ffcore.explore.kernels import Floats, Ints, Moves, Rivals, gather
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.numbers import divisors
 from ffcore.explore.outline import Dimension
@@ -151,7 +151,7 @@ class Spread:
 
     def columns_after(self, columns: Columns, before: Sequence[Column]) -> tuple[Column, ...]:
         """The columns of labels once all loops have been passed: what was pending may have come to its end."""
-        return ordered(columns, {columns.passed(c, self.loops) for c in before})
+        return columns.ordered(columns.passed(c, self.loops) for c in before)
 
     def apply(
         self,
@@ -164,16 +164,16 @@ class Spread:
         """The labels (offsets, values) outside of the loops."""
         offsets, values = labels
         after = self.columns_after(columns, before)
-        into, width = np.arange(len(before)), len(before)
+        into, rivals = np.arange(len(before)), columns.rivals(before)
         origin = np.arange(len(values))
         codes = _Codes([], [])
         for number, step in enumerate(self.passes):
             if number == len(self.passes) - 1:
                 into = np.array([after.index(columns.passed(c, self.loops)) for c in before])
-                width = len(after)
-            elif step.trips == (1,) and step.classes == 1:
+                rivals = columns.rivals(after)
+            elif step.trips == (1,) and step.moves == ((0, 0, 0),):
                 continue
-            moves = self._moves(step, lattice, columns, before, into, width)
+            moves = self._moves(step, lattice, columns, before, into, rivals)
             offsets, values, source, kind = gather(offsets, values, lattice.n, moves)
             origin = origin[source]
             codes = codes.extended(step, source, kind)
@@ -181,7 +181,7 @@ class Spread:
         return Spreading(offsets, values, origin, codes)
 
     def _moves(
-        self, step: _Pass, lattice: Lattice, columns: Columns, before: Sequence[Column], into: Ints, width: int
+        self, step: _Pass, lattice: Lattice, columns: Columns, before: Sequence[Column], into: Ints, rivals: Rivals
     ) -> Moves:
         axis = lattice.variables.index(step.loop[2])
         down = np.array([lattice.down(axis, n) for n in step.trips])
@@ -190,24 +190,24 @@ class Spread:
             reached = np.flatnonzero(row >= 0)
             up[k, row[reached]] = reached
         powers = np.array([columns.power_of(c, step.loop) for c in before], np.float64)
-        scale = np.array(step.trips, np.float64)[:, None] ** powers
+        scale = np.array(step.trips, np.float64)[:, None] ** np.concatenate([[0.0], powers])
         arrivals, starts = _sorted(((to, q, t) for q, t, to in step.moves), step.classes)
         departures, departure_starts = _sorted(
             ((q, to, t) for q, t, to in step.moves), max(q for q, _, _ in step.moves) + 1
         )
         along = lattice.strides[axis], len(lattice.values[axis])
-        return Moves(arrivals, starts, departures, departure_starts, *along, down, up, scale, into, width)
+        return Moves(arrivals, starts, departures, departure_starts, *along, down, up, scale, _behind_key(into), rivals)
+
+
+def _behind_key(into: Ints) -> Ints:
+    """Numbers of columns counted with the key in front."""
+    return np.concatenate([[0], into + 1])
 
 
 def _sorted(moves: Iterable[tuple[int, int, int]], classes: int) -> tuple[Ints, Ints]:
     """The last two of each triple, sorted by the first, and where each number of the first begins."""
     table = np.array(sorted(moves), np.int64).reshape(-1, 3)
     return np.ascontiguousarray(table[:, 1:]), np.searchsorted(table[:, 0], np.arange(classes + 1)).astype(np.int64)
-
-
-def ordered(columns: Columns, found: Iterable[Column]) -> tuple[Column, ...]:
-    """The plain columns, then the pending ones among ``found``, in an order that depends on nothing else."""
-    return (*columns.plain(), *sorted(c for c in set(found) if c[1]))
 
 
 @attrs.frozen(eq=False)
