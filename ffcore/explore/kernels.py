@@ -113,16 +113,18 @@ def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, origin, bank, entries, limits, forgotten, forgets, ends, most, least,
+    offsets, values, origin, into, bank, entries, limits, forgotten, forgets, ends, most, least,
     out_offsets, out_values, out_origin
 ):
-    width = values.shape[1]
+    width = out_values.shape[1]
     filled = 0
     for state in range(offsets.shape[0] - 1):
         start = filled
         for a in range(offsets[state], offsets[state + 1]):
             for c in range(width):
-                out_values[filled, c] = values[a, c]
+                out_values[filled, c] = 0.0
+            for c in range(values.shape[1]):
+                out_values[filled, into[c]] = values[a, c]
             for e in range(entries.shape[0]):
                 out_values[filled, entries[e, 1]] += bank[entries[e, 0], state]
             fits = True
@@ -147,6 +149,15 @@ def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
                 filled += 1
         out_offsets[state + 1] = filled
     return filled
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _widen(values, into, out, at):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for a in range(values.shape[0]):
+        for c in range(out.shape[1]):
+            out[at + a, c] = 0.0
+        for c in range(values.shape[1]):
+            out[at + a, into[c]] = values[a, c]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
@@ -207,6 +218,7 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
                 count += offsets[source + 1] - offsets[source]
         if count > order.shape[0] or filled + count > out_values.shape[0]:
             return to, filled, count
+        single = count == 1
         count = 0
         for k in range(starts[to // n], starts[to // n + 1]):
             at = down[moves[k, 1], coordinate]
@@ -214,6 +226,16 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
                 continue
             source = moves[k, 0] * n + state + (at - coordinate) * stride
             for a in range(offsets[source], offsets[source + 1]):
+                if single:
+                    for c in range(width):
+                        out_values[filled, c] = 0.0
+                    for c in range(1, values.shape[1]):
+                        out_values[filled, into[c]] += values[a, c] * scale[moves[k, 1], c]
+                    for c in range(1, ends[0]):
+                        out_values[filled, 0] += out_values[filled, c] * most[c]
+                    out_source[filled] = a
+                    out_move[filled] = moves[k, 1]
+                    continue
                 for c in range(width):
                     work[count, c] = 0.0
                 for c in range(1, values.shape[1]):
@@ -224,6 +246,10 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
                 out_source[filled + count] = a
                 out_move[filled + count] = moves[k, 1]
                 count += 1
+        if single:
+            filled += 1
+            out_offsets[to + 1] = filled
+            continue
         # What was written of where labels come from is put in order below: labels are few where this costs anything.
         _sort(work, order, count)
         start = filled
@@ -418,6 +444,16 @@ def gather(offsets: Ints, values: Floats, n: int, moves: Moves) -> tuple[Ints, F
     return out_offsets, out[0][:filled].copy(), out[1][:filled].copy(), out[2][:filled].copy()
 
 
+def stacked(parts: Sequence[tuple[Floats, Ints]], width: int) -> Floats:
+    """Values of several sets of labels, one after the other; each with the columns that its own become."""
+    out = np.empty((sum(len(values) for values, _ in parts), width))
+    at = 0
+    for values, into in parts:
+        _widen(values, into, out, at)
+        at += len(values)
+    return out
+
+
 def _extended(array: NDArray[Any], filled: int, room: int) -> NDArray[Any]:
     """More room behind the first ``filled`` rows."""
     result = np.empty((room, *array.shape[1:]), array.dtype)
@@ -458,9 +494,17 @@ def union_prime(
 
 
 def add_costs(
-    labels: tuple[Ints, Floats, Ints], bank: Floats, entries: Ints, limits: Floats, forgotten: Bools, rivals: Rivals
+    labels: tuple[Ints, Floats, Ints],
+    into: Ints,
+    bank: Floats,
+    entries: Ints,
+    limits: Floats,
+    forgotten: Bools,
+    rivals: Rivals,
 ) -> tuple[Ints, Floats, Ints]:
     """Labels (offsets, values, origin) with a cut's costs added, those beyond a limit left out.
+
+    ``into``: the column that each of theirs (the key first) becomes.
 
     ``entries``: pairs (row of ``bank``, column); ``bank[row]`` is the cost per state. Columns that are
     ``forgotten`` become 0 after their limit was checked, and the labels are filtered anew.
@@ -470,12 +514,12 @@ def add_costs(
     """
     offsets, values, origin = labels
     out_offsets = np.zeros(len(offsets), np.int64)
-    out_values = np.empty((len(values) + 1, values.shape[1]))
+    out_values = np.empty((len(values) + 1, rivals.width))
     out_origin = np.empty(len(values) + 1, np.int64)
     forgets = bool(forgotten.any())
     out = out_offsets, out_values, out_origin
     rules = limits, forgotten, forgets, rivals.ends, rivals.most, rivals.least
-    filled = _add(offsets, values, origin, bank, entries, *rules, *out)
+    filled = _add(offsets, values, origin, into, bank, entries, *rules, *out)
     return out_offsets, out_values[:filled].copy(), out_origin[:filled].copy()
 
 

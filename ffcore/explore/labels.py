@@ -14,7 +14,7 @@ import numpy as np
 
 from ffcore.explore.bookings import Column, Columns, LoopName
 from ffcore.explore.costs import Costs
-from ffcore.explore.kernels import Bools, Floats, Ints, Moves, add_costs, gather, union_prime
+from ffcore.explore.kernels import Bools, Floats, Ints, Moves, add_costs, gather, stacked, union_prime
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.outline import Cut, Outline
 from ffcore.explore.spread import Spread, Spreading
@@ -38,14 +38,24 @@ class Node:
 
 
 @attrs.define(eq=False)
+class Spaced:
+    """A node and the spatial loops right outside of it."""
+
+    node: Node
+    spread: Spread
+    uses: int = 0  # by parts, still to come
+    labels: Labels | None = None
+    spreading: Spreading | None = None
+
+
+@attrs.define(eq=False)
 class Part:
     """Loops below a node's cut, and the node below them. ``outline``: one that has them."""
 
     item: Item
     outline: Outline
-    node: Node
+    inner: Spaced
     start: int = 0  # number of its first label among all parts'
-    spreading: Spreading | None = None
 
 
 @attrs.define(eq=False)
@@ -81,6 +91,7 @@ class Labeller:
     options: MapperOptions
     pulse: Callable[[int], None]
     _nodes: dict[Hashable, Node] = attrs.Factory(dict)
+    _spaced: dict[Hashable, Spaced] = attrs.Factory(dict)
     _spreads: dict[Hashable, Spread | None] = attrs.Factory(dict)
 
     @property
@@ -110,15 +121,27 @@ class Labeller:
             by_item.setdefault(outline.item(cut), []).append(outline)
         parts = []
         for item, own in sorted(by_item.items()):
-            if self.spread(own[0], cut) is None:
-                continue
-            inner = self.node(own, cut + 1)
+            inner = self._inner(own, cut)
             if inner is not None:
                 parts.append(Part(item, own[0], inner))
         return Node(outlines[0], cut, tuple(parts)) if parts else None
 
-    def spread(self, outline: Outline, cut: int) -> Spread | None:
-        """The spatial loops in the block below ``cut``."""
+    def _inner(self, outlines: Sequence[Outline], cut: int) -> Spaced | None:
+        """What lies below the temporal loops below ``cut``."""
+        spread = self._spread(outlines[0], cut)
+        if spread is None:
+            return None
+        key = frozenset(o.keys[cut + 1] for o in outlines), outlines[0].spaces[cut]
+        if key not in self._spaced:
+            node = self.node(outlines, cut + 1)
+            if node is None:
+                return None
+            self._spaced[key] = Spaced(node, spread)
+        self._spaced[key].uses += 1
+        return self._spaced[key]
+
+    def _spread(self, outline: Outline, cut: int) -> Spread | None:
+        """The spatial loops in the block below ``cut``; None if their rules allow nothing."""
         key = outline.spaces[cut]
         if key not in self._spreads:
             self._spreads[key] = Spread.of(outline.spatial[cut], self.columns, self.options)
@@ -133,9 +156,9 @@ class Labeller:
             found = self._innermost(at) if at.last else self._inside(node)
             node.labels = self._added(found, at)
             for part in node.parts:
-                self.release(part.node)
-                if part.spreading is not None:
-                    part.spreading = attrs.evolve(part.spreading, values=_NONE)
+                part.inner.uses -= 1
+                if not part.inner.uses and part.inner.labels is not None:
+                    part.inner.labels.values = _NONE
         return node.labels
 
     def release(self, node: Node) -> None:
@@ -156,10 +179,10 @@ class Labeller:
         start = 0
         by_block: dict[int, list[Labels]] = {}
         for part in node.parts:
-            found = self._spread(node, part)
+            inner = self._spaced_labels(part.inner)
             part.start = start
-            start += len(found.origin)
-            found.origin = found.origin + part.start
+            start += len(inner.origin)
+            found = Labels(inner.columns, inner.offsets, inner.values, inner.origin + part.start)
             by_block.setdefault(part.item[0], []).append(found)
         outline = {part.item[0]: part.outline for part in node.parts}
         looped = [
@@ -167,17 +190,19 @@ class Labeller:
         ]
         return self._merged(looped)
 
-    def _spread(self, node: Node, part: Part) -> Labels:
-        inner = self.labels(part.node)
-        spread = self.spread(part.outline, node.cut)
-        assert spread is not None
-        if not spread.passes:
-            return Labels(inner.columns, inner.offsets, inner.values, np.arange(len(inner.values)))
-        part.spreading = spread.apply(
-            self.lattice, self.columns, inner.columns, (inner.offsets, inner.values), self.pulse
-        )
-        columns = spread.columns_after(self.columns, inner.columns)
-        return Labels(columns, part.spreading.offsets, part.spreading.values, np.arange(len(part.spreading.values)))
+    def _spaced_labels(self, spaced: Spaced) -> Labels:
+        """The labels outside of spatial loops, numbered."""
+        if spaced.labels is None:
+            inner = self.labels(spaced.node)
+            offsets, values, columns = inner.offsets, inner.values, inner.columns
+            if spaced.spread.passes:
+                found = spaced.spread.apply(self.lattice, self.columns, columns, (offsets, values), self.pulse)
+                columns = spaced.spread.columns_after(self.columns, columns)
+                offsets, values = found.offsets, found.values
+                spaced.spreading = attrs.evolve(found, values=_NONE)
+            spaced.labels = Labels(columns, offsets, values, np.arange(len(values)))
+            self.release(spaced.node)
+        return spaced.labels
 
     def _merged(self, found: Sequence[Labels]) -> Labels:
         """The Pareto fronts, by tile sizes, of several sets of labels.
@@ -187,7 +212,8 @@ class Labeller:
         if len(found) == 1:
             return found[0]
         columns = self.columns.ordered(c for labels in found for c in labels.columns)
-        values = np.concatenate([_widened(labels.values, labels.columns, columns) for labels in found])
+        rivals = self.columns.rivals(columns)
+        values = stacked([(labels.values, _into(labels.columns, columns)) for labels in found], rivals.width)
         ends = np.cumsum([len(labels.values) for labels in found])
         offsets = [np.zeros(1, np.int64)]
         for labels, end in zip(found, ends, strict=True):
@@ -207,7 +233,7 @@ class Labeller:
             kinds,
             np.ones((1, 1 + len(columns))),
             np.arange(1 + len(columns)),
-            self.columns.rivals(columns),
+            rivals,
         )
         merged, kept, source, _ = gather(np.concatenate(offsets), values, self.lattice.n, moves)
         self.pulse(len(kept))
@@ -246,12 +272,12 @@ class Labeller:
         """Labels with the costs of a cut."""
         entries = self.costs.entries(at)
         columns = self.columns.ordered((*labels.columns, *(c for _, c in entries)))
-        values = _widened(labels.values, labels.columns, columns)
         pairs = np.array([(row, 1 + columns.index(c)) for row, c in entries], np.int64).reshape(-1, 2)
         limits = np.array([np.inf, *self.columns.limits(columns)])
-        found = labels.offsets, values, labels.origin
+        found = labels.offsets, labels.values, labels.origin
         rules = limits, self._forgotten(at, columns), self.columns.rivals(columns)
-        offsets, values, origin = add_costs(found, self.costs.bank, pairs, *rules)
+        into = _into(labels.columns, columns)
+        offsets, values, origin = add_costs(found, into, self.costs.bank, pairs, *rules)
         return Labels(columns, offsets, values, origin)
 
     def _forgotten(self, at: Cut, columns: Sequence[Column]) -> Bools:
@@ -284,12 +310,13 @@ class Labeller:
             part = node.parts[number]
             mine = np.flatnonzero(which == number)
             inner = origin[mine] - part.start
-            if part.spreading is not None:
-                for loop, trips in part.spreading.trips(inner).items():
+            spreading = part.inner.spreading
+            if spreading is not None:
+                for loop, trips in spreading.trips(inner).items():
                     trace.trips.setdefault(loop, np.ones(len(trace.outline), np.int64))[at[mine]] = trips
-                inner = part.spreading.origin[inner]
+                inner = spreading.origin[inner]
             left = [k for k in own if trace.outlines[k].item(cut) == part.item]
-            self._follow(trace, part.node, cut + 1, left, at[mine], inner)
+            self._follow(trace, part.inner.node, cut + 1, left, at[mine], inner)
 
     def nodes(self) -> Iterator[Node]:
         yield from self._nodes.values()
@@ -297,15 +324,12 @@ class Labeller:
     def forget(self) -> None:
         """Let all labels go."""
         self._nodes.clear()
+        self._spaced.clear()
 
 
 _NONE = np.zeros((0, 1))
 
 
-def _widened(values: Floats, before: tuple[Column, ...], after: tuple[Column, ...]) -> Floats:
-    """Values (behind their key) in the columns ``after``, of which ``before`` are some; the others are 0."""
-    if before == after:
-        return values
-    result = np.zeros((len(values), 1 + len(after)))
-    result[:, [0, *(1 + after.index(c) for c in before)]] = values
-    return result
+def _into(before: tuple[Column, ...], after: tuple[Column, ...]) -> Ints:
+    """What each column becomes among ``after``, counted with the key in front."""
+    return np.array([0, *(1 + after.index(c) for c in before)])

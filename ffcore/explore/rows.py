@@ -231,31 +231,33 @@ class RowMaker:
         table = np.stack([trace.outline, *trips.values()], axis=1)
         different, job = np.unique(table, axis=0, return_inverse=True)
         jobs, job = [], job.reshape(-1)
-        for number, (outline, *own) in enumerate(different.tolist()):
+        for outline, *own in different.tolist():
             template = trace.outlines[outline].template
             ran = dict(zip(names, own, strict=True))
             all_trips = [ran.get((s.index, s.dimension, s.variable), 1) for s in template.spatial]
-            choice = spatial_choice(template.spatial, all_trips)
-            jobs.append(Job(template, choice))
-            mine = job == number
-            states[mine] = self._iterations(states[mine], template, choice)
+            jobs.append(Job(template, spatial_choice(template.spatial, all_trips)))
+        for outline in np.unique(trace.outline).tolist():
+            mine = np.flatnonzero(trace.outline == outline)
+            own_trips = {loop: n[mine] for loop, n in trips.items()}
+            states[mine] = self._iterations(states[mine], trace.outlines[outline].template, own_trips)
         codes, blocks = self.loops(chains)
         depth, memory = self.depth_and_memory(chains, chain)
         return Rows(codes[chain], blocks[chain], depth, memory, found.values, first_job + job, states), jobs
 
-    def _iterations(self, states: Ints, template: Template, choice: SpatialChoice) -> Ints:
+    def _iterations(self, states: Ints, template: Template, trips: Mapping[LoopName, Ints]) -> Ints:
         """Extents at each cut without the spatial loops further in: iterations of the temporal loops alone."""
         lattice = self.labeller.lattice
         result = np.where(states < 0, -1, 0)
         for axis, v in enumerate(lattice.variables):
-            place = lattice.coordinates[v]
-            for cut in range(len(template.blocks) + 1):
-                inside = 1
-                for loop, n in zip(choice.loops, choice.trips, strict=True):
-                    if loop.variable == v and loop.block >= cut:
-                        inside *= n
-                extents = lattice.extents(states[:, cut], axis)
-                own = np.array([place[u] for u in (extents // inside).tolist()], np.int64)
+            values = np.asarray(lattice.values[axis])
+            inside = np.ones(len(states), np.int64)
+            loops = [s for s in template.spatial if s.variable == v]
+            for cut in range(len(template.blocks), -1, -1):
+                for loop in loops:
+                    name = loop.index, loop.dimension, loop.variable
+                    if loop.block == cut and name in trips:
+                        inside = inside * trips[name]
+                own = np.searchsorted(values, lattice.extents(states[:, cut], axis) // inside)
                 result[:, cut] += own * lattice.strides[axis]
         return result
 
