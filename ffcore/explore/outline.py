@@ -6,18 +6,14 @@ problem there. An outline numbers these parts, so that a solver can look one up 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, cast
 
 import attrs
 
 from ffcore.explore.bookings import Booker, Booking, Columns, EdgeShape, Factors, LoopName, factors_of
-from ffcore.explore.spatial import SpatialChoice
 from ffcore.spec.problem import ComponentKind, TileShape
 from ffcore.templates import Site, SpatialLoop, Template
-
-Number = TypeVar("Number", bound=Hashable)
-
 
 @attrs.frozen
 class Reserved:
@@ -107,22 +103,22 @@ class Outliner:
 
     columns: Columns
     _numbers: dict[Hashable, int] = attrs.Factory(dict)
+    _things: dict[Hashable, int] = attrs.Factory(dict)  # what stands at cuts, each once
+    _made: list[object] = attrs.Factory(list)  # by these numbers
     _booker: Booker = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._booker = Booker(self.columns)
 
-    def outline(self, template: Template, usages: Mapping[tuple[int, int], float], fixed: SpatialChoice) -> Outline:
+    def outline(self, template: Template, usages: Mapping[tuple[int, int], float], fixed: Fixed) -> Outline:
         """The outline of ``template``; ``usages``: of dimensions with a ``min_usage``.
 
-        ``fixed``: the choice of the loops of `out_of_order` components.
+        ``fixed``: the trips of the loops of `out_of_order` components.
         """
-        own = _Fixed.of(template, fixed)
         last = len(template.blocks)
-        cuts = self._cuts(template, own)
-        dimensions = _dimensions(template, usages, own)
+        contents, cuts = self._cuts(template, fixed)
+        dimensions = _dimensions(template, usages, fixed)
         spatial = tuple(tuple(d for b, d in dimensions if b == block) for block in range(last))
-        contents = tuple(self._number(cut) for cut in cuts)
         blocks = tuple(self._number(frozenset(block)) for block in template.blocks)
         spaces = tuple(self._number(space) for space in spatial)
         closed = self._closed(template)
@@ -149,61 +145,87 @@ class Outliner:
                 outer |= {*template.blocks[c], *(s.variable for s in template.spatial if s.block == c)}
         return tuple(closed)
 
-    def _cuts(self, template: Template, fixed: _Fixed) -> tuple[Cut, ...]:
+    def _cuts(self, template: Template, fixed: Fixed) -> tuple[tuple[int, ...], tuple[Cut, ...]]:
+        """The number of what stands at each cut, and the cuts."""
         last = len(template.blocks)
-        bookings: list[list[Booking]] = [[] for _ in range(last + 1)]
-        reservations: list[list[Reserved]] = [[] for _ in bookings]
-        limits: list[list[Limited]] = [[] for _ in bookings]
-        closing: list[list[int]] = [[] for _ in bookings]
+        edges: list[list[int]] = [[] for _ in range(last + 1)]
+        reservations: list[list[int]] = [[] for _ in edges]
+        limits: list[list[int]] = [[] for _ in edges]
+        closing: list[list[int]] = [[] for _ in edges]
         backed: list[tuple[str, int]] = []
+        loops = {cut: _loops(template, fixed, cut) for cut in range(last + 1)}
         for cut, shape in _edges(template):
-            outside = tuple(_name(s) for s in template.spatial if s.block < cut)
-            inside = tuple((_name(s), n) for s, n in fixed.trips.items() if s.block >= cut)
-            around = tuple((_name(s), n) for s, n in fixed.trips.items() if s.block < cut)
-            bookings[cut] += self._booker.bookings(shape, outside, inside, around)
+            edges[cut].append(self._thing(self._booker.bookings, shape, *loops[cut]))
         outermost: dict[int, int] = {}
         for site in template.sites:
             index, place = site.index, site.reservation
-            reserved = Reserved(site.tensor, index, site.persistent, fixed.factors(index, place))
-            reservations[place].append(reserved)
+            factors = fixed.factors(index, place)
+            reservations[place].append(self._thing(Reserved, site.tensor, index, site.persistent, factors))
             outermost[index] = min(place, outermost.get(index, place))
             holding = template.components[index].holding
             if holding is not None and holding.tile_shape:
-                limits[site.cut].append(
-                    Limited(site.tensor, index, holding.tile_shape, fixed.factors(index, site.cut))
-                )
+                factors = fixed.factors(index, site.cut)
+                limits[site.cut].append(self._thing(Limited, site.tensor, index, holding.tile_shape, factors))
             if template.einsum.is_copy and site.backing:
                 backed.append((site.tensor, index))
         for index in sorted(outermost):
             closing[outermost[index]].append(index)
-        order = repr  # what stands at one cut stands in no order
-        return tuple(
-            Cut(
-                tuple(bookings[c]),
-                tuple(sorted(reservations[c], key=order)),
-                tuple(sorted(limits[c], key=order)),
-                tuple(closing[c]),
-                tuple(backed) if c == last else (),
-                c == last,
-            )
-            for c in range(last + 1)
-        )
+        numbers, cuts = [], []
+        for c in range(last + 1):  # what stands at one cut stands in no order
+            here = [tuple(sorted(found[c])) for found in (edges, reservations, limits)]
+            number = self._thing(self._cut, *here, tuple(closing[c]), tuple(backed) if c == last else (), c == last)
+            numbers.append(number)
+            cuts.append(cast(Cut, self._made[number]))
+        return tuple(numbers), tuple(cuts)
+
+    def _thing(self, make: Callable[..., object], *arguments: Hashable) -> int:
+        """The number of what ``make`` makes of the arguments; it is made once."""
+        key = (make.__name__, *arguments)
+        if key not in self._things:
+            made = make(*arguments)
+            self._things[key] = len(self._made)
+            self._made.append(made)
+        return self._things[key]
+
+    def _cut(
+        self,
+        edges: Sequence[int],
+        reservations: Sequence[int],
+        limits: Sequence[int],
+        closing: tuple[int, ...],
+        backed: tuple[tuple[str, int], ...],
+        last: bool,
+    ) -> Cut:
+        def all_of(numbers: Sequence[int]) -> list[Any]:
+            return [self._made[n] for n in numbers]
+
+        bookings = tuple(b for edge in all_of(edges) for b in edge)
+        return Cut(bookings, tuple(all_of(reservations)), tuple(all_of(limits)), closing, backed, last)
+
+
+_Loops = tuple[tuple[LoopName, ...], tuple[tuple[LoopName, int], ...], tuple[tuple[LoopName, int], ...]]
+
+
+def _loops(template: Template, fixed: Fixed, cut: int) -> _Loops:
+    """Loops outside of a cut, and those of known trips inside and outside of it."""
+    outside = tuple(_name(s) for s in template.spatial if s.block < cut)
+    if not fixed.trips:
+        return outside, (), ()
+    inside = tuple((_name(s), n) for s, n in fixed.trips.items() if s.block >= cut)
+    around = tuple((_name(s), n) for s, n in fixed.trips.items() if s.block < cut)
+    return outside, inside, around
 
 
 @attrs.frozen
-class _Fixed:
+class Fixed:
     """Trips of the loops that were chosen beforehand, those that run once too."""
 
     trips: Mapping[SpatialLoop, int]
 
-    @classmethod
-    def of(cls, template: Template, choice: SpatialChoice) -> _Fixed:
-        components = out_of_order(template)
-        chosen = dict(zip(choice.loops, choice.trips, strict=True))
-        return cls({s: chosen.get(s, 1) for s in template.spatial if s.index in components})
-
     def factors(self, index: int, cut: int) -> Factors:
         """What the extents at ``cut`` are multiplied by to give the tile of a holder in component ``index``."""
+        if not self.trips:
+            return ()
         inside = [(_name(s), n) for s, n in self.trips.items() if s.block >= cut]
         around = [(_name(s), n) for s, n in self.trips.items() if s.block < cut]
         return factors_of(index, inside, around)
@@ -227,7 +249,7 @@ def _name(loop: SpatialLoop) -> LoopName:
 
 
 def _dimensions(
-    template: Template, usages: Mapping[tuple[int, int], float], fixed: _Fixed
+    template: Template, usages: Mapping[tuple[int, int], float], fixed: Fixed
 ) -> list[tuple[int, Dimension]]:
     """(block, dimension) of every dimension, outermost first; those that no loop may run across too.
 
@@ -265,4 +287,4 @@ def _edges(template: Template) -> list[tuple[int, EdgeShape]]:
     return result
 
 
-__all__: Sequence[str] = ["Cut", "Dimension", "Limited", "Outline", "Outliner", "Reserved", "out_of_order"]
+__all__: Sequence[str] = ["Cut", "Dimension", "Fixed", "Limited", "Outline", "Outliner", "Reserved", "out_of_order"]

@@ -13,11 +13,11 @@ from ffcore.explore.costs import Costs
 from ffcore.explore.kernels import Ints
 from ffcore.explore.labels import Labeller
 from ffcore.explore.lattice import Lattice
-from ffcore.explore.outline import Outline, Outliner, out_of_order
+from ffcore.explore.memory import uncollected
+from ffcore.explore.outline import Dimension, Fixed, Outline, Outliner, out_of_order
 from ffcore.explore.rows import Candidates, Known, RowMaker, Rows, RowShape, grouped, places, pruned
-from ffcore.explore.spatial import SpatialChoice, SpatialMenu, spatial_choice
+from ffcore.explore.spatial import SpatialMenu
 from ffcore.explore.spread import Rules, passes
-from ffcore.explore.outline import Dimension
 from ffcore.explore.tally import Slot
 from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
 from ffcore.spec.problem import Component, EinsumProblem, MapperOptions, Metric
@@ -111,19 +111,17 @@ class _Paths:
         labeller = Labeller(Costs(lattice, columns), columns, tracked, self.options, self.pulse)
         outliner = Outliner(columns)
         chooser = _Chooser(self.options, SpatialMenu(self.options))
-        groups: dict[Hashable, list[Outline]] = {}
-        for template in templates:
-            for usages, fixed in chooser.choices(template):
-                outline = outliner.outline(template, usages, fixed)
-                groups.setdefault(outline.above(), []).append(outline)
-        known = Known()
-        makers = []
-        for own in groups.values():
-            node = labeller.node(own, own[0].fused)
-            if node is not None:
-                makers.append(
-                    RowMaker(labeller, tuple(own), node, self.shape, self.options, numbers, known)
-                )
+        known, makers = Known(), []
+        with uncollected():
+            groups: dict[Hashable, list[Outline]] = {}
+            for template in templates:
+                for usages, fixed in chooser.choices(template):
+                    outline = outliner.outline(template, usages, fixed)
+                    groups.setdefault(outline.above(), []).append(outline)
+            for own in groups.values():
+                node = labeller.node(own, own[0].fused)
+                if node is not None:
+                    makers.append(RowMaker(labeller, tuple(own), node, self.shape, self.options, numbers, known))
         return makers
 
 
@@ -134,7 +132,7 @@ class _Chooser:
     options: MapperOptions
     menu: SpatialMenu
 
-    def choices(self, template: Template) -> Iterator[tuple[dict[tuple[int, int], float], SpatialChoice]]:
+    def choices(self, template: Template) -> Iterator[tuple[dict[tuple[int, int], float], Fixed]]:
         """(usages, trips of loops out of order) under which a template is explored."""
         if not self._empty_dimensions_allowed(template):
             return
@@ -142,6 +140,9 @@ class _Chooser:
         if usages is None:
             return
         components = sorted(out_of_order(template))
+        if not components:
+            yield usages, Fixed({})
+            return
         places = [(i, d) for i in components for d in range(len(template.components[i].spatial))]
         for chosen in product(*(list(self._trips(template, *place)) for place in places)):
             loops = [s for own, _ in chosen for s in own]
@@ -150,7 +151,7 @@ class _Chooser:
             for loop, n in zip(loops, trips, strict=True):
                 total[loop.variable] = total.get(loop.variable, 1) * n
             if all(template.einsum.bounds[v] % n == 0 for v, n in total.items()):
-                yield usages, spatial_choice(loops, trips)
+                yield usages, Fixed(dict(zip(loops, trips, strict=True)))
 
     def _empty_dimensions_allowed(self, template: Template) -> bool:
         """Do the rules of dimensions that nothing may run across hold?"""
