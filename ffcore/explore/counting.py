@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffcore.explore.numbers import divisors, prime_factors
-from ffcore.explore.spatial import compare
 from ffcore.explore.ways import EndFused, Held, Limits, Loop, Reserve, Shape, ShapeLimit, SpatialLoops, Step, ways
 from ffcore.spec.problem import LoopBound, MapperOptions
 from ffcore.templates import Site, SpatialLoop, Template
@@ -166,12 +165,11 @@ def _dimension_choices(template: Template, place: _Place, options: MapperOptions
     dimension = template.components[place[0]].spatial[place[1]]
     bounds = template.einsum.bounds
     candidates = [s.variable for s in template.spatial if (s.index, s.dimension) == place]
-    most = dimension.fanout / dimension.usage_scale * (1 + 1e-9) if dimension.usage_scale > 0 else math.inf
     result = []
-    for own in _products([(v, bounds[v]) for v in candidates], most):
+    for own in _products([(v, bounds[v]) for v in candidates], dimension.most):
         running = sum(n > 1 for n in own.values())
         allowed = running <= options.max_loops_per_spatial_dimension
-        if allowed and all(_bound_holds(bound, own) for bound in dimension.loop_bounds):
+        if allowed and all(b.allows(n for v, n in own.items() if v in b.variables) for b in dimension.loop_bounds):
             result.append(tuple(own.get(v, 1) for v in bounds))
     return result
 
@@ -179,7 +177,8 @@ def _dimension_choices(template: Template, place: _Place, options: MapperOptions
 def _products(bounds: Sequence[tuple[str, int]], most: float) -> Iterator[dict[str, int]]:
     """A divisor of each bound such that their product is at most ``most``."""
     if not bounds:
-        yield {}
+        if most >= 1:
+            yield {}
         return
     (variable, bound), *rest = bounds
     for n in divisors(bound):
@@ -187,13 +186,6 @@ def _products(bounds: Sequence[tuple[str, int]], most: float) -> Iterator[dict[s
             break
         for others in _products(rest, most / n):
             yield {variable: n, **others}
-
-
-def _bound_holds(bound: LoopBound, trips: Mapping[str, int]) -> bool:
-    bounded = [n for v, n in trips.items() if v in bound.variables]
-    if bound.operator.startswith("product"):
-        return compare(bound.operator.removeprefix("product"), math.prod(bounded), bound.value)
-    return all(compare(bound.operator, n, bound.value) for n in bounded)
 
 
 # -- a template as steps --------------------------------------------------------------------------
@@ -280,7 +272,7 @@ class _Program:
                 names = list(template.einsum.bounds)
                 for limit in holding.tile_shape:
                     variables = tuple(names.index(v) for v in names if v in limit.variables & tensor.variables)
-                    yield ShapeLimit(variables, limit.operator, limit.value, held.times)
+                    yield ShapeLimit(variables, attrs.evolve(limit, variables=frozenset()), held.times)
         for index, component in enumerate(template.components):
             here = [s for s in template.sites if s.index == index and s.reservation == cut]
             if here and component.size < math.inf and self._may_overflow(index):

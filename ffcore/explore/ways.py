@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffcore.explore.numbers import divisors
-from ffcore.explore.spatial import compare
+from ffcore.spec.problem import Bound
+from ffcore.tolerances import FITS
 
 Array: TypeAlias = NDArray[Any]  # float64 or Python integers
 Coordinate: TypeAlias = tuple[int, int]  # (extent, fused loops so far)
 Shape: TypeAlias = tuple[tuple[tuple[int, int], ...], ...]  # per rank: (rank variable, coefficient)
-FIT = 1 + 1e-9  # occupancies are sums of exact products; the slack covers bits per value like 1/3
 
 
 @attrs.frozen
@@ -86,8 +86,7 @@ class ShapeLimit:
     """``tile_shape``: each extent of ``variables`` (or their product) against a value."""
 
     variables: tuple[int, ...]
-    operator: str
-    value: float
+    limit: Bound  # whose variables do not matter
     times: tuple[float, ...]
 
 
@@ -245,24 +244,23 @@ def _bits(state: State, held: Held) -> NDArray[np.float64]:
 
 
 def _limited(state: State, step: ShapeLimit) -> State:
-    tested = [_extent(state, v, step.times) for v in step.variables]
-    if step.operator.startswith("product") and tested:
-        result = tested[0]
-        for extent in tested[1:]:
+    tested = [np.rint(_extent(state, v, step.times)) for v in step.variables]
+    if step.limit.of_product:
+        result = np.ones((1,) * len(state.axes))
+        for extent in tested:
             result = result * extent
         tested = [result]
     ways = state.ways
-    operator = step.operator.removeprefix("product")
     for extent in tested:
-        fits = np.vectorize(lambda x: int(compare(operator, float(x), step.value)), otypes=[np.int64])(extent)
-        ways = ways * fits
+        allowed = np.vectorize(lambda x: int(step.limit.allows((float(x),))), otypes=[np.int64])(extent)
+        ways = ways * allowed
     return attrs.evolve(state, ways=ways)
 
 
 def _reserved(state: State, step: Reserve) -> State:
     """Put tiles into a memory: each way moves to the layer of the bits that are then taken."""
     bits = np.broadcast_to(sum(_bits(state, h) for h in step.held), state.ways.shape[1:])
-    size = step.size * FIT
+    size = step.size * FITS
     old = state.memories
     place = old.index(step.memory) if step.memory in old else None
     others = tuple(m for m in old if m != step.memory)
