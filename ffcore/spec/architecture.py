@@ -52,7 +52,7 @@ class Action(SpecNode):
 
 @attrs.define(kw_only=True, on_setattr=forget_position)
 class LoopBound(SpecNode):
-    """A limit on the trip counts of spatial loops, or on tile sizes: of each, or of their product (1 if there is none)."""
+    """A limit on the trip counts of spatial loops, or on tile sizes: of each, or of their product (of none: 1)."""
 
     expression: Expression = spec_field(Value(), required=True, default="Nothing", doc="set of rank variables")
     operator: str = spec_field(Text(), required=True, default="<=", doc="== != < <= > >=, also after 'product'")
