@@ -30,7 +30,7 @@ from tests.oracle_problems import (
     _workload,
 )
 
-MOST = 6000  # tile choices of all Einsums together, before any limit: about a second of exhaustive search
+MOST = 12_000  # tile choices of all Einsums together, before any limit: about a second of exhaustive search
 
 
 def random_array_problem(seed: int) -> OracleProblem:
