@@ -11,7 +11,7 @@ import attrs
 
 from ffcore.explore.memory import uncollected
 from ffcore.phases import phase
-from ffcore.spec.problem import Component, EinsumProblem, Holding, LoopBound, Problem, TileShape
+from ffcore.spec.problem import Bound, Component, EinsumProblem, Holding, Problem
 from ffcore.templates import HolderChoice, Template, TemplateStock, einsum_choices, einsum_templates
 
 
@@ -154,7 +154,7 @@ def _holding(holding: Holding, names: _Names) -> Hashable:
     )
 
 
-def _limits(limits: Sequence[LoopBound] | Sequence[TileShape], names: _Names) -> Hashable:
+def _limits(limits: Sequence[Bound], names: _Names) -> Hashable:
     return tuple(
         (frozenset(names.variables.get(v, -1) for v in limit.variables), limit.operator, limit.value)
         for limit in limits

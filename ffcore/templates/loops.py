@@ -7,7 +7,7 @@ from itertools import product
 
 import attrs
 
-from ffcore.spec.problem import Component, EinsumProblem
+from ffcore.spec.problem import EinsumProblem
 from ffcore.templates.holders import HolderOrder, OrderedHolder
 from ffcore.templates.types import Site, SpatialLoop, Template, TollSite
 
@@ -121,24 +121,8 @@ def _spatial(einsum: EinsumProblem, order: HolderOrder) -> list[tuple[int, int, 
         gap = max(0, above - order.outer + 1) if above >= 0 else -1
         held = {h.tensor for i, h in enumerate(order.holders) if i < order.outer + gap} if gap >= 0 else set()
         for d, dimension in enumerate(component.spatial):
-            for v in einsum.bounds:
-                if _spatial_allowed(einsum, component, d, v, held) and dimension.fanout > 1:
-                    result.append((index, d, v, gap))
+            result += [(index, d, v, gap) for v in einsum.spatial_candidates(dimension, held)]
     return result
-
-
-def _spatial_allowed(einsum: EinsumProblem, component: Component, d: int, v: str, held: set[str]) -> bool:
-    for t in einsum.tensors:
-        unheld = t.name not in held and (t.output or t.name in einsum.intermediates)
-        if unheld and v not in t.directly_indexed_by:
-            return False
-    dimension = component.spatial[d]
-    if any(v in einsum.tensor[name].variables for name in dimension.reuse if name in einsum.tensor):
-        return False
-    for bound in dimension.loop_bounds:
-        if v in bound.variables and (bound.operator, bound.value) in (("==", 1), ("<=", 1)):
-            return False
-    return True
 
 
 def _assemble(
