@@ -15,8 +15,8 @@ import attrs
 import numpy as np
 
 from ffcore.explore.kernels import Rivals
-from ffcore.explore.spatial import FIT
 from ffcore.spec.problem import Component, EinsumProblem, SpatialDimension, Tensor
+from ffcore.tolerances import FANOUT, FITS
 
 LoopName = tuple[int, int, str]  # component index, dimension, rank variable
 Factors = tuple[tuple[str, float], ...]  # per rank variable, what an extent is multiplied by
@@ -125,7 +125,7 @@ class Columns:
             trips[power] = trips.get(power, 1.0) * self.einsum.bounds[variable]
         for (index, d), powers in own.items():
             dimension = self.components[index].spatial[d]
-            fanout = dimension.fanout / dimension.usage_scale * FIT if dimension.usage_scale > 0 else float("inf")
+            fanout = dimension.fanout / dimension.usage_scale * FANOUT if dimension.usage_scale > 0 else float("inf")
             for power, trips_of in powers.items():
                 extreme = max(1.0, min(fanout, trips_of)) ** power
                 low, high = low * min(1.0, extreme), high * max(1.0, extreme)
@@ -133,7 +133,7 @@ class Columns:
 
     def limits(self, columns: Sequence[Column]) -> list[float]:
         """The most that each column may come to: no tile that is ruled out, no memory that overflows."""
-        most = {self.memory(i): self.components[i].size * FIT for i in self.memories}
+        most = {self.memory(i): self.components[i].size * FITS for i in self.memories}
         # A tile that tile_shape rules out costs infinite energy.
         return [1.7e308 if c == (0, ()) else most.get(c[0], float("inf")) for c in columns]
 

@@ -17,7 +17,6 @@ from ffcore.explore.bookings import Booker, Column, Columns, Factors, computes
 from ffcore.explore.kernels import Floats
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.outline import Cut, Limited, Reserved
-from ffcore.explore.spatial import compare
 
 Entry = tuple[int, Column]  # row of the bank, column of a label
 
@@ -128,11 +127,8 @@ class Costs:
         tensor = self.lattice.einsum.tensor[limited.tensor]
         tile = self.lattice.sizes(tensor, dict(limited.factors))
         for limit in limited.shapes:
-            sizes = [np.round(tile[v], 6) for v in limit.variables if v in tensor.variables]
-            if limit.operator.startswith("product") and sizes:
-                sizes = [np.prod(sizes, axis=0)]
-            op = limit.operator.removeprefix("product")
-            for size in sizes:
-                ok = np.array([compare(op, float(x), limit.value) for x in size])
-                result[~ok] = np.inf
+            sizes = np.array([np.round(tile[v], 6) for v in limit.variables if v in tensor.variables])
+            different, where = np.unique(sizes.reshape(-1, self.lattice.n), axis=1, return_inverse=True)
+            allowed = np.array([limit.allows(size) for size in different.T.tolist()], np.bool_)
+            result[~allowed[where.reshape(-1)]] = np.inf
         return result

@@ -371,8 +371,8 @@ def _fronts(offsets, order, values, kept, keep):  # type: ignore[no-untyped-def]
 class Rivals:
     """When one label dominates another.
 
-    A label's columns are its key, by which labels are sorted, and then groups: a column and the pending ones that will be
-    added to it, each times a factor that is the same for all labels but not yet known, from ``least`` to ``most``.
+    A label's columns are its key, by which labels are sorted, and then groups: a column and the pending ones that will
+    be added to it, each times a factor that is the same for all labels but not yet known, from ``least`` to ``most``.
     ``ends``: the end of each group; the key is the first group's sum at ``most``. A label dominates another when, group
     by group, its sum is no greater whatever the factors.
     """
@@ -396,8 +396,8 @@ class Moves:
     """How lists of labels go over into others, along one axis of the lattice.
 
     There are as many lists as classes times states. ``arrivals``: (class from, kind of move), sorted by the class that
-    it leads to, that of class ``q`` being ``starts[q]:starts[q + 1]``. ``down``: per kind and coordinate the one that the move
-    comes from, or -1; ``scale``: per kind what each column is multiplied by; ``into``: the column that it is added to
+    it leads to, that of class ``q`` being ``starts[q]:starts[q + 1]``. ``down``: per kind and coordinate the one that
+    the move comes from, or -1; ``scale``: per kind what each column is multiplied by; ``into``: the column that it is added to
     (both with the key column, which is made anew). ``rivals``: of what comes out.
     """
 
@@ -440,7 +440,8 @@ def gather(offsets: Ints, values: Floats, n: int, moves: Moves) -> tuple[Ints, F
         if filled + needed > room:
             room = 2 * room + needed
             out = [_extended(array, filled, room) for array in out]
-        to, filled, needed = _gather(offsets, values, *along, *rules, reached, to, filled, work, order, out_offsets, *out)
+        now = reached, to, filled, work, order, out_offsets
+        to, filled, needed = _gather(offsets, values, *along, *rules, *now, *out)
     return out_offsets, out[0][:filled].copy(), out[1][:filled].copy(), out[2][:filled].copy()
 
 

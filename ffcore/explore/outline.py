@@ -15,6 +15,7 @@ from ffcore.explore.bookings import Booker, Booking, Columns, EdgeShape, Factors
 from ffcore.spec.problem import ComponentKind, TileShape
 from ffcore.templates import Site, SpatialLoop, Template
 
+
 @attrs.frozen
 class Reserved:
     """A reservation of a tensor in component ``index``; ``factors``: of extents, where loops are out of order."""

@@ -14,10 +14,10 @@ import attrs
 import numpy as np
 
 from ffcore.explore.bookings import Column, LoopName
-from ffcore.explore.chains import Chains, dimensions_above, fused_chains, loop_table
+from ffcore.explore.chains import Chains, fused_chains, loop_table
 from ffcore.explore.kernels import Bools, Floats, Ints, pareto_mask, template_rows
 from ffcore.explore.labels import Labeller, Node
-from ffcore.explore.outline import Outline, Reserved
+from ffcore.explore.outline import Outline
 from ffcore.explore.spatial import SpatialChoice, spatial_choice
 from ffcore.spec.problem import Component, MapperOptions, Metric
 from ffcore.templates import Site, Template

@@ -127,7 +127,7 @@ class _Paths:
 
 @attrs.frozen
 class _Chooser:
-    """What of the spatial loops is chosen before anything is solved: `out_of_order` ones, and what ``min_usage`` asks."""
+    """What is chosen before anything is solved: spatial loops `out_of_order`, and what ``min_usage`` asks."""
 
     options: MapperOptions
     menu: SpatialMenu

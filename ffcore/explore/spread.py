@@ -18,10 +18,9 @@ from ffcore.explore.kernels import Floats, Ints, Moves, Rivals, gather
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.numbers import divisors
 from ffcore.explore.outline import Dimension
-from ffcore.explore.spatial import compare
 from ffcore.spec.problem import LoopBound, MapperOptions, SpatialDimension
+from ffcore.tolerances import FANOUT
 
-_SLACK = 1e-9  # usage is a ratio of integers times a scale
 _Class = tuple[int, ...]  # product of all trips, loops that run more than once, product for each bound on several
 
 
@@ -37,27 +36,30 @@ class Rules:
         """May the loop over one variable run so often? (Whatever the others do.)"""
         if self.own.fixed is not None and trips != self.own.fixed[self.own.variables.index(variable)]:
             return False
-        bounds = [b for b in self.dimension.loop_bounds if variable in b.variables and not _is_product(b)]
-        return trips <= self.most and all(compare(b.operator, trips, b.value) for b in bounds)
+        bounds = [b for b in self.dimension.loop_bounds if variable in b.variables and not b.of_product]
+        return trips <= self.most and all(b.allows((trips,)) for b in bounds)
 
     @property
     def most(self) -> float:
         """The most that the product of trips may come to."""
         scale = self.dimension.usage_scale
-        return (self.dimension.fanout / scale if scale > 0 else math.inf) + _SLACK
+        return self.dimension.fanout / scale * FANOUT if scale > 0 else math.inf
 
     @property
     def start(self) -> _Class:
-        return (1, 0, *(1 for b in self.dimension.loop_bounds if _is_product(b)))
+        return (1, 0, *(1 for _ in self._products))
+
+    @property
+    def _products(self) -> list[LoopBound]:
+        return [b for b in self.dimension.loop_bounds if b.of_product]
 
     def after(self, before: _Class, variable: str, trips: int) -> _Class:
         """The class after a loop of so many trips."""
-        products = [b for b in self.dimension.loop_bounds if _is_product(b)]
         limited = self.options.max_loops_per_spatial_dimension < math.inf
         return (
             before[0] * trips,
             before[1] + int(limited and trips > 1),
-            *(n * trips if variable in b.variables else n for n, b in zip(before[2:], products, strict=True)),
+            *(n * trips if variable in b.variables else n for n, b in zip(before[2:], self._products, strict=True)),
         )
 
     def may_go_on(self, reached: _Class) -> bool:
@@ -65,23 +67,15 @@ class Rules:
 
     def accepts(self, reached: _Class) -> bool:
         """Do all the trips together obey the rules?"""
-        products = [b for b in self.dimension.loop_bounds if _is_product(b)]
         d = self.dimension
         return (
             self.may_go_on(reached)
-            and all(
-                compare(b.operator.removeprefix("product"), n, b.value)
-                for n, b in zip(reached[2:], products, strict=True)
-            )
+            and all(b.allows((n,)) for n, b in zip(reached[2:], self._products, strict=True))
             and (
                 self.own.usage is None
                 or round(min(d.min_usage, reached[0] / d.fanout * d.usage_scale), 12) == self.own.usage
             )
         )
-
-
-def _is_product(bound: LoopBound) -> bool:
-    return bound.operator.startswith("product")
 
 
 @attrs.frozen(eq=False)
