@@ -397,8 +397,8 @@ class Moves:
 
     There are as many lists as classes times states. ``arrivals``: (class from, kind of move), sorted by the class that
     it leads to, that of class ``q`` being ``starts[q]:starts[q + 1]``. ``down``: per kind and coordinate the one that
-    the move comes from, or -1; ``scale``: per kind what each column is multiplied by; ``into``: the column that it is added to
-    (both with the key column, which is made anew). ``rivals``: of what comes out.
+    the move comes from, or -1; ``scale``: per kind what each column is multiplied by; ``into``: the column that it is
+    added to (both with the key column, which is made anew). ``rivals``: of what comes out.
     """
 
     arrivals: Ints
