@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Sequence
+from functools import lru_cache
 
 import attrs
 
@@ -35,16 +36,22 @@ MOST = 12_000  # tile choices of all Einsums together, before any limit: about a
 
 def random_array_problem(seed: int) -> OracleProblem:
     """The problem of that number, always the same: the first of a sequence that is small enough."""
-    for attempt in itertools.count():
-        oracle = _generate(SeededChooser(random.Random(f"array {seed} {attempt}")))
-        if _is_small(oracle):
-            return oracle
-    raise AssertionError
+    return _found(seed)[0]
 
 
 def array_problem(seed: int) -> Problem | None:
     """The same, as numbers. None if it is refused at once because no memory may keep some tensor."""
-    return _problem(random_array_problem(seed))
+    return _found(seed)[1]
+
+
+@lru_cache(maxsize=256)
+def _found(seed: int) -> tuple[OracleProblem, Problem | None]:
+    for attempt in itertools.count():
+        oracle = _generate(SeededChooser(random.Random(f"array {seed} {attempt}")))
+        problem = _problem(oracle)
+        if problem is None or _is_small(problem):
+            return oracle, problem
+    raise AssertionError
 
 
 def _problem(oracle: OracleProblem) -> Problem | None:
@@ -56,10 +63,7 @@ def _problem(oracle: OracleProblem) -> Problem | None:
         return None
 
 
-def _is_small(oracle: OracleProblem) -> bool:
-    problem = _problem(oracle)
-    if problem is None:
-        return True
+def _is_small(problem: Problem) -> bool:
     choices, fixed = 0, perfect_only(problem)
     for einsum in problem.einsums:
         try:
