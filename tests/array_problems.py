@@ -167,11 +167,11 @@ def _dimension(choose: Chooser, name: str, free: bool) -> str:
     if not free:
         if choose.chance(3):
             fields.append(f"reuse: {choose.choice(_SETS[:4])}")
-        if choose.chance(3):
+        if choose.chance(2):
             fields.append(f"may_reuse: {choose.choice([*_SETS, 'Nothing'])}")
-        if choose.chance(4):
+        if choose.chance(2):
             fields.append(f"min_usage: {choose.choice([0.3, 0.5, 0.75, 1])}")
-        if choose.chance(5):
+        if choose.chance(3):
             fields.append(f"usage_scale: {choose.choice([0.5, 0.3, 1.5, 2])}")
         if choose.chance(2):
             bounds = [_bound(choose) for _ in range(choose.choice([1, 1, 2]))]
@@ -275,7 +275,7 @@ def _dimensions(choose: Chooser, shape: Sequence[_Level], two: bool) -> dict[str
 
 def _arch(choose: Chooser, two: bool) -> str:
     shape = choose.choice(_SHAPES)
-    dimensions, free = _dimensions(choose, shape, two), choose.chance(2)
+    dimensions, free = _dimensions(choose, shape, two), choose.chance(3)
     main = choose.choice(["keep: ~Intermediates, may_keep: All", "keep: All"])
     if choose.chance(6) and len(shape) > 1:
         main = "keep: ~(Intermediates | weight), may_keep: All"
