@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Sequence
 
 import attrs
 
+from ffcore.explore.memory import uncollected
 from ffcore.phases import phase
 from ffcore.spec.problem import Bound, Component, EinsumProblem, Holding, Problem
 from ffcore.templates import HolderChoice, Template, TemplateStock, einsum_choices, einsum_templates
@@ -36,7 +37,7 @@ class Kinds:
         """Find out which Einsums are equal, and make the templates of each kind."""
         templates: list[tuple[Template, ...]] = []
         stocks: list[TemplateStock] = []
-        with phase("templates"):
+        with phase("templates"), uncollected():
             members = members_of(problem.einsums)
             for member in members:
                 if member.kind == len(templates):
