@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Sequence
+from functools import lru_cache
 
 import attrs
 
@@ -35,16 +36,22 @@ MOST = 12_000  # tile choices of all Einsums together, before any limit: about a
 
 def random_array_problem(seed: int) -> OracleProblem:
     """The problem of that number, always the same: the first of a sequence that is small enough."""
-    for attempt in itertools.count():
-        oracle = _generate(SeededChooser(random.Random(f"array {seed} {attempt}")))
-        if _is_small(oracle):
-            return oracle
-    raise AssertionError
+    return _found(seed)[0]
 
 
 def array_problem(seed: int) -> Problem | None:
     """The same, as numbers. None if it is refused at once because no memory may keep some tensor."""
-    return _problem(random_array_problem(seed))
+    return _found(seed)[1]
+
+
+@lru_cache(maxsize=256)
+def _found(seed: int) -> tuple[OracleProblem, Problem | None]:
+    for attempt in itertools.count():
+        oracle = _generate(SeededChooser(random.Random(f"array {seed} {attempt}")))
+        problem = _problem(oracle)
+        if problem is None or _is_small(problem):
+            return oracle, problem
+    raise AssertionError
 
 
 def _problem(oracle: OracleProblem) -> Problem | None:
@@ -56,10 +63,7 @@ def _problem(oracle: OracleProblem) -> Problem | None:
         return None
 
 
-def _is_small(oracle: OracleProblem) -> bool:
-    problem = _problem(oracle)
-    if problem is None:
-        return True
+def _is_small(problem: Problem) -> bool:
     choices, fixed = 0, perfect_only(problem)
     for einsum in problem.einsums:
         try:
@@ -163,11 +167,11 @@ def _dimension(choose: Chooser, name: str, free: bool) -> str:
     if not free:
         if choose.chance(3):
             fields.append(f"reuse: {choose.choice(_SETS[:4])}")
-        if choose.chance(3):
+        if choose.chance(2):
             fields.append(f"may_reuse: {choose.choice([*_SETS, 'Nothing'])}")
-        if choose.chance(4):
+        if choose.chance(2):
             fields.append(f"min_usage: {choose.choice([0.3, 0.5, 0.75, 1])}")
-        if choose.chance(5):
+        if choose.chance(3):
             fields.append(f"usage_scale: {choose.choice([0.5, 0.3, 1.5, 2])}")
         if choose.chance(2):
             bounds = [_bound(choose) for _ in range(choose.choice([1, 1, 2]))]
@@ -271,7 +275,7 @@ def _dimensions(choose: Chooser, shape: Sequence[_Level], two: bool) -> dict[str
 
 def _arch(choose: Chooser, two: bool) -> str:
     shape = choose.choice(_SHAPES)
-    dimensions, free = _dimensions(choose, shape, two), choose.chance(2)
+    dimensions, free = _dimensions(choose, shape, two), choose.chance(3)
     main = choose.choice(["keep: ~Intermediates, may_keep: All", "keep: All"])
     if choose.chance(6) and len(shape) > 1:
         main = "keep: ~(Intermediates | weight), may_keep: All"

@@ -16,16 +16,9 @@ import numpy as np
 
 from ffcore.explore.kernels import Bools, Floats, Ints
 from ffcore.explore.numbers import divisors
-from ffcore.spec.problem import Bound, Component, EinsumProblem, MapperOptions, Tensor
+from ffcore.spec.problem import Component, EinsumProblem, MapperOptions, Tensor
 from ffcore.templates import SpatialLoop, Template
 from ffcore.tolerances import FITS
-
-FIT = FITS  # until costs.py asks for it by its name
-
-
-def compare(op: str, left: float, right: float) -> bool:
-    """``left op right`` for a constraint's operator; until costs.py asks `Bound.allows`."""
-    return Bound(frozenset(), op, right).allows((left,))
 
 
 @attrs.frozen

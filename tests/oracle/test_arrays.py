@@ -5,13 +5,30 @@ Numbers in the failure message reproduce a problem: ``array_problem(number)`` an
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import islice
 
+import attrs
 import pytest
 
-from ffcore.spec.problem import ALL_OPERATORS, Component, ComponentKind, Metric, Problem
+from ffcore.errors import NoValidMappingError
+from ffcore.mapping.nest import Holder
+from ffcore.model.check import broken_constraints
+from ffcore.reference.pmappings import perfect_only
+from ffcore.reference.templates import templates
+from ffcore.reference.tiles import satisfies_limits, satisfies_spatial_limits, tile_choices, trip_counts
+from ffcore.spec.problem import (
+    ALL_OPERATORS,
+    INFINITY,
+    Component,
+    ComponentKind,
+    MapperOptions,
+    Metric,
+    Problem,
+)
 from tests.array_problems import array_problem, random_array_problem
 from tests.oracle.compare import dominated, fast, reference, same, unmatched
 
@@ -36,6 +53,47 @@ def disagreement(seed: int) -> str | None:
 def test_same_pareto_set_as_the_exhaustive_mapper(batch: int) -> None:
     seeds = range(batch * BATCH, (batch + 1) * BATCH)
     assert [d for d in map(disagreement, seeds) if d is not None] == []
+
+
+# ---- the model accepts what the search may choose, and nothing else
+
+
+def verdicts(seed: int) -> tuple[int, int]:
+    """(tile choices accepted, refused) of some of a problem's; the model and the exhaustive mapper agree on each.
+
+    Also when loops that run once are left out of the nest.
+    """
+    problem, source = array_problem(seed), random.Random(seed)
+    counts = [0, 0]
+    if problem is None:
+        return 0, 0
+    options = attrs.evolve(problem.options, max_loops_per_spatial_dimension=INFINITY)  # the model knows no options
+    for einsum in problem.einsums:
+        try:
+            found = templates(einsum, options)
+        except NoValidMappingError:
+            continue
+        for template in source.sample(found, min(6, len(found))):
+            choices = list(islice(tile_choices(template, options, perfect_only(problem)), 2000))
+            for tiles in source.sample(choices, min(10, len(choices))):
+                kept = satisfies_spatial_limits(template, options, tiles) and satisfies_limits(template, FREE, tiles)
+                nest, trips = template.nest(tiles), iter(trip_counts(template, tiles))
+                nodes = tuple(x for x in nest.nodes if isinstance(x, Holder) or next(trips) > 1)
+                for each in (nest, attrs.evolve(nest, nodes=nodes)):
+                    broken = broken_constraints(einsum, each)
+                    assert (broken == []) == kept, (seed, broken, each)
+                counts[not kept] += 1
+    return counts[0], counts[1]
+
+
+FREE = MapperOptions(max_fused_loops_per_rank_variable=INFINITY)
+
+
+@pytest.mark.parametrize("batch", [b if b < 4 else pytest.param(b, marks=pytest.mark.slow) for b in range(20)])
+def test_model_and_mapspace_have_the_same_constraints(batch: int) -> None:
+    accepted, refused = map(sum, zip(*map(verdicts, range(batch * BATCH, (batch + 1) * BATCH)), strict=True))
+    assert accepted > 50
+    assert refused > 50
 
 
 # ---- the problems are varied

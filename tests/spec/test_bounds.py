@@ -148,11 +148,8 @@ def test_a_product_over_nothing_is_one() -> None:
 
 @pytest.mark.parametrize("operator", ALL_OPERATORS)
 @pytest.mark.parametrize("variables", ["m | n", "k"])
-def test_tile_shapes(operator: str, variables: str, request: pytest.FixtureRequest) -> None:
+def test_tile_shapes(operator: str, variables: str) -> None:
     """Also where the memory may hold a tensor that none of the variables indexes."""
-    if variables == "k" and operator.startswith("product"):
-        reason = "explore/costs.py does not ask Bound.allows yet"
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=False))
     for value in (1, 2):
         shape = f"tile_shape: [{bound(variables, operator, value)}]"
         checked(ff.Spec.from_string(text("reuse: Y", shape)).problem())
