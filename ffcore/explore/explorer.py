@@ -8,17 +8,20 @@ from contextlib import closing
 from pathlib import Path
 
 import attrs
+import numpy as np
 
 from ffcore.errors import FFError
 from ffcore.explore.equal import Kinds
+from ffcore.explore.fits import may_fit
+from ffcore.explore.limits import Limits
 from ffcore.explore.options import not_offered
-from ffcore.explore.rows import RowShape
+from ffcore.explore.rows import Rows, RowShape
 from ffcore.explore.solve import explore_einsum
 from ffcore.explore.spatial import SpatialChoice
-from ffcore.explore.tally import Tally
-from ffcore.explore.types import EinsumPmappings, Job
+from ffcore.explore.tally import Slot, Tally
+from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
 from ffcore.plugin import Progress, Step
-from ffcore.plugin.executors import as_completed
+from ffcore.plugin.executors import as_completed, workers_of
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
 from ffcore.templates import Template
 
@@ -32,11 +35,18 @@ def explore(
     einsum_names: Sequence[str] | None = None,
     known: Mapping[str, EinsumPmappings] | None = None,
     found: Callable[[EinsumPmappings], None] | None = None,
+    limits: Limits | None = None,
+    refused: Callable[[Sequence[str]], Exception] | None = None,
 ) -> tuple[EinsumPmappings, ...]:
     """Pareto-optimal pmappings of each Einsum, per compatibility, in workload order.
 
     ``known``: those of other Einsums, which serve their equals. ``found`` is given those of each Einsum as soon as they
-    are there, by the calling thread. Raises ``FFError`` for options that only another explorer offers.
+    are there, by the calling thread. ``limits``: of time and memory, where the options' are not meant; when time is up
+    pmappings are what was found by then. ``refused`` makes the error that is raised at once, before anything is
+    explored, for Einsums of which no tile fits; without it they have no pmappings.
+
+    Raises ``FFError`` for options that only another explorer offers, ``TimeLimitError`` for an Einsum that has nothing
+    when time is up, ``MemoryLimitError`` when memory runs out.
     """
     _check_options(problem.options)
     known = known or {}
@@ -55,7 +65,17 @@ def explore(
     for i in wanted:
         same.setdefault(first[kinds.members[i].kind], []).append(i)
     new = [i for i in same if i not in done]
-    work = _Work(progress, len(known), len(wanted), [len(templates[i]) for i in new])
+    unfit = [i for i in new if templates[i] and not may_fit(templates[i])]
+    if unfit and refused is not None:
+        raise refused([problem.einsums[k].name for i in unfit for k in same[i]])
+    for i in unfit:
+        done[i] = _nothing(problem.einsums[i], templates[i], shapes[i])
+    new = [i for i in new if i not in done]
+    limits = limits or Limits.of(problem.options, workers_of(executor, len(new)))
+    if limits.soft < float("inf"):
+        new.sort(key=lambda i: len(templates[i]))  # the time that the quick ones leave over is for the others
+    counts, names = [len(templates[i]) for i in new], [problem.einsums[i].name for i in new]
+    work = _Work(progress, len(known), len(wanted), Tally(counts, None, limits, names))
 
     def served(i: int, solved: EinsumPmappings) -> Iterator[EinsumPmappings]:
         for k in same[i]:
@@ -74,18 +94,37 @@ def explore(
     calls = [
         (problem.einsums[i], templates[i], shapes[i], problem.options, work.tally.slot(n)) for n, i in enumerate(new)
     ]
-    with work, closing(as_completed(executor, explore_einsum, calls, work.tell)) as run:
+    with work, closing(as_completed(executor, _explored, calls, work.tell)) as run:
         for n, solved in run:
             work.tally.finish(n, solved.stats.evaluated)
             tell(served(new[n], solved))
     return tuple(done[i] for i in wanted)
 
 
+def _explored(
+    einsum: EinsumProblem, templates: Sequence[Template], shape: RowShape, options: MapperOptions, slot: Slot
+) -> EinsumPmappings:
+    """One Einsum, by whoever has time for it."""
+    slot.begin()
+    try:
+        return explore_einsum(einsum, templates, shape, options, slot)
+    except MemoryError:
+        pass
+    raise slot.out_of_memory()  # outside of the handler: what it held may go
+
+
+def _nothing(einsum: EinsumProblem, templates: Sequence[Template], shape: RowShape) -> EinsumPmappings:
+    """The pmappings of an Einsum that has none."""
+    rows, offsets = Rows.empty(shape), np.zeros(1, np.int64)
+    return EinsumPmappings(einsum, tuple(templates), (), shape, rows, offsets, PmappingStats(0, 0))
+
+
 class _Work:
     """Tells how far the exploration is."""
 
-    def __init__(self, progress: Progress | None, known: int, wanted: int, templates: Sequence[int]) -> None:
-        self.tally = Tally(templates, self.tell)
+    def __init__(self, progress: Progress | None, known: int, wanted: int, tally: Tally) -> None:
+        self.tally = tally
+        tally.report = self.tell
         self._progress = progress
         self._done, self._total = known, known + wanted
         self._rows = 0
@@ -110,12 +149,12 @@ class _Work:
         if self._progress is not None:
             tally = self.tally
             counts = tally.templates, sum(tally.all_templates), tally.evaluated, self._rows
-            self._progress(Step("explore", self._done, self._total, *counts, note=self._note))
+            self._progress(Step("explore", self._done, self._total, *counts, note=self._note, share=tally.share))
 
 
 def _check_options(options: MapperOptions) -> None:
     """Refuse what would otherwise be ignored."""
-    refused = not_offered(options)
+    refused = not_offered(options, limited=True)
     if refused:
         raise FFError(
             f"the explorer 'default' does not offer mapper.ffm.{', '.join(refused)}: leave it at its default "

@@ -8,7 +8,9 @@ from itertools import product
 import attrs
 import numpy as np
 
+from ffcore.errors import TimeLimitError
 from ffcore.explore.costs import Costs, Layout, compute_seconds, layout_of, leak_power, outer_replicas
+from ffcore.explore.first import unfused_first
 from ffcore.explore.kernels import Bools, Floats, Ints
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.outline import Outline, Outliner
@@ -34,14 +36,34 @@ def explore_einsum(
 ) -> EinsumPmappings:
     """Solve every template under every spatial choice; solutions of equal parts are shared.
 
-    ``slot`` counts templates. Raises ``StoppedError`` when its tally is stopped.
+    ``slot`` counts templates; when time is up what was found so far is returned. Raises as ``Slot.pulse`` does.
     """
     parts: list[Candidates] = []
-    solvers = _Solvers(einsum, shape, options)
+    solvers = _Solvers(einsum, shape, options, slot)
+    explored = 0
+    try:
+        for explored in _templates_done(templates, solvers, parts):
+            if slot is not None:
+                slot.has_rows = slot.has_rows or any(map(len, parts))
+                solvers.done = explored / len(templates)
+                slot.template_done(solvers.evaluated)
+    except TimeLimitError:
+        if not any(map(len, parts)):
+            raise
+    rows, offsets, jobs = _written(parts, shape)
+    stats = PmappingStats(0, solvers.evaluated(), len(templates) - explored)
+    solvers.forget()
+    return EinsumPmappings(einsum, tuple(templates), jobs, shape, rows, offsets, stats)
+
+
+def _templates_done(templates: Sequence[Template], solvers: _Solvers, parts: list[Candidates]) -> Iterator[int]:
+    """Solve each template into ``parts``; yields how many are done."""
+    shape, options = solvers.shape, solvers.options
     outliners: dict[Hashable, Outliner] = {}
     menu = SpatialMenu(options)
     numbers = {c.name: i for i, c in enumerate(places(templates))}
-    for template in templates:
+    limited = solvers.slot is not None and solvers.slot.soft < float("inf")
+    for number, template in enumerate(unfused_first(templates) if limited else templates, 1):
         path = solvers.path(template.components)
         outline = outliners.setdefault(path, Outliner()).outline(template)
         table, choices = menu.fitting(template)
@@ -54,13 +76,8 @@ def explore_einsum(
             if found is not None and len(found):
                 parts.append(found)
         if sum(map(len, parts)) > _PRUNE_EVERY:
-            parts = [p for p in pruned(parts)[0] if len(p)]
-        if slot is not None:
-            slot.template_done(solvers.evaluated)
-    rows, offsets, jobs = _written(parts, shape)
-    stats = PmappingStats(0, solvers.evaluated())
-    solvers.forget()
-    return EinsumPmappings(einsum, tuple(templates), jobs, shape, rows, offsets, stats)
+            parts[:] = [p for p in pruned(parts)[0] if len(p)]
+        yield number
 
 
 def _written(parts: Sequence[Candidates], shape: RowShape) -> tuple[Rows, Ints, tuple[Job, ...]]:
@@ -96,6 +113,8 @@ class _Solvers:
     einsum: EinsumProblem
     shape: RowShape
     options: MapperOptions
+    slot: Slot | None = None
+    done: float = 0.0  # share of the templates
     _solvers: dict[Hashable, SuffixSolver] = attrs.Factory(dict)
     _found: dict[Hashable, list[_Solved]] = attrs.Factory(dict)
     _paths: dict[int, tuple[tuple[Component, ...], Hashable]] = attrs.Factory(dict)
@@ -220,7 +239,12 @@ class _Solvers:
         layout = layout_of(self.einsum, components, with_latency, self.shape.memories)
         costs = Costs(Lattice.build(self.einsum, choice), layout, components, replicas)
         tracked = frozenset(i for i, c in enumerate(components) if c.name in self.shape.memories)
-        return SuffixSolver(costs, self._whole, tracked, totals, sources, level)
+        return SuffixSolver(costs, self._whole, tracked, totals, sources, level, self.pulse)
+
+    def pulse(self) -> None:
+        """Between two steps of the work."""
+        if self.slot is not None:
+            self.slot.pulse(self.evaluated, self.done)
 
     def evaluated(self) -> int:
         """Labels and rows that costs were computed for."""

@@ -8,7 +8,7 @@ labels of all choices are merged into one lattice and solved on together.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -97,6 +97,7 @@ class SuffixSolver:
     totals: Sequence[Mapping[str, int]]  # per spatial choice, the trips over each rank variable
     sources: Sequence[Source] = ()
     level: int = 0
+    pulse: Callable[[], None] = lambda: None  # called between two steps of the work
     evaluated: int = 0
     chains: dict[Hashable, Chains | None] = attrs.Factory(dict)  # for ``rows``: fused tile choices
     loops: dict[Hashable, tuple[Ints, Ints]] = attrs.Factory(dict)  # and their loops
@@ -115,6 +116,7 @@ class SuffixSolver:
             summed = add_costs(labels, self.costs.bank, entries, self.costs.limits(), self._forgotten(at))
             found = Labels(*summed, self, inner)
             self._memo[key] = found
+            self.pulse()
         return found
 
     def iterations(self, choices: Ints, states: Ints) -> Ints:
