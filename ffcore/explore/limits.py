@@ -44,7 +44,7 @@ class Limits:
         now, most, base = time.monotonic(), options.memory_limit, resident()
         stated = most < math.inf
         if not stated:
-            most = SHARE * (available() + base)
+            most = SHARE * (min(available(), addresses_left()) + base)
         seconds = options.time_limit
         return cls(now + SHARE * seconds, now + seconds + PATIENCE, most, workers, seconds, stated, base)
 
@@ -56,6 +56,12 @@ class Limits:
             return limits
         end = time.monotonic() + max((1 - SHARE) * seconds, seconds - explored)
         return attrs.evolve(limits, soft=end, hard=end + PATIENCE)
+
+    @classmethod
+    def within(cls, enough: float, seconds: float) -> Limits:
+        """Those of a quick question that is asked now: what has rows ends after ``enough`` seconds, all after more."""
+        now = time.monotonic()
+        return attrs.evolve(cls.of(MapperOptions()), soft=now + enough, hard=now + seconds, seconds=seconds)
 
     @property
     def own(self) -> float:
