@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import sys
+import threading
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -12,7 +15,7 @@ import typer
 from ffcore.cli import options as opt
 from ffcore.cli.compare import compare
 from ffcore.cli.explain import explain
-from ffcore.cli.guard import guard
+from ffcore.cli.guard import INTERRUPTED, guard
 from ffcore.cli.new_plugin import new_plugin
 from ffcore.cli.render import app as render_app
 from ffcore.cli.report import report
@@ -191,4 +194,18 @@ def main() -> None:
     try:
         app(prog_name="ff")
     except KeyboardInterrupt:  # before a command's own guard is up
-        sys.exit(130)
+        _leave(INTERRUPTED)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            _leave(INTERRUPTED)
+        raise
+
+
+def _leave(code: int) -> None:
+    """End at once: Python would wait for threads that are still at work, and nobody waits for what they do."""
+    if threading.active_count() == 1:
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)

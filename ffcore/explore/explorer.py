@@ -50,37 +50,19 @@ def explore(
     """
     _check_options(problem.options)
     known = known or {}
-    wanted = [i for i, e in enumerate(problem.einsums) if einsum_names is None or e.name in einsum_names]
+    names = [e.name for e in problem.einsums if einsum_names is None or e.name in einsum_names]
     if progress is not None:
-        progress(Step("explore", len(known), len(known) + len(wanted), note="making templates"))
-    kinds = Kinds.of(problem)
-    shapes = row_shapes(problem, kinds)
-    templates = {i: kinds.templates_of(kinds.members[i]) for i in wanted}
-    # Equal Einsums are explored once. Of the known ones only a first of its kind tells how much it took.
-    done = {i: known[e.name] for i, e in enumerate(problem.einsums) if e.name in known}
-    first: dict[int, int] = {}
-    for i in [*(i for i, pmappings in done.items() if pmappings.stats.evaluated), *wanted]:
-        first.setdefault(kinds.members[i].kind, i)
-    same: dict[int, list[int]] = {}
-    for i in wanted:
-        same.setdefault(first[kinds.members[i].kind], []).append(i)
-    new = [i for i in same if i not in done]
-    unfit = [i for i in new if templates[i] and not may_fit(templates[i])]
+        progress(Step("explore", len(known), len(known) + len(names), note="making templates"))
+    plan = _Plan.of(problem, names, known)
+    unfit = plan.unfit()
     if unfit and refused is not None:
-        raise refused([problem.einsums[k].name for i in unfit for k in same[i]])
-    for i in unfit:
-        done[i] = _nothing(problem.einsums[i], templates[i], shapes[i])
-    new = [i for i in new if i not in done]
+        raise refused([problem.einsums[k].name for i in unfit for k in plan.same[i]])
+    new = [i for i in plan.same if i not in plan.done]
     limits = limits or Limits.of(problem.options, workers_of(executor, len(new)))
     if limits.soft < float("inf"):
-        new.sort(key=lambda i: len(templates[i]))  # the time that the quick ones leave over is for the others
-    counts, names = [len(templates[i]) for i in new], [problem.einsums[i].name for i in new]
-    work = _Work(progress, len(known), len(wanted), Tally(counts, None, limits, names))
-
-    def served(i: int, solved: EinsumPmappings) -> Iterator[EinsumPmappings]:
-        for k in same[i]:
-            done[k] = solved if k == i else _renamed(solved, problem.einsums[k], templates[k], shapes[k])
-            yield done[k]
+        new.sort(key=lambda i: len(plan.templates[i]))  # the time that the quick ones leave over is for the others
+    tally = Tally([len(plan.templates[i]) for i in new], None, limits, [problem.einsums[i].name for i in new])
+    work = _Work(progress, len(known), len(names), tally)
 
     def tell(all_equal: Iterator[EinsumPmappings]) -> None:
         for pmappings in all_equal:
@@ -88,17 +70,65 @@ def explore(
                 found(pmappings)
             work.add(pmappings)
 
-    for i in same:
-        if i in done:
-            tell(served(i, done[i]))
-    calls = [
-        (problem.einsums[i], templates[i], shapes[i], problem.options, work.tally.slot(n)) for n, i in enumerate(new)
-    ]
+    for i in [i for i in plan.same if i in plan.done]:
+        tell(plan.served(i, plan.done[i]))
+    calls = [(*plan.call(i), tally.slot(n)) for n, i in enumerate(new)]
     with work, closing(as_completed(executor, _explored, calls, work.tell)) as run:
         for n, solved in run:
-            work.tally.finish(n, solved.stats.evaluated)
-            tell(served(new[n], solved))
-    return tuple(done[i] for i in wanted)
+            tally.finish(n, solved.stats.evaluated)
+            tell(plan.served(new[n], solved))
+    return tuple(plan.done[i] for i in plan.wanted)
+
+
+@attrs.define
+class _Plan:
+    """Which Einsums are explored, and which are served by an equal one. Einsums by their places in the workload."""
+
+    problem: Problem
+    wanted: list[int]
+    templates: dict[int, tuple[Template, ...]]
+    shapes: list[RowShape]
+    done: dict[int, EinsumPmappings]  # the pmappings that are known
+    same: dict[int, list[int]]  # for each to be explored, all that are equal to it
+
+    @classmethod
+    def of(cls, problem: Problem, names: Sequence[str], known: Mapping[str, EinsumPmappings]) -> _Plan:
+        """A plan for the Einsums named, which makes their templates."""
+        wanted = [i for i, e in enumerate(problem.einsums) if e.name in names]
+        kinds = Kinds.of(problem)
+        templates = {i: kinds.templates_of(kinds.members[i]) for i in wanted}
+        # Equal Einsums are explored once. Of the known ones only a first of its kind tells how much it took.
+        done = {i: known[e.name] for i, e in enumerate(problem.einsums) if e.name in known}
+        first: dict[int, int] = {}
+        for i in [*(i for i, pmappings in done.items() if pmappings.stats.evaluated), *wanted]:
+            first.setdefault(kinds.members[i].kind, i)
+        same: dict[int, list[int]] = {}
+        for i in wanted:
+            same.setdefault(first[kinds.members[i].kind], []).append(i)
+        return cls(problem, wanted, templates, row_shapes(problem, kinds), done, same)
+
+    def unfit(self) -> list[int]:
+        """Those of which it is plain that nothing fits; they are done, without any pmappings."""
+        found = [i for i in self.same if i not in self.done and self.templates[i] and not may_fit(self.templates[i])]
+        for i in found:
+            rows, offsets = Rows.empty(self.shapes[i]), np.zeros(1, np.int64)
+            stats = PmappingStats(0, 0)
+            einsum, templates = self.problem.einsums[i], self.templates[i]
+            self.done[i] = EinsumPmappings(einsum, templates, (), self.shapes[i], rows, offsets, stats)
+        return found
+
+    def call(self, i: int) -> tuple[EinsumProblem, tuple[Template, ...], RowShape, MapperOptions]:
+        """What the exploration of an Einsum takes."""
+        return self.problem.einsums[i], self.templates[i], self.shapes[i], self.problem.options
+
+    def served(self, i: int, solved: EinsumPmappings) -> Iterator[EinsumPmappings]:
+        """The pmappings of an Einsum and of all that are equal to it."""
+        for k in self.same[i]:
+            if k == i:
+                self.done[k] = solved
+            else:
+                self.done[k] = _renamed(solved, self.problem.einsums[k], self.templates[k], self.shapes[k])
+            yield self.done[k]
 
 
 def _explored(
@@ -111,12 +141,6 @@ def _explored(
     except MemoryError:
         pass
     raise slot.out_of_memory()  # outside of the handler: what it held may go
-
-
-def _nothing(einsum: EinsumProblem, templates: Sequence[Template], shape: RowShape) -> EinsumPmappings:
-    """The pmappings of an Einsum that has none."""
-    rows, offsets = Rows.empty(shape), np.zeros(1, np.int64)
-    return EinsumPmappings(einsum, tuple(templates), (), shape, rows, offsets, PmappingStats(0, 0))
 
 
 class _Work:
