@@ -42,8 +42,9 @@ def explore(
 
     ``known``: those of other Einsums, which serve their equals. ``found`` is given those of each Einsum as soon as they
     are there, by the calling thread. ``limits``: of time and memory, where the options' are not meant; when time is up
-    pmappings are what was found by then. ``refused`` makes the error that is raised at once, before anything is
-    explored, for Einsums of which no tile fits; without it they have no pmappings.
+    pmappings are what was found by then. ``refused`` makes the error that is raised at once for an Einsum without any
+    (before anything is explored if it is plain that no tile fits): it is given that and one of each kind that is yet to
+    be explored.
 
     Raises ``FFError`` for options that only another explorer offers, ``TimeLimitError`` for an Einsum that has nothing
     when time is up, ``MemoryLimitError`` when memory runs out.
@@ -56,8 +57,8 @@ def explore(
     plan = _Plan.of(problem, names, known)
     unfit = plan.unfit()
     if unfit and refused is not None:
-        raise refused([problem.einsums[k].name for i in unfit for k in plan.same[i]])
-    new = [i for i in plan.same if i not in plan.done]
+        raise refused([*plan.names(unfit), *plan.names(plan.left())])
+    new = plan.left()
     limits = limits or Limits.of(problem.options, workers_of(executor, len(new)))
     if limits.soft < float("inf"):
         new.sort(key=lambda i: len(plan.templates[i]))  # the time that the quick ones leave over is for the others
@@ -77,6 +78,8 @@ def explore(
         for n, solved in run:
             tally.finish(n, solved.stats.evaluated)
             tell(plan.served(new[n], solved))
+            if refused is not None and not len(solved.rows):
+                raise refused([*plan.names([new[n]]), *plan.names(plan.left())])
     return tuple(plan.done[i] for i in plan.wanted)
 
 
@@ -116,6 +119,14 @@ class _Plan:
             einsum, templates = self.problem.einsums[i], self.templates[i]
             self.done[i] = EinsumPmappings(einsum, templates, (), self.shapes[i], rows, offsets, stats)
         return found
+
+    def left(self) -> list[int]:
+        """Those that are to be explored."""
+        return [i for i in self.same if i not in self.done]
+
+    def names(self, places: Sequence[int]) -> list[str]:
+        """What Einsums are called."""
+        return [self.problem.einsums[i].name for i in places]
 
     def call(self, i: int) -> tuple[EinsumProblem, tuple[Template, ...], RowShape, MapperOptions]:
         """What the exploration of an Einsum takes."""
