@@ -44,7 +44,7 @@ class Limits:
         now, most, base = time.monotonic(), options.memory_limit, resident()
         stated = most < math.inf
         if not stated:
-            most = SHARE * (min(available(), addresses_left()) + base)
+            most = base + SHARE * min(available(), addresses_left())  # never less than there is already
         seconds = options.time_limit
         return cls(now + SHARE * seconds, now + seconds + PATIENCE, most, workers, seconds, stated, base)
 
@@ -86,7 +86,7 @@ class Limits:
         return MemoryLimitError(self._said(doing, resident()))
 
     def _said(self, doing: str, held: float) -> str:
-        limit = f"the limit is {_size(self.memory)}" + ("" if self.stated else f", {100 * SHARE:g} % of what is there")
+        limit = f"the limit is {_size(self.memory)}" + ("" if self.stated else f", {100 * SHARE:g} % of what is available")
         if self.own < self.memory:
             limit += f", of which {_size(self.own)} are for each of {self.workers} jobs"
         if held <= self.own:

@@ -44,7 +44,6 @@ def explore_einsum(
     try:
         for explored in _templates_done(templates, solvers, parts):
             if slot is not None:
-                slot.has_rows = slot.has_rows or any(map(len, parts))
                 solvers.done = explored / len(templates)
                 slot.template_done(solvers.evaluated)
     except TimeLimitError:
@@ -75,6 +74,8 @@ def _templates_done(templates: Sequence[Template], solvers: _Solvers, parts: lis
             ).candidates()
             if found is not None and len(found):
                 parts.append(found)
+                if solvers.slot is not None:
+                    solvers.slot.has_rows = True
         if sum(map(len, parts)) > _PRUNE_EVERY:
             parts[:] = [p for p in pruned(parts)[0] if len(p)]
         yield number

@@ -87,7 +87,7 @@ class TestLimits:
         monkeypatch.setattr("ffcore.explore.limits.addresses_left", lambda: math.inf)
         monkeypatch.setattr("ffcore.explore.limits.resident", lambda: 2e8)
         limits = Limits.of(MapperOptions())
-        assert (limits.soft, limits.hard, limits.memory) == (math.inf, math.inf, SHARE * 1.2e9)
+        assert (limits.soft, limits.hard, limits.memory) == (math.inf, math.inf, 2e8 + SHARE * 1e9)
         assert limits.room() == limits.memory - 2e8
 
     def test_time_is_shared_with_the_join(self) -> None:
@@ -117,7 +117,7 @@ class TestLimits:
         assert said.startswith("memory ran out while exploring Einsum QK: ")
         assert "the limit is 1 MiB, of which 512 KiB are for each of 2 jobs; constrain what runs" in said
         assert said.endswith("raise mapper.ffm.memory_limit (--memory-limit), or run one job at a time (--jobs 1)")
-        assert "% of what is there" in str(Limits.of(MapperOptions()).out_of_memory("joining"))
+        assert "% of what is available" in str(Limits.of(MapperOptions()).out_of_memory("joining"))
 
 
 class TestSlot:
