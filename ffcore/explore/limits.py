@@ -86,7 +86,9 @@ class Limits:
         return MemoryLimitError(self._said(doing, resident()))
 
     def _said(self, doing: str, held: float) -> str:
-        limit = f"the limit is {_size(self.memory)}" + ("" if self.stated else f", {100 * SHARE:g} % of what is available")
+        limit = f"the limit is {_size(self.memory)}"
+        if not self.stated:
+            limit += f", {100 * SHARE:g} % of what is available"
         if self.own < self.memory:
             limit += f", of which {_size(self.own)} are for each of {self.workers} jobs"
         if held <= self.own:
