@@ -90,17 +90,17 @@ class Tally:
         self._stopped[0] = 1
 
     def allot(self, number: int) -> float:
-        """When Einsum ``number``, which begins now, is to end: those that have not begun share the time that is left.
+        """When Einsum ``number``, which begins now, is to end.
 
-        Each by its number of templates, so many at once as there are workers.
+        Those that have not begun share the time that is left, each as much as the others, so many at once as there are
+        workers: what one of them leaves over is for the rest.
         """
         soft = self.limits.soft
         if soft == float("inf"):
             return soft
-        now, own = time.monotonic(), self.all_templates[number]
-        waiting = sum(n for n, begun in zip(self.all_templates, self._begun.tolist(), strict=True) if not begun)
+        now, waiting = time.monotonic(), int((self._begun == 0).sum())
         self._begun[number] = 1
-        return now + (soft - now) * min(1.0, self.limits.workers * own / waiting if waiting else 1.0)
+        return now + (soft - now) * min(1.0, self.limits.workers / max(1, waiting))
 
     @property
     def stopped(self) -> bool:

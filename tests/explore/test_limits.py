@@ -179,13 +179,13 @@ class TestSlot:
         clock = [100.0]
         monkeypatch.setattr("ffcore.explore.tally.time.monotonic", lambda: clock[0])
         mine = Tally([10, 30, 40], None, Limits(soft=180.0))
-        assert mine.allot(0) == 110
-        clock[0] = 105.0  # quicker than it might have been
-        assert mine.allot(1) == pytest.approx(105 + 75 * 30 / 70)
+        assert mine.allot(0) == pytest.approx(100 + 80 / 3)
+        clock[0] = 110.0  # quicker than it might have been
+        assert mine.allot(1) == 110 + 70 / 2
         clock[0] = 150.0
         assert mine.allot(2) == 180
-        both = Tally([10, 30], None, Limits(soft=180.0, workers=2))
-        assert both.allot(1) == 180
+        both = Tally([10, 30, 40], None, Limits(soft=180.0, workers=2))
+        assert both.allot(1) == 150 + 30 * 2 / 3
         assert Tally([10]).allot(0) == math.inf
 
     def test_limits_and_names_go_along_to_other_processes(self) -> None:
