@@ -69,6 +69,7 @@ class DefaultExplorer:
                 known=found,
                 found=None if cache is None else partial(_store, cache),
                 refused=partial(explain_einsums, problem),
+                whole=einsum_names is None,
             )
             found |= {pmappings.einsum.name: pmappings for pmappings in explored}
         empty = [name for name in names if not len(found[name].rows)]

@@ -10,20 +10,21 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from ffcore.errors import FFError
+from ffcore.errors import FFError, NoValidMappingError
 from ffcore.explore.equal import Kinds
-from ffcore.explore.fits import may_fit
+from ffcore.explore.fits import kept_throughout, may_fit
 from ffcore.explore.limits import Limits
 from ffcore.explore.options import not_offered
 from ffcore.explore.rows import Rows, RowShape
 from ffcore.explore.solve import explore_einsum
-from ffcore.explore.spatial import SpatialChoice
+from ffcore.explore.spatial import FIT, SpatialChoice
 from ffcore.explore.tally import Slot, Tally
 from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
 from ffcore.plugin import Progress, Step
 from ffcore.plugin.executors import as_completed, workers_of
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
 from ffcore.templates import Template
+from ffcore.units import exact_size
 
 
 def explore(
@@ -37,6 +38,7 @@ def explore(
     found: Callable[[EinsumPmappings], None] | None = None,
     limits: Limits | None = None,
     refused: Callable[[Sequence[str]], Exception] | None = None,
+    whole: bool = False,
 ) -> tuple[EinsumPmappings, ...]:
     """Pareto-optimal pmappings of each Einsum, per compatibility, in workload order.
 
@@ -44,7 +46,7 @@ def explore(
     are there, by the calling thread. ``limits``: of time and memory, where the options' are not meant; when time is up
     pmappings are what was found by then. ``refused`` makes the error that is raised at once for an Einsum without any
     (before anything is explored if it is plain that no tile fits): it is given that and one of each kind that is yet to
-    be explored.
+    be explored. ``whole``: pmappings of all Einsums are wanted, to be joined; what cannot be is refused at once too.
 
     Raises ``FFError`` for options that only another explorer offers, ``TimeLimitError`` for an Einsum that has nothing
     when time is up, ``MemoryLimitError`` when memory runs out.
@@ -58,6 +60,8 @@ def explore(
     unfit = plan.unfit()
     if unfit and refused is not None:
         raise refused([*plan.names(unfit), *plan.names(plan.left())])
+    if whole and not problem.options.combine_runs:  # another run may keep tensors elsewhere
+        plan.check_persistent()
     new = plan.left()
     limits = limits or Limits.of(problem.options, workers_of(executor, len(new)))
     if limits.soft < float("inf"):
@@ -119,6 +123,24 @@ class _Plan:
             einsum, templates = self.problem.einsums[i], self.templates[i]
             self.done[i] = EinsumPmappings(einsum, templates, (), self.shapes[i], rows, offsets, stats)
         return found
+
+    def check_persistent(self) -> None:
+        """Raise NoValidMappingError where the persistent tensors of all Einsums together surely fit nowhere."""
+        kept: dict[str, float] = {}
+        size: dict[str, float] = {}
+        for own in self.templates.values():
+            for memory, bits in kept_throughout(own).items():
+                kept[memory] = kept.get(memory, 0.0) + bits
+                sizes = [c.size for template in own for c in template.components if c.name == memory]
+                size[memory] = max(size.get(memory, 0.0), *sizes)
+        for memory, bits in kept.items():
+            if bits > size[memory] * FIT:
+                raise NoValidMappingError(
+                    f"{memory} is too small: it has {exact_size(size[memory])}, and the persistent tensors that "
+                    f"Einsums must keep there take at least {exact_size(bits)} together",
+                    memory=memory,
+                    needed_bits=bits,
+                )
 
     def left(self) -> list[int]:
         """Those that are to be explored."""

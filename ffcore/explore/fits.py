@@ -21,18 +21,42 @@ def too_small(template: Template) -> dict[str, float]:
     return {components[i].name: bits for i, bits in least.items() if bits > components[i].size * FIT}
 
 
+def kept_throughout(templates: Sequence[Template]) -> dict[str, float]:
+    """Per memory, bits that an Einsum's own persistent tensors take at least, whatever runs.
+
+    A lower bound: tensors that other Einsums touch are left out, and of all templates the least counts.
+    """
+    result: dict[str, float] = {}
+    for number, template in enumerate(templates):
+        own: dict[str, float] = {}
+        for index, bits in _bits(template, [s for s in template.sites if _stays(template, s)]).items():
+            own[template.components[index].name] = bits
+        if not own:
+            return {}
+        result = own if not number else {m: min(bits, own[m]) for m, bits in result.items() if m in own}
+    return result
+
+
+def _stays(template: Template, site: Site) -> bool:
+    return site.persistent and site.tensor not in template.einsum.shared
+
+
 def least_bits(template: Template) -> dict[int, float]:
     """Per component, bits that one instance holds at least: a lower bound for every choice of trips.
 
     Occupancy grows with the extent of each rank variable, and these are the least that any choice gives: 1 where a
     temporal loop above cuts it, else all that spatial loops across this component and those above leave over.
     """
+    return _bits(template, template.sites)
+
+
+def _bits(template: Template, sites: Sequence[Site]) -> dict[int, float]:
     first: dict[str, int] = {}
     for number, block in enumerate(template.blocks):
         for v in block:
             first.setdefault(v, number)
     result: dict[int, float] = {}
-    for site in template.sites:
+    for site in sites:
         tensor = template.einsum.tensor[site.tensor]
         extents = {v: _extent(template, site, v, first) for v in tensor.variables}
         copies = template.einsum.n_instances if site.persistent else 1.0

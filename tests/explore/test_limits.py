@@ -334,6 +334,25 @@ class TestNothingFits:
             DefaultExplorer().explore(problem)
         assert error.value.memory == "Buffer"
 
+    def test_persistent_tensors_that_fit_alone_but_not_together_are_refused_at_once(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def persistent(size: int) -> Problem:
+            spec = chain(size=size, n_einsums=3)  # each weight has 4 x 4 values of 8 bits
+            spec.workload.persistent_tensors = "W0 | W1 | W2"
+            spec.arch.nodes["Buffer"].tensors.keep = "W0 | W1 | W2"
+            spec.arch.nodes["Main"].tensors.keep = "~(W0 | W1 | W2)"
+            spec.arch.nodes["Main"].tensors.may_keep = "Nothing"
+            return spec.problem()
+
+        found = DefaultExplorer().explore(persistent(3 * 128 + 24))
+        assert plugin.get("joiner", "ffm").join(found.problem, found)
+        alone = DefaultExplorer().explore(persistent(2 * 128 + 24), einsum_names=["Matmul0"])
+        assert len(alone.einsums[0].rows)
+        monkeypatch.setattr(explorer, "explore_einsum", lambda *_: pytest.fail("explored"))
+        with pytest.raises(NoValidMappingError, match=r"Buffer is too small: .* at least 384 bits \(48 B\) together"):
+            DefaultExplorer().explore(persistent(2 * 128 + 24))
+
     def test_an_einsum_without_rows_ends_the_exploration(self) -> None:
         explored: list[str] = []
 
