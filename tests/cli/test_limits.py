@@ -130,3 +130,28 @@ main.main()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (130, "said\n")
+
+
+@pytest.mark.parametrize("by", ["INT", "TERM"])
+@pytest.mark.parametrize("how", [["--jobs", "1"], ["--jobs", "2"], ["--jobs", "2", "--executor", "threads"]])
+def test_an_interruption_ends_the_middle_of_a_template(how: list[str], by: str) -> None:
+    """Each worker is in a template that never ends."""
+    script = """
+import os, subprocess, sys, time
+from ffcore.cli import main
+from ffcore.explore import explorer
+def endless(einsum, templates, shape, options, slot):
+    if einsum.name == "Matmul0":
+        subprocess.Popen(["kill", "-" + by, str(parent)])
+    while True:
+        slot.pulse(lambda: 1, 0.5)
+        time.sleep(0.001)
+explorer.explore_einsum = endless
+parent, by = os.getpid(), sys.argv.pop(1)
+main.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, by, "map", *JOB[:-2], *how], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 130, done.stderr
+    assert done.stderr.startswith("interrupted while exploring: 0 of 3 Einsums")
