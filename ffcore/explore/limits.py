@@ -9,7 +9,7 @@ import time
 import attrs
 
 from ffcore.errors import MemoryLimitError
-from ffcore.explore.memory import addresses_left, available, resident
+from ffcore.explore.system import addresses_left, available, resident
 from ffcore.spec.problem import MapperOptions
 from ffcore.units import Dimension, format_quantity
 

@@ -22,8 +22,8 @@ from ffcore.explore.equal import Kinds
 from ffcore.explore.explorer import explore
 from ffcore.explore.fits import least_bits, may_fit
 from ffcore.explore.limits import PATIENCE, SHARE, Limits
-from ffcore.explore.memory import addresses_left, available, resident
 from ffcore.explore.spatial import SpatialMenu, smallest_usage
+from ffcore.explore.system import addresses_left, available, resident
 from ffcore.explore.tally import Slot, StoppedError, Tally
 from ffcore.explore.types import EinsumPmappings
 from ffcore.join.guarantee import guarantee_of
