@@ -17,6 +17,7 @@ import typer
 
 from ffcore.cli.compare_run import Comparison, Run
 from ffcore.render.convergence import Line, convergence
+from ffcore.tolerances import SAME
 from ffcore.units import Dimension, format_quantity
 
 _FILES = ("compare.json", "history.csv", "convergence.svg")
@@ -72,7 +73,7 @@ def _row(comparison: Comparison, run: Run) -> list[str]:
 def _gap(gap: float) -> str:
     if not math.isfinite(gap):
         return "-"
-    return "0" if abs(gap) < 1e-9 else f"{gap:.3%}" if gap < 1 else f"{1 + gap:.4g}x"
+    return "0" if abs(gap) < SAME else f"{gap:.3%}" if gap < 1 else f"{1 + gap:.4g}x"
 
 
 def as_data(comparison: Comparison) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import attrs
 from ffcore.diagnose.relax import evaluated_components, with_components
 from ffcore.spec.problem import (
     INFINITY,
+    Bound,
     Component,
     EinsumProblem,
     Holding,
@@ -213,22 +214,22 @@ def _dimension(name: str, dimension: str, **values: Any) -> Lift:
 
 def _without_bound(name: str, dimension: str, number: int) -> Lift:
     return _change_dimension(
-        name, dimension, lambda d: attrs.evolve(d, loop_bounds=_lifted(d.loop_bounds, number, LoopBound))
+        name, dimension, lambda d: attrs.evolve(d, loop_bounds=_lifted(d.loop_bounds, number))
     )
 
 
 def _without_shape(name: str, number: int) -> Lift:
     return _change_holding(
-        name, lambda _, holding: attrs.evolve(holding, tile_shape=_lifted(holding.tile_shape, number, TileShape))
+        name, lambda _, holding: attrs.evolve(holding, tile_shape=_lifted(holding.tile_shape, number))
     )
 
 
-def _lifted(limits: tuple[_Limit, ...], number: int, kind: type[_Limit]) -> tuple[_Limit, ...]:
+def _lifted(limits: tuple[_Limit, ...], number: int) -> tuple[_Limit, ...]:
     """The limits with that of this number allowing everything: the numbers of the others stay."""
-    return tuple(kind(b.variables, "<=", INFINITY) if n == number else b for n, b in enumerate(limits))
+    return tuple(attrs.evolve(b, operator="<=", value=INFINITY) if n == number else b for n, b in enumerate(limits))
 
 
-def _bound(bound: LoopBound | TileShape) -> str:
+def _bound(bound: Bound) -> str:
     return f"{_names(bound.variables)} {bound.operator} {bound.value:.15g}"
 
 

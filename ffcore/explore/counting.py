@@ -16,15 +16,27 @@ from itertools import product
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
 from ffcore.explore.numbers import divisors, prime_factors
-from ffcore.explore.spatial import compare
-from ffcore.explore.ways import EndFused, Held, Limits, Loop, Reserve, Shape, ShapeLimit, SpatialLoops, Step, ways
-from ffcore.spec.problem import LoopBound, MapperOptions
+from ffcore.explore.ways import (
+    EXACT,
+    Across,
+    EndFused,
+    Held,
+    Limits,
+    Loop,
+    Reserve,
+    Shape,
+    ShapeLimit,
+    SpatialLoops,
+    State,
+    Step,
+    spatial_ways,
+    ways,
+)
+from ffcore.spec.problem import MapperOptions
 from ffcore.templates import Site, SpatialLoop, Template
 
-Trips = tuple[int, ...]  # per rank variable
 _Place = tuple[int, int]  # (component index, dimension)
 
 
@@ -53,15 +65,18 @@ class MapspaceCounter:
     options: MapperOptions
     _total: dict[Hashable, int] = attrs.Factory(dict)
     _valid: dict[Hashable, int] = attrs.Factory(dict)
-    _spatial: dict[Hashable, _SpatialTotals] = attrs.Factory(dict)
+    _spatial: dict[Hashable, State] = attrs.Factory(dict)
 
     def total(self, templates: Sequence[Template]) -> int:
         """Tile choices over all templates, spatial trip counts within fanouts and their own constraints."""
-        paths: dict[int, Hashable] = {}  # many templates have the same components
+        known: dict[Hashable, tuple[Across, ...]] = {}  # many templates have the same components and candidates
+        result = 0
         for template in templates:
-            if id(template.components) not in paths:
-                paths[id(template.components)] = _dimensions_key(template)
-        return sum(self._of_template(template, paths[id(template.components)]) for template in templates)
+            key = id(template.components), tuple((s.variable, s.index, s.dimension) for s in template.spatial)
+            if key not in known:
+                known[key] = tuple(_across(template, place, self.options) for place in _places(template))
+            result += self._of_template(template, known[key])
+        return result
 
     def valid(self, templates: Sequence[Template]) -> int:
         """Tile choices whose reservations fit in each memory and that keep ``tile_shape`` and loop limits."""
@@ -75,17 +90,16 @@ class MapspaceCounter:
             self._valid[key] = ways(bounds, programs, limits, self.total(templates))
         return self._valid[key]
 
-    def _of_template(self, template: Template, path: Hashable) -> int:
+    def _of_template(self, template: Template, dimensions: tuple[Across, ...]) -> int:
         bounds = tuple(template.einsum.bounds.values())
         in_blocks = Counter(v for block in template.blocks for v in block)
         blocks = tuple(in_blocks[v] for v in template.einsum.bounds)
-        names = list(template.einsum.bounds)
-        spatial = (bounds, path, tuple((names.index(s.variable), s.index, s.dimension) for s in template.spatial))
-        key = (blocks, spatial)
+        spatial = bounds, dimensions
+        key = blocks, spatial
         if key not in self._total:
             if spatial not in self._spatial:
-                self._spatial[spatial] = _SpatialTotals.of(template, self.options)
-            self._total[key] = self._spatial[spatial].with_temporal(bounds, blocks)
+                self._spatial[spatial] = spatial_ways(bounds, dimensions)
+            self._total[key] = _with_temporal(self._spatial[spatial], blocks)
         return self._total[key]
 
 
@@ -102,109 +116,69 @@ def sorted_programs(templates: Sequence[Template], options: MapperOptions) -> li
 # -- spatial trip counts --------------------------------------------------------------------------
 
 
-def _dimensions_key(template: Template) -> Hashable:
-    """All of the components that the choices of spatial trip counts depend on, rank variables by number."""
-    names = list(template.einsum.bounds)
-
-    def limits(bounds: Sequence[LoopBound]) -> Hashable:
-        return tuple((frozenset(map(names.index, b.variables & set(names))), b.operator, b.value) for b in bounds)
-
-    return tuple(
-        (i, d.fanout, d.usage_scale, limits(d.loop_bounds))
-        for i, c in enumerate(template.components)
-        for d in c.spatial
-    )
-
-
 def _places(template: Template) -> list[_Place]:
     return [(i, d) for i, c in enumerate(template.components) for d in range(len(c.spatial))]
 
 
-@attrs.frozen(eq=False)
-class _SpatialTotals:
-    """Per rank variable, the trips of all its spatial loops -> how many choices come to that."""
-
-    values: tuple[tuple[int, ...], ...]  # per rank variable, the trips that occur
-    places: tuple[NDArray[np.int64], ...]  # per rank variable, for each combination which of them
-    times: tuple[int, ...]  # for each combination
-
-    @classmethod
-    def of(cls, template: Template, options: MapperOptions) -> _SpatialTotals:
-        bounds = tuple(template.einsum.bounds.values())
-        totals: Counter[Trips] = Counter({(1,) * len(bounds): 1})
-        for place in _places(template):
-            choices = _dimension_choices(template, place, options)
-            extended: Counter[Trips] = Counter()
-            for trips, times in totals.items():
-                for choice in choices:
-                    both = tuple(a * b for a, b in zip(trips, choice, strict=True))
-                    if all(b % n == 0 for b, n in zip(bounds, both, strict=True)):
-                        extended[both] += times
-            totals = extended
-        table = np.array(list(totals), np.int64).reshape(len(totals), len(bounds))
-        columns = [np.unique(column, return_inverse=True) for column in table.T]
-        values = tuple(tuple(found.tolist()) for found, _ in columns)
-        return cls(values, tuple(place.reshape(-1) for _, place in columns), tuple(totals.values()))
-
-    def with_temporal(self, bounds: Sequence[int], blocks: Sequence[int]) -> int:
-        """Tile choices in all, with ``blocks[i]`` temporal loops over rank variable i."""
-        if not self.times:
-            return 0
-        ways = [
-            [divisor_chains(bound // n, loops) for n in trips]
-            for bound, loops, trips in zip(bounds, blocks, self.values, strict=True)
-        ]
-        exact = sum(self.times) * math.prod(map(max, ways)) < 2**63  # else in Python's integers
-        result = np.array(self.times, np.int64 if exact else object)
-        for column, place in zip(ways, self.places, strict=True):
-            result = result * np.array(column, result.dtype)[place]
-        return int(result.sum())
-
-
-def _dimension_choices(template: Template, place: _Place, options: MapperOptions) -> list[Trips]:
-    """Trips across one dimension, per rank variable: all that fanout, loop bounds and loop limits allow."""
+def _across(template: Template, place: _Place, options: MapperOptions) -> Across:
+    """What the loops across one dimension may do."""
     dimension = template.components[place[0]].spatial[place[1]]
-    bounds = template.einsum.bounds
-    candidates = [s.variable for s in template.spatial if (s.index, s.dimension) == place]
-    most = dimension.fanout / dimension.usage_scale * (1 + 1e-9) if dimension.usage_scale > 0 else math.inf
-    result = []
-    for own in _products([(v, bounds[v]) for v in candidates], most):
-        running = sum(n > 1 for n in own.values())
-        allowed = running <= options.max_loops_per_spatial_dimension
-        if allowed and all(_bound_holds(bound, own) for bound in dimension.loop_bounds):
-            result.append(tuple(own.get(v, 1) for v in bounds))
-    return result
+    names = list(template.einsum.bounds)
+    return Across(
+        tuple(names.index(s.variable) for s in template.spatial if (s.index, s.dimension) == place),
+        dimension.most,
+        options.max_loops_per_spatial_dimension,
+        tuple(
+            (frozenset(map(names.index, b.variables & set(names))), attrs.evolve(b, variables=frozenset()))
+            for b in dimension.loop_bounds
+        ),
+    )
 
 
-def _products(bounds: Sequence[tuple[str, int]], most: float) -> Iterator[dict[str, int]]:
-    """A divisor of each bound such that their product is at most ``most``."""
-    if not bounds:
-        yield {}
-        return
-    (variable, bound), *rest = bounds
-    for n in divisors(bound):
-        if n > most:
-            break
-        for others in _products(rest, most / n):
-            yield {variable: n, **others}
-
-
-def _bound_holds(bound: LoopBound, trips: Mapping[str, int]) -> bool:
-    bounded = [n for v, n in trips.items() if v in bound.variables]
-    if bound.operator.startswith("product"):
-        return compare(bound.operator.removeprefix("product"), math.prod(bounded), bound.value)
-    return all(compare(bound.operator, n, bound.value) for n in bounded)
+def _with_temporal(spatial: State, blocks: Sequence[int]) -> int:
+    """Tile choices in all, with ``blocks[i]`` temporal loops over rank variable i."""
+    if not spatial.ways.size:
+        return 0
+    result = spatial.ways[0]
+    left = list(zip(spatial.axes, blocks, strict=True))
+    while left:  # the longest axis first
+        place = max(range(len(left)), key=lambda i: len(left[i][0]))
+        axis, loops = left.pop(place)
+        chains = [divisor_chains(extent, loops) for extent, _ in axis]
+        if result.dtype != object and result.max() * sum(chains) >= EXACT:
+            result = np.vectorize(int, otypes=[object])(result)
+        result = np.tensordot(np.array(chains, result.dtype), result, axes=(0, place))
+    return int(result)
 
 
 # -- a template as steps --------------------------------------------------------------------------
 
 
 def _programs(template: Template, options: MapperOptions) -> Iterator[tuple[Step, ...]]:
-    """One list of steps or, where a memory's instances multiply below its holder, one for each such choice."""
-    choices = {place: _dimension_choices(template, place, options) for place in _places(template)}
+    """One list of steps or, where a memory's instances multiply below its holder, one for each choice of trips."""
+    across = {place: _across(template, place, options) for place in _places(template)}
     fixed = sorted({(s.index, s.dimension) for site in template.sites for s in _misplaced(template, site)})
-    for chosen in product(*(choices[place] for place in fixed)):
-        yield _Program(template, {**choices, **{p: [c] for p, c in zip(fixed, chosen, strict=True)}}).steps()
+    bounds = tuple(template.einsum.bounds.values())
+    for chosen in product(*(_choices(across[place], bounds) for place in fixed)):
+        yield _Program(template, {**across, **dict(zip(fixed, chosen, strict=True))}).steps()
+
+
+def _choices(across: Across, bounds: Sequence[int]) -> list[Across]:
+    """The loops across one dimension with their trips decided, for all trips that divide the bounds."""
+    trips = _products([bounds[v] for v in across.variables], across.most)
+    return [attrs.evolve(across, fixed=chosen) for chosen in trips if across.allows(chosen)]
+
+
+def _products(bounds: Sequence[int], most: float) -> Iterator[tuple[int, ...]]:
+    """A divisor of each bound such that their product is at most ``most``."""
+    if not bounds:
+        yield ()
+        return
+    for n in divisors(bounds[0]):
+        if n > most:
+            break
+        for others in _products(bounds[1:], most / n):
+            yield (n, *others)
 
 
 def _misplaced(template: Template, site: Site) -> list[SpatialLoop]:
@@ -222,7 +196,7 @@ class _Program:
     """Turns a template into steps. All of them work on extents that count spatial loops further in too."""
 
     template: Template
-    choices: Mapping[_Place, list[Trips]]
+    across: Mapping[_Place, Across]
 
     def steps(self) -> tuple[Step, ...]:
         template = self.template
@@ -255,7 +229,7 @@ class _Program:
         places = list(dict.fromkeys((s.index, s.dimension) for s in template.spatial if s.block == block))
         if block == -1:  # dimensions without any loop only say whether there is a choice at all
             used = {(s.index, s.dimension) for s in template.spatial}
-            places += [p for p in self.choices if p not in used]
+            places += [p for p in self.across if p not in used]
         for number, place in enumerate(places):
             final = []
             for i, v in enumerate(names):
@@ -267,7 +241,7 @@ class _Program:
                 )
                 if mine and not later and not any(v in b for b in template.blocks[max(0, block + 1) :]):
                     final.append(i)
-            yield SpatialLoops(tuple(self.choices[place]), tuple(final), block < last)
+            yield SpatialLoops(self.across[place], tuple(final), block < last)
 
     def _at(self, cut: int) -> Iterator[Step]:
         """What stands at a cut: limits on tiles, then reservations, memory by memory."""
@@ -280,7 +254,7 @@ class _Program:
                 names = list(template.einsum.bounds)
                 for limit in holding.tile_shape:
                     variables = tuple(names.index(v) for v in names if v in limit.variables & tensor.variables)
-                    yield ShapeLimit(variables, limit.operator, limit.value, held.times)
+                    yield ShapeLimit(variables, attrs.evolve(limit, variables=frozenset()), held.times)
         for index, component in enumerate(template.components):
             here = [s for s in template.sites if s.index == index and s.reservation == cut]
             if here and component.size < math.inf and self._may_overflow(index):
@@ -304,9 +278,11 @@ class _Program:
         for loop in template.spatial:
             inside, own = loop.block >= cut, loop.index <= site.index
             if inside == own:
-                (choice,) = self.choices[loop.index, loop.dimension]
-                n = choice[names.index(loop.variable)]
-                times[names.index(loop.variable)] *= 1 / n if own else n
+                variable = names.index(loop.variable)
+                across = self.across[loop.index, loop.dimension]
+                assert across.fixed is not None
+                n = across.fixed[across.variables.index(variable)]
+                times[variable] *= 1 / n if own else n
         copies = template.einsum.n_instances if site.persistent else 1.0
         return Held(ranks, template.components[site.index].width(tensor) * copies, tuple(times))
 

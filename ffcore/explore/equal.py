@@ -9,8 +9,9 @@ from collections.abc import Hashable, Iterable, Sequence
 
 import attrs
 
+from ffcore.explore.memory import uncollected
 from ffcore.phases import phase
-from ffcore.spec.problem import Component, EinsumProblem, Holding, LoopBound, Problem, TileShape
+from ffcore.spec.problem import Bound, Component, EinsumProblem, Holding, Problem
 from ffcore.templates import HolderChoice, Template, TemplateStock, einsum_choices, einsum_templates
 
 
@@ -36,7 +37,7 @@ class Kinds:
         """Find out which Einsums are equal, and make the templates of each kind."""
         templates: list[tuple[Template, ...]] = []
         stocks: list[TemplateStock] = []
-        with phase("templates"):
+        with phase("templates"), uncollected():
             members = members_of(problem.einsums)
             for member in members:
                 if member.kind == len(templates):
@@ -153,7 +154,7 @@ def _holding(holding: Holding, names: _Names) -> Hashable:
     )
 
 
-def _limits(limits: Sequence[LoopBound] | Sequence[TileShape], names: _Names) -> Hashable:
+def _limits(limits: Sequence[Bound], names: _Names) -> Hashable:
     return tuple(
         (frozenset(names.variables.get(v, -1) for v in limit.variables), limit.operator, limit.value)
         for limit in limits

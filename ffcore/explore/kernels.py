@@ -8,7 +8,9 @@ takes a second for each array slice or sort: plain loops over arrays that the ca
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import attrs
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -19,8 +21,24 @@ Bools = NDArray[np.bool_]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _dominates(left, a, right, b, ends, most, least):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Is label ``a`` no worse than ``b``, whatever pending columns are multiplied by?"""
+    c = 1
+    for g in range(ends.shape[0]):
+        worse = 0.0
+        while c < ends[g]:
+            more = left[a, c] - right[b, c]
+            worse += more * most[c] if more > 0 else more * least[c]
+            c += 1
+        if worse > 0:
+            return False
+    return True
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, origin, stride, size, smaller, last_only, out_offsets, out_values, out_origin, own
+    offsets, values, origin, stride, size, smaller, last_only, ends, most, least,
+    out_offsets, out_values, out_origin, own
 ):
     """Merge each state's list with the finished one of its smaller state; (labels made, labels kept)."""
     width = values.shape[1]
@@ -62,12 +80,8 @@ def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
             # Nothing dominates within one list, and what dominates a row comes before it.
             k = filled - 1
             while k >= start:
-                if own[k] != mine:
-                    c = 1
-                    while c < width and out_values[k, c] <= out_values[filled, c]:
-                        c += 1
-                    if c == width:
-                        break
+                if own[k] != mine and _dominates(out_values, k, out_values, filled, ends, most, least):
+                    break
                 k -= 1
             if k < start:
                 filled += 1
@@ -99,15 +113,18 @@ def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, origin, bank, entries, limits, forgotten, forgets, out_offsets, out_values, out_origin
+    offsets, values, origin, into, bank, entries, limits, forgotten, forgets, ends, most, least,
+    out_offsets, out_values, out_origin
 ):
-    width = values.shape[1]
+    width = out_values.shape[1]
     filled = 0
     for state in range(offsets.shape[0] - 1):
         start = filled
         for a in range(offsets[state], offsets[state + 1]):
             for c in range(width):
-                out_values[filled, c] = values[a, c]
+                out_values[filled, c] = 0.0
+            for c in range(values.shape[1]):
+                out_values[filled, into[c]] = values[a, c]
             for e in range(entries.shape[0]):
                 out_values[filled, entries[e, 1]] += bank[entries[e, 0], state]
             fits = True
@@ -117,17 +134,15 @@ def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
             if not fits:
                 continue
             k = start - 1
+            out_values[filled, 0] = 0.0
+            for c in range(1, ends[0]):
+                out_values[filled, 0] += out_values[filled, c] * most[c]
             if forgets:
                 for c in range(width):
                     if forgotten[c]:
                         out_values[filled, c] = 0.0
                 k = filled - 1
-                while k >= start:
-                    c = 1
-                    while c < width and out_values[k, c] <= out_values[filled, c]:
-                        c += 1
-                    if c == width:
-                        break
+                while k >= start and not _dominates(out_values, k, out_values, filled, ends, most, least):
                     k -= 1
             if k < start:
                 out_origin[filled] = origin[a]
@@ -137,29 +152,164 @@ def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
-def _rows(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, bottom, addend, limits, forms, rates, columns, shares, opened, chain, label, out
+def _widen(values, into, out, at):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for a in range(values.shape[0]):
+        for c in range(out.shape[1]):
+            out[at + a, c] = 0.0
+        for c in range(values.shape[1]):
+            out[at + a, into[c]] = values[a, c]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _reach(offsets, n, stride, size, moves, starts, up, reached):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for q in range(starts.shape[0] - 1):
+        for state in range(n):
+            if offsets[q * n + state] == offsets[q * n + state + 1]:
+                continue
+            coordinate = (state // stride) % size
+            for k in range(starts[q], starts[q + 1]):
+                to = up[moves[k, 1], coordinate]
+                if to >= 0:
+                    reached[moves[k, 0] * n + state + (to - coordinate) * stride] = True
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _before(values, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for c in range(values.shape[1]):
+        if values[a, c] != values[b, c]:
+            return values[a, c] < values[b, c]
+    return False
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _sort(values, order, count):  # type: ignore[no-untyped-def]  # pragma: no cover
+    gap = 1
+    while gap < count // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, count):
+            x = order[i]
+            j = i
+            while j >= gap and _before(values, x, order[j - gap]):
+                order[j] = order[j - gap]
+                j -= gap
+            order[j] = x
+        gap //= 3
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
+    offsets, values, n, stride, size, moves, starts, down, scale, into, ends, most, least, reached, first, filled,
+    work, order, out_offsets, out_values, out_source, out_move
 ):
-    width = values.shape[1]
+    """From target ``first`` on until there is no more room; returns (the next target, labels so far, room it needs)."""
+    width = out_values.shape[1]
+    for to in range(first, (starts.shape[0] - 1) * n):
+        if not reached[to]:
+            out_offsets[to + 1] = filled
+            continue
+        state = to % n
+        coordinate = (state // stride) % size
+        count = 0
+        for k in range(starts[to // n], starts[to // n + 1]):
+            at = down[moves[k, 1], coordinate]
+            if at >= 0:
+                source = moves[k, 0] * n + state + (at - coordinate) * stride
+                count += offsets[source + 1] - offsets[source]
+        if count > order.shape[0] or filled + count > out_values.shape[0]:
+            return to, filled, count
+        single = count == 1
+        count = 0
+        for k in range(starts[to // n], starts[to // n + 1]):
+            at = down[moves[k, 1], coordinate]
+            if at < 0:
+                continue
+            source = moves[k, 0] * n + state + (at - coordinate) * stride
+            for a in range(offsets[source], offsets[source + 1]):
+                if single:
+                    for c in range(width):
+                        out_values[filled, c] = 0.0
+                    for c in range(1, values.shape[1]):
+                        out_values[filled, into[c]] += values[a, c] * scale[moves[k, 1], c]
+                    for c in range(1, ends[0]):
+                        out_values[filled, 0] += out_values[filled, c] * most[c]
+                    out_source[filled] = a
+                    out_move[filled] = moves[k, 1]
+                    continue
+                for c in range(width):
+                    work[count, c] = 0.0
+                for c in range(1, values.shape[1]):
+                    work[count, into[c]] += values[a, c] * scale[moves[k, 1], c]
+                for c in range(1, ends[0]):
+                    work[count, 0] += work[count, c] * most[c]
+                order[count] = count
+                out_source[filled + count] = a
+                out_move[filled + count] = moves[k, 1]
+                count += 1
+        if single:
+            filled += 1
+            out_offsets[to + 1] = filled
+            continue
+        # What was written of where labels come from is put in order below: labels are few where this costs anything.
+        _sort(work, order, count)
+        start = filled
+        kept = 0
+        for i in range(count):
+            row = order[i]
+            k = filled - 1
+            while k >= start and not _dominates(out_values, k, work, row, ends, most, least):
+                k -= 1
+            if k < start:
+                for c in range(width):
+                    out_values[filled, c] = work[row, c]
+                order[kept] = row
+                kept += 1
+                filled += 1
+        for i in range(kept):
+            work[i, 0] = out_source[start + order[i]]
+            if width > 1:
+                work[i, 1] = out_move[start + order[i]]
+        for i in range(kept):
+            out_source[start + i] = np.int64(work[i, 0])
+            out_move[start + i] = np.int64(work[i, 1])
+        out_offsets[to + 1] = filled
+    return (starts.shape[0] - 1) * n, filled, 0
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _rows(  # type: ignore[no-untyped-def]  # pragma: no cover
+    offsets, values, bottom, addend, scale, target, limits, forms, rates, columns, shares, opened, chain, label, out
+):
+    width = addend.shape[1]
     memories = columns.shape[0]
     levels = opened.shape[1] // max(1, memories)
     own = np.empty(width)
     filled = 0
+    scaled = scale.shape[0] > 0
     for i in range(bottom.shape[0]):
         start = filled
         for a in range(offsets[bottom[i]], offsets[bottom[i] + 1]):
+            for c in range(width):
+                own[c] = addend[i, c]
+            for c in range(target.shape[0]):
+                if scaled:
+                    own[target[c]] += values[a, c + 1] * scale[i, c]
+                else:
+                    own[target[c]] += values[a, c + 1]
             fits = True
             for c in range(width):
-                own[c] = values[a, c] + addend[i, c]
                 if not own[c] <= limits[c]:
                     fits = False
             if not fits:
                 continue
-            latency = rates[0]
-            for c in range(1, 1 + forms):
+            latency = 0.0
+            for c in range(1, 2 + forms):
                 if own[c] > latency:
                     latency = own[c]
-            out[filled, 0] = (own[0] + rates[1] * latency) * rates[2]
+            power = rates[1]
+            for c in range(int(rates[0]), width):
+                power += own[c]
+            out[filled, 0] = (own[0] + power * latency) * rates[2]
             out[filled, 1] = latency * rates[3]
             at = 2
             for m in range(memories):
@@ -217,8 +367,109 @@ def _fronts(offsets, order, values, kept, keep):  # type: ignore[no-untyped-def]
             keep[kept[k]] = True
 
 
+@attrs.frozen(eq=False)
+class Rivals:
+    """When one label dominates another.
+
+    A label's columns are its key, by which labels are sorted, and then groups: a column and the pending ones that will
+    be added to it, each times a factor that is the same for all labels but not yet known, from ``least`` to ``most``.
+    ``ends``: the end of each group; the key is the first group's sum at ``most``. A label dominates another when, group
+    by group, its sum is no greater whatever the factors.
+    """
+
+    ends: Ints
+    most: Floats
+    least: Floats
+
+    @property
+    def width(self) -> int:
+        return len(self.most)
+
+    def keyed(self, values: Floats) -> Floats:
+        """Values with their key in front."""
+        first = self.ends[0] - 1
+        return np.concatenate([(values[:, :first] @ self.most[1 : self.ends[0]])[:, None], values], axis=1)
+
+
+@attrs.frozen(eq=False)
+class Moves:
+    """How lists of labels go over into others, along one axis of the lattice.
+
+    There are as many lists as classes times states. ``arrivals``: (class from, kind of move), sorted by the class that
+    it leads to, that of class ``q`` being ``starts[q]:starts[q + 1]``. ``down``: per kind and coordinate the one that
+    the move comes from, or -1; ``scale``: per kind what each column is multiplied by; ``into``: the column that it is added to
+    (both with the key column, which is made anew). ``rivals``: of what comes out.
+    """
+
+    arrivals: Ints
+    starts: Ints
+    departures: Ints  # the same as (class to, kind), sorted by the class that it comes from
+    departure_starts: Ints
+    stride: int
+    size: int
+    down: Ints
+    up: Ints
+    scale: Floats
+    into: Ints
+    rivals: Rivals
+
+
+def gather(offsets: Ints, values: Floats, n: int, moves: Moves) -> tuple[Ints, Floats, Ints, Ints]:
+    """Per class and state, the Pareto front of all labels that moves lead to it.
+
+    List ``q * n + s`` is that of state ``s`` in class ``q``. Returns offsets and values, and of each label the row that
+    it comes from and the kind of the move.
+
+    Exact: see `union_prime`; labels of one class and state have the same future.
+    """
+    classes = len(moves.starts) - 1
+    reached = np.zeros(classes * n, np.bool_)
+    along = n, moves.stride, moves.size
+    _reach(offsets, *along, moves.departures, moves.departure_starts, moves.up, reached)
+    out_offsets = np.zeros(classes * n + 1, np.int64)
+    room, most = 2 * len(values) + 1024, 1024
+    out: list[NDArray[Any]] = [np.empty((room, moves.rivals.width)), np.empty(room, np.int64), np.empty(room, np.int64)]
+    work, order = np.empty((most, max(2, moves.rivals.width))), np.empty(most, np.int64)
+    rivals = moves.rivals.ends, moves.rivals.most, moves.rivals.least
+    rules = moves.arrivals, moves.starts, moves.down, moves.scale, moves.into, *rivals
+    to, filled, needed = 0, 0, 0
+    while to < classes * n:
+        if needed > most:
+            most = 2 * needed
+            work, order = np.empty((most, max(2, moves.rivals.width))), np.empty(most, np.int64)
+        if filled + needed > room:
+            room = 2 * room + needed
+            out = [_extended(array, filled, room) for array in out]
+        now = reached, to, filled, work, order, out_offsets
+        to, filled, needed = _gather(offsets, values, *along, *rules, *now, *out)
+    return out_offsets, out[0][:filled].copy(), out[1][:filled].copy(), out[2][:filled].copy()
+
+
+def stacked(parts: Sequence[tuple[Floats, Ints]], width: int) -> Floats:
+    """Values of several sets of labels, one after the other; each with the columns that its own become."""
+    out = np.empty((sum(len(values) for values, _ in parts), width))
+    at = 0
+    for values, into in parts:
+        _widen(values, into, out, at)
+        at += len(values)
+    return out
+
+
+def _extended(array: NDArray[Any], filled: int, room: int) -> NDArray[Any]:
+    """More room behind the first ``filled`` rows."""
+    result = np.empty((room, *array.shape[1:]), array.dtype)
+    result[:filled] = array[:filled]
+    return result
+
+
 def union_prime(
-    offsets: Ints, values: Floats, origin: Ints, stride: int, smaller: Ints, last_only: bool = False
+    offsets: Ints,
+    values: Floats,
+    origin: Ints,
+    stride: int,
+    smaller: Ints,
+    rivals: Rivals,
+    last_only: bool = False,
 ) -> tuple[Ints, Floats, Ints, int]:
     """Per state, the Pareto front of its labels and those of the states that prime factors lead to.
 
@@ -238,16 +489,23 @@ def union_prime(
     out_values = np.empty((room, values.shape[1]))
     out_origin = np.empty(room + 1, np.int64)
     own = np.empty(room + 1, np.bool_)
-    made, kept = _union(
-        offsets, values, origin, stride, size, smaller, last_only, out_offsets, out_values, out_origin, own
-    )
+    rules = smaller, last_only, rivals.ends, rivals.most, rivals.least
+    made, kept = _union(offsets, values, origin, stride, size, *rules, out_offsets, out_values, out_origin, own)
     return out_offsets, out_values[:kept], out_origin[:kept], int(made)
 
 
 def add_costs(
-    labels: tuple[Ints, Floats, Ints], bank: Floats, entries: Ints, limits: Floats, forgotten: Bools
+    labels: tuple[Ints, Floats, Ints],
+    into: Ints,
+    bank: Floats,
+    entries: Ints,
+    limits: Floats,
+    forgotten: Bools,
+    rivals: Rivals,
 ) -> tuple[Ints, Floats, Ints]:
     """Labels (offsets, values, origin) with a cut's costs added, those beyond a limit left out.
+
+    ``into``: the column that each of theirs (the key first) becomes.
 
     ``entries``: pairs (row of ``bank``, column); ``bank[row]`` is the cost per state. Columns that are
     ``forgotten`` become 0 after their limit was checked, and the labels are filtered anew.
@@ -257,17 +515,18 @@ def add_costs(
     """
     offsets, values, origin = labels
     out_offsets = np.zeros(len(offsets), np.int64)
-    out_values = np.empty((len(values) + 1, values.shape[1]))
+    out_values = np.empty((len(values) + 1, rivals.width))
     out_origin = np.empty(len(values) + 1, np.int64)
     forgets = bool(forgotten.any())
     out = out_offsets, out_values, out_origin
-    filled = _add(offsets, values, origin, bank, entries, limits, forgotten, forgets, *out)
+    rules = limits, forgotten, forgets, rivals.ends, rivals.most, rivals.least
+    filled = _add(offsets, values, origin, into, bank, entries, *rules, *out)
     return out_offsets, out_values[:filled].copy(), out_origin[:filled].copy()
 
 
 def template_rows(
     labels: tuple[Ints, Floats],
-    chains: tuple[Ints, Floats, Floats],
+    chains: tuple[Ints, Floats, Floats, Ints, Floats],
     limits: Floats,
     forms: int,
     rates: tuple[float, float, float, float],
@@ -275,22 +534,22 @@ def template_rows(
 ) -> tuple[Ints, Ints, Floats]:
     """(chain, label, values) of every row, those that another row of the same chain dominates left out.
 
-    ``labels``: offsets and values. ``chains``: per chain its last state, what it adds to the columns of a
-    label, and the shares that stay open. ``forms``: how many columns after the first are latencies.
-    ``rates``: seconds of the compute, W of leakage, how often energy counts, and how often latency.
-    ``memories``: per tracked memory the label's column (or -1), and the share that one bit is.
+    ``labels``: offsets and values. ``chains``: per chain its last state, what it adds to each column, what it
+    multiplies those of a label by (no rows: 1) and the columns that these then go to, and the shares that stay open.
+    ``forms``: how many columns after energy and compute time are latencies. ``rates``: the first column of leakage, W
+    of leakage beside these, how often energy counts, and how often latency.
+    ``memories``: per tracked memory the column (or -1), and the share that one bit is.
 
     Exact: rows of one chain have the same compatibility.
     """
     offsets, values = labels
-    bottom, addend, opened = chains
+    bottom, addend, scale, target, opened = chains
     columns, shares = memories
     room = int((offsets[bottom + 1] - offsets[bottom]).sum()) + 1
     chain, label = np.empty(room, np.int64), np.empty(room, np.int64)
     out = np.empty((room, 2 + len(columns) + opened.shape[1]))
-    filled = _rows(
-        offsets, values, bottom, addend, limits, forms, np.array(rates), columns, shares, opened, chain, label, out
-    )
+    around = addend, scale, target, limits, forms, np.array(rates), columns, shares, opened
+    filled = _rows(offsets, values, bottom, *around, chain, label, out)
     return chain[:filled].copy(), label[:filled].copy(), out[:filled].copy()
 
 

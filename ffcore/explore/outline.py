@@ -6,31 +6,24 @@ problem there. An outline numbers these parts, so that a solver can look one up 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, cast
 
 import attrs
 
-from ffcore.spec.problem import Component, ComponentKind, Tensor, TileShape
-from ffcore.templates import SpatialLoop, Template
-
-
-@attrs.frozen
-class EdgeShape:
-    """Traffic of a tensor from the holder in component ``parent`` to the one in ``child``, through ``tolls``."""
-
-    tensor: str
-    parent: int
-    child: int
-    tolls: tuple[int, ...]
+from ffcore.explore.bookings import Booker, Booking, Columns, EdgeShape, Factors, LoopName, factors_of
+from ffcore.spec.problem import ComponentKind, TileShape
+from ffcore.templates import Site, SpatialLoop, Template
 
 
 @attrs.frozen
 class Reserved:
-    """A reservation of a tensor in component ``index``."""
+    """A reservation of a tensor in component ``index``; ``factors``: of extents, where loops are out of order."""
 
     tensor: str
     index: int
     persistent: bool
+    factors: Factors = ()
 
 
 @attrs.frozen
@@ -40,112 +33,242 @@ class Limited:
     tensor: str
     index: int
     shapes: tuple[TileShape, ...]
+    factors: Factors = ()
 
 
 @attrs.frozen
 class Cut:
-    """What stands at one cut of a template, and the loops right below it."""
+    """What stands at one cut of a template."""
 
-    edges: tuple[EdgeShape, ...]
+    bookings: tuple[Booking, ...]
     reservations: tuple[Reserved, ...]
     limits: tuple[Limited, ...]
     closing: tuple[int, ...]  # memories of which nothing stands further out
-    block: tuple[str, ...]
-    spatial: tuple[int, ...]  # components whose spatial loops stand below the block's temporal loops
+    backed: tuple[tuple[str, int], ...]  # a copy's backing holders: its cost depends on nothing else
+    last: bool  # the compute stands here
+
+
+@attrs.frozen
+class Dimension:
+    """One dimension's candidate loops and what limits their trips.
+
+    ``usage``: what the ``min_usage`` rule asks for. ``fixed``: the trips, where they were chosen beforehand.
+    """
+
+    index: int
+    dimension: int
+    variables: tuple[str, ...]
+    usage: float | None = None
+    fixed: tuple[int, ...] | None = None
+
+    def name(self, variable: str) -> LoopName:
+        return self.index, self.dimension, variable
 
 
 @attrs.frozen
 class Outline:
-    """A template as cuts.
+    """A template as cuts and the loops between them.
 
-    ``keys[c]`` numbers all that the labels at cut ``c`` depend on: what stands at or below it, and
-    which variables are ``closed`` there, having no loop further out. ``merges``: the cuts at and above
-    which the spatial loops below do not matter any more but for the tile sizes that they lead to: none,
-    that of all spatial loops, or that and the one of all but the outermost spatial loops.
+    ``contents``, ``blocks`` and ``spaces`` number what stands at each cut and the temporal and spatial loops
+    right below it; ``keys[c]`` numbers all that the labels at cut ``c`` depend on: what stands at or below it, and
+    which variables are ``closed`` there, having no loop further out. ``space_above``: the root's own fanout.
     """
 
     template: Template
     cuts: tuple[Cut, ...]
+    spatial: tuple[tuple[Dimension, ...], ...]  # per block, outermost first
+    space_above: tuple[Dimension, ...]
+    contents: tuple[int, ...]
+    blocks: tuple[int, ...]
+    spaces: tuple[int, ...]
     keys: tuple[int, ...]
     closed: tuple[frozenset[str], ...]
-    merges: tuple[int, ...]
+
+    @property
+    def fused(self) -> int:
+        return self.template.fused_cut
+
+    def item(self, cut: int) -> tuple[int, int, int]:
+        """What tells templates apart that are the same above the loops below ``cut``."""
+        return self.blocks[cut], self.spaces[cut], self.contents[cut + 1]
+
+    def above(self) -> Hashable:
+        """All that rows depend on down to the fused cut; outlines for which it is the same are explored at once."""
+        fused = self.fused
+        return (self.contents[: fused + 1], self.blocks[:fused], self.spaces[:fused], self.space_above, fused)
 
 
 @attrs.define
 class Outliner:
     """Makes outlines of one Einsum's templates on one path, with common numbers."""
 
+    columns: Columns
     _numbers: dict[Hashable, int] = attrs.Factory(dict)
+    _things: dict[Hashable, int] = attrs.Factory(dict)  # what stands at cuts, each once
+    _made: list[object] = attrs.Factory(list)  # by these numbers
+    _booker: Booker = attrs.field(init=False)
 
-    def outline(self, template: Template) -> Outline:
-        """The outline of ``template``."""
-        edges = _edges(template)
-        cuts = _cuts(template, edges)
-        merges = _merges(template, edges)
-        everything = frozenset(template.einsum.bounds)
-        closed = [everything.difference(*template.blocks[:c]) for c in range(len(cuts))]
-        if len(merges) > 1:
-            outer = {s.variable for s in template.spatial if s.block == merges[0]}
-            closed[merges[0] + 1 :] = [c - outer for c in closed[merges[0] + 1 :]]
+    def __attrs_post_init__(self) -> None:
+        self._booker = Booker(self.columns)
+
+    def outline(self, template: Template, usages: Mapping[tuple[int, int], float], fixed: Fixed) -> Outline:
+        """The outline of ``template``; ``usages``: of dimensions with a ``min_usage``.
+
+        ``fixed``: the trips of the loops of `out_of_order` components.
+        """
+        last = len(template.blocks)
+        contents, cuts = self._cuts(template, fixed)
+        dimensions = _dimensions(template, usages, fixed)
+        spatial = tuple(tuple(d for b, d in dimensions if b == block) for block in range(last))
+        blocks = tuple(self._number(frozenset(block)) for block in template.blocks)
+        spaces = tuple(self._number(space) for space in spatial)
+        closed = self._closed(template)
         keys: list[int] = []
         key = -1
-        for cut, done in zip(reversed(cuts), reversed(closed), strict=True):
-            key = self._number((key, cut))
-            keys.append(self._number((key, done)))
-        return Outline(template, cuts, tuple(reversed(keys)), tuple(closed), merges)
+        for c in range(last, -1, -1):
+            here = (key, contents[c], blocks[c] if c < last else -1, spaces[c] if c < last else -1)
+            key = self._number(here)
+            keys.append(self._number((key, closed[c])))
+        above = tuple(d for b, d in dimensions if b < 0)
+        return Outline(template, cuts, spatial, above, contents, blocks, spaces, tuple(reversed(keys)), closed)
 
     def _number(self, key: Hashable) -> int:
         return self._numbers.setdefault(key, len(self._numbers))
 
+    @staticmethod
+    def _closed(template: Template) -> tuple[frozenset[str], ...]:
+        """Per cut, the variables without any loop further out."""
+        outer = {s.variable for s in template.spatial if s.block < 0}
+        closed = []
+        for c in range(len(template.blocks) + 1):
+            closed.append(frozenset(template.einsum.bounds) - outer)
+            if c < len(template.blocks):
+                outer |= {*template.blocks[c], *(s.variable for s in template.spatial if s.block == c)}
+        return tuple(closed)
 
-def _cuts(template: Template, all_edges: Sequence[_Edge]) -> tuple[Cut, ...]:
-    last = len(template.blocks)
-    edges: list[list[EdgeShape]] = [[] for _ in range(last + 1)]
-    reservations: list[list[Reserved]] = [[] for _ in edges]
-    limits: list[list[Limited]] = [[] for _ in edges]
-    closing: list[list[int]] = [[] for _ in edges]
-    spatial: list[set[int]] = [set() for _ in edges]
-    for edge in all_edges:
-        edges[edge.child].append(edge.shape)
-    outermost: dict[int, int] = {}
-    for site in template.sites:
-        reservations[site.reservation].append(Reserved(site.tensor, site.index, site.persistent))
-        outermost[site.index] = min(site.reservation, outermost.get(site.index, site.reservation))
-        holding = template.components[site.index].holding
-        if holding is not None and holding.tile_shape:
-            limits[site.cut].append(Limited(site.tensor, site.index, holding.tile_shape))
-        if template.einsum.is_copy and site.backing:
-            # A copy's cost depends on where its tensors are backed; there is no traffic to tell by.
-            edges[last].append(EdgeShape(site.tensor, site.index, site.index, ()))
-    for index in sorted(outermost):
-        closing[outermost[index]].append(index)
-    for loop in template.spatial:
-        if loop.block >= 0:
-            spatial[loop.block].add(loop.index)
-    return tuple(
-        Cut(
-            tuple(edges[c]),
-            tuple(reservations[c]),
-            tuple(limits[c]),
-            tuple(closing[c]),
-            template.blocks[c] if c < last else (),
-            tuple(sorted(spatial[c])),
-        )
-        for c in range(last + 1)
-    )
+    def _cuts(self, template: Template, fixed: Fixed) -> tuple[tuple[int, ...], tuple[Cut, ...]]:
+        """The number of what stands at each cut, and the cuts."""
+        last = len(template.blocks)
+        edges: list[list[int]] = [[] for _ in range(last + 1)]
+        reservations: list[list[int]] = [[] for _ in edges]
+        limits: list[list[int]] = [[] for _ in edges]
+        closing: list[list[int]] = [[] for _ in edges]
+        backed: list[tuple[str, int]] = []
+        loops = {cut: _loops(template, fixed, cut) for cut in range(last + 1)}
+        for cut, shape in _edges(template):
+            edges[cut].append(self._thing(self._booker.bookings, shape, *loops[cut]))
+        outermost: dict[int, int] = {}
+        for site in template.sites:
+            index, place = site.index, site.reservation
+            factors = fixed.factors(index, place)
+            reservations[place].append(self._thing(Reserved, site.tensor, index, site.persistent, factors))
+            outermost[index] = min(place, outermost.get(index, place))
+            holding = template.components[index].holding
+            if holding is not None and holding.tile_shape:
+                factors = fixed.factors(index, site.cut)
+                limits[site.cut].append(self._thing(Limited, site.tensor, index, holding.tile_shape, factors))
+            if template.einsum.is_copy and site.backing:
+                backed.append((site.tensor, index))
+        for index in sorted(outermost):
+            closing[outermost[index]].append(index)
+        numbers, cuts = [], []
+        for c in range(last + 1):  # what stands at one cut stands in no order
+            here = [tuple(sorted(found[c])) for found in (edges, reservations, limits)]
+            number = self._thing(self._cut, *here, tuple(closing[c]), tuple(backed) if c == last else (), c == last)
+            numbers.append(number)
+            cuts.append(cast(Cut, self._made[number]))
+        return tuple(numbers), tuple(cuts)
+
+    def _thing(self, make: Callable[..., object], *arguments: Hashable) -> int:
+        """The number of what ``make`` makes of the arguments; it is made once."""
+        key = (make.__name__, *arguments)
+        if key not in self._things:
+            made = make(*arguments)
+            self._things[key] = len(self._made)
+            self._made.append(made)
+        return self._things[key]
+
+    def _cut(
+        self,
+        edges: Sequence[int],
+        reservations: Sequence[int],
+        limits: Sequence[int],
+        closing: tuple[int, ...],
+        backed: tuple[tuple[str, int], ...],
+        last: bool,
+    ) -> Cut:
+        def all_of(numbers: Sequence[int]) -> list[Any]:
+            return [self._made[n] for n in numbers]
+
+        bookings = tuple(b for edge in all_of(edges) for b in edge)
+        return Cut(bookings, tuple(all_of(reservations)), tuple(all_of(limits)), closing, backed, last)
+
+
+_Loops = tuple[tuple[LoopName, ...], tuple[tuple[LoopName, int], ...], tuple[tuple[LoopName, int], ...]]
+
+
+def _loops(template: Template, fixed: Fixed, cut: int) -> _Loops:
+    """Loops outside of a cut, and those of known trips inside and outside of it."""
+    outside = tuple(_name(s) for s in template.spatial if s.block < cut)
+    if not fixed.trips:
+        return outside, (), ()
+    inside = tuple((_name(s), n) for s, n in fixed.trips.items() if s.block >= cut)
+    around = tuple((_name(s), n) for s, n in fixed.trips.items() if s.block < cut)
+    return outside, inside, around
 
 
 @attrs.frozen
-class _Edge:
-    """A parent-child pair and the cuts where the two stand."""
+class Fixed:
+    """Trips of the loops that were chosen beforehand, those that run once too."""
 
-    shape: EdgeShape
-    parent: int
-    child: int
+    trips: Mapping[SpatialLoop, int]
+
+    def factors(self, index: int, cut: int) -> Factors:
+        """What the extents at ``cut`` are multiplied by to give the tile of a holder in component ``index``."""
+        if not self.trips:
+            return ()
+        inside = [(_name(s), n) for s, n in self.trips.items() if s.block >= cut]
+        around = [(_name(s), n) for s, n in self.trips.items() if s.block < cut]
+        return factors_of(index, inside, around)
 
 
-def _edges(template: Template) -> list[_Edge]:
-    """All parent-child pairs; none for copies."""
+def out_of_order(template: Template) -> frozenset[int]:
+    """Components whose spatial loops stand inside of a holder that counts as further in, or the other way round.
+
+    A tile belongs to one instance of its memory, so loops across that memory and all outer components count as if
+    they stood above it; in the usual order they do.
+    """
+    return frozenset(s.index for s in template.spatial if any(_misplaced(s, site) for site in template.sites))
+
+
+def _misplaced(loop: SpatialLoop, site: Site) -> bool:
+    return any((loop.block >= cut) == (loop.index <= site.index) for cut in {site.cut, site.reservation})
+
+
+def _name(loop: SpatialLoop) -> LoopName:
+    return loop.index, loop.dimension, loop.variable
+
+
+def _dimensions(
+    template: Template, usages: Mapping[tuple[int, int], float], fixed: Fixed
+) -> list[tuple[int, Dimension]]:
+    """(block, dimension) of every dimension, outermost first; those that no loop may run across too.
+
+    What a dimension without loops asks for has been checked before (see ``solve``).
+    """
+    found: dict[tuple[int, int, int], list[SpatialLoop]] = {}
+    for loop in sorted(template.spatial, key=lambda s: (s.block, s.index, s.dimension)):
+        found.setdefault((loop.block, loop.index, loop.dimension), []).append(loop)
+    result = []
+    for (block, index, d), loops in found.items():
+        trips = tuple(fixed.trips[s] for s in loops) if loops[0] in fixed.trips else None
+        usage = usages.get((index, d))
+        result.append((block, Dimension(index, d, tuple(s.variable for s in loops), usage, trips)))
+    return result
+
+
+def _edges(template: Template) -> list[tuple[int, EdgeShape]]:
+    """All parent-child pairs, each with the cut where the child stands; none for copies."""
     if template.einsum.is_copy:
         return []
     compute = len(template.components) - 1
@@ -161,41 +284,8 @@ def _edges(template: Template) -> list[_Edge]:
                 and parent.index < t.index < child
                 and template.components[t.index].kind is ComponentKind.TOLL
             )
-            result.append(_Edge(EdgeShape(tensor.name, parent.index, child, tolls), parent.cut, cut))
+            result.append((cut, EdgeShape(tensor.name, parent.index, child, tolls)))
     return result
 
 
-def saves_traffic(components: Sequence[Component], tensor: Tensor, loop: SpatialLoop) -> bool:
-    """Is one access for all instances that a spatial loop spans enough? (multicast, spatial reduction)"""
-    dimension = components[loop.index].spatial[loop.dimension]
-    return loop.variable not in tensor.variables and tensor.name in dimension.may_reuse
-
-
-def _merges(template: Template, edges: Sequence[_Edge]) -> tuple[int, ...]:
-    """See ``Outline``.
-
-    Above spatial loops, with only holders of components further out than theirs, tiles say it all.
-    Not so for a variable that only spatial loops run over: its tiles end above the compute's. The
-    outermost spatial loops can be chosen after those further in when no traffic across both is
-    multicast over the outermost: all else below them is the same whatever their trips.
-    """
-    temporal = {v for block in template.blocks for v in block}
-    if not template.spatial or any(b > 1 and v not in temporal for v, b in template.einsum.bounds.items()):
-        return ()
-    first = min(s.block for s in template.spatial)
-    if _within_reach(template, first) or first < template.fused_cut:
-        return ()
-    inner = [s.block for s in template.spatial if s.block > first]
-    outer = [s for s in template.spatial if s.block == first]
-    across = [template.einsum.tensor[e.shape.tensor] for e in edges if e.parent <= first < e.child]
-    if not inner or _within_reach(template, min(inner)):
-        return (first,)
-    if any(saves_traffic(template.components, tensor, loop) for tensor in across for loop in outer):
-        return (first,)
-    return (first, min(inner))
-
-
-def _within_reach(template: Template, cut: int) -> bool:
-    """Does a holder at or above a cut belong to a component that spatial loops below the cut are across?"""
-    outermost = min(s.index for s in template.spatial if s.block >= cut)
-    return any(s.cut <= cut and s.index >= outermost for s in template.sites)
+__all__: Sequence[str] = ["Cut", "Dimension", "Fixed", "Limited", "Outline", "Outliner", "Reserved", "out_of_order"]

@@ -1,4 +1,4 @@
-"""Rows: the pmappings of one template under one spatial choice, as arrays.
+"""Rows: the pmappings of templates that are the same down to the fused cut, as arrays.
 
 A row is a label at the fused cut together with a chain of fused tile sizes above it. Its columns
 are energy, latency and, for each tracked memory, the Einsum's own peak and the bits of private
@@ -13,11 +13,12 @@ from itertools import pairwise
 import attrs
 import numpy as np
 
+from ffcore.explore.bookings import Column, LoopName
 from ffcore.explore.chains import Chains, fused_chains, loop_table
 from ffcore.explore.kernels import Bools, Floats, Ints, pareto_mask, template_rows
-from ffcore.explore.outline import Outline, Reserved
-from ffcore.explore.spatial import SpatialChoice, SpatialTable
-from ffcore.explore.suffix import Labels, SuffixSolver
+from ffcore.explore.labels import Labeller, Node
+from ffcore.explore.outline import Outline
+from ffcore.explore.spatial import SpatialChoice, spatial_choice
 from ffcore.spec.problem import Component, MapperOptions, Metric
 from ffcore.templates import Site, Template
 
@@ -100,11 +101,10 @@ class Job:
 
 @attrs.frozen(eq=False)
 class Candidates:
-    """Rows of one template that may turn out Pareto-optimal: labels under chains, not yet written out."""
+    """Rows of one group of templates that may turn out Pareto-optimal: labels under chains, not yet written out."""
 
     maker: RowMaker
     chains: Chains
-    labels: Labels
     chain: Ints  # ascending
     label: Ints
     values: Floats
@@ -116,20 +116,30 @@ class Candidates:
         return attrs.evolve(self, chain=self.chain[rows], label=self.label[rows], values=self.values[rows])
 
 
+@attrs.define(eq=False)
+class Known:
+    """Chains and their loops, which groups of templates have in common."""
+
+    chains: dict[Hashable, Chains | None] = attrs.Factory(dict)
+    loops: dict[Hashable, tuple[Ints, Ints]] = attrs.Factory(dict)
+
+
 @attrs.frozen(eq=False)
 class RowMaker:
-    """Makes the rows of one template under the spatial choices that one solver stands for."""
+    """Makes the rows of outlines that are the same down to the fused cut; ``node``: their labels there."""
 
-    solver: SuffixSolver
-    outline: Outline
-    nest: SpatialChoice  # of the solver's lattice: none above merged spatial loops
-    table: SpatialTable
-    choices: Ints  # numbers in the table: by the solver's number of the choice
-    seconds: float  # of the compute, for one instance of the Einsum
-    power: float  # W that leak
+    labeller: Labeller
+    outlines: tuple[Outline, ...]
+    node: Node
     shape: RowShape
     options: MapperOptions
     places: Mapping[str, int]  # number of each component's name
+    known: Known
+
+    @property
+    def outline(self) -> Outline:
+        """One of them: they differ only in what no row shows."""
+        return self.outlines[0]
 
     @property
     def template(self) -> Template:
@@ -138,19 +148,15 @@ class RowMaker:
     def candidates(self) -> Candidates | None:
         """All rows that fit, dominated ones of one chain left out."""
         chains = self._chains()
-        if chains is None or not len(chains.states):
+        if chains is None:
             return None
-        fused = self.template.fused_cut
-        labels = self.solver.labels(self.outline, fused)
-        bottom = np.ascontiguousarray(chains.states[:, fused])
-        if not (labels.offsets[bottom + 1] > labels.offsets[bottom]).any():
+        labels = self.labeller.labels(self.node)
+        bottom = np.ascontiguousarray(chains.states[:, self.outline.fused])
+        some = labels.offsets[bottom + 1] > labels.offsets[bottom]
+        if not some.any():
             return None
-        costs, layout = self.solver.costs, self.solver.costs.layout
-        addend = np.zeros((len(chains.states), layout.width))
-        for at, cut in enumerate(self.outline.cuts[:fused]):
-            entries = costs.entries(cut)
-            for row, column in entries.tolist():
-                addend[:, column] += costs.bank[row][chains.states[:, at]]
+        columns = self.labeller.columns
+        addend, scale, target = self._outer(chains, labels.columns)
         metrics, instances = self.options.metrics, self.template.einsum.n_instances
         wanted = (
             instances if metrics & (Metric.ENERGY | Metric.ENERGY_DELAY_PRODUCT) else 0.0,
@@ -158,53 +164,124 @@ class RowMaker:
         )
         chain, label, values = template_rows(
             (labels.offsets, labels.values),
-            (bottom, addend, self._open(chains)),
-            costs.limits(),
-            len(layout.forms),
-            (self.seconds, self.power, *wanted),
+            (bottom, addend, scale, target, self._open(chains)),
+            np.array(columns.limits(columns.plain())),
+            len(columns.forms),
+            (float(columns.first_power), columns.constant_power, *wanted),
             self._tracked(),
         )
         _round_up(values[:, 2:], self.options.resource_usage_tolerance)
-        self.solver.evaluated += int((labels.offsets[bottom + 1] - labels.offsets[bottom]).sum())
-        return Candidates(self, chains, labels, chain, label, values)
+        self.labeller.pulse(int((labels.offsets[bottom + 1] - labels.offsets[bottom]).sum()))
+        return Candidates(self, chains, chain, label, values)
+
+    def _outer(self, chains: Chains, inner: Sequence[Column]) -> tuple[Floats, Floats, Ints]:
+        """What the cuts and loops above the fused cut do to the columns of a label.
+
+        Per chain what is added to each plain column, what each of the label's is multiplied by, and the plain column
+        that this then goes to. Without spatial loops nothing is multiplied: no rows.
+        """
+        columns, costs, outline = self.labeller.columns, self.labeller.costs, self.outline
+        count = len(chains.states)
+        spatial = [(k, e) for k, e in enumerate(chains.entries) if e.place is not None]
+        scale = np.ones((count if spatial else 0, len(inner)))
+        added: dict[Column, Floats] = {}
+        now = list(inner)
+        for block in range(outline.fused - 1, -2, -1):
+            loops: list[LoopName] = []
+            for k, e in spatial:
+                if e.block != block or e.place is None:
+                    continue
+                name = (*e.place, self.labeller.lattice.variables[e.axis])
+                loops.append(name)
+                trips = chains.trips[:, k].astype(np.float64)
+                for c, column in enumerate(now):
+                    if power := columns.power_of(column, name):
+                        scale[:, c] *= trips**power
+                for column in added:
+                    if power := columns.power_of(column, name):
+                        added[column] = added[column] * trips**power
+            now = [columns.passed(column, loops) for column in now]
+            passed: dict[Column, Floats] = {}
+            for column, values in added.items():
+                after = columns.passed(column, loops)
+                passed[after] = passed[after] + values if after in passed else values
+            added = passed
+            if block >= 0:
+                states = chains.states[:, block]
+                for row, column in costs.entries(outline.cuts[block]):
+                    values = costs.bank[row][states]
+                    added[column] = added[column] + values if column in added else values
+        addend = np.zeros((count, columns.width))
+        for (target, _), values in added.items():
+            addend[:, target] += values
+        return addend, scale, np.array([target for target, _ in now], np.int64)
 
     def expand(self, found: Candidates, first_job: int) -> tuple[Rows, list[Job]]:
         """The rows, written out, and their jobs, numbered from ``first_job``."""
         chains, chain = found.chains, found.chain
-        choices, inner = found.labels.trace(found.label)
-        used, job = np.unique(choices, return_inverse=True)
-        jobs = [Job(self.template, self.table.choice(self.template, int(k))) for k in self.choices[used]]
-        states = np.full((len(chain), self.shape.cuts), -1, np.int64)
-        fused = self.template.fused_cut
-        for cut in range(fused):
-            states[:, cut] = self.solver.iterations(choices, chains.states[chain, cut])
-        for cut, at in enumerate(inner, fused):
-            states[:, cut] = at
+        trace = self.labeller.trace(self.node, self.outlines, found.label, self.shape.cuts)
+        states = trace.states
+        fused = self.outline.fused
+        states[:, :fused] = chains.states[chain, :fused]
+        trips = dict(trace.trips)
+        for k, e in enumerate(chains.entries):
+            if e.place is not None:
+                trips[*e.place, self.labeller.lattice.variables[e.axis]] = chains.trips[chain, k]
+        names = list(trips)
+        table = np.stack([trace.outline, *trips.values()], axis=1)
+        different, job = np.unique(table, axis=0, return_inverse=True)
+        jobs, job = [], job.reshape(-1)
+        for outline, *own in different.tolist():
+            template = trace.outlines[outline].template
+            ran = dict(zip(names, own, strict=True))
+            all_trips = [ran.get((s.index, s.dimension, s.variable), 1) for s in template.spatial]
+            jobs.append(Job(template, spatial_choice(template.spatial, all_trips)))
+        for outline in np.unique(trace.outline).tolist():
+            mine = np.flatnonzero(trace.outline == outline)
+            own_trips = {loop: n[mine] for loop, n in trips.items()}
+            states[mine] = self._iterations(states[mine], trace.outlines[outline].template, own_trips)
         codes, blocks = self.loops(chains)
         depth, memory = self.depth_and_memory(chains, chain)
-        job = first_job + job.reshape(-1)
-        return Rows(codes[chain], blocks[chain], depth, memory, found.values, job, states), jobs
+        return Rows(codes[chain], blocks[chain], depth, memory, found.values, first_job + job, states), jobs
+
+    def _iterations(self, states: Ints, template: Template, trips: Mapping[LoopName, Ints]) -> Ints:
+        """Extents at each cut without the spatial loops further in: iterations of the temporal loops alone."""
+        lattice = self.labeller.lattice
+        result = np.where(states < 0, -1, 0)
+        for axis, v in enumerate(lattice.variables):
+            values = np.asarray(lattice.values[axis])
+            inside = np.ones(len(states), np.int64)
+            loops = [s for s in template.spatial if s.variable == v]
+            for cut in range(len(template.blocks), -1, -1):
+                for loop in loops:
+                    name = loop.index, loop.dimension, loop.variable
+                    if loop.block == cut and name in trips:
+                        inside = inside * trips[name]
+                own = np.searchsorted(values, lattice.extents(states[:, cut], axis) // inside)
+                result[:, cut] += own * lattice.strides[axis]
+        return result
 
     def _key(self) -> Hashable:
         """What the chains depend on."""
-        template, last = self.template, self.template.fused_cut
+        template, last = self.template, self.outline.fused
         inner = frozenset(v for block in template.blocks[last:] for v in block)
-        spatial = tuple((s.variable, s.block, n) for s, n in zip(self.nest.loops, self.nest.trips, strict=True))
-        return (template.blocks[:last], inner, tuple(s for s in spatial if s[1] < last))
+        inner |= {s.variable for s in template.spatial if s.block >= last}
+        above = self.outline.space_above, self.outline.spatial[:last]
+        blocks = tuple(frozenset(block) for block in template.blocks[:last])
+        return blocks, inner, above, tuple(d.fanout for c in self.template.components for d in c.spatial)
 
     def _chains(self) -> Chains | None:
-        lattice, memo = self.solver.costs.lattice, self.solver.chains
         key = self._key()
-        if key not in memo:
-            memo[key] = fused_chains(lattice, self.template, self.nest, self.options)
-        return memo[key]
+        if key not in self.known.chains:
+            self.known.chains[key] = fused_chains(self.labeller.lattice, self.outline, self.options)
+        return self.known.chains[key]
 
     def loops(self, chains: Chains) -> tuple[Ints, Ints]:
         """(codes, blocks) of each chain's loops; blocks are numbered so that only which loops share one matters."""
-        lattice, memo = self.solver.costs.lattice, self.solver.loops
+        memo = self.known.loops
         key = self._key()
         if key not in memo:
-            codes, blocks = loop_table(chains, lattice, self.template, self.nest, self.shape.depth)
+            codes, blocks = loop_table(chains, self.labeller.lattice, self.template.fuses, self.shape.depth)
             memo[key] = codes, _renumbered(blocks)
         return memo[key]
 
@@ -223,7 +300,7 @@ class RowMaker:
         columns, shares = [], []
         for name in self.shape.memories:
             index = self._index(name)
-            place = self.solver.costs.layout.memory(index) if index is not None else None
+            place = self.labeller.columns.memory(index) if index is not None else None
             columns.append(-1 if place is None else place)
             size = self.template.components[index].size if index is not None else 1.0
             shares.append(1 / (size or 1.0))  # one of size 0 holds nothing
@@ -236,8 +313,7 @@ class RowMaker:
         """Per chain, the loops above a reservation that run more than once; persistent: -1."""
         if site.persistent:
             return np.full(len(chains.states), -1)
-        spatial = sum(loop.index <= site.index for loop in self.nest.loops)
-        return chains.loops_above(site.reservation) + spatial
+        return chains.loops_above(site.reservation, site.index)
 
     def _deepest(self, chains: Chains) -> Ints:
         deepest = np.zeros(len(chains.states), np.int64)
@@ -255,12 +331,12 @@ class RowMaker:
 
         Levels at or below the fused depth never show.
         """
-        template, costs, levels = self.template, self.solver.costs, self.shape.open
+        template, costs, levels = self.template, self.labeller.costs, self.shape.open
         result = np.zeros((len(chains.states), len(self.shape.memories) * levels))
         deepest: Ints | None = None
         for m, name in enumerate(self.shape.memories):
             index = self._index(name)
-            if index is None or costs.layout.memory(index) is None:
+            if index is None or costs.columns.memory(index) is None:
                 continue
             for site in template.sites:
                 private = not (site.backing and site.tensor in template.einsum.shared)
@@ -269,7 +345,8 @@ class RowMaker:
                     continue
                 deepest = self._deepest(chains) if deepest is None else deepest
                 level = self.levels(chains, site)
-                bits = costs.bits(Reserved(site.tensor, site.index, site.persistent))
+                at = self.outline.cuts[site.reservation].reservations
+                bits = costs.bits(next(r for r in at if (r.tensor, r.index) == (site.tensor, site.index)))
                 share = bits[chains.states[:, site.reservation]] / (template.components[index].size or 1.0)
                 for depth in range(levels):
                     counted = (level < depth) & (level < deepest) | (level < 0)

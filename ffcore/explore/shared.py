@@ -19,10 +19,11 @@ import numpy as np
 
 from ffcore.explore.kernels import Bools, Floats, Ints, pareto_mask
 from ffcore.explore.rows import Job, Rows, RowShape
-from ffcore.explore.spatial import FIT, SpatialChoice, SpatialMenu, SpatialTable, smallest_usage
+from ffcore.explore.spatial import SpatialChoice, SpatialMenu, SpatialTable, smallest_usage
 from ffcore.explore.types import EinsumPmappings
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Metric
 from ffcore.templates import Template
+from ffcore.tolerances import FITS
 
 Sizes = Mapping[str, float]  # bits by memory
 
@@ -57,7 +58,7 @@ def restricted(
     keep: Bools = (rows.loops != 0).sum(axis=1) <= options.max_fused_loops
     for m, name in enumerate(own.memories):
         if name in sizes and sizes[name] < explored[name]:
-            keep &= rows.values[:, own.own(m)] * explored[name] <= sizes[name] * FIT
+            keep &= rows.values[:, own.own(m)] * explored[name] <= sizes[name] * FITS
     kept = np.flatnonzero(keep)
     group = np.repeat(np.arange(len(found.offsets) - 1), np.diff(found.offsets))[kept]
     values = _values(rows.values[kept], own, explored, sizes, shape)
@@ -160,7 +161,7 @@ class Preferences:
         for table, places in self._tables:
             fits = np.ones(len(table.trips), np.bool_)
             for size, bits in places:
-                fits &= bits <= (sizes[size] if isinstance(size, str) else size) * FIT
+                fits &= bits <= (sizes[size] if isinstance(size, str) else size) * FITS
             first = (k for k, members in enumerate(table.classes) if fits[members].any())
             result.append(next(first, -1))
         return tuple(result)

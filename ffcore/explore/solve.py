@@ -1,30 +1,32 @@
-"""One Einsum: every template under every spatial choice, solutions of equal parts shared."""
+"""One Einsum: its templates path by path, those that are the same down to the fused cut at once."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
 from itertools import product
 
 import attrs
 import numpy as np
 
 from ffcore.errors import TimeLimitError
-from ffcore.explore.costs import Costs, Layout, compute_seconds, layout_of, leak_power, outer_replicas
+from ffcore.explore.bookings import columns_of
+from ffcore.explore.costs import Costs
 from ffcore.explore.first import unfused_first
-from ffcore.explore.kernels import Bools, Floats, Ints
+from ffcore.explore.kernels import Ints
+from ffcore.explore.labels import Labeller
 from ffcore.explore.lattice import Lattice
-from ffcore.explore.outline import Outline, Outliner
-from ffcore.explore.rows import Candidates, RowMaker, Rows, RowShape, grouped, places, pruned
-from ffcore.explore.spatial import SpatialChoice, SpatialMenu, SpatialTable, spatial_choice
-from ffcore.explore.suffix import Source, SuffixSolver
+from ffcore.explore.memory import uncollected
+from ffcore.explore.outline import Dimension, Fixed, Outline, Outliner, out_of_order
+from ffcore.explore.rows import Candidates, Known, RowMaker, Rows, RowShape, grouped, places, pruned
+from ffcore.explore.spatial import SpatialMenu
+from ffcore.explore.spread import Rules, passes
 from ffcore.explore.tally import Slot
 from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
 from ffcore.spec.problem import Component, EinsumProblem, MapperOptions, Metric
 from ffcore.templates import SpatialLoop, Template
 
 _PRUNE_EVERY = 1_000_000  # rows
-_NO_SPATIAL = SpatialChoice((), ())
-_STEPPED = "stepped"
 
 
 def explore_einsum(
@@ -34,51 +36,68 @@ def explore_einsum(
     options: MapperOptions,
     slot: Slot | None = None,
 ) -> EinsumPmappings:
-    """Solve every template under every spatial choice; solutions of equal parts are shared.
+    """All Pareto-optimal pmappings of an Einsum.
 
     ``slot`` counts templates; when time is up what was found so far is returned. Raises as ``Slot.pulse`` does.
     """
-    parts: list[Candidates] = []
-    solvers = _Solvers(einsum, shape, options, slot)
-    explored = 0
+    work = _Work(len(templates), slot)
+    numbers = {c.name: i for i, c in enumerate(places(templates))}
+    paths = _Paths(einsum, shape, options, work.pulse)
+    limited = slot is not None and slot.soft < float("inf")
     try:
-        for explored in _templates_done(templates, solvers, parts):
-            if slot is not None:
-                solvers.done = explored / len(templates)
-                slot.template_done(solvers.evaluated)
+        for makers in paths.makers(unfused_first(templates) if limited else templates, numbers):
+            for maker in makers:
+                work.add(maker.candidates())
+                work.templates_done(len(maker.outlines))
+        work.all_done()
     except TimeLimitError:
-        if not any(map(len, parts)):
+        if not work.parts:
             raise
-    rows, offsets, jobs = _written(parts, shape)
-    stats = PmappingStats(0, solvers.evaluated(), len(templates) - explored)
-    solvers.forget()
+    rows, offsets, jobs = _written(work.parts, shape)
+    stats = PmappingStats(0, work.evaluated, len(templates) - work.done)
     return EinsumPmappings(einsum, tuple(templates), jobs, shape, rows, offsets, stats)
 
 
-def _templates_done(templates: Sequence[Template], solvers: _Solvers, parts: list[Candidates]) -> Iterator[int]:
-    """Solve each template into ``parts``; yields how many are done."""
-    shape, options = solvers.shape, solvers.options
-    outliners: dict[Hashable, Outliner] = {}
-    menu = SpatialMenu(options)
-    numbers = {c.name: i for i, c in enumerate(places(templates))}
-    limited = solvers.slot is not None and solvers.slot.soft < float("inf")
-    for number, template in enumerate(unfused_first(templates) if limited else templates, 1):
-        path = solvers.path(template.components)
-        outline = outliners.setdefault(path, Outliner()).outline(template)
-        table, choices = menu.fitting(template)
-        for solved in solvers.of(path, outline, table, choices):
-            nest = _NO_SPATIAL if solved.solver.sources else table.choice(template, int(solved.choices[0]))
-            rates = solved.seconds, solved.power
-            found = RowMaker(
-                solved.solver, outline, nest, table, solved.choices, *rates, shape, options, numbers
-            ).candidates()
-            if found is not None and len(found):
-                parts.append(found)
-                if solvers.slot is not None:
-                    solvers.slot.has_rows = True
-        if sum(map(len, parts)) > _PRUNE_EVERY:
-            parts[:] = [p for p in pruned(parts)[0] if len(p)]
-        yield number
+@attrs.define
+class _Work:
+    """What was found so far, and how far the work is."""
+
+    templates: int
+    slot: Slot | None
+    evaluated: int = 0
+    done: int = 0  # templates
+    parts: list[Candidates] = attrs.Factory(list)
+
+    def pulse(self, made: int) -> None:
+        """Between two steps: so many labels were made."""
+        self.evaluated += made
+        if self.slot is not None:
+            self.slot.pulse(lambda: self.evaluated, self.done / self.templates)
+
+    def add(self, found: Candidates | None) -> None:
+        """Rows of some templates."""
+        if found is None or not len(found):
+            return
+        self.parts.append(found)
+        if self.slot is not None:
+            self.slot.has_rows = True
+        if sum(map(len, self.parts)) > _PRUNE_EVERY:
+            self.parts[:] = [p for p in pruned(self.parts)[0] if len(p)]
+
+    def templates_done(self, number: int) -> None:
+        """So many more templates are done, as far as there are any."""
+        for _ in range(min(number, self.templates - self.done)):
+            self.done += 1
+            if self.slot is not None:
+                self.slot.template_done(lambda: self.evaluated)
+
+    def all_done(self) -> None:
+        """Nothing is left: the other templates have no rows."""
+        rest, self.done = self.templates - self.done, self.templates
+        if self.slot is not None:
+            for _ in range(rest):
+                with suppress(TimeLimitError):
+                    self.slot.template_done(lambda: self.evaluated)
 
 
 def _written(parts: Sequence[Candidates], shape: RowShape) -> tuple[Rows, Ints, tuple[Job, ...]]:
@@ -97,190 +116,128 @@ def _written(parts: Sequence[Candidates], shape: RowShape) -> tuple[Rows, Ints, 
     return rows, offsets, tuple(jobs)
 
 
-@attrs.frozen(eq=False)
-class _Solved:
-    """A solver and the spatial choices that its rows stand for, by its own numbers of them."""
-
-    solver: SuffixSolver
-    choices: Ints
-    seconds: float
-    power: float
-
-
-@attrs.define
-class _Solvers:
-    """The solvers of one Einsum: one for each spatial choice, and one for each set of merged ones."""
+@attrs.frozen
+class _Paths:
+    """Sorts the templates of an Einsum by path, and those of each path by what is the same."""
 
     einsum: EinsumProblem
     shape: RowShape
     options: MapperOptions
-    slot: Slot | None = None
-    done: float = 0.0  # share of the templates
-    _solvers: dict[Hashable, SuffixSolver] = attrs.Factory(dict)
-    _found: dict[Hashable, list[_Solved]] = attrs.Factory(dict)
-    _paths: dict[int, tuple[tuple[Component, ...], Hashable]] = attrs.Factory(dict)
-    _whole: Lattice = attrs.field(init=False)
+    pulse: Callable[[int], None]
 
-    def __attrs_post_init__(self) -> None:
-        self._whole = Lattice.build(self.einsum, _NO_SPATIAL)
+    def makers(self, templates: Sequence[Template], numbers: dict[str, int]) -> Iterator[list[RowMaker]]:
+        """Row makers, path by path; together they stand for all templates that can fit."""
+        lattice = Lattice.build(self.einsum)
+        prints: dict[int, tuple[tuple[Component, ...], Hashable]] = {}
+        by_path: dict[Hashable, list[Template]] = {}
+        for template in templates:
+            components = template.components
+            if id(components) not in prints:
+                prints[id(components)] = components, _fingerprint(components)
+            by_path.setdefault(prints[id(components)][1], []).append(template)
+        for own in by_path.values():
+            yield self._of_path(own, lattice, numbers)
 
-    def path(self, components: tuple[Component, ...]) -> Hashable:
-        """What of a path's components can bear on costs; equal ones share solvers."""
-        if id(components) not in self._paths:
-            self._paths[id(components)] = components, _fingerprint(components)
-        return self._paths[id(components)][1]
-
-    def of(self, path: Hashable, outline: Outline, table: SpatialTable, choices: Ints) -> list[_Solved]:
-        """Solvers that together cover the choices of a table.
-
-        Choices are merged only where compute time and leakage are the same: these are not columns
-        of a label.
-        """
-        # Where the loops stand relative to the merges is all that matters: costs go by component, labels by cut.
-        depths = tuple(sum(s.block > m for m in outline.merges) for s in outline.template.spatial)
-        key = (path, table.number, len(outline.merges), depths, choices.tobytes())
-        if key not in self._found:
-            self._found[key] = list(self._cover(path, outline, table, choices))
-        return self._found[key]
-
-    def _cover(self, path: Hashable, outline: Outline, table: SpatialTable, choices: Ints) -> Iterator[_Solved]:
-        template, components = outline.template, outline.template.components
-        chosen = {int(number): table.choice(template, int(number)) for number in choices}
-        classes: dict[tuple[float, float], list[int]] = {}
-        for number, choice in chosen.items():
-            power = leak_power(self.einsum, components, choice)
-            classes.setdefault((compute_seconds(self.einsum, components, choice), power), []).append(number)
-        for (seconds, power), members in classes.items():
-            if not outline.merges:
-                for number in members:
-                    solver = self._one(path, outline, chosen[number], {})
-                    yield _Solved(solver, np.array([number]), seconds, power)
-                continue
-            stepped = self._stepped(path, outline, table, members) if len(outline.merges) > 1 else None
-            if stepped is not None:
-                yield _Solved(*stepped, seconds, power)
-            else:
-                solver = self._flat(path, outline, [chosen[n] for n in members], {}, 0)
-                yield _Solved(solver, np.array(members), seconds, power)
-
-    def _flat(
-        self,
-        path: Hashable,
-        outline: Outline,
-        choices: Sequence[SpatialChoice],
-        replicas: Mapping[str, int],
-        level: int,
-    ) -> SuffixSolver:
-        """Every choice solved by itself, then merged at ``outline.merges[level]``.
-
-        Level 0: choices of all spatial loops; level 1: of those below the outermost ones, which come later.
-        """
-        key = (path, level, tuple(_trips(choice) for choice in choices), tuple(replicas.items()))
-        if key not in self._solvers:
-            inner = [self._one(path, outline, choice, replicas) for choice in choices]
-            sources = [Source(s, s.costs.lattice.times(self._whole, s.costs.lattice.choice.total())) for s in inner]
-            totals = [choice.total() for choice in choices]
-            self._solvers[key] = self._solver(outline, _NO_SPATIAL, replicas, totals, sources, level)
-        return self._solvers[key]
-
-    def _stepped(
-        self, path: Hashable, outline: Outline, table: SpatialTable, members: Sequence[int]
-    ) -> tuple[SuffixSolver, Ints] | None:
-        """Inner spatial loops merged first, then the outermost ones' choices; None if they are not independent.
-
-        Exact: see ``Outline.merges``; all combinations of an outer and an inner choice must be there. The
-        inner problem depends on the outer choice only through ``outer_replicas``.
-        """
-        spatial = outline.template.spatial
-        first = np.array([s.block == outline.merges[0] for s in spatial])
-        number = {tuple(trips): n for n, trips in zip(members, table.trips[members].tolist(), strict=True)}
-        outer = _split(spatial, first, number)
-        inner = _split(spatial, ~first, number)
-        pairs = list(product(outer, inner))
-        both = [number.get(tuple(np.where(first, o, i).tolist()), -1) for o, i in pairs]
-        bounds = self.einsum.bounds
-        totals = [_times(outer[o].total(), inner[i].total()) for o, i in pairs]
-        possible = [all(bounds[v] % n == 0 for v, n in total.items()) for total in totals]
-        if any(ok != (n >= 0) for ok, n in zip(possible, both, strict=True)):
-            return None
-        key = (path, _STEPPED, tuple(map(_trips, outer.values())), tuple(map(_trips, inner.values())))
-        if key not in self._solvers:
-            sources = []
-            for choice in outer.values():
-                replicas = outer_replicas(self.einsum, choice)
-                merged = self._flat(path, outline, list(inner.values()), replicas, 1)
-                states = self._whole.times(self._whole, choice.total())
-                sources.append(Source(merged, states, _per_instance(merged.costs.layout, choice)))
-            self._solvers[key] = self._solver(outline, _NO_SPATIAL, {}, totals, sources, 0)
-        return self._solvers[key], np.array(both)
-
-    def _one(
-        self,
-        path: Hashable,
-        outline: Outline,
-        choice: SpatialChoice,
-        replicas: Mapping[str, int],
-    ) -> SuffixSolver:
-        key = (path, _trips(choice), tuple(replicas.items()))
-        if key not in self._solvers:
-            self._solvers[key] = self._solver(outline, choice, replicas, [choice.total()], (), 0)
-        return self._solvers[key]
-
-    def _solver(
-        self,
-        outline: Outline,
-        choice: SpatialChoice,
-        replicas: Mapping[str, int],
-        totals: Sequence[Mapping[str, int]],
-        sources: Sequence[Source],
-        level: int,
-    ) -> SuffixSolver:
-        components = outline.template.components
+    def _of_path(self, templates: Sequence[Template], lattice: Lattice, numbers: dict[str, int]) -> list[RowMaker]:
+        components = templates[0].components
         with_latency = bool(self.options.metrics & ~Metric.ENERGY) or any(leak.power for leak in self.einsum.leaks)
-        layout = layout_of(self.einsum, components, with_latency, self.shape.memories)
-        costs = Costs(Lattice.build(self.einsum, choice), layout, components, replicas)
+        columns = columns_of(self.einsum, components, with_latency, self.shape.memories)
         tracked = frozenset(i for i, c in enumerate(components) if c.name in self.shape.memories)
-        return SuffixSolver(costs, self._whole, tracked, totals, sources, level, self.pulse)
-
-    def pulse(self) -> None:
-        """Between two steps of the work."""
-        if self.slot is not None:
-            self.slot.pulse(self.evaluated, self.done)
-
-    def evaluated(self) -> int:
-        """Labels and rows that costs were computed for."""
-        return sum(s.evaluated for s in self._solvers.values())
-
-    def forget(self) -> None:
-        """Let labels go: they and their solvers refer to each other, and the next Einsum needs the room."""
-        for solver in self._solvers.values():
-            solver.forget()
-
-
-def _split(
-    spatial: Sequence[SpatialLoop], own: Bools, choices: Iterable[tuple[int, ...]]
-) -> dict[tuple[int, ...], SpatialChoice]:
-    """The distinct choices of some of the loops: (trips, those of the other loops 1) and the choice."""
-    distinct = dict.fromkeys(
-        tuple(n if k else 1 for n, k in zip(trips, own.tolist(), strict=True)) for trips in choices
-    )
-    return {trips: spatial_choice(spatial, trips) for trips in distinct}
+        labeller = Labeller(Costs(lattice, columns), columns, tracked, self.options, self.pulse)
+        outliner = Outliner(columns)
+        chooser = _Chooser(self.options, SpatialMenu(self.options))
+        known, makers = Known(), []
+        with uncollected():
+            groups: dict[Hashable, list[Outline]] = {}
+            for template in templates:
+                for usages, fixed in chooser.choices(template):
+                    outline = outliner.outline(template, usages, fixed)
+                    groups.setdefault(outline.above(), []).append(outline)
+            for own in groups.values():
+                node = labeller.node(own, own[0].fused)
+                if node is not None:
+                    makers.append(RowMaker(labeller, tuple(own), node, self.shape, self.options, numbers, known))
+        return makers
 
 
-def _times(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:
-    return {v: a.get(v, 1) * b.get(v, 1) for v in (*a, *b)}
+@attrs.frozen
+class _Chooser:
+    """What is chosen before anything is solved: spatial loops `out_of_order`, and what ``min_usage`` asks."""
 
+    options: MapperOptions
+    menu: SpatialMenu
 
-def _per_instance(layout: Layout, choice: SpatialChoice) -> Floats:
-    """What each column of a label is multiplied by when loops outside divide the work among more instances."""
-    scale = np.ones(layout.width)
-    for k, (index, _) in enumerate(layout.forms):
-        scale[layout.form(k)] = 1 / choice.upto(index)
-    return scale
+    def choices(self, template: Template) -> Iterator[tuple[dict[tuple[int, int], float], Fixed]]:
+        """(usages, trips of loops out of order) under which a template is explored."""
+        if not self._empty_dimensions_allowed(template):
+            return
+        usages = self._usages(template)
+        if usages is None:
+            return
+        components = sorted(out_of_order(template))
+        if not components:
+            yield usages, Fixed({})
+            return
+        places = [(i, d) for i in components for d in range(len(template.components[i].spatial))]
+        for chosen in product(*(list(self._trips(template, *place)) for place in places)):
+            loops = [s for own, _ in chosen for s in own]
+            trips = [n for _, own in chosen for n in own]
+            total: dict[str, int] = {}
+            for loop, n in zip(loops, trips, strict=True):
+                total[loop.variable] = total.get(loop.variable, 1) * n
+            if all(template.einsum.bounds[v] % n == 0 for v, n in total.items()):
+                yield usages, Fixed(dict(zip(loops, trips, strict=True)))
 
+    def _empty_dimensions_allowed(self, template: Template) -> bool:
+        """Do the rules of dimensions that nothing may run across hold?"""
+        used = {(s.index, s.dimension) for s in template.spatial}
+        for i, component in enumerate(template.components):
+            for k, dimension in enumerate(component.spatial):
+                rules = Rules(dimension, Dimension(i, k, ()), self.options)
+                if (i, k) not in used and not rules.accepts((min(1, dimension.fanout - 1), *rules.start[1:])):
+                    return False
+        return True
 
-def _trips(choice: SpatialChoice) -> Hashable:
-    return tuple((s.variable, s.index, s.dimension, n) for s, n in zip(choice.loops, choice.trips, strict=True))
+    def _usages(self, template: Template) -> dict[tuple[int, int], float] | None:
+        """What the ``min_usage`` rule asks of each dimension; None if nothing fits."""
+        wanted = [
+            (i, k) for i, c in enumerate(template.components) for k, d in enumerate(c.spatial) if d.min_usage > 0
+        ]
+        if not wanted or template.einsum.is_copy:
+            return {}
+        table, numbers = self.menu.fitting(template)
+        if not len(numbers):
+            return None
+        preferred = table.choice(template, int(numbers[0]))
+        dimension = {place: template.components[place[0]].spatial[place[1]] for place in wanted}
+        return {
+            place: round(min(dimension[place].min_usage, preferred.usage(template.components, *place)), 12)
+            for place in wanted
+        }
+
+    def _trips(self, template: Template, index: int, d: int) -> Iterator[tuple[list[SpatialLoop], tuple[int, ...]]]:
+        """All ways to run across one dimension."""
+        loops = [s for s in template.spatial if (s.index, s.dimension) == (index, d)]
+        if not loops:
+            yield [], ()
+            return
+        rules = Rules(
+            template.components[index].spatial[d], Dimension(index, d, tuple(s.variable for s in loops)), self.options
+        )
+
+        def extended(k: int, at: int) -> Iterator[tuple[int, ...]]:
+            if k == len(steps):
+                yield ()
+                return
+            for q, t, to in steps[k].moves:
+                if q == at:
+                    for rest in extended(k + 1, to):
+                        yield (steps[k].trips[t], *rest)
+
+        steps = passes(rules, template.einsum.bounds) or []
+        if steps:
+            for trips in extended(0, 0):
+                yield loops, trips
 
 
 def _fingerprint(components: Sequence[Component]) -> Hashable:

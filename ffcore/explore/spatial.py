@@ -8,7 +8,6 @@ loops (what runs in space no longer runs in time).
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property
 
@@ -17,24 +16,16 @@ import numpy as np
 
 from ffcore.explore.kernels import Bools, Floats, Ints
 from ffcore.explore.numbers import divisors
-from ffcore.spec.problem import Component, EinsumProblem, LoopBound, MapperOptions, Tensor
+from ffcore.spec.problem import Bound, Component, EinsumProblem, MapperOptions, Tensor
 from ffcore.templates import SpatialLoop, Template
+from ffcore.tolerances import FITS
 
-_COMPARE: dict[str, Callable[[float, float], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-FIT = 1 + 1e-12  # sums of shares and of widths like 1/3 bit may differ in the last bits
-_SLACK = 1e-9  # usage is a ratio of integers times a scale
+FIT = FITS  # until costs.py asks for it by its name
 
 
 def compare(op: str, left: float, right: float) -> bool:
-    """``left op right`` for a constraint's operator."""
-    return _COMPARE[op](left, right)
+    """``left op right`` for a constraint's operator; until costs.py asks `Bound.allows`."""
+    return Bound(frozenset(), op, right).allows((left,))
 
 
 @attrs.frozen
@@ -72,14 +63,17 @@ class SpatialChoice:
                 result *= n
         return result
 
-    def usage(self, components: Sequence[Component], index: int, dimension: int) -> float:
-        """Share of one dimension in use (semantics, section 3)."""
+    def across(self, index: int, dimension: int) -> int:
+        """Instances along one dimension in use: the product of the trips across it."""
         result = 1
         for loop, n in self._items:
             if loop.index == index and loop.dimension == dimension:
                 result *= n
-        d = components[index].spatial[dimension]
-        return result / d.fanout * d.usage_scale
+        return result
+
+    def usage(self, components: Sequence[Component], index: int, dimension: int) -> float:
+        """Share of one dimension in use (semantics, section 3)."""
+        return components[index].spatial[dimension].usage(self.across(index, dimension))
 
     def _product(self, wanted: Callable[[SpatialLoop], bool]) -> dict[str, int]:
         result: dict[str, int] = {}
@@ -111,11 +105,10 @@ def _by_dimension(template: Template, options: MapperOptions, left: dict[str, in
     index, d = dimensions[k]
     loops = [s for s in template.spatial if (s.index, s.dimension) == (index, d)]
     dimension = template.components[index].spatial[d]
-    limit = dimension.fanout / dimension.usage_scale if dimension.usage_scale > 0 else float("inf")
-    for chosen in _trips(loops, left, limit + _SLACK):
+    for chosen in _trips(loops, left, dimension.most):
         if sum(n > 1 for _, n in chosen) > options.max_loops_per_spatial_dimension:
             continue
-        if not all(_bound_holds(b, chosen) for b in dimension.loop_bounds):
+        if not all(b.allows(n for s, n in chosen if s.variable in b.variables) for b in dimension.loop_bounds):
             continue
         rest = dict(left)
         for loop, n in chosen:
@@ -126,23 +119,14 @@ def _by_dimension(template: Template, options: MapperOptions, left: dict[str, in
 
 def _trips(loops: Sequence[SpatialLoop], left: dict[str, int], limit: float) -> Iterator[_Loops]:
     if not loops:
-        yield ()
+        if limit >= 1:
+            yield ()
         return
     for n in divisors(left[loops[0].variable]):
         if n > limit:
             break
         for tail in _trips(loops[1:], left, limit / n):
             yield ((loops[0], n), *tail)
-
-
-def _bound_holds(bound: LoopBound, chosen: _Loops) -> bool:
-    trips = [n for loop, n in chosen if loop.variable in bound.variables]
-    if bound.operator.startswith("product"):
-        product = 1
-        for n in trips:
-            product *= n
-        return compare(bound.operator.removeprefix("product"), product, bound.value)
-    return all(compare(bound.operator, n, bound.value) for n in trips)
 
 
 @attrs.frozen(eq=False)
@@ -265,7 +249,7 @@ def _preference(template: Template, choice: SpatialChoice) -> tuple[float, ...]:
     if template.einsum.is_copy:
         return ()
     return tuple(
-        round(min(dimension.min_usage, choice.usage(template.components, index, d)), 12)
+        dimension.rank(choice.across(index, d))
         for index in reversed(range(len(template.components)))
         for d, dimension in enumerate(template.components[index].spatial)
         if dimension.min_usage > 0
@@ -276,7 +260,7 @@ def smallest_fits(template: Template, table: SpatialTable) -> Bools:
     """Per choice: do the smallest tiles fit all memories? (``tile_shape`` apart.)"""
     fits = np.ones(len(table.trips), np.bool_)
     for i, bits in smallest_usage(template, table).items():
-        fits &= bits <= template.components[i].size * FIT
+        fits &= bits <= template.components[i].size * FITS
     return fits
 
 

@@ -10,7 +10,8 @@ those that exceed the memory. Nothing is approximated: counts are held in floats
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -19,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffcore.explore.numbers import divisors
-from ffcore.explore.spatial import compare
+from ffcore.spec.problem import Bound
+from ffcore.tolerances import FITS
 
 Array: TypeAlias = NDArray[Any]  # float64 or Python integers
 Coordinate: TypeAlias = tuple[int, int]  # (extent, fused loops so far)
 Shape: TypeAlias = tuple[tuple[tuple[int, int], ...], ...]  # per rank: (rank variable, coefficient)
-FIT = 1 + 1e-9  # occupancies are sums of exact products; the slack covers bits per value like 1/3
 
 
 @attrs.frozen
@@ -39,6 +40,10 @@ class Limits:
         return min(self.per_variable, self.in_all) < float("inf")
 
 
+NO_LIMITS = Limits(float("inf"), float("inf"))
+EXACT = 2**53  # floats count exactly below this
+
+
 @attrs.frozen
 class Loop:
     """A temporal loop over a rank variable; ``final``: the last one, which leaves an extent of 1."""
@@ -49,10 +54,27 @@ class Loop:
 
 
 @attrs.frozen
-class SpatialLoops:
-    """The loops across one dimension: one of ``choices`` of trip counts per rank variable."""
+class Across:
+    """What loops across one dimension may do."""
 
-    choices: tuple[tuple[int, ...], ...]
+    variables: tuple[int, ...]  # that may have one
+    most: float  # the product of their trips
+    running: float  # how many may run more than once
+    limits: tuple[tuple[frozenset[int], Bound], ...]  # of which variables; the bounds' own do not matter
+    fixed: tuple[int, ...] | None = None  # trips of each of ``variables``, if they are decided
+
+    def allows(self, trips: Sequence[int]) -> bool:
+        """May the loops run this often?"""
+        of = dict(zip(self.variables, trips, strict=True))
+        within = math.prod(trips) <= self.most and sum(n > 1 for n in trips) <= self.running
+        return within and all(b.allows(n for v, n in of.items() if v in members) for members, b in self.limits)
+
+
+@attrs.frozen
+class SpatialLoops:
+    """The loops across one dimension, over all trips that are allowed."""
+
+    across: Across
     final: tuple[int, ...]  # rank variables of which nothing may be left
     fused: bool
 
@@ -86,8 +108,7 @@ class ShapeLimit:
     """``tile_shape``: each extent of ``variables`` (or their product) against a value."""
 
     variables: tuple[int, ...]
-    operator: str
-    value: float
+    limit: Bound  # whose variables do not matter
     times: tuple[float, ...]
 
 
@@ -109,7 +130,7 @@ def ways(bounds: Sequence[int], programs: Iterable[Sequence[Step]], limits: Limi
 
     States are kept along the current program, so that what it has in common with the one before is not done again.
     """
-    exact: type = float if most < 2**53 else object
+    exact: type = float if most < EXACT else object
     start: Array = np.ones((1,) * (len(bounds) + 1), exact)
     states = [State(start, tuple(((b, 0),) for b in bounds), (), ((),))]
     before: Sequence[Step] = ()
@@ -126,6 +147,18 @@ def ways(bounds: Sequence[int], programs: Iterable[Sequence[Step]], limits: Limi
     return result
 
 
+def spatial_ways(bounds: Sequence[int], dimensions: Sequence[Across]) -> State:
+    """Ways to each extent that loops across all of these dimensions leave of each rank variable; exact."""
+    for exact in (float, object):
+        start: Array = np.ones((1,) * (len(bounds) + 1), exact)
+        state = State(start, tuple(((b, 0),) for b in bounds), (), ((),))
+        for across in dimensions:
+            state = _across(state, SpatialLoops(across, (), False), NO_LIMITS)
+        if not state.ways.size or state.ways.max() < EXACT:  # then all that led there was exact as well
+            break
+    return state
+
+
 def _done(state: State) -> Array:
     """Ways that leave nothing to do."""
     kept = np.ix_(range(len(state.ways)), *([i for i, (x, _) in enumerate(axis) if x == 1] for axis in state.axes))
@@ -137,7 +170,7 @@ def _after(state: State, step: Step, limits: Limits) -> State:
     if not state.ways.size:
         return state
     if isinstance(step, Loop):
-        return _within(_along(state, step.variable, 0, step.final, step.fused, limits), step.fused, limits)
+        return _within(_along(state, step, limits), step.fused, limits)
     if isinstance(step, SpatialLoops):
         return _across(state, step, limits)
     if isinstance(step, EndFused):
@@ -150,11 +183,11 @@ def _after(state: State, step: Step, limits: Limits) -> State:
 # -- loops ----------------------------------------------------------------------------------------
 
 
-def _along(state: State, variable: int, trips: int, final: bool, fused: bool, limits: Limits) -> State:
-    """One loop over a rank variable; ``trips``: how often it runs, 0 for any number."""
-    axis = state.axes[variable]
-    most = min(limits.per_variable, limits.in_all) if fused and limits.counted else float("inf")
-    target, matrix = _moves(axis, trips, final, fused and limits.counted, most)
+def _along(state: State, step: Loop, limits: Limits) -> State:
+    """One temporal loop over a rank variable."""
+    variable, counted = step.variable, step.fused and limits.counted
+    most = min(limits.per_variable, limits.in_all) if counted else float("inf")
+    target, matrix = _moves(state.axes[variable], step.final, counted, most)
     moved = np.moveaxis(state.ways, variable + 1, -1) @ matrix.astype(state.ways.dtype)
     axes = (*state.axes[:variable], target, *state.axes[variable + 1 :])
     return attrs.evolve(state, ways=np.moveaxis(moved, -1, variable + 1), axes=axes)
@@ -162,16 +195,14 @@ def _along(state: State, variable: int, trips: int, final: bool, fused: bool, li
 
 @lru_cache(maxsize=4096)
 def _moves(
-    axis: tuple[Coordinate, ...], trips: int, final: bool, counted: bool, most: float
+    axis: tuple[Coordinate, ...], final: bool, counted: bool, most: float
 ) -> tuple[tuple[Coordinate, ...], NDArray[np.int64]]:
     """Where a loop can lead from each coordinate: (coordinates after it, 0-1 matrix)."""
     found: list[tuple[int, Coordinate]] = []
     for i, (extent, loops) in enumerate(axis):
         for lower in divisors(extent):
-            if (final and lower > 1) or (trips and lower * trips != extent):
-                continue
             after = loops + (counted and lower < extent)
-            if after <= most:
+            if after <= most and not (final and lower > 1):
                 found.append((i, (lower, after)))
     target = tuple(sorted({c for _, c in found}))
     matrix = np.zeros((len(axis), len(target)), np.int64)
@@ -181,21 +212,80 @@ def _moves(
 
 
 def _across(state: State, step: SpatialLoops, limits: Limits) -> State:
-    """Loops across one dimension: the ways of all choices of trips together."""
-    results = []
-    for choice in step.choices:
-        one = state
-        for variable, trips in enumerate(choice):
-            if trips > 1 or variable in step.final:
-                one = _along(one, variable, trips, variable in step.final, step.fused, limits)
-        if one.ways.size:
-            results.append(one)
-    axes = tuple(tuple(sorted({c for one in results for c in one.axes[v]})) for v in range(len(state.axes)))
-    total = np.zeros((len(state.taken), *map(len, axes)), state.ways.dtype)
-    for one in results:
-        places = [[axis.index(c) for c in own] for axis, own in zip(axes, one.axes, strict=True)]
-        total[np.ix_(range(len(total)), *places)] += one.ways
-    return _within(attrs.evolve(state, ways=total, axes=axes), step.fused, limits)
+    """Loops across one dimension: the ways of all allowed trips together.
+
+    Rank variable by rank variable; ways are kept apart by what is limited of the trips so far, not by the trips.
+    """
+    across = step.across
+    products = tuple((members, bound) for members, bound in across.limits if bound.of_product)
+    # By product of all trips, number of loops that run, and the products that some bound limits.
+    ways: dict[tuple[int, ...], Array] = {(1, 0, *(1 for _ in products)): state.ways} if across.most >= 1 else {}
+    axes = list(state.axes)
+    for place, variable in enumerate(across.variables):
+        plain = tuple(b for members, b in across.limits if variable in members and not b.of_product)
+        axes[variable], shifts = _shifts(axes[variable], variable in step.final, step.fused, limits)
+        if across.fixed is not None:
+            shifts = tuple(shift for shift in shifts if shift[0] == across.fixed[place])
+        shifts = tuple(shift for shift in shifts if all(b.allows((shift[0],)) for b in plain))
+        ways = _next_variable(ways, across, [variable in members for members, _ in products], variable, shifts, axes)
+    kept = [w for key, w in ways.items() if all(b.allows((n,)) for n, (_, b) in zip(key[2:], products, strict=True))]
+    total: Array = sum(kept, np.zeros((len(state.taken), *map(len, axes)), state.ways.dtype))
+    return _within(_trimmed(attrs.evolve(state, ways=total, axes=tuple(axes))), step.fused, limits)
+
+
+def _next_variable(
+    ways: Mapping[tuple[int, ...], Array],
+    across: Across,
+    members: Sequence[bool],
+    variable: int,
+    shifts: Sequence[_Shift],
+    axes: Sequence[tuple[Coordinate, ...]],
+) -> dict[tuple[int, ...], Array]:
+    """`_across` for one rank variable, which has a part in some of the limited products."""
+    result: dict[tuple[int, ...], Array] = {}
+    size = len(axes[variable])
+    for (used, running, *limited), old in ways.items():
+        rows = np.ascontiguousarray(np.moveaxis(old, variable + 1, 0))  # whole rows are moved fastest
+        for n, sources, targets in shifts:
+            if used * n > across.most or running + (n > 1) > across.running:
+                continue
+            key = (used * n, running + (n > 1), *(p * n if own else p for p, own in zip(limited, members, strict=True)))
+            if key not in result:
+                result[key] = np.zeros((size, *rows.shape[1:]), rows.dtype)
+            result[key][targets] += rows[sources]
+    return {key: np.moveaxis(rows, 0, variable + 1) for key, rows in result.items()}
+
+
+_Shift: TypeAlias = tuple[int, NDArray[np.int64], NDArray[np.int64]]  # trips, places before and after
+
+
+@lru_cache(maxsize=4096)
+def _shifts(
+    axis: tuple[Coordinate, ...], final: bool, fused: bool, limits: Limits
+) -> tuple[tuple[Coordinate, ...], tuple[_Shift, ...]]:
+    """Where a loop of any number of trips can lead: (coordinates after it, what it does by its trips)."""
+    counted = fused and limits.counted
+    most = min(limits.per_variable, limits.in_all) if counted else float("inf")
+    target, _ = _moves(axis, final, counted, most)
+    place = {c: i for i, c in enumerate(target)}
+    found: dict[int, list[tuple[int, int]]] = {}
+    for i, (extent, loops) in enumerate(axis):
+        for n in divisors(extent):
+            after = (extent // n, loops + (counted and n > 1))
+            if after in place and not (final and after[0] > 1):
+                found.setdefault(n, []).append((i, place[after]))
+    return target, tuple((n, *np.array(pairs, np.int64).T) for n, pairs in sorted(found.items()))
+
+
+def _trimmed(state: State) -> State:
+    """Without the coordinates that no way leads to."""
+    result, axes = state.ways, []
+    for v, axis in enumerate(state.axes):
+        others = tuple(k for k in range(result.ndim) if k != v + 1)
+        reached = np.flatnonzero((result != 0).any(axis=others))
+        result = np.take(result, reached, axis=v + 1)
+        axes.append(tuple(axis[i] for i in reached.tolist()))
+    return attrs.evolve(state, ways=result, axes=tuple(axes))
 
 
 def _within(state: State, fused: bool, limits: Limits) -> State:
@@ -245,24 +335,23 @@ def _bits(state: State, held: Held) -> NDArray[np.float64]:
 
 
 def _limited(state: State, step: ShapeLimit) -> State:
-    tested = [_extent(state, v, step.times) for v in step.variables]
-    if step.operator.startswith("product") and tested:
-        result = tested[0]
-        for extent in tested[1:]:
+    tested = [np.rint(_extent(state, v, step.times)) for v in step.variables]
+    if step.limit.of_product:
+        result = np.ones((1,) * len(state.axes))
+        for extent in tested:
             result = result * extent
         tested = [result]
     ways = state.ways
-    operator = step.operator.removeprefix("product")
     for extent in tested:
-        fits = np.vectorize(lambda x: int(compare(operator, float(x), step.value)), otypes=[np.int64])(extent)
-        ways = ways * fits
+        allowed = np.vectorize(lambda x: int(step.limit.allows((float(x),))), otypes=[np.int64])(extent)
+        ways = ways * allowed
     return attrs.evolve(state, ways=ways)
 
 
 def _reserved(state: State, step: Reserve) -> State:
     """Put tiles into a memory: each way moves to the layer of the bits that are then taken."""
     bits = np.broadcast_to(sum(_bits(state, h) for h in step.held), state.ways.shape[1:])
-    size = step.size * FIT
+    size = step.size * FITS
     old = state.memories
     place = old.index(step.memory) if step.memory in old else None
     others = tuple(m for m in old if m != step.memory)

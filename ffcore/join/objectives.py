@@ -10,9 +10,9 @@ from ffcore.errors import FFError
 from ffcore.join.types import JoinedMapping
 from ffcore.model.joint import evaluate_joint
 from ffcore.spec.problem import Metric, Problem
+from ffcore.tolerances import ROUNDING
 
 _KNOWN = Metric.ENERGY | Metric.LATENCY | Metric.ENERGY_DELAY_PRODUCT
-_SAME = 1 + 1e-12  # sums in another order may differ in the last bits
 
 
 def check_metrics(metrics: Metric) -> None:
@@ -38,7 +38,7 @@ def select(problem: Problem, mappings: Sequence[JoinedMapping]) -> list[JoinedMa
     kept: list[JoinedMapping] = []
     for mapping in sorted(mappings, key=lambda m: (_objectives(metrics, m), m.energy, m.latency)):
         goals = _objectives(metrics, mapping)
-        if not any(all(a <= b * _SAME for a, b in zip(_objectives(metrics, k), goals, strict=True)) for k in kept):
+        if not any(all(a <= b * ROUNDING for a, b in zip(_objectives(metrics, k), goals, strict=True)) for k in kept):
             kept.append(mapping)
     return kept
 

@@ -7,8 +7,8 @@ nest cannot break it.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from ffcore.mapping.nest import Nest
@@ -17,6 +17,7 @@ from ffcore.model.evaluate import evaluate_nest
 from ffcore.model.joint import memory_overflows
 from ffcore.model.own_nest import HolderAt, Item, Loop, ResolvedNest, resolve
 from ffcore.spec.problem import (
+    Bound,
     Component,
     ComponentKind,
     EinsumProblem,
@@ -25,17 +26,7 @@ from ffcore.spec.problem import (
     Relevance,
     SpatialDimension,
     Tensor,
-    TileShape,
 )
-
-_COMPARE: Mapping[str, Callable[[float, float], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 def check_nest(einsum: EinsumProblem, nest: Nest) -> list[str]:
@@ -170,13 +161,28 @@ def _spatial_limits(resolved: ResolvedNest) -> list[str]:
             trips = 1
             for loop in loops:
                 trips *= loop.trips
-            usage = trips / dimension.fanout * dimension.usage_scale
-            if usage > 1 + 1e-9:
+            if trips > dimension.most:
                 scaled = "" if dimension.usage_scale == 1 else f" (times usage_scale {dimension.usage_scale:.15g})"
                 problems.append(f"{where} is used {trips} wide{scaled}, but its fanout is {dimension.fanout}")
             problems += [f"{where}: {p}" for p in _reused(resolved, dimension, loops)]
-            problems += [f"{where}: {p}" for b in dimension.loop_bounds for p in _bound(resolved, b, loops)]
+            candidates = resolved.einsum.spatial_candidates(dimension, _held_above(resolved, index))
+            for bound in dimension.loop_bounds:
+                problems += [f"{where}: {p}" for p in _bound(bound, candidates, loops)]
     return problems
+
+
+def _held_above(resolved: ResolvedNest, index: int) -> set[str]:
+    """Tensors held where the spatial loops of a component stand: down to the lowest holder of an outer component.
+
+    Holders of the outermost memory and of persistent tensors come first; all of them stand above, or none.
+    """
+    memories = [i for i in resolved.items if isinstance(i, HolderAt) and i.is_memory(resolved.components)]
+    lowest = max((h.position for h in memories if h.component < index), default=-1)
+    if lowest < 0:
+        return set()
+    outermost = min(h.component for h in memories)
+    first = {t.name for t in resolved.einsum.tensors if t.persistent}
+    return first | {h.tensor for h in memories if h.position <= lowest or h.component == outermost}
 
 
 def _reused(resolved: ResolvedNest, dimension: SpatialDimension, loops: Sequence[Loop]) -> list[str]:
@@ -188,11 +194,12 @@ def _reused(resolved: ResolvedNest, dimension: SpatialDimension, loops: Sequence
     ]
 
 
-def _bound(resolved: ResolvedNest, bound: LoopBound, loops: Sequence[Loop]) -> list[str]:
-    trips = dict.fromkeys((v for v in resolved.einsum.bounds if v in bound.variables), 1)
+def _bound(bound: LoopBound, candidates: Sequence[str], loops: Sequence[Loop]) -> list[str]:
+    """What breaks a bound; ``candidates``: variables that may have a loop, which a nest leaves out if it runs once."""
+    trips = dict.fromkeys((v for v in candidates if v in bound.variables), 1)
     for loop in loops:
-        if loop.variable in trips:
-            trips[loop.variable] *= loop.trips
+        if loop.variable in bound.variables and (loop.variable in trips or loop.trips > 1):
+            trips[loop.variable] = trips.get(loop.variable, 1) * loop.trips
     return _broken(bound, trips, "runs", "trips")
 
 
@@ -243,19 +250,12 @@ def _tile_shapes(resolved: ResolvedNest) -> list[str]:
     return problems
 
 
-def _broken(bound: LoopBound | TileShape, values: Mapping[str, int], verb: str, noun: str) -> list[str]:
-    """A bound holds for each variable on its own, or with ``product`` for all of them together."""
+def _broken(bound: Bound, values: Mapping[str, int], verb: str, noun: str) -> list[str]:
+    """A sentence for each variable that breaks a bound, or for all of them together with ``product``."""
     text = f"{bound.operator} {bound.value:.15g}"
-    if bound.operator.startswith("product"):
-        product = 1
-        for value in values.values():
-            product *= value
-        if not values or _COMPARE[bound.operator.removeprefix("product")](product, bound.value):
-            return []
-        return [f"the {noun} of {', '.join(values)} multiply to {product}, but must be {text}"]
-    compare = _COMPARE[bound.operator]
-    return [
-        f"{variable} {verb} {value}, but must be {text}"
-        for variable, value in values.items()
-        if not compare(value, bound.value)
-    ]
+    if not bound.of_product:
+        return [f"{v} {verb} {n}, but must be {text}" for v, n in values.items() if not bound.allows((n,))]
+    if bound.allows(values.values()):
+        return []
+    names = ", ".join(values or sorted(bound.variables)) or "nothing"
+    return [f"the {noun} of {names} multiply to {math.prod(values.values())}, but must be {text}"]

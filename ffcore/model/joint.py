@@ -11,6 +11,7 @@ from ffcore.mapping.paths import MappingError, deepest_alive
 from ffcore.model.evaluate import evaluate_nest
 from ffcore.model.types import JointEvaluation, LoopAbove, NestEvaluation, Peak, Reservation
 from ffcore.spec.problem import Problem
+from ffcore.tolerances import FITS
 from ffcore.units import exact_size
 
 
@@ -236,10 +237,10 @@ def _fill(alive: Sequence[Reservation]) -> tuple[float, float, bool]:
     sizes = {r.size for r in alive if r.bits > 0}
     if len(sizes) == 1:
         (size,) = sizes
-        return bits, (bits / size if size > 0 else float("inf")), bits <= size
+        return bits, (bits / size if size > 0 else float("inf")), bits <= size * FITS
     # Einsums may see different sizes (a size may be an expression): then only shares add up.
     share = sum(r.share for r in alive)
-    return bits, share, share <= 1 + 1e-12
+    return bits, share, share <= FITS
 
 
 def _below(reservation: Reservation) -> str:

@@ -92,8 +92,8 @@ def trip_counts(template: Template, tiles: Sequence[int]) -> list[int]:
 
 
 def spatial_usage(template: Template, trips: Sequence[int]) -> dict[tuple[str, str], float]:
-    """(component, dimension) -> share of the fanout in use, for all with a fanout above 1."""
-    used = {(c.name, d.name): d.usage_scale / d.fanout for c in template.components for d in c.spatial if d.fanout > 1}
+    """(component, dimension) -> share of the fanout in use."""
+    used = {(c.name, d.name): d.usage_scale / d.fanout for c in template.components for d in c.spatial}
     for loop, n in zip(template.loops(), trips, strict=True):
         if isinstance(loop, Spatial):
             used[loop.component, loop.dimension] *= n

@@ -11,10 +11,11 @@ import attrs
 from ffcore.diagnose.relax import limited_memories, with_sizes
 from ffcore.diagnose.search import occupancy_unit
 from ffcore.plugin import Progress, Step
-from ffcore.sensitivity.explanation import SAME, Effect, Optimum, Outcome
+from ffcore.sensitivity.explanation import Effect, Optimum, Outcome
 from ffcore.sensitivity.probes import TimeLimit, run
 from ffcore.sensitivity.search import Parts
 from ffcore.spec.problem import Problem
+from ffcore.tolerances import SAME
 
 
 def smallest_capacities(

@@ -12,9 +12,6 @@ from ffcore.diagnose import Cause
 from ffcore.errors import Position
 from ffcore.spec.problem import Metric
 
-SAME = 1e-9
-"""Relative difference up to which two optima count as equal: sums in another order differ in their last bits."""
-
 
 class Goal(enum.StrEnum):
     """What a mapping can be best in."""

@@ -20,7 +20,6 @@ from ffcore.plugin import Step
 from ffcore.sensitivity.capacities import smallest_capacities
 from ffcore.sensitivity.changes import same_problem
 from ffcore.sensitivity.explanation import (
-    SAME,
     Effect,
     Explanation,
     Lift,
@@ -35,6 +34,7 @@ from ffcore.sensitivity.probes import Answer, TimeLimit, run
 from ffcore.sensitivity.search import Parts
 from ffcore.sensitivity.suggestions import fields_of, suggestions_of
 from ffcore.spec.problem import INFINITY, Problem
+from ffcore.tolerances import SAME
 
 if TYPE_CHECKING:
     from ffcore.plugin import Progress

@@ -52,7 +52,7 @@ class Action(SpecNode):
 
 @attrs.define(kw_only=True, on_setattr=forget_position)
 class LoopBound(SpecNode):
-    """A limit on the trip counts of spatial loops, or on tile sizes."""
+    """A limit on the trip counts of spatial loops, or on tile sizes: of each, or of their product (of none: 1)."""
 
     expression: Expression = spec_field(Value(), required=True, default="Nothing", doc="set of rank variables")
     operator: str = spec_field(Text(), required=True, default="<=", doc="== != < <= > >=, also after 'product'")
@@ -71,7 +71,9 @@ class Spatial(SpecNode):
     may_reuse: Expression | None = spec_field(
         Value(), doc="tensors that multicast or spatial reduction may serve (default: reuse if given, else All)"
     )
-    loop_bounds: list[LoopBound] = spec_field(Many(LoopBound, "loop bound"), factory=list, doc="limits on trip counts")
+    loop_bounds: list[LoopBound] = spec_field(
+        Many(LoopBound, "loop bound"), factory=list, doc="limits on trips of loops that may stand here"
+    )
     min_usage: Expression = spec_field(Value(), default=0, doc="least share of instances to use, 0 to 1")
     usage_scale: Expression = spec_field(Value(), default=1, doc="factor on the share used")
     power_gateable: Expression = spec_field(Value(), default=False, doc="whether unused instances leak nothing")

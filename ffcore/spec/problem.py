@@ -7,11 +7,15 @@ types only; none of it sees YAML, Jinja or an expression. SI units: joules, seco
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+import math
+import operator
+from collections.abc import Callable, Container, Iterable, Mapping
 from functools import cached_property
 from typing import Protocol
 
 import attrs
+
+from ffcore.tolerances import FANOUT
 
 INFINITY = float("inf")
 
@@ -97,13 +101,62 @@ class Action:
     values_per_action: Mapping[str, float]  # per tensor of this Einsum; 1 for ``compute``
 
 
+_COMPARE: Mapping[str, Callable[[float, float], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_PRODUCT = "product"
+OPERATORS = tuple(_COMPARE)
+ALL_OPERATORS = (*OPERATORS, *(f"{_PRODUCT}{o}" for o in OPERATORS))
+
+
 @attrs.frozen
-class LoopBound:
-    """``spatial.loop_bounds``: limits the trip count of loops over some variables in one dimension."""
+class Bound:
+    """A limit on some numbers, one of each rank variable: trips of loops (`LoopBound`) or a tile (`TileShape`).
+
+    A plain operator speaks of each number on its own, ``product`` of all of them together. The empty
+    case: where no number is spoken of, a plain operator holds and the product is 1.
+    """
 
     variables: frozenset[str]
     operator: str  # one of == != < <= > >= product== product!= product< product<= product> product>=
     value: float
+
+    @property
+    def of_product(self) -> bool:
+        """Is it the product of the numbers that is limited?"""
+        return self.operator.startswith(_PRODUCT)
+
+    def allows(self, numbers: Iterable[float]) -> bool:
+        """Does the limit hold for these numbers of ``variables``?
+
+        >>> LoopBound(frozenset("mk"), ">=", 2).allows((2, 1))
+        False
+        >>> LoopBound(frozenset("mk"), "product>=", 2).allows((2, 1))
+        True
+        """
+        compare = _COMPARE[self.operator.removeprefix(_PRODUCT)]
+        if self.of_product:
+            return compare(math.prod(numbers), self.value)
+        return all(compare(n, self.value) for n in numbers)
+
+
+@attrs.frozen
+class LoopBound(Bound):
+    """``spatial.loop_bounds``: limits how often loops over some variables run in one dimension.
+
+    It speaks of the loops that may stand there (`EinsumProblem.spatial_candidates`), whether they run more than
+    once or not; a variable without a loop there runs once, which a plain operator does not see.
+    """
+
+    @property
+    def removes_loops(self) -> bool:
+        """Does it rule out every loop over its variables, so that no other bound speaks of them?"""
+        return self.value == 1 and self.operator.removeprefix(_PRODUCT) in ("==", "<=")
 
 
 @attrs.frozen
@@ -117,14 +170,27 @@ class SpatialDimension:
     power_gateable: bool = False
     loop_bounds: tuple[LoopBound, ...] = ()
 
+    def usage(self, trips: int) -> float:
+        """Share of the dimension that loops with this product of trips use."""
+        return trips / self.fanout * self.usage_scale
+
+    @property
+    def most(self) -> float:
+        """The product of trips may not exceed this."""
+        return self.fanout / self.usage_scale * FANOUT
+
+    def rank(self, trips: int) -> float:
+        """What ``min_usage`` makes of this product of trips: more is preferred; all that reach it are alike."""
+        usage = self.usage(trips)
+        return self.min_usage if usage * FANOUT >= self.min_usage else usage
+
 
 @attrs.frozen
-class TileShape:
-    """``tensors.tile_shape``: limits the tile (in a rank variable's extent) held by a memory."""
+class TileShape(Bound):
+    """``tensors.tile_shape``: limits the tile (in a rank variable's extent) held by a memory.
 
-    variables: frozenset[str]
-    operator: str
-    value: float
+    It speaks of those of its variables that index the tensor held.
+    """
 
 
 @attrs.frozen
@@ -218,6 +284,23 @@ class EinsumProblem:
     @cached_property
     def tensor(self) -> Mapping[str, Tensor]:
         return {t.name: t for t in self.tensors}
+
+    def spatial_candidates(self, dimension: SpatialDimension, held: Container[str]) -> tuple[str, ...]:
+        """Rank variables that may have a loop across a dimension, below the holders of the tensors ``held``.
+
+        Not those that would split an output or intermediate held further in, nor those that ``reuse`` or a bound
+        such as ``<= 1`` removes.
+        """
+        if dimension.fanout == 1:
+            return ()
+        unheld = [t for t in self.tensors if (t.output or t.name in self.intermediates) and t.name not in held]
+        reused = [self.tensor[name].variables for name in dimension.reuse if name in self.tensor]
+        removed = [b.variables for b in dimension.loop_bounds if b.removes_loops]
+        return tuple(
+            v
+            for v in self.bounds
+            if all(v in t.directly_indexed_by for t in unheld) and not any(v in names for names in (*reused, *removed))
+        )
 
 
 class Metric(enum.Flag):

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator
 
 from ffcore.spec.problem import EinsumProblem, MapperOptions
 from ffcore.templates.holders import HolderChoice, holder_choices, holder_orders
-from ffcore.templates.loops import templates_of_order
+from ffcore.templates.loops import Known, templates_of_order
 from ffcore.templates.types import Template
 
 
@@ -35,9 +35,10 @@ def einsum_templates(
 
 
 def _all(einsum: EinsumProblem, options: MapperOptions, choices: Iterable[HolderChoice]) -> Iterator[Template]:
+    known = Known()
     for choice in choices:
         for order in holder_orders(einsum, choice, options.force_memory_hierarchy_order):
-            yield from templates_of_order(einsum, order)
+            yield from templates_of_order(einsum, order, known)
 
 
 def _key(template: Template) -> Hashable:

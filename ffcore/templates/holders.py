@@ -75,7 +75,7 @@ def _choose(
     toll = component.kind is ComponentKind.TOLL
     if toll:  # a Toll only handles what is above it
         must, may = must & above, may & above
-    elif einsum.is_copy:  # a copied tensor is not kept again
+    if einsum.is_copy:  # a copied tensor is not kept again
         may = may - above
     for extra in subsets([t for t in order if t in may]):
         taken = tuple(t for t in order if t in must or t in extra)

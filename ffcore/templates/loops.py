@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import product
 
 import attrs
 
-from ffcore.spec.problem import Component, EinsumProblem
+from ffcore.spec.problem import EinsumProblem
 from ffcore.templates.holders import HolderOrder, OrderedHolder
 from ffcore.templates.types import Site, SpatialLoop, Template, TollSite
 
@@ -20,10 +20,20 @@ class _Gap:
     sinks: tuple[str, ...] = ()
 
 
-def templates_of_order(einsum: EinsumProblem, order: HolderOrder) -> Iterator[Template]:
+@attrs.define
+class Known:
+    """Parts that the templates of one Einsum have in common, each made once."""
+
+    gaps: dict[Hashable, tuple[tuple[str, ...], tuple[str, ...]]] = attrs.Factory(dict)
+    sites: dict[Hashable, Site] = attrs.Factory(dict)
+    loops: dict[Hashable, SpatialLoop] = attrs.Factory(dict)
+
+
+def templates_of_order(einsum: EinsumProblem, order: HolderOrder, known: Known | None = None) -> Iterator[Template]:
     """The templates of one order of holders: one, or one per choice of first partial loops."""
+    known = Known() if known is None else known
     steps = order.holders[order.outer :]
-    gaps = [_gap(einsum, order, k) for k in range(len(steps) + 1)]
+    gaps = [_gap(einsum, order, k, known) for k in range(len(steps) + 1)]
     _add_missing(einsum, order, gaps)
     _drop_constrained(einsum, order, gaps)
     spatial = _spatial(einsum, order)
@@ -32,11 +42,24 @@ def templates_of_order(einsum: EinsumProblem, order: HolderOrder) -> Iterator[Te
         return  # Rule: work would disappear
     tolls = tuple(TollSite(t, i) for i, tensors in order.choice.tolls for t in tensors)
     for firsts in product(*(g.sinks or (None,) for g in gaps)):
-        yield _assemble(einsum, order, gaps, firsts, spatial, tolls)
+        yield _assemble(einsum, order, gaps, firsts, spatial, tolls, known)
 
 
-def _gap(einsum: EinsumProblem, order: HolderOrder, k: int) -> _Gap:
+def _gap(einsum: EinsumProblem, order: HolderOrder, k: int, known: Known) -> _Gap:
     """Loops that may follow G0 (``k`` = 0) or the ``k``-th further holder."""
+    count = order.outer + k
+    seen = order.holders[:count]
+    above = (seen[-1].tensor, seen[-1].backing) if seen else None
+    following = order.holders[count].tensor if count < len(order.holders) else None
+    key = (frozenset([h.tensor for h in seen]), k == 0, above, following)
+    if key not in known.gaps:
+        made = _made_gap(einsum, order, k)
+        known.gaps[key] = tuple(made.variables), made.sinks
+    variables, sinks = known.gaps[key]
+    return _Gap(list(variables), sinks)
+
+
+def _made_gap(einsum: EinsumProblem, order: HolderOrder, k: int) -> _Gap:
     count = order.outer + k
     seen = order.holders[:count]
     held = {h.tensor for h in seen}
@@ -98,24 +121,8 @@ def _spatial(einsum: EinsumProblem, order: HolderOrder) -> list[tuple[int, int, 
         gap = max(0, above - order.outer + 1) if above >= 0 else -1
         held = {h.tensor for i, h in enumerate(order.holders) if i < order.outer + gap} if gap >= 0 else set()
         for d, dimension in enumerate(component.spatial):
-            for v in einsum.bounds:
-                if _spatial_allowed(einsum, component, d, v, held) and dimension.fanout > 1:
-                    result.append((index, d, v, gap))
+            result += [(index, d, v, gap) for v in einsum.spatial_candidates(dimension, held)]
     return result
-
-
-def _spatial_allowed(einsum: EinsumProblem, component: Component, d: int, v: str, held: set[str]) -> bool:
-    for t in einsum.tensors:
-        unheld = t.name not in held and (t.output or t.name in einsum.intermediates)
-        if unheld and v not in t.directly_indexed_by:
-            return False
-    dimension = component.spatial[d]
-    if any(v in einsum.tensor[name].variables for name in dimension.reuse if name in einsum.tensor):
-        return False
-    for bound in dimension.loop_bounds:
-        if v in bound.variables and (bound.operator, bound.value) in (("==", 1), ("<=", 1)):
-            return False
-    return True
 
 
 def _assemble(
@@ -125,6 +132,7 @@ def _assemble(
     firsts: Sequence[str | None],
     spatial: Sequence[tuple[int, int, str, int]],
     tolls: tuple[TollSite, ...],
+    known: Known,
 ) -> Template:
     blocks: list[tuple[str, ...]] = []
     start: list[int] = []  # first block of each gap
@@ -138,10 +146,18 @@ def _assemble(
         gap_index = max(0, i - order.outer + 1)
         cut = start[gap_index]
         sinks = i >= order.outer and firsts[gap_index] is not None
-        sites.append(Site(holder.tensor, holder.index, cut, cut + sinks, holder.backing, holder.persistent))
+        own = (holder.tensor, holder.index, cut, cut + sinks, holder.backing, holder.persistent)
+        if own not in known.sites:
+            known.sites[own] = Site(*own)
+        sites.append(known.sites[own])
     ends = [*start[1:], len(blocks)]
-    loops = tuple(SpatialLoop(v, i, d, ends[g] - 1 if g >= 0 else -1) for i, d, v, g in spatial)
-    return Template(einsum, order.choice.components, tuple(sites), tolls, tuple(blocks), loops)
+    loops = []
+    for i, d, v, g in spatial:
+        loop = (v, i, d, ends[g] - 1 if g >= 0 else -1)
+        if loop not in known.loops:
+            known.loops[loop] = SpatialLoop(*loop)
+        loops.append(known.loops[loop])
+    return Template(einsum, order.choice.components, tuple(sites), tolls, tuple(blocks), tuple(loops))
 
 
 __all__ = ["OrderedHolder", "templates_of_order"]

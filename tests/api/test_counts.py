@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
+import time
+from collections import Counter
+from itertools import product
 
 import attrs
+import numpy as np
 import pytest
 
 import ffcore as ff
+from ffcore.errors import NoValidMappingError
 from ffcore.explore.counting import MapspaceCounter, divisor_chains
-from ffcore.explore.ways import Limits, Loop, ways
+from ffcore.explore.ways import Across, Limits, Loop, spatial_ways, ways
 from ffcore.reference import count_pmappings, templates
-from ffcore.reference.tiles import spatial_usage, tile_choices, trip_counts
-from ffcore.spec.problem import EinsumProblem, Problem
+from ffcore.reference.tiles import satisfies_spatial_limits, tile_choices
+from ffcore.spec.problem import ALL_OPERATORS, Bound, EinsumProblem, Problem
 from ffcore.templates import einsum_templates
 from tests.api.specs import chain, one_matmul
+from tests.array_problems import array_problem
 from tests.oracle_problems import random_problem
 
 make = ff.mapper.FFM.make_pmappings
@@ -93,23 +99,65 @@ def test_random_problems_count_like_the_exhaustive_mapper(seed: int) -> None:
     options = attrs.evolve(
         problem.options, explore_imperfect_temporal_loops=False, explore_imperfect_spatial_loops=False
     )
-    problem = attrs.evolve(problem, options=options)
-    expected = count_pmappings(problem)
-    counter = MapspaceCounter(options)
+    check_counts(attrs.evolve(problem, options=options))
+
+
+@pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.slow] if s >= 30 else []) for s in range(150)])
+def test_random_arrays_count_like_the_exhaustive_mapper(seed: int) -> None:
+    problem = array_problem(seed)
+    if problem is None or (
+        not problem.options.force_memory_hierarchy_order and any(e.is_copy for e in problem.einsums)
+    ):
+        pytest.skip("refused, or the oracle also lists useless holders of a copy")
+    check_counts(problem)
+
+
+def check_counts(problem: Problem) -> None:
+    try:
+        expected = count_pmappings(problem)
+    except NoValidMappingError:
+        return
+    counter = MapspaceCounter(problem.options)
     for einsum in problem.einsums:
-        found = einsum_templates(einsum, options)
-        assert counter.valid(found) == expected[einsum.name].valid
+        found = einsum_templates(einsum, problem.options)
         assert counter.total(found) == _listed(problem, einsum)
+        assert counter.valid(found) == expected[einsum.name].valid
 
 
 def _listed(problem: Problem, einsum: EinsumProblem) -> int:
     """Tile choices within fanouts and loop bounds, one by one."""
-    from ffcore.reference.tiles import _satisfies_loop_bounds
+    return sum(
+        satisfies_spatial_limits(template, problem.options, tiles)
+        for template in templates(einsum, problem.options)
+        for tiles in tile_choices(template, problem.options, frozenset())
+    )
 
-    result = 0
-    for template in templates(einsum, problem.options):
-        for tiles in tile_choices(template, problem.options, frozenset()):
-            trips = trip_counts(template, tiles)
-            fits = all(share <= 1 + 1e-9 for share in spatial_usage(template, trips).values())
-            result += fits and _satisfies_loop_bounds(template, trips)
-    return result
+
+@pytest.mark.parametrize("operator", ALL_OPERATORS)
+def test_trips_across_dimensions_are_all_of_them(operator: str) -> None:
+    """Two dimensions: what is left of each rank variable, against the list of all trips."""
+    bounds, none = (12, 4, 6), frozenset[str]()
+    limits = ((frozenset({0, 2}), Bound(none, operator, 2)), (frozenset({1, 2}), Bound(none, "product<=", 4)))
+    dimensions = (Across((0, 1, 2), 8, 2, limits), Across((0, 2), 5, math.inf, limits[:1]))
+    expected: Counter[tuple[int, ...]] = Counter()
+    for one in product(*(range(1, b + 1) for b in bounds)):
+        for two in product(range(1, 13), (1,), range(1, 7)):
+            if dimensions[0].allows(one) and dimensions[1].allows((two[0], two[2])):
+                left = [b / m / n for b, m, n in zip(bounds, one, two, strict=True)]
+                if all(x == int(x) for x in left):
+                    expected[tuple(map(int, left))] += 1
+    state = spatial_ways(bounds, dimensions)
+    found = {}
+    for place, ways_there in np.ndenumerate(state.ways[0]):
+        if ways_there:
+            found[tuple(state.axes[v][i][0] for v, i in enumerate(place))] = int(ways_there)
+    assert found == dict(expected)
+
+
+def test_a_large_free_array_is_counted_at_once() -> None:
+    """256 x 256 instances for the five rank variables of an attention layer; one by one it takes minutes."""
+    every = Across(tuple(range(5)), 256, math.inf, ())
+    start = time.perf_counter()
+    state = spatial_ways((64, 12, 65536, 65536, 64), (every, every))
+    assert time.perf_counter() - start < 5  # 0.1 s on an idle machine
+    assert int(state.ways.sum()) > 10**6

@@ -10,13 +10,10 @@ from ffcore.errors import Position, SpecError
 from ffcore.spec.architecture import Spatial, TensorHolder, TensorRules
 from ffcore.spec.expressions import TensorSet, evaluate
 from ffcore.spec.fields import Many, One, SpecNode, Table, Tagged, Text, Value, spec_fields
-from ffcore.spec.problem import Holding, LoopBound, SpatialDimension, TileShape
+from ffcore.spec.problem import ALL_OPERATORS, OPERATORS, Holding, LoopBound, SpatialDimension, TileShape
 from ffcore.spec.quantities import per_bit
 from ffcore.spec.resolve.scope import Lazy, Scope, Trace
 from ffcore.spec.resolve.values import as_bool, as_number, as_tensors, as_variables, at_least_zero, count, positive
-
-OPERATORS = ("==", "!=", "<", "<=", ">", ">=")
-ALL_OPERATORS = (*OPERATORS, *(f"product{o}" for o in OPERATORS))
 
 
 class View:

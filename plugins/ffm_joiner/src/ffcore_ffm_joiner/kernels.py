@@ -11,10 +11,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ffcore.tolerances import FITS
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-_FIT = 1 + 1e-12  # as in the explorer
+_FIT = FITS  # a constant of this module, as compiled code wants it
 _CHUNK = 1 << 14  # combinations between two prunings
 
 # Columns of a pair of groups.

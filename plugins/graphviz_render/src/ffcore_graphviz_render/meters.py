@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ffcore.render.facts import CostView
 from ffcore.render.mapping import MappingView
+from ffcore.tolerances import FANOUT
 from ffcore_graphviz_render.labels import FAINT, INK
 from ffcore_graphviz_render.scene import Box, Run, Scene
 from ffcore_graphviz_render.style import ALARM, EDGE, MARGIN, METER, METER_FULL, SMALL
@@ -35,7 +36,7 @@ def draw_meters(scene: Scene, view: MappingView, columns: Sequence[tuple[float, 
             about = f"{einsum}: {title} {value:.1%}"
             scene.box(Box(x, y + 2, width, _BAR, "meter", "#ffffff", EDGE, 0.6, about=about))
             if value > 0:
-                fill = ALARM if value > 1 + 1e-9 else colour
+                fill = ALARM if value > FANOUT else colour
                 scene.box(Box(x, y + 2, width * min(1.0, value), _BAR, "meter-bar", fill, about=about))
             runs = [Run(_percent(value), SMALL, colour=INK), Run(f"  {note(cost)}", SMALL, colour=FAINT)]
             scene.text(x + 4, y + _ROW / 2, width - 6, runs if note(cost) else runs[:1])

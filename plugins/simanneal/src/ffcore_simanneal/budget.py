@@ -10,6 +10,7 @@ from collections.abc import Callable
 import attrs
 
 from ffcore.errors import FFError
+from ffcore.tolerances import ROUNDING
 
 
 @attrs.frozen
@@ -42,7 +43,7 @@ class Budget:
 
     def reached(self, score: float) -> bool:
         """Is a score as good as the target?"""
-        return self.score_target is not None and score <= self.score_target * (1 + 1e-12)
+        return self.score_target is not None and score <= self.score_target * ROUNDING
 
 
 class Ceiling:

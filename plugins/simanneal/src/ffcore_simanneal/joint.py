@@ -17,10 +17,8 @@ from ffcore.mapping.paths import MappingError
 from ffcore.model.check import broken_constraints
 from ffcore.model.joint import evaluate_joint
 from ffcore.spec.problem import Metric, Problem
+from ffcore.tolerances import FITS, SAME
 from ffcore_simanneal.parts import Key, Part
-
-FIT = 1 + 1e-12  # as in the exact mapper
-SAME = 1e-9  # relative; search and model add the same terms in another order
 
 
 def score_of(metrics: Metric, energy: float, latency: float) -> float:
@@ -142,7 +140,7 @@ class Joint:
             for m, total in enumerate(totals):
                 if total > peaks[m]:
                     peaks[m] = total
-        return sum(math.log(peak) if peak < math.inf else 1e3 for peak in peaks if peak > FIT)
+        return sum(math.log(peak) if peak < math.inf else 1e3 for peak in peaks if peak > FITS)
 
     def _stays(self, t: int, level: int, common: Sequence[int]) -> bool:
         """Does some user of a tensor keep it while the running Einsum has these loops in common with each?"""

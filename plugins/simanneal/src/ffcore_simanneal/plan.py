@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import attrs
 
-from ffcore.explore.spatial import SpatialChoice, compare
+from ffcore.explore.spatial import SpatialChoice
 from ffcore.mapping.nest import Holder, Nest, NestNode, Spatial, Temporal
 from ffcore.spec.problem import MapperOptions, TileShape
 from ffcore.templates import Site, Template
@@ -171,14 +171,7 @@ class Plan:
         return count <= options.max_fused_loops and max(per_variable) <= options.max_fused_loops_per_rank_variable
 
     def _obeys(self, shape: _Shape, above: Sequence[int]) -> bool:
-        sizes = [whole // above[v] for v, whole in shape.extents]
-        op = shape.limit.operator
-        if op.startswith("product") and sizes:
-            product = 1
-            for size in sizes:
-                product *= size
-            sizes = [product]
-        return all(compare(op.removeprefix("product"), float(size), shape.limit.value) for size in sizes)
+        return shape.limit.allows(whole // above[v] for v, whole in shape.extents)
 
     def _costs(self, above: Sequence[Sequence[int]]) -> tuple[float, float]:
         columns = self._start.copy()

@@ -1,0 +1,330 @@
+"""What an edge books where, and how spatial loops further out change it.
+
+Totals over all instances and all time depend on tile sizes alone; a spatial loop further out changes three things:
+accesses that are multicast or reduced over it are shared (divide), first reads of an output that skip recur in each of
+its instances (multiply), and what counts for one instance of a component is divided by the instances in use. A column
+of a label takes the last as its own scale. The first two hold for some of what is booked there only, so that what they
+will change stays in a column of its own, *pending*, until the last such loop has been passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import attrs
+import numpy as np
+
+from ffcore.explore.kernels import Rivals
+from ffcore.spec.problem import Component, EinsumProblem, SpatialDimension, Tensor
+from ffcore.tolerances import FANOUT, FITS
+
+LoopName = tuple[int, int, str]  # component index, dimension, rank variable
+Factors = tuple[tuple[str, float], ...]  # per rank variable, what an extent is multiplied by
+Signature = tuple[tuple[LoopName, int], ...]  # loops further out, and the power of their trips that multiplies
+Column = tuple[int, Signature]  # a column of the layout, or pending ones with it as target
+
+
+@attrs.frozen
+class EdgeShape:
+    """Traffic of a tensor from the holder in component ``parent`` to the one in ``child``, through ``tolls``."""
+
+    tensor: str
+    parent: int
+    child: int
+    tolls: tuple[int, ...]
+
+
+@attrs.frozen
+class Booking:
+    """``rate`` per value that an edge moves (``skipped``: per first read that is skipped) goes to a column."""
+
+    column: Column
+    tensor: str
+    factors: Factors
+    skipped: bool
+    rate: float
+
+
+@attrs.frozen(eq=False)
+class Columns:
+    """What the columns of a label are: energy, latency forms, compute time, bits of limited memories, leakage.
+
+    ``forms``: (component index, which of its forms). ``power``: per column, W that leak and the dimensions whose use
+    multiplies them.
+    """
+
+    einsum: EinsumProblem
+    components: tuple[Component, ...]
+    forms: tuple[tuple[int, int], ...]
+    memories: tuple[int, ...]
+    compute: float  # seconds of the compute on one instance; 0: needs no column
+    power: tuple[tuple[float, frozenset[tuple[int, int]]], ...]
+    constant_power: float  # W that leak whatever is used
+
+    @property
+    def width(self) -> int:
+        return 2 + len(self.forms) + len(self.memories) + len(self.power)
+
+    @property
+    def compute_column(self) -> int:
+        return 1
+
+    def form(self, k: int) -> int:
+        return 2 + k
+
+    def memory(self, index: int) -> int | None:
+        return 2 + len(self.forms) + self.memories.index(index) if index in self.memories else None
+
+    @property
+    def first_power(self) -> int:
+        return 2 + len(self.forms) + len(self.memories)
+
+    def plain(self) -> tuple[Column, ...]:
+        """The columns that every label has."""
+        return tuple((c, ()) for c in range(self.width))
+
+    def power_of(self, column: Column, loop: LoopName) -> int:
+        """The power of a loop's trips that multiplies a column when the loop is passed."""
+        target, signature = column
+        return self._own_power(target, loop) + next((e for name, e in signature if name == loop), 0)
+
+    def _own_power(self, target: int, loop: LoopName) -> int:
+        index, dimension, _ = loop
+        if target == self.compute_column:
+            return 0 if self.einsum.is_copy else -1
+        if 2 <= target < 2 + len(self.forms):
+            return -1 if index <= self.forms[target - 2][0] else 0
+        if target >= self.first_power:
+            return int((index, dimension) in self.power[target - self.first_power][1])
+        return 0
+
+    def passed(self, column: Column, loops: Iterable[LoopName]) -> Column:
+        """What a column is once ``loops`` have been passed."""
+        target, signature = column
+        gone = set(loops)
+        return target, tuple((name, e) for name, e in signature if name not in gone)
+
+    def ordered(self, found: Iterable[Column]) -> tuple[Column, ...]:
+        """The plain columns and the pending ones among ``found``, each plain one before those that are added to it."""
+        return tuple(sorted({*self.plain(), *found}))
+
+    def rivals(self, columns: tuple[Column, ...]) -> Rivals:
+        """When a label with these columns (see `ordered`) dominates another."""
+        targets = [target for target, _ in columns]
+        ends = [1 + k for k in range(1, len(targets) + 1) if k == len(targets) or targets[k] != targets[k - 1]]
+        ranges = [self._range(signature) for _, signature in columns]
+        most, least = (np.array([1.0, *(r[k] for r in ranges)]) for k in (1, 0))
+        return Rivals(np.array(ends, np.int64), most, least)
+
+    def _range(self, signature: Signature) -> tuple[float, float]:
+        """The least and the most that loops to come can multiply a pending column by."""
+        low = high = 1.0
+        own: dict[tuple[int, int], dict[int, float]] = {}
+        for (index, d, variable), power in signature:
+            trips = own.setdefault((index, d), {})
+            trips[power] = trips.get(power, 1.0) * self.einsum.bounds[variable]
+        for (index, d), powers in own.items():
+            dimension = self.components[index].spatial[d]
+            fanout = dimension.fanout / dimension.usage_scale * FANOUT if dimension.usage_scale > 0 else float("inf")
+            for power, trips_of in powers.items():
+                extreme = max(1.0, min(fanout, trips_of)) ** power
+                low, high = low * min(1.0, extreme), high * max(1.0, extreme)
+        return low, high
+
+    def limits(self, columns: Sequence[Column]) -> list[float]:
+        """The most that each column may come to: no tile that is ruled out, no memory that overflows."""
+        most = {self.memory(i): self.components[i].size * FITS for i in self.memories}
+        # A tile that tile_shape rules out costs infinite energy.
+        return [1.7e308 if c == (0, ()) else most.get(c[0], float("inf")) for c in columns]
+
+
+def columns_of(
+    einsum: EinsumProblem, components: tuple[Component, ...], with_latency: bool, tracked: Iterable[str]
+) -> Columns:
+    """The columns for a path: forms where latency or leakage counts, memories that can overflow or are tracked."""
+    compute = len(components) - 1
+    forms = [
+        (i, k)
+        for i, c in enumerate(components)
+        for k, form in enumerate(c.latency)
+        if i != compute and any(form.values())
+    ]
+    known = set(tracked)
+    memories = [
+        i
+        for i, c in enumerate(components)
+        if c.holding is not None and (c.size < most_bits(einsum, c) or c.name in known)
+    ]
+    powers: dict[frozenset[tuple[int, int]], float] = {}
+    dimensions = {(c.name, d.name): (i, k) for i, c in enumerate(components) for k, d in enumerate(c.spatial)}
+    for leak in einsum.leaks:
+        share = 1.0
+        gates = set()
+        for name, dimension, fanout in leak.gates:
+            share /= fanout
+            place = dimensions.get((name, dimension))
+            if place is not None and fanout > 1:
+                gates.add(place)
+        powers[frozenset(gates)] = powers.get(frozenset(gates), 0.0) + leak.power * share
+    constant = powers.pop(frozenset(), 0.0)
+    seconds = compute_seconds(einsum, components) if with_latency else 0.0
+    power = tuple((p, gates) for gates, p in powers.items() if p)
+    return Columns(
+        einsum, components, tuple(forms) if with_latency else (), tuple(memories), seconds, power, constant
+    )
+
+
+def most_bits(einsum: EinsumProblem, component: Component) -> float:
+    """The most bits that an Einsum can ask of a memory: it holds each tensor at most once."""
+    bits = sum(t.tile_values(einsum.bounds) * component.width(t) for t in einsum.tensors)
+    return bits * max(1.0, einsum.n_instances)
+
+
+def computes(einsum: EinsumProblem, components: Sequence[Component]) -> float:
+    """Computes of all instances: one per point of the iteration space or value copied (some units copy for free)."""
+    if einsum.is_copy:
+        source = next(t for t in einsum.tensors if not t.output)
+        return float(source.tile_values(einsum.bounds)) if components[-1].computes_copies else 0.0
+    calls = 1.0
+    for bound in einsum.bounds.values():
+        calls *= bound
+    return calls
+
+
+def compute_seconds(einsum: EinsumProblem, components: Sequence[Component]) -> float:
+    """Seconds of the compute on one instance; a copy keeps all instances busy, whatever runs where."""
+    calls = computes(einsum, components)
+    if einsum.is_copy:
+        for component in components:
+            calls /= component.fanout
+    return max((form.get("compute", 0.0) * calls for form in components[-1].latency), default=0.0)
+
+
+@attrs.frozen
+class _Book:
+    """One kind of traffic: actions per value of one component.
+
+    ``outer``: multicast counts over loops across components between this one (exclusive) and the child.
+    """
+
+    component: int
+    action: str
+    outer: int
+    gross: float
+    skipped: float
+
+
+def _books(components: Sequence[Component], tensor: Tensor, edge: EdgeShape) -> Iterator[_Book]:
+    """What an edge makes its two ends and the Tolls between do."""
+    up = 1.0 if tensor.output else 0.0
+    skips = 1.0 if tensor.output and components[edge.child].skip_initial_output_write else 0.0
+    serves = skips if components[edge.parent].skip_initial_output_write else 0.0
+    yield _Book(edge.parent, "read", edge.parent, 1.0, serves)
+    if up:
+        yield _Book(edge.parent, "write", edge.parent, up, 0.0)
+    if edge.child < len(components) - 1:
+        yield _Book(edge.child, "write", edge.child, 1.0, skips)
+        if up:
+            yield _Book(edge.child, "read", edge.child, up, 0.0)
+    for index in edge.tolls:
+        toll = components[index]
+        passing = toll.charges_up * up + toll.charges_down
+        yield _Book(index, "read", index, passing, toll.charges_down * skips)
+
+
+def saves_traffic(dimension: SpatialDimension, tensor: Tensor, variable: str) -> bool:
+    """Is one access for all instances that a spatial loop spans enough? (multicast, spatial reduction)"""
+    return variable not in tensor.variables and tensor.name in dimension.may_reuse
+
+
+def factors_of(
+    index: int, inside: Iterable[tuple[LoopName, int]], around: Iterable[tuple[LoopName, int]]
+) -> Factors:
+    """Loops out of order: those ``inside`` of a holder in ``index`` that count as outside, and the other way round."""
+    found: dict[str, float] = {}
+    for (own, _, v), n in inside:
+        if own <= index and n > 1:
+            found[v] = found.get(v, 1.0) / n
+    for (own, _, v), n in around:
+        if own > index and n > 1:
+            found[v] = found.get(v, 1.0) * n
+    return tuple(sorted(found.items()))
+
+
+@attrs.define
+class Booker:
+    """Makes the bookings of edges on one path; each is made once."""
+
+    columns: Columns
+    _known: dict[object, tuple[Booking, ...]] = attrs.Factory(dict)
+
+    def bookings(
+        self,
+        edge: EdgeShape,
+        outside: tuple[LoopName, ...],
+        inside: tuple[tuple[LoopName, int], ...],
+        around: tuple[tuple[LoopName, int], ...],
+    ) -> tuple[Booking, ...]:
+        """The bookings of an edge with the loops ``outside`` of its child.
+
+        ``inside`` and ``around``: of the loops whose trips are known, those inside and outside of the child.
+        """
+        key = (edge, outside, inside, around)
+        if key not in self._known:
+            self._known[key] = tuple(self._made(edge, outside, inside, around))
+        return self._known[key]
+
+    def _made(
+        self,
+        edge: EdgeShape,
+        outside: tuple[LoopName, ...],
+        inside: tuple[tuple[LoopName, int], ...],
+        around: tuple[tuple[LoopName, int], ...],
+    ) -> Iterator[Booking]:
+        columns = self.columns
+        tensor = columns.einsum.tensor[edge.tensor]
+        factors = factors_of(edge.child, inside, around)
+        rates: dict[tuple[Column, bool], float] = {}
+        for book in _books(columns.components, tensor, edge):
+            for skipped, amount in ((False, book.gross), (True, -book.skipped)):
+                if not amount:
+                    continue
+                powers = {name: self._power(edge, book, tensor, name, skipped) for name in outside}
+                signature = tuple(sorted((name, e) for name, e in powers.items() if e))
+                for name, n in inside:
+                    amount *= float(n) ** self._power(edge, book, tensor, name, skipped)
+                for target, rate in self.rates(book.component, book.action, tensor):
+                    for name, n in inside:
+                        rate *= float(n) ** columns.power_of((target, ()), name)
+                    key = ((target, signature), skipped)
+                    rates[key] = rates.get(key, 0.0) + rate * amount
+        for (column, skipped), rate in rates.items():
+            if rate:
+                yield Booking(column, edge.tensor, factors, skipped, rate)
+
+    def _power(self, edge: EdgeShape, book: _Book, tensor: Tensor, name: LoopName, skipped: bool) -> int:
+        index, d, variable = name
+        if self.columns.einsum.bounds[variable] == 1 or index > edge.child:
+            return 0
+        dimension = self.columns.components[index].spatial[d]
+        shared = index > book.outer and saves_traffic(dimension, tensor, variable)
+        return int(skipped and variable not in tensor.fully_relevant) - int(shared)
+
+    def rates(self, index: int, action: str, tensor: Tensor) -> Iterator[tuple[int, float]]:
+        """(column, amount per value moved by all instances) of one action on one tensor."""
+        component = self.columns.components[index]
+        record = component.action(action)
+        if record is None:
+            return
+        calls = 1 / record.values_per_action[tensor.name]
+        if record.energy:
+            yield 0, record.energy * calls
+        for k, (i, which) in enumerate(self.columns.forms):
+            if i == index:
+                seconds = component.latency[which].get(action, 0.0)
+                if seconds:
+                    yield self.columns.form(k), seconds * calls
+
+
+__all__: Sequence[str] = ["Booker", "Booking", "Columns", "EdgeShape", "columns_of"]
+_ = Mapping

@@ -1,0 +1,19 @@
+"""How far two numbers may differ and still count as equal, said once.
+
+Counts, tile sizes and trips are integers and compared exactly. What is left are sums and quotients of floats.
+The exhaustive mapper (``ffcore.reference``) keeps tolerances of its own on purpose: it is what the rest is held to.
+"""
+
+from __future__ import annotations
+
+FITS = 1 + 1e-12
+"""A memory of ``size`` bits holds tiles of up to ``size * FITS``: sums of widths like 1/3 bit are rounded."""
+
+FANOUT = 1 + 1e-9
+"""A dimension may be used to the share ``FANOUT``: a share is a quotient of integers times a scale as typed."""
+
+SAME = 1e-9
+"""Two results are the same if they differ by this share: search and model add the same terms in another order."""
+
+ROUNDING = 1 + 1e-12
+"""Within one search, of two values whose quotient is below this none is better: only their last bits differ."""
