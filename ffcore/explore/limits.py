@@ -16,8 +16,8 @@ from ffcore.units import Dimension, format_quantity
 SHARE = 0.8
 """Of the time limit, for the exploration: the rest is the join's. Of the memory that is available, without a limit."""
 
-PATIENCE = 5.0
-"""Seconds past the time limit that are given to what has nothing to show yet."""
+PATIENCE = 10.0
+"""Seconds past the time limit that are given to what has nothing to show yet, or is still compiling."""
 
 
 @attrs.frozen

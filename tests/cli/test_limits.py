@@ -23,7 +23,10 @@ def run_json(out: Path) -> dict[str, Any]:
     return data
 
 
-def test_with_a_time_limit_the_best_so_far_is_shown_and_going_on_ends_with_the_optimum(tmp_path: Path) -> None:
+def test_with_a_time_limit_the_best_so_far_is_shown_and_going_on_ends_with_the_optimum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ffcore.explore.limits.PATIENCE", 600.0)  # kernels may have to be compiled first
     whole = ff_here("map", *JOB, "--format", "json")
     out = tmp_path / "out"
     done = ff_here("map", *JOB, "--time-limit", "1us", "--out", out)

@@ -45,6 +45,12 @@ def pool_of(kind: str | None) -> Executor | None:
     return None if kind is None else plugin.get("executor", kind, n_jobs=2)
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever has to be compiled first, and however busy the machine is."""
+    monkeypatch.setattr("ffcore.explore.limits.PATIENCE", 600.0)
+
+
 class TestMemory:
     def test_this_process_has_some(self) -> None:
         before = resident()
@@ -193,6 +199,7 @@ class TestSlot:
         assert (again.tally.limits.soft, again.tally.names) == (3.0, ("QK", "AV"))
 
 
+@pytest.mark.usefixtures("patient")
 class TestTime:
     @pytest.mark.parametrize("kind", EXECUTORS)
     def test_every_einsum_has_rows_however_little_time_there_is(self, kind: str | None) -> None:
