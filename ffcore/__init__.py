@@ -19,13 +19,14 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from ffcore import mapper, plugin
     from ffcore.api import evaluate_mapping, map_workload_to_arch, set_n_parallel_jobs
-    from ffcore.errors import FFError, NoValidMappingError, PluginError, SpecError
+    from ffcore.errors import FFError, LimitError, NoValidMappingError, PluginError, SpecError
     from ffcore.sensitivity import explain
     from ffcore.spec import Spec, arch
     from ffcore.sweeps.run import sweep
 
 __all__ = [
     "FFError",
+    "LimitError",
     "NoValidMappingError",
     "PluginError",
     "Spec",
@@ -44,6 +45,7 @@ __all__ = [
 # Public name -> where it is; an empty attribute means the module itself.
 _PUBLIC = {
     "FFError": ("ffcore.errors", "FFError"),
+    "LimitError": ("ffcore.errors", "LimitError"),
     "NoValidMappingError": ("ffcore.errors", "NoValidMappingError"),
     "PluginError": ("ffcore.errors", "PluginError"),
     "Spec": ("ffcore.spec", "Spec"),

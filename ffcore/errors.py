@@ -18,6 +18,18 @@ class FFError(Exception):
     """Base of all errors that tell the user what to change."""
 
 
+class LimitError(FFError):
+    """A limit of time or memory ended the work before there was a result."""
+
+
+class TimeLimitError(LimitError):
+    """Time is up."""
+
+
+class MemoryLimitError(LimitError):
+    """Memory has run out, or what may be used of it."""
+
+
 class PluginError(FFError):
     """A plugin is missing, broken, or conflicts with another one."""
 

@@ -25,7 +25,8 @@ INTERRUPTED = 130
 def guard(*, debug: bool = False, no_plugins: bool = False) -> Iterator[Interrupts]:
     """Run a command's body; turn what it raises into a message and an exit code.
 
-    1: no valid mapping; 2: bad input; 3: a bug of ours; 130: Ctrl-C or SIGTERM, with what the KeyboardInterrupt says.
+    1: no valid mapping, or a limit of time or memory left none; 2: bad input; 3: a bug of ours; 130: Ctrl-C or
+    SIGTERM, with what the KeyboardInterrupt says.
     ``debug`` prints tracebacks of all of them. ``no_plugins`` holds for the body and the worker processes that it
     starts. Yields what knows whether there was a Ctrl-C.
     """
@@ -48,8 +49,14 @@ def guard(*, debug: bool = False, no_plugins: bool = False) -> Iterator[Interrup
 
 
 def _classify(error: Exception) -> tuple[str, int]:
-    from ffcore.errors import FFError, NoValidMappingError
+    from ffcore.errors import FFError, LimitError, NoValidMappingError
 
+    if isinstance(error, MemoryError):
+        from ffcore.explore.limits import out_of_memory
+
+        error = out_of_memory("mapping")
+    if isinstance(error, LimitError):
+        return str(error), NO_VALID_MAPPING
     if isinstance(error, NoValidMappingError):
         return f"no valid mapping: {error}", NO_VALID_MAPPING
     if isinstance(error, FFError):

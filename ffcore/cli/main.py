@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import sys
+import threading
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -12,7 +15,7 @@ import typer
 from ffcore.cli import options as opt
 from ffcore.cli.compare import compare
 from ffcore.cli.explain import explain
-from ffcore.cli.guard import guard
+from ffcore.cli.guard import INTERRUPTED, guard
 from ffcore.cli.new_plugin import new_plugin
 from ffcore.cli.render import app as render_app
 from ffcore.cli.report import report
@@ -61,6 +64,8 @@ def map_command(
     joiner: opt.Joiner = None,
     model: opt.Model = None,
     cost_model: opt.CostModel = None,
+    time_limit: opt.TimeLimit = None,
+    memory_limit: opt.MemoryLimit = None,
     jobs: opt.Jobs = None,
     executor: opt.ExecutorName = None,
     cache: opt.Cache = None,
@@ -75,8 +80,8 @@ def map_command(
     """Find the optimal mappings of a workload onto an architecture.
 
     `ff map ARCH WORKLOAD --out DIR` begins a run; `ff map --resume DIR` goes on with one that was interrupted, and
-    takes --jobs, --cache, --no-baseline, --format and --profile. Exit code: 0 found; 1 no valid mapping; 2 bad input;
-    130 interrupted.
+    takes --time-limit, --memory-limit, --jobs, --cache, --no-baseline, --format and --profile. Exit code: 0 found;
+    1 no valid mapping, or none within the limits; 2 bad input; 130 interrupted.
     """
     mapper = {
         "ffm.metrics": metrics,
@@ -93,7 +98,8 @@ def map_command(
         from ffcore.cli import map_run
         from ffcore.cli.run_folder import Arguments
 
-        wanted = map_run.Wanted(jobs, cache, out, format.value, profile)
+        limits = map_run.limits(time_limit, memory_limit)
+        wanted = map_run.Wanted(jobs, cache, out, format.value, profile, limits)
         if resume is not None:
             files = {"ARCH": arch, "WORKLOAD": workload, "--set": set_variable, "--spec": set_field, "--out": out}
             others = {"--arch-param": arch_param, "--allow-dir": allow_dir}
@@ -109,7 +115,7 @@ def map_command(
             set_field,
             arch_param,
             [str(folder) for folder in allow_dir or ()],
-            {name: text for name, text in mapper.items() if text is not None},
+            {name: text for name, text in mapper.items() if text is not None} | limits,
             no_plugins,
             not no_baseline,
         )
@@ -188,4 +194,18 @@ def main() -> None:
     try:
         app(prog_name="ff")
     except KeyboardInterrupt:  # before a command's own guard is up
-        sys.exit(130)
+        _leave(INTERRUPTED)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            _leave(INTERRUPTED)
+        raise
+
+
+def _leave(code: int) -> None:
+    """End at once: Python would wait for threads that are still at work, and nobody waits for what they do."""
+    if threading.active_count() == 1:
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)

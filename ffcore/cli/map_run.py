@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,19 @@ class Wanted:
     out: Path | None = None
     format: str = "text"
     profile: bool = False
+    limits: Mapping[str, str] = attrs.Factory(dict)  # field of spec.mapper -> text
+
+
+def limits(time_limit: str | None, memory_limit: str | None) -> dict[str, str]:
+    """The limits given on the command line, by fields of ``spec.mapper``. Raises ``SpecError`` for what is no time."""
+    found = {} if memory_limit is None else {"ffm.memory_limit": memory_limit}
+    if time_limit is not None:
+        from ffcore.cli.compare_run import parse_time
+        from ffcore.units import INFINITY_WORDS
+
+        endless = time_limit.strip().lower() in INFINITY_WORDS
+        found["ffm.time_limit"] = "inf" if endless else repr(parse_time("--time-limit", time_limit))
+    return found
 
 
 def check_resume(given: Sequence[str]) -> None:
@@ -64,6 +77,8 @@ def _run(arguments: Arguments, stopped: Stopped | None, wanted: Wanted, interrup
                 from ffcore.cli import job, output
             with phase("spec"):
                 spec = arguments.load() if stopped is None else stopped.spec()
+                for name, text in wanted.limits.items():
+                    spec.set(f"mapper.{name}", text)
                 keep = ending.keep(spec)
             with progress_display(interrupts.check) as watch:
                 ending.watch = watch

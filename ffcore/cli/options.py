@@ -70,6 +70,16 @@ Metrics = Annotated[
     ),
 ]
 MaxFusedLoops = Annotated[str | None, typer.Option(metavar="N", help="At most N fused loops; inf for any number.")]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Return the best mapping found in this time, such as 60s or 10min."),
+]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE", help="Of all processes together, such as 4GB.  [default: 80 % of what is available]"
+    ),
+]
 Jobs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Parallel jobs.  [default: number of cores]")]
 ExecutorName = Annotated[
     str | None,

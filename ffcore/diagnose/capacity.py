@@ -23,7 +23,9 @@ from ffcore.diagnose.search import (
     smallest_size,
     without,
 )
+from ffcore.explore.fits import too_small as below_least
 from ffcore.spec.problem import INFINITY, Problem
+from ffcore.templates import einsum_templates
 
 
 @attrs.frozen
@@ -47,7 +49,8 @@ def unlimited(problem: Problem) -> Problem:
 
 
 def shortage(job: Problem, probe: Probe, budget: Budget) -> Shortage | None:
-    """What to enlarge so that ``job``, which has no mapping, gets one; None if size is not what it lacks.
+    """What to enlarge so that ``job``, which has no mapping, gets one; None if size is not what it lacks, or if that is
+    not found in time (the budget is unsure then).
 
     One memory if there is one that suffices on its own (that which need grow least, in proportion),
     else a set from which none can be left out, each as small as those before it in the set allow.
@@ -113,6 +116,8 @@ class _Search:
         for memory in group:
             others = {m: needed[m].bits if m in needed else INFINITY for m in group if m != memory}
             found = self.smallest(memory, others)
+            if found is None and self.budget.unsure:
+                return {}
             if found is None:  # the set was found with these very sizes
                 raise AssertionError(f"no size of {memory} does")
             needed[memory] = found
@@ -120,6 +125,30 @@ class _Search:
 
     def _unlimited(self, memories: Sequence[str]) -> bool:
         return self.probe(with_sizes(self.job, dict.fromkeys(memories, INFINITY))) is not None
+
+
+def too_small(problem: Problem) -> Cause | None:
+    """Memories that are too small for what an Einsum keeps there whatever its loops, told without a search.
+
+    None if no memory is too small for all ways in which some Einsum can keep its tensors.
+    """
+    for einsum in problem.einsums:
+        templates = einsum_templates(einsum, problem.options)
+        if not templates:
+            continue
+        lacking = [below_least(t) for t in templates]
+        needed = {m: min(own[m] for own in lacking) for m in lacking[0] if all(m in own for own in lacking)}
+        if needed:
+            sizes = limited_memories(attrs.evolve(problem, einsums=(einsum,)))
+            parts = [
+                f"{memory} is too small: it has {bits_text(sizes[memory])}, and what it must keep takes at least "
+                f"{bits_text(bits)}"
+                for memory, bits in needed.items()
+            ]
+            needs = tuple(Need(m, sizes[m], bits, False, einsum.name) for m, bits in needed.items())
+            message = f"Einsum {einsum.name}: {'; and '.join(parts)}"
+            return Cause(CauseKind.CAPACITY, message, einsum.name, needs)
+    return None
 
 
 def cause_of(found: Shortage, einsum: str = "") -> Cause:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from ffcore.diagnose.capacity import cause_of, shortage, unlimited
+from ffcore.diagnose.capacity import cause_of, shortage, too_small, unlimited
 from ffcore.diagnose.cause import Cause, CauseKind
 from ffcore.diagnose.constraints import constraints
 from ffcore.diagnose.relax import costless, with_sizes
-from ffcore.diagnose.search import Budget, Usage, culprits
+from ffcore.diagnose.search import Budget, Probe, Usage, culprits
 from ffcore.errors import NoValidMappingError
 from ffcore.explore.explorer import explore
+from ffcore.explore.limits import Limits
 from ffcore.explore.nests import nest_of_row
 from ffcore.explore.spatial import SpatialMenu
 from ffcore.explore.types import EinsumPmappings
@@ -38,9 +39,10 @@ def explain_einsum(problem: Problem, einsum_name: str, *, seconds: float = DEFAU
         ValueError: the Einsum has a pmapping.
     """
     einsum = problem.einsum[einsum_name]
-    if usage_of_einsum(costless(attrs.evolve(problem, einsums=(einsum,)))) is not None:
+    budget = Budget(seconds)
+    if budget.ask(usage_of_einsum, costless(attrs.evolve(problem, einsums=(einsum,)))) is not None:
         raise ValueError(f"Einsum {einsum_name} has a pmapping")
-    return _cause(problem, einsum, Budget(seconds)).error
+    return _cause(problem, einsum, budget).error
 
 
 def _cause(problem: Problem, einsum: EinsumProblem, budget: Budget) -> Cause:
@@ -48,12 +50,30 @@ def _cause(problem: Problem, einsum: EinsumProblem, budget: Budget) -> Cause:
         message = f"Einsum {einsum.name}: no Compute is enabled for it"
         return Cause(CauseKind.COMPUTE, message, einsum.name)
     job = costless(attrs.evolve(problem, einsums=(einsum,)))
-    if usage_of_einsum(unlimited(job)) is None:
-        return _constrained(job, einsum.name, budget)
-    lacking = shortage(job, usage_of_einsum, budget)
+
+    plain = too_small(job)
+    if plain is not None:
+        budget.hurry()  # that is said at once, though it may not be all
+
+    def probe(changed: Problem) -> Usage | None:
+        return budget.ask(usage_of_einsum, changed)
+
+    if probe(unlimited(job)) is None:
+        if budget.unsure:
+            return plain or _in_short(einsum.name)
+        return _constrained(job, einsum.name, probe, budget)
+    lacking = shortage(job, probe, budget)
     if lacking is None:
+        if budget.unsure:
+            return plain or _in_short(einsum.name)
         raise AssertionError("unlimited memories do, but no set of them does")
     return cause_of(lacking, einsum.name)
+
+
+def _in_short(name: str) -> Cause:
+    """What is said where there was no time to search the cause."""
+    message = f"Einsum {name}: no mapping keeps all constraints and fits; to search why takes too long"
+    return Cause(CauseKind.UNKNOWN, message, name)
 
 
 def explain_einsums(
@@ -74,16 +94,21 @@ def cause_of_einsums(problem: Problem, einsum_names: Sequence[str], budget: Budg
         if worst.needed_bits is None or budget.spent:
             break
         alone = attrs.evolve(problem, einsums=(problem.einsum[name],))
-        if usage_of_einsum(costless(with_sizes(alone, {worst.memory: worst.needed_bits}))) is None:
+        if budget.ask(usage_of_einsum, costless(with_sizes(alone, {worst.memory: worst.needed_bits}))) is None:
+            if budget.unsure:
+                break
             other = _cause(problem, problem.einsum[name], budget)
             more = other.memory == worst.memory and (other.needed_bits or 0.0) > worst.needed_bits
             worst = other if more or not other.needs else worst
     return worst
 
 
-def usage_of_einsum(job: Problem) -> Usage | None:
-    """The least bits that pmappings of a job's only Einsum use in each memory (not all in one pmapping)."""
-    (found,) = explore(job)
+def usage_of_einsum(job: Problem, limits: Limits) -> Usage | None:
+    """The least bits that pmappings of a job's only Einsum use in each memory (not all in one pmapping).
+
+    None if it has none. Raises LimitError if that is not known in time.
+    """
+    (found,) = explore(job, limits=limits)
     return _usage(found) if len(found.rows) else None
 
 
@@ -100,18 +125,19 @@ def _usage(found: EinsumPmappings) -> Usage:
 # ---- constraints
 
 
-def _constrained(job: Problem, name: str, budget: Budget) -> Cause:
+def _constrained(job: Problem, name: str, probe: Probe, budget: Budget) -> Cause:
     """The stage at which nothing is left whatever the sizes of memories, and the constraint at fault."""
     (einsum,) = unlimited(job).einsums
     what = f"Einsum {name}: {_stage(einsum, job.options)}"
 
     def valid(changed: Problem) -> bool:
-        return usage_of_einsum(unlimited(changed)) is not None
+        return probe(unlimited(changed)) is not None
 
     found = culprits(job, constraints(job), valid, budget)
     if found is None:
         return Cause(CauseKind.UNKNOWN, what, name)
-    return found.cause(what, name, tight=usage_of_einsum(found.way_out(job)) is None)
+    tight = probe(found.way_out(job)) is None
+    return found.cause(what, name, tight=tight and not budget.unsure)
 
 
 def _stage(einsum: EinsumProblem, options: MapperOptions) -> str:

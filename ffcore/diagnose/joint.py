@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import attrs
 
-from ffcore.diagnose.capacity import cause_of, shortage, unlimited
+from ffcore.diagnose.capacity import cause_of, shortage, too_small, unlimited
 from ffcore.diagnose.cause import Cause, CauseKind
 from ffcore.diagnose.constraints import constraints
 from ffcore.diagnose.einsum import DEFAULT_SECONDS, cause_of_einsums
 from ffcore.diagnose.relax import costless
 from ffcore.diagnose.search import Budget, Usage, culprits
-from ffcore.errors import NoValidMappingError
+from ffcore.errors import NoValidMappingError, TimeLimitError
 from ffcore.explore.explorer import explore
+from ffcore.explore.limits import Limits
+from ffcore.explore.types import EinsumPmappings
 from ffcore.join.compatibility import TensorReservation, compatibilities
 from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.model.joint import evaluate_joint
 from ffcore.spec.problem import EinsumProblem, Problem
+
+_SCALE = 3.0  # a search of a whole workload may take so many times longer than that of an Einsum
+_TOO_LONG = "no mapping keeps all constraints and fits; to search why takes too long"
 
 Join = Callable[[Problem, PmappingSet], Sequence[JoinedMapping]]
 """A joiner's own search: the mappings of a problem, none if nothing matches and fits. Must not call `explain_join`."""
@@ -44,13 +50,13 @@ def explain(problem: Problem, join: Join, *, seconds: float = DEFAULT_SECONDS) -
 
 def find_cause(problem: Problem, join: Join, *, seconds: float = DEFAULT_SECONDS) -> Cause | None:
     """As `explain`, the cause as data; None if ``problem`` has a mapping."""
-    job, probe = costless(problem), _Probe(join)
-    return _cause(problem, job, probe, Budget(seconds)) if probe(job) is None else None
+    job, probe = costless(problem), _Probe(join, Budget(seconds, _SCALE))
+    return _cause(problem, job, probe) if probe(job) is None else None
 
 
 def has_mapping(problem: Problem, join: Join) -> bool:
     """Is anything valid? Costs are left out, so that this is quicker than to look for the best."""
-    return _Probe(join)(costless(problem)) is not None
+    return _Probe(join, Budget(math.inf))(costless(problem)) is not None
 
 
 def explain_join(
@@ -69,21 +75,23 @@ def _cause_of_join(problem: Problem, pmappings: PmappingSet, join: Join, seconds
             name = einsum.einsum.name
             return Cause(CauseKind.PMAPPINGS, f"Einsum {name}: no pmappings were given to the join", name)
     own = attrs.evolve(problem, einsums=tuple(problem.einsum[e.einsum.name] for e in pmappings.einsums))
-    job, probe = costless(own), _Probe(join)
+    job, probe = costless(own), _Probe(join, Budget(seconds, _SCALE))
     if probe(job) is not None:
         message = (
             "the pmappings given do not go together, though others of the same Einsums do: they were filtered too far"
         )
         return Cause(CauseKind.PMAPPINGS, message)
-    return _cause(own, job, probe, Budget(seconds))
+    return _cause(own, job, probe)
 
 
-def _cause(problem: Problem, job: Problem, probe: _Probe, budget: Budget) -> Cause:
-    free = unlimited(job)
-    if probe(free) is None:
+def _cause(problem: Problem, job: Problem, probe: _Probe) -> Cause:
+    free, budget = unlimited(job), probe.budget
+    if not budget.unsure and probe(free) is None and not budget.unsure:
         empty = [e.einsum.name for e in explore(free) if not len(e.rows)]
-        return cause_of_einsums(problem, empty, budget) if empty else _disagreement(job, probe, budget)
-    lacking = shortage(job, probe, budget)
+        return cause_of_einsums(problem, empty, budget) if empty else _disagreement(job, probe)
+    lacking = None if budget.unsure else shortage(job, probe, budget)
+    if lacking is None and budget.unsure:
+        return too_small(job) or Cause(CauseKind.UNKNOWN, _TOO_LONG)
     if lacking is None:
         raise AssertionError("unlimited memories do, but no set of them does")
     return cause_of(lacking)
@@ -94,12 +102,23 @@ class _Probe:
     """Searches for mappings of a whole job, from exploration to join."""
 
     join: Join
+    budget: Budget
 
     def __call__(self, job: Problem) -> Usage | None:
-        """What the mappings found use of each memory (the least of each); None if there are none."""
-        found = explore(job)
+        """What the mappings found use of each memory (the least of each); None if there are none, or if that is not
+        known in time (the budget is unsure then)."""
+        return self.budget.ask(self._search, job)
+
+    def _search(self, job: Problem, limits: Limits) -> Usage | None:
+        found = explore(job, limits=limits)
         if not all(len(e.rows) for e in found):
             return None
+        usage = self._joined(job, found)
+        if usage is None and not all(e.stats.complete for e in found):
+            raise TimeLimitError("what was found in time does not go together")
+        return usage
+
+    def _joined(self, job: Problem, found: tuple[EinsumPmappings, ...]) -> Usage | None:
         bits: dict[str, float] = {}
         running: dict[str, str] = {}
         for mapping in self.join(job, PmappingSet(job, found)):
@@ -113,11 +132,13 @@ class _Probe:
 # ---- constraints
 
 
-def _disagreement(job: Problem, probe: _Probe, budget: Budget) -> Cause:
+def _disagreement(job: Problem, probe: _Probe) -> Cause:
     """The first Einsum that cannot be joined to those before it even if all memories were unlimited."""
-    free = unlimited(job)
+    free, budget = unlimited(job), probe.budget
     last = _first_stuck(free, probe)
     what = _clash(free, last, probe)
+    if budget.unsure:
+        return Cause(CauseKind.UNKNOWN, _TOO_LONG)
 
     def valid(changed: Problem) -> bool:
         return probe(unlimited(changed)) is not None
@@ -126,7 +147,8 @@ def _disagreement(job: Problem, probe: _Probe, budget: Budget) -> Cause:
     name = job.einsums[last].name
     if found is None:
         return Cause(CauseKind.UNKNOWN, what, name)
-    return found.cause(what, name, tight=probe(found.way_out(job)) is None)
+    tight = probe(found.way_out(job)) is None
+    return found.cause(what, name, tight=tight and not budget.unsure)
 
 
 def _first_stuck(job: Problem, probe: _Probe) -> int:

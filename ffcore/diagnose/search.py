@@ -12,6 +12,8 @@ import attrs
 from ffcore.diagnose.cause import Cause, CauseKind
 from ffcore.diagnose.constraints import Constraint
 from ffcore.diagnose.relax import evaluated_components
+from ffcore.errors import LimitError
+from ffcore.explore.limits import Limits
 from ffcore.spec.problem import INFINITY, Problem
 from ffcore.templates import Template, einsum_templates
 from ffcore.units import Dimension, format_quantity
@@ -28,16 +30,49 @@ class Usage:
 Probe = Callable[[Problem], Usage | None]  # a valid mapping of a problem, or None if there is none
 
 
+_ENOUGH = 1.0  # s for one search, once it has found something
+_PATIENCE = 5.0, 1 / 12  # s for one search that has found nothing, or this share of all if that is more
+_HURRIED = 0.4  # of both, where something is known already
+
+
 @attrs.define
 class Budget:
-    """Seconds that a diagnosis may take; the search that is running when they end is finished."""
+    """Seconds that a diagnosis may take; the search that is running when they end is finished.
+
+    A search that takes too long has no answer. From then on the budget is spent and nothing more is searched: what is
+    asked next would take as long. ``scale``: how many times longer than for one Einsum a search may be.
+    """
 
     seconds: float
+    scale: float = 1.0
+    unsure: bool = False  # a question was left without an answer
     _start: float = attrs.Factory(time.monotonic)
 
     @property
     def spent(self) -> bool:
-        return time.monotonic() - self._start >= self.seconds
+        return self.unsure or time.monotonic() - self._start >= self.seconds
+
+    def hurry(self) -> None:
+        """From now on a search may take little time: something can be said without it."""
+        self.scale = min(self.scale, _HURRIED)
+
+    @property
+    def limits(self) -> Limits:
+        """Those of one search; the diagnosis of a problem in which time is no matter is not hurried."""
+        if self.seconds == math.inf:
+            return Limits.within(math.inf, math.inf)
+        patience = max(_PATIENCE[0], _PATIENCE[1] * self.seconds)
+        return Limits.within(_ENOUGH * self.scale, patience * self.scale)
+
+    def ask(self, probe: Callable[[Problem, Limits], Usage | None], job: Problem) -> Usage | None:
+        """What the probe finds in a job; None if nothing is valid, or, with `unsure`, if that is not known in time."""
+        if self.unsure:
+            return None
+        try:
+            return probe(job, self.limits)
+        except LimitError:
+            self.unsure = True
+            return None
 
 
 @attrs.frozen
@@ -135,7 +170,8 @@ def smallest_size(
     while True:
         high = max(low + 1, min(high, round(Fraction(found.bits.get(memory, 0.0)) / unit)))
         if high - low <= 1 or budget.spent:
-            return Smallest(float(high * unit), high - low <= 1, found.running.get(memory, ""))
+            exact = high - low <= 1 and not budget.unsure
+            return Smallest(float(high * unit), exact, found.running.get(memory, ""))
         middle = (low + high) // 2
         better = probe(float(middle * unit))
         if better is None:

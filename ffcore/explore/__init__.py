@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,12 +46,16 @@ class DefaultExplorer:
         With ``cache_dir`` Einsums that were explored before are read from there, the others are explored and
         written, each as soon as it is explored: an exploration that ends early goes on there. A file that is
         damaged gives a ``CacheWarning`` and is written again.
-        Raises ``NoValidMappingError`` when an Einsum has none; it says why.
+        With a limit of time (``mapper.ffm.time_limit``) an Einsum may have only a part of them, which is not written.
+        Raises ``NoValidMappingError`` when an Einsum has none; it says why, at once where no tile can fit. Raises
+        ``TimeLimitError`` and ``MemoryLimitError`` for limits that leave nothing.
         """
+        from ffcore.diagnose import explain_einsums
         from ffcore.explore.cache import PmappingCache
         from ffcore.explore.explorer import explore
         from ffcore.join.types import PmappingSet
 
+        begun = time.monotonic()
         names = [e.name for e in problem.einsums if einsum_names is None or e.name in einsum_names]
         cache = None if cache_dir is None else PmappingCache(cache_dir, problem)
         found = {} if cache is None else _stored(cache, names, progress)
@@ -61,15 +67,22 @@ class DefaultExplorer:
                 progress=progress,
                 einsum_names=missing,
                 known=found,
-                found=None if cache is None else cache.store,
+                found=None if cache is None else partial(_store, cache),
+                refused=partial(explain_einsums, problem),
+                whole=einsum_names is None,
             )
             found |= {pmappings.einsum.name: pmappings for pmappings in explored}
         empty = [name for name in names if not len(found[name].rows)]
         if empty:
-            from ffcore.diagnose import explain_einsums
-
             raise explain_einsums(problem, empty)
-        return PmappingSet(problem, tuple(found[name] for name in names))
+        seconds = time.monotonic() - begun
+        return PmappingSet(problem, tuple(found[name] for name in names), seconds=seconds)
+
+
+def _store(cache: PmappingCache, pmappings: EinsumPmappings) -> None:
+    """What is complete is kept; the rest is to be explored again when there is more time."""
+    if pmappings.stats.complete:
+        cache.store(pmappings)
 
 
 def _stored(cache: PmappingCache, names: Sequence[str], progress: Progress | None) -> dict[str, EinsumPmappings]:

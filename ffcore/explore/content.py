@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from ffcore.explore.equal import signature
+from ffcore.explore.options import LIMITS
 from ffcore.explore.rows import RowShape
 from ffcore.spec.problem import Component, ComponentKind, EinsumProblem, MapperOptions, Metric
 from ffcore.templates import HolderChoice
@@ -25,7 +26,7 @@ def einsum_content(einsum: EinsumProblem, choices: Sequence[HolderChoice], optio
     """
     components: dict[Hashable, int] = {}
     structure = signature(einsum, choices, components)  # numbers components in the order of their first use
-    read = {k: v for k, v in attrs.asdict(options).items() if k not in (*_JOINING, *also)}
+    read = {k: v for k, v in attrs.asdict(options).items() if k not in (*_JOINING, *LIMITS, *also)}
     return digest([structure, list(components), read])
 
 

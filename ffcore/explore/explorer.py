@@ -8,19 +8,23 @@ from contextlib import closing
 from pathlib import Path
 
 import attrs
+import numpy as np
 
-from ffcore.errors import FFError
+from ffcore.errors import FFError, NoValidMappingError
 from ffcore.explore.equal import Kinds
+from ffcore.explore.fits import kept_throughout, may_fit
+from ffcore.explore.limits import Limits
 from ffcore.explore.options import not_offered
-from ffcore.explore.rows import RowShape
+from ffcore.explore.rows import Rows, RowShape
 from ffcore.explore.solve import explore_einsum
-from ffcore.explore.spatial import SpatialChoice
-from ffcore.explore.tally import Tally
-from ffcore.explore.types import EinsumPmappings, Job
+from ffcore.explore.spatial import FIT, SpatialChoice
+from ffcore.explore.tally import Slot, Tally
+from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
 from ffcore.plugin import Progress, Step
-from ffcore.plugin.executors import as_completed
+from ffcore.plugin.executors import as_completed, workers_of
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
 from ffcore.templates import Template
+from ffcore.units import exact_size
 
 
 def explore(
@@ -32,35 +36,38 @@ def explore(
     einsum_names: Sequence[str] | None = None,
     known: Mapping[str, EinsumPmappings] | None = None,
     found: Callable[[EinsumPmappings], None] | None = None,
+    limits: Limits | None = None,
+    refused: Callable[[Sequence[str]], Exception] | None = None,
+    whole: bool = False,
 ) -> tuple[EinsumPmappings, ...]:
     """Pareto-optimal pmappings of each Einsum, per compatibility, in workload order.
 
     ``known``: those of other Einsums, which serve their equals. ``found`` is given those of each Einsum as soon as they
-    are there, by the calling thread. Raises ``FFError`` for options that only another explorer offers.
+    are there, by the calling thread. ``limits``: of time and memory, where the options' are not meant; when time is up
+    pmappings are what was found by then. ``refused`` makes the error that is raised at once for an Einsum without any
+    (before anything is explored if it is plain that no tile fits): it is given that and one of each kind that is yet to
+    be explored. ``whole``: pmappings of all Einsums are wanted, to be joined; what cannot be is refused at once too.
+
+    Raises ``FFError`` for options that only another explorer offers, ``TimeLimitError`` for an Einsum that has nothing
+    when time is up, ``MemoryLimitError`` when memory runs out.
     """
     _check_options(problem.options)
     known = known or {}
-    wanted = [i for i, e in enumerate(problem.einsums) if einsum_names is None or e.name in einsum_names]
+    names = [e.name for e in problem.einsums if einsum_names is None or e.name in einsum_names]
     if progress is not None:
-        progress(Step("explore", len(known), len(known) + len(wanted), note="making templates"))
-    kinds = Kinds.of(problem)
-    shapes = row_shapes(problem, kinds)
-    templates = {i: kinds.templates_of(kinds.members[i]) for i in wanted}
-    # Equal Einsums are explored once. Of the known ones only a first of its kind tells how much it took.
-    done = {i: known[e.name] for i, e in enumerate(problem.einsums) if e.name in known}
-    first: dict[int, int] = {}
-    for i in [*(i for i, pmappings in done.items() if pmappings.stats.evaluated), *wanted]:
-        first.setdefault(kinds.members[i].kind, i)
-    same: dict[int, list[int]] = {}
-    for i in wanted:
-        same.setdefault(first[kinds.members[i].kind], []).append(i)
-    new = [i for i in same if i not in done]
-    work = _Work(progress, len(known), len(wanted), [len(templates[i]) for i in new])
-
-    def served(i: int, solved: EinsumPmappings) -> Iterator[EinsumPmappings]:
-        for k in same[i]:
-            done[k] = solved if k == i else _renamed(solved, problem.einsums[k], templates[k], shapes[k])
-            yield done[k]
+        progress(Step("explore", len(known), len(known) + len(names), note="making templates"))
+    plan = _Plan.of(problem, names, known)
+    unfit = plan.unfit()
+    if unfit and refused is not None:
+        raise refused([*plan.names(unfit), *plan.names(plan.left())])
+    if whole and not problem.options.combine_runs:  # another run may keep tensors elsewhere
+        plan.check_persistent()
+    new = plan.left()
+    limits = limits or Limits.of(problem.options, workers_of(executor, len(new)))
+    if limits.soft < float("inf"):
+        new.sort(key=lambda i: len(plan.templates[i]))  # the time that the quick ones leave over is for the others
+    tally = Tally([len(plan.templates[i]) for i in new], None, limits, [problem.einsums[i].name for i in new])
+    work = _Work(progress, len(known), len(names), tally)
 
     def tell(all_equal: Iterator[EinsumPmappings]) -> None:
         for pmappings in all_equal:
@@ -68,24 +75,113 @@ def explore(
                 found(pmappings)
             work.add(pmappings)
 
-    for i in same:
-        if i in done:
-            tell(served(i, done[i]))
-    calls = [
-        (problem.einsums[i], templates[i], shapes[i], problem.options, work.tally.slot(n)) for n, i in enumerate(new)
-    ]
-    with work, closing(as_completed(executor, explore_einsum, calls, work.tell)) as run:
+    for i in [i for i in plan.same if i in plan.done]:
+        tell(plan.served(i, plan.done[i]))
+    calls = [(*plan.call(i), tally.slot(n)) for n, i in enumerate(new)]
+    with work, closing(as_completed(executor, _explored, calls, work.tell)) as run:
         for n, solved in run:
-            work.tally.finish(n, solved.stats.evaluated)
-            tell(served(new[n], solved))
-    return tuple(done[i] for i in wanted)
+            tally.finish(n, solved.stats.evaluated)
+            tell(plan.served(new[n], solved))
+            if refused is not None and not len(solved.rows):
+                raise refused([*plan.names([new[n]]), *plan.names(plan.left())])
+    return tuple(plan.done[i] for i in plan.wanted)
+
+
+@attrs.define
+class _Plan:
+    """Which Einsums are explored, and which are served by an equal one. Einsums by their places in the workload."""
+
+    problem: Problem
+    wanted: list[int]
+    templates: dict[int, tuple[Template, ...]]
+    shapes: list[RowShape]
+    done: dict[int, EinsumPmappings]  # the pmappings that are known
+    same: dict[int, list[int]]  # for each to be explored, all that are equal to it
+
+    @classmethod
+    def of(cls, problem: Problem, names: Sequence[str], known: Mapping[str, EinsumPmappings]) -> _Plan:
+        """A plan for the Einsums named, which makes their templates."""
+        wanted = [i for i, e in enumerate(problem.einsums) if e.name in names]
+        kinds = Kinds.of(problem)
+        templates = {i: kinds.templates_of(kinds.members[i]) for i in wanted}
+        # Equal Einsums are explored once. Of the known ones only a first of its kind tells how much it took.
+        done = {i: known[e.name] for i, e in enumerate(problem.einsums) if e.name in known}
+        first: dict[int, int] = {}
+        for i in [*(i for i, pmappings in done.items() if pmappings.stats.evaluated), *wanted]:
+            first.setdefault(kinds.members[i].kind, i)
+        same: dict[int, list[int]] = {}
+        for i in wanted:
+            same.setdefault(first[kinds.members[i].kind], []).append(i)
+        return cls(problem, wanted, templates, row_shapes(problem, kinds), done, same)
+
+    def unfit(self) -> list[int]:
+        """Those of which it is plain that nothing fits; they are done, without any pmappings."""
+        found = [i for i in self.same if i not in self.done and self.templates[i] and not may_fit(self.templates[i])]
+        for i in found:
+            rows, offsets = Rows.empty(self.shapes[i]), np.zeros(1, np.int64)
+            stats = PmappingStats(0, 0)
+            einsum, templates = self.problem.einsums[i], self.templates[i]
+            self.done[i] = EinsumPmappings(einsum, templates, (), self.shapes[i], rows, offsets, stats)
+        return found
+
+    def check_persistent(self) -> None:
+        """Raise NoValidMappingError where the persistent tensors of all Einsums together surely fit nowhere."""
+        kept: dict[str, float] = {}
+        size: dict[str, float] = {}
+        for own in self.templates.values():
+            for memory, bits in kept_throughout(own).items():
+                kept[memory] = kept.get(memory, 0.0) + bits
+                sizes = [c.size for template in own for c in template.components if c.name == memory]
+                size[memory] = max(size.get(memory, 0.0), *sizes)
+        for memory, bits in kept.items():
+            if bits > size[memory] * FIT:
+                raise NoValidMappingError(
+                    f"{memory} is too small: it has {exact_size(size[memory])}, and the persistent tensors that "
+                    f"Einsums must keep there take at least {exact_size(bits)} together",
+                    memory=memory,
+                    needed_bits=bits,
+                )
+
+    def left(self) -> list[int]:
+        """Those that are to be explored."""
+        return [i for i in self.same if i not in self.done]
+
+    def names(self, places: Sequence[int]) -> list[str]:
+        """What Einsums are called."""
+        return [self.problem.einsums[i].name for i in places]
+
+    def call(self, i: int) -> tuple[EinsumProblem, tuple[Template, ...], RowShape, MapperOptions]:
+        """What the exploration of an Einsum takes."""
+        return self.problem.einsums[i], self.templates[i], self.shapes[i], self.problem.options
+
+    def served(self, i: int, solved: EinsumPmappings) -> Iterator[EinsumPmappings]:
+        """The pmappings of an Einsum and of all that are equal to it."""
+        for k in self.same[i]:
+            if k == i:
+                self.done[k] = solved
+            else:
+                self.done[k] = _renamed(solved, self.problem.einsums[k], self.templates[k], self.shapes[k])
+            yield self.done[k]
+
+
+def _explored(
+    einsum: EinsumProblem, templates: Sequence[Template], shape: RowShape, options: MapperOptions, slot: Slot
+) -> EinsumPmappings:
+    """One Einsum, by whoever has time for it."""
+    slot.begin()
+    try:
+        return explore_einsum(einsum, templates, shape, options, slot)
+    except MemoryError:
+        pass
+    raise slot.out_of_memory()  # outside of the handler: what it held may go
 
 
 class _Work:
     """Tells how far the exploration is."""
 
-    def __init__(self, progress: Progress | None, known: int, wanted: int, templates: Sequence[int]) -> None:
-        self.tally = Tally(templates, self.tell)
+    def __init__(self, progress: Progress | None, known: int, wanted: int, tally: Tally) -> None:
+        self.tally = tally
+        tally.report = self.tell
         self._progress = progress
         self._done, self._total = known, known + wanted
         self._rows = 0
@@ -110,12 +206,12 @@ class _Work:
         if self._progress is not None:
             tally = self.tally
             counts = tally.templates, sum(tally.all_templates), tally.evaluated, self._rows
-            self._progress(Step("explore", self._done, self._total, *counts, note=self._note))
+            self._progress(Step("explore", self._done, self._total, *counts, note=self._note, share=tally.share))
 
 
 def _check_options(options: MapperOptions) -> None:
     """Refuse what would otherwise be ignored."""
-    refused = not_offered(options)
+    refused = not_offered(options, limited=True)
     if refused:
         raise FFError(
             f"the explorer 'default' does not offer mapper.ffm.{', '.join(refused)}: leave it at its default "

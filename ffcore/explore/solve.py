@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
 from itertools import product
 
 import attrs
 import numpy as np
 
+from ffcore.errors import TimeLimitError
 from ffcore.explore.bookings import columns_of
 from ffcore.explore.costs import Costs
+from ffcore.explore.first import unfused_first
 from ffcore.explore.kernels import Ints
 from ffcore.explore.labels import Labeller
 from ffcore.explore.lattice import Lattice
@@ -35,34 +38,66 @@ def explore_einsum(
 ) -> EinsumPmappings:
     """All Pareto-optimal pmappings of an Einsum.
 
-    ``slot`` counts templates. Raises ``StoppedError`` when its tally is stopped.
+    ``slot`` counts templates; when time is up what was found so far is returned. Raises as ``Slot.pulse`` does.
     """
-    evaluated = [0]
-
-    def pulse(made: int) -> None:
-        evaluated[0] += made
-
-    parts: list[Candidates] = []
+    work = _Work(len(templates), slot)
     numbers = {c.name: i for i, c in enumerate(places(templates))}
-    paths = _Paths(einsum, shape, options, pulse)
-    done = 0
-    for makers in paths.makers(templates, numbers):
-        for maker in makers:
-            found = maker.candidates()
-            if found is not None and len(found):
-                parts.append(found)
-            if sum(map(len, parts)) > _PRUNE_EVERY:
-                parts = [p for p in pruned(parts)[0] if len(p)]
-            if slot is not None:
-                for _ in maker.outlines:
-                    if done < len(templates):
-                        done += 1
-                        slot.template_done(lambda: evaluated[0])
-    while slot is not None and done < len(templates):
-        done += 1
-        slot.template_done(lambda: evaluated[0])
-    rows, offsets, jobs = _written(parts, shape)
-    return EinsumPmappings(einsum, tuple(templates), jobs, shape, rows, offsets, PmappingStats(0, evaluated[0]))
+    paths = _Paths(einsum, shape, options, work.pulse)
+    limited = slot is not None and slot.soft < float("inf")
+    try:
+        for makers in paths.makers(unfused_first(templates) if limited else templates, numbers):
+            for maker in makers:
+                work.add(maker.candidates())
+                work.templates_done(len(maker.outlines))
+        work.all_done()
+    except TimeLimitError:
+        if not work.parts:
+            raise
+    rows, offsets, jobs = _written(work.parts, shape)
+    stats = PmappingStats(0, work.evaluated, len(templates) - work.done)
+    return EinsumPmappings(einsum, tuple(templates), jobs, shape, rows, offsets, stats)
+
+
+@attrs.define
+class _Work:
+    """What was found so far, and how far the work is."""
+
+    templates: int
+    slot: Slot | None
+    evaluated: int = 0
+    done: int = 0  # templates
+    parts: list[Candidates] = attrs.Factory(list)
+
+    def pulse(self, made: int) -> None:
+        """Between two steps: so many labels were made."""
+        self.evaluated += made
+        if self.slot is not None:
+            self.slot.pulse(lambda: self.evaluated, self.done / self.templates)
+
+    def add(self, found: Candidates | None) -> None:
+        """Rows of some templates."""
+        if found is None or not len(found):
+            return
+        self.parts.append(found)
+        if self.slot is not None:
+            self.slot.has_rows = True
+        if sum(map(len, self.parts)) > _PRUNE_EVERY:
+            self.parts[:] = [p for p in pruned(self.parts)[0] if len(p)]
+
+    def templates_done(self, number: int) -> None:
+        """So many more templates are done, as far as there are any."""
+        for _ in range(min(number, self.templates - self.done)):
+            self.done += 1
+            if self.slot is not None:
+                self.slot.template_done(lambda: self.evaluated)
+
+    def all_done(self) -> None:
+        """Nothing is left: the other templates have no rows."""
+        rest, self.done = self.templates - self.done, self.templates
+        if self.slot is not None:
+            for _ in range(rest):
+                with suppress(TimeLimitError):
+                    self.slot.template_done(lambda: self.evaluated)
 
 
 def _written(parts: Sequence[Candidates], shape: RowShape) -> tuple[Rows, Ints, tuple[Job, ...]]:

@@ -19,6 +19,12 @@ class PmappingStats:
 
     total: int
     evaluated: int
+    unexplored: int = 0  # templates that were left out when time was up
+
+    @property
+    def complete(self) -> bool:
+        """Is every template explored? If not, there may be better pmappings."""
+        return not self.unexplored
 
 
 @attrs.frozen(eq=False)

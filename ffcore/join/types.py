@@ -18,6 +18,7 @@ class PmappingSet:
     problem: Problem
     einsums: tuple[EinsumPmappings, ...]
     filtered: bool = False  # a user's filter has left some out, so that they are not all of their mapspace
+    seconds: float = 0.0  # that the exploration took
 
     def keep(self, masks: dict[str, NDArray[np.bool_]]) -> PmappingSet:
         """The set with only those rows of each named Einsum for which its mask is true."""
@@ -44,3 +45,4 @@ class JoinedMapping:
     latency: float  # s
     nests: tuple[Nest, ...]
     rows: tuple[int, ...] = ()  # per Einsum, the row of its pmappings that was chosen
+    proven: bool = True  # False: time was up before the join had looked at everything

@@ -59,7 +59,8 @@ def make_pmappings(
     run under other constraints; slower. ``cache_dir``: pmappings are kept in this folder and used again for a
     spec of the same content. ``einsum_names``: only these (default: all). ``n_jobs`` or ``executor``: what runs in
     parallel (default: see `set_n_parallel_jobs`; an executor stays the caller's). ``progress`` gets a line of text
-    now and then. Raises SpecError, PluginError and NoValidMappingError.
+    now and then. With ``spec.mapper.ffm.time_limit`` they may be a part of all. Raises SpecError, PluginError,
+    NoValidMappingError, TimeLimitError and MemoryLimitError.
     """
     explorer = plugin.get("explorer", explorer_of(spec))
     with phase("spec"):
@@ -90,7 +91,8 @@ def join_pmappings(
     either of them or for the energy-delay product. ``n_jobs``, ``executor``, ``progress``: see `make_pmappings`.
 
     ``spec`` may differ from the one that the pmappings were made from in its constraints and choice of parts. Raises
-    NoValidMappingError where nothing is compatible and fits, FFError for pmappings that are not the spec's.
+    NoValidMappingError where nothing is compatible and fits, FFError for pmappings that are not the spec's,
+    TimeLimitError and MemoryLimitError where a limit leaves nothing.
     """
     with phase("spec"):
         problem = problem_to_join(spec, pmappings)
@@ -126,7 +128,7 @@ def join_as(
         if not problem.options.metrics & ~COMPARED:
             joined = select(problem, joined)  # whatever the joiner: the metrics say what is returned
     entries = [_entry(problem, pmappings.source, mapping, model) for mapping in joined]
-    return Mappings(entries, guarantee_of(joiner, problem))
+    return Mappings(entries, guarantee_of(joiner, problem, pmappings.source, joined))
 
 
 def _entry(problem: Problem, source: object, mapping: JoinedMapping, model: Model) -> MappingEntry:

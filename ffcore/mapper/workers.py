@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ffcore import plugin
-from ffcore.errors import FFError
+from ffcore.errors import MemoryLimitError
+from ffcore.explore.limits import out_of_memory
+from ffcore.phases import current_phase
 from ffcore.plugin.builtin import DEFAULT_EXECUTOR
 
 if TYPE_CHECKING:
@@ -50,8 +52,24 @@ def workers(spec: Spec, n_jobs: int | None = None, executor: Executor | None = N
     """The executor that does parallel work: ``executor`` itself, which its owner shuts down, or a new one.
 
     A new one is of the kind that the spec names (``forks`` by default) and is shut down at the end. With one job, and
-    no kind named, there is none: all work is done in the calling thread. Raises FFError when a worker process dies.
+    no kind named, there is none: all work is done in the calling thread. Raises MemoryLimitError when a worker process
+    dies, or memory runs out anywhere in the body.
     """
+    try:
+        with _made(spec, n_jobs, executor) as pool:
+            yield pool
+    except MemoryError:
+        doing = _DOING.get(current_phase(), "mapping")
+    else:
+        return
+    raise out_of_memory(doing)  # outside of the handler: what it held may go
+
+
+_DOING = {"explore": "exploring", "join": "joining", "spec": "reading the spec", "templates": "making templates"}
+
+
+@contextmanager
+def _made(spec: Spec, n_jobs: int | None, executor: Executor | None) -> Iterator[Executor | None]:
     if executor is not None:
         yield executor
         return
@@ -65,7 +83,7 @@ def workers(spec: Spec, n_jobs: int | None = None, executor: Executor | None = N
         yield made
     except BrokenExecutor as error:
         made.shutdown(wait=False, cancel_futures=True)
-        raise FFError(
+        raise MemoryLimitError(
             "a worker process ended unexpectedly, most likely because memory ran out; try again with one job "
             "(--jobs 1), which needs less"
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -75,6 +76,14 @@ def _submitted(
     finally:
         for future in pending:
             future.cancel()
+
+
+def workers_of(executor: Executor | None, calls: int) -> int:
+    """How many of so many calls run at once."""
+    if executor is None or isinstance(executor, SerialExecutor):
+        return 1
+    known = getattr(executor, "_n_jobs", None) or getattr(executor, "_max_workers", None) or os.cpu_count() or 1
+    return max(1, min(int(known), calls))
 
 
 class SerialExecutor(Executor):
@@ -205,7 +214,10 @@ def _work(
             result = number, True, fn(*calls[number])
         except Exception as error:  # raised again where the results are read
             result = number, False, error
-        writer.send(result)
+        try:
+            writer.send(result)
+        except MemoryError as error:  # there is no room for what is sent
+            writer.send((number, False, MemoryError(str(error))))
 
 
 def _leave_interrupts_to_the_parent() -> None:

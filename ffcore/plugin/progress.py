@@ -22,10 +22,13 @@ class Step:
     best: float | None = None  # the best score so far
     unit: str = ""  # of it: J, s or J·s
     note: str = ""  # what has just been done, or is being done
+    share: float | None = None  # of the phase that is done, where that is known better than by counts
 
     @property
     def fraction(self) -> float | None:
         """The share of the phase that is done, by the finest count there is."""
+        if self.share is not None:
+            return min(1.0, self.share)
         if self.all_templates:
             return min(1.0, self.templates / self.all_templates)
         return min(1.0, self.done / self.total) if self.total else None

@@ -130,6 +130,7 @@ def _merged(a: EinsumPmappings, b: EinsumPmappings) -> EinsumPmappings:
     memory = np.array([number[c.name] for c in b.places], np.int64)[b.rows.memory]
     shifted = attrs.evolve(b.rows, job=b.rows.job + len(a.jobs), memory=memory)
     rows, offsets = prune(Rows.concatenate([a.rows, shifted]))
-    stats = PmappingStats(a.stats.total + b.stats.total, a.stats.evaluated + b.stats.evaluated)
+    both = a.stats, b.stats
+    stats = PmappingStats(*(sum(getattr(s, f.name) for s in both) for f in attrs.fields(PmappingStats)))
     templates, jobs = a.templates + b.templates, (*a.jobs, *b.jobs)
     return attrs.evolve(a, templates=templates, jobs=jobs, rows=rows, offsets=offsets, stats=stats)

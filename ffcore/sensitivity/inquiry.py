@@ -79,6 +79,11 @@ class Inquiry:
     def __attrs_post_init__(self) -> None:
         self._problem = problem_of(self.spec, allow_hopeless=True)
         check_metrics(self._problem.options.metrics)
+        if self._problem.options.time_limit < INFINITY:
+            raise FFError(
+                "what a limit costs is a difference of optima, which mapper.ffm.time_limit cuts short: leave it at its "
+                "default (the explanation has a time limit of its own, --time-limit)"
+            )
         self._parts = Parts.of(self.spec, self._problem)
         notes = (self._parts.note,) if self._parts.note else ()
         goals = goals_of(self._problem.options.metrics)

@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from ffcore.errors import FFError
+from ffcore.errors import FFError, MemoryLimitError
 
 _LEAST = 1.0  # s that each call gets in any case
 
@@ -157,10 +157,10 @@ def _answer(call: Callable[[], Any]) -> Answer:
     start = time.monotonic()
     try:
         return Answer(call(), time.monotonic() - start)
+    except (MemoryError, MemoryLimitError):
+        return Answer(unfinished="its search takes more memory than there is")
     except FFError as error:
         return Answer(refused=str(error))
-    except MemoryError:
-        return Answer(unfinished="its search takes more memory than there is")
 
 
 def _limit_memory(n_jobs: int) -> None:

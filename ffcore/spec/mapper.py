@@ -89,11 +89,15 @@ class FFM(SpecNode):
         Value(), default=False, doc="loops are placed for the reuse of unfused tensors first"
     )
     max_pmapping_templates_per_einsum: Expression = spec_field(Value(), default=INFINITY, doc="stop after as many")
-    time_limit: Expression = spec_field(Value(), default=INFINITY, unit="s", doc="of exploring one Einsum")
+    time_limit: Expression = spec_field(
+        Value(), default=INFINITY, unit="s", doc="of the search, which then returns the best mapping so far"
+    )
     time_limit_per_pmapping_template: Expression = spec_field(
         Value(), default=INFINITY, unit="s", doc="of one template"
     )
-    memory_limit: Expression = spec_field(Value(), default=INFINITY, unit="byte", doc="of one process")
+    memory_limit: Expression = spec_field(
+        Value(), default=INFINITY, unit="byte", doc="of all its processes; inf: 80 % of what is available"
+    )
 
 
 @attrs.define(kw_only=True, on_setattr=forget_position)

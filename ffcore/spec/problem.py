@@ -333,7 +333,7 @@ class MapperOptions:
     max_pmapping_templates_per_einsum: float = INFINITY
     time_limit: float = INFINITY  # s
     time_limit_per_pmapping_template: float = INFINITY  # s
-    memory_limit: float = INFINITY  # bytes, per process
+    memory_limit: float = INFINITY  # bytes, of all processes
     combine_runs: bool = False  # keep the usage of every limited memory, so that runs may be put together
 
 

@@ -79,7 +79,7 @@ def _point(number: int, values: Mapping[str, Value], bases: _Bases) -> Point:
         check_metrics(problem.options.metrics)
         refused = not_offered(problem.options)
     if refused:
-        raise FFError(f"the explorer 'default' does not offer mapper.ffm.{', '.join(refused)}")
+        raise FFError(f"a sweep does not offer mapper.ffm.{', '.join(refused)}: leave it at its default")
     return Point(number, {path: in_si(value) for path, value in values.items()}, spec, problem, explorer, joiner, model)
 
 

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
+from ffcore.errors import TimeLimitError
+from ffcore.explore.limits import Limits as Ends
 from ffcore.explore.nests import nest_of_row
 from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.plugin import Progress
@@ -47,21 +49,25 @@ class Choice:
     loops: tuple[tuple[int, ...], ...]
 
 
-def join_all(pmappings: PmappingSet, progress: Progress | None = None) -> tuple[list[JoinedMapping], int]:
+def join_all(
+    pmappings: PmappingSet, progress: Progress | None = None, limits: Ends | None = None
+) -> tuple[list[JoinedMapping], int]:
     """(whole mappings, combinations looked at): the Pareto set in energy and latency.
 
     Mappings with few fused loops come first: they are quickly found, and bound what more loops have
-    to beat.
+    to beat. When time is up those known by then are returned as not proven. Raises ``TimeLimitError`` when none are,
+    ``MemoryLimitError`` when memory runs out.
     """
     options = pmappings.problem.options
-    told = Told(progress, options.metrics, len(pmappings.einsums))
+    told = Told(progress, options.metrics, len(pmappings.einsums), limits)
     told.at("reading pmappings")
     join = _Join(sources(pmappings.einsums), Target.of(options), told)
-    depth = max(int(c.loops.max(initial=0)) for c in join.coarse)
-    for loops in _FIRST:
-        if loops < depth:
-            join.extend(loops, exact=False)
-    join.extend(depth, exact=True)
+    try:
+        join.everything()
+    except TimeLimitError:
+        if not len(join.target.known):
+            raise
+        return [attrs.evolve(mapping, proven=False) for mapping in join.mappings()], join.combined
     told.joined(len(pmappings.einsums), len(join.target.known), "")
     return join.mappings(), join.combined
 
@@ -79,6 +85,14 @@ class _Join:
 
     def __attrs_post_init__(self) -> None:
         self.coarse = coarse(self.sources, Once())
+
+    def everything(self) -> None:
+        """Look for all mappings that are wanted."""
+        depth = max(int(c.loops.max(initial=0)) for c in self.coarse)
+        for loops in _FIRST:
+            if loops < depth:
+                self.extend(loops, exact=False)
+        self.extend(depth, exact=True)
 
     def extend(self, loops: int, exact: bool) -> None:
         """Look for more mappings among the rows with at most so many fused loops.

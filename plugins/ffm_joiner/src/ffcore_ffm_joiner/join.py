@@ -10,6 +10,8 @@ import attrs
 
 from ffcore.diagnose import explain_join
 from ffcore.errors import FFError
+from ffcore.explore.limits import Limits
+from ffcore.join.guarantee import check_complete
 from ffcore.join.objectives import check_metrics, select
 from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.plugin import Progress
@@ -42,13 +44,17 @@ class FFMJoiner:
     ) -> list[JoinedMapping]:
         """Joined mappings, ascending in energy.
 
-        Raises ``NoValidMappingError`` when nothing matches and fits; it says why.
+        With a limit of time, what is known when it is up (``proven`` is false then). Raises ``NoValidMappingError``
+        when nothing matches and fits; it says why. Raises ``TimeLimitError`` and ``MemoryLimitError`` where a limit
+        leaves nothing.
         """
         check_metrics(problem.options.metrics)
         if row_filter is not None:
             raise FFError("the joiner 'ffm' takes no row filter; filter the pmappings before joining")
-        mappings, _ = join_all(attrs.evolve(pmappings, problem=problem), progress)
+        limits = Limits.of_join(problem.options, pmappings.seconds)
+        mappings, _ = join_all(attrs.evolve(pmappings, problem=problem), progress, limits)
         if not mappings:
+            check_complete(problem, pmappings)
             raise explain_join(problem, pmappings, _mappings)
         return select(problem, mappings)
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import attrs
 
+from ffcore.errors import TimeLimitError
+from ffcore.explore.limits import Limits, time_text
 from ffcore.plugin import Progress, Step
 from ffcore.spec.problem import Metric
 from ffcore_ffm_joiner.kernels import Floats
@@ -17,6 +21,7 @@ class Told:
     progress: Progress | None
     metrics: Metric
     einsums: int
+    limits: Limits | None = None
     _best: float | None = None
 
     def known(self, points: Floats) -> None:
@@ -27,11 +32,26 @@ class Told:
 
     def joined(self, done: int, rows: int, note: str) -> None:
         """So many Einsums are joined to so many partial mappings."""
+        if done < self.einsums:  # what is made of all of them is not thrown away
+            self._check()
         self._send(done, rows, note)
 
     def at(self, note: str) -> None:
         """Something is done that concerns all Einsums."""
+        self._check()
         self._send(0, 0, note)
+
+    def _check(self) -> None:
+        """Raise TimeLimitError when time is up (a while later as long as no mapping is known), MemoryLimitError when
+        there is too little memory."""
+        if self.limits is None:
+            return
+        if time.monotonic() >= (self.limits.hard if self._best is None else self.limits.soft):
+            raise TimeLimitError(
+                f"the time limit of {time_text(self.limits.seconds)} ended the join before any mapping was found; "
+                "raise mapper.ffm.time_limit (--time-limit)"
+            )
+        self.limits.check_memory("joining")
 
     @property
     def _unit(self) -> str:
