@@ -17,13 +17,14 @@ from ffcore.explore.limits import Limits
 from ffcore.explore.options import not_offered
 from ffcore.explore.rows import Rows, RowShape
 from ffcore.explore.solve import explore_einsum
-from ffcore.explore.spatial import FIT, SpatialChoice
+from ffcore.explore.spatial import SpatialChoice
 from ffcore.explore.tally import Slot, Tally
 from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
 from ffcore.plugin import Progress, Step
 from ffcore.plugin.executors import as_completed, workers_of
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
 from ffcore.templates import Template
+from ffcore.tolerances import FITS
 from ffcore.units import exact_size
 
 
@@ -134,7 +135,7 @@ class _Plan:
                 sizes = [c.size for template in own for c in template.components if c.name == memory]
                 size[memory] = max(size.get(memory, 0.0), *sizes)
         for memory, bits in kept.items():
-            if bits > size[memory] * FIT:
+            if bits > size[memory] * FITS:
                 raise NoValidMappingError(
                     f"{memory} is too small: it has {exact_size(size[memory])}, and the persistent tensors that "
                     f"Einsums must keep there take at least {exact_size(bits)} together",

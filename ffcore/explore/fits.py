@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ffcore.explore.numbers import divisors
-from ffcore.explore.spatial import FIT
 from ffcore.templates import Site, Template
+from ffcore.tolerances import FANOUT, FITS
 
 
 def may_fit(templates: Sequence[Template]) -> bool:
@@ -18,7 +18,7 @@ def too_small(template: Template) -> dict[str, float]:
     """Memories that are too small whatever the trips of all loops, and bits that they would need at least."""
     components = template.components
     least = least_bits(template)
-    return {components[i].name: bits for i, bits in least.items() if bits > components[i].size * FIT}
+    return {components[i].name: bits for i, bits in least.items() if bits > components[i].size * FITS}
 
 
 def kept_throughout(templates: Sequence[Template]) -> dict[str, float]:
@@ -74,4 +74,4 @@ def _extent(template: Template, site: Site, variable: str, first: dict[str, int]
             dimension = template.components[loop.index].spatial[loop.dimension]
             most *= dimension.fanout / dimension.usage_scale if dimension.usage_scale > 0 else float("inf")
     bound = template.einsum.bounds[variable]
-    return bound // max(d for d in divisors(bound) if d == 1 or d <= most * FIT + 1e-9)
+    return bound // max(d for d in divisors(bound) if d == 1 or d <= most * FANOUT)
