@@ -16,7 +16,7 @@ import numpy as np
 
 from ffcore.explore.kernels import Rivals
 from ffcore.spec.problem import Component, EinsumProblem, SpatialDimension, Tensor
-from ffcore.tolerances import FANOUT, FITS
+from ffcore.tolerances import FITS
 
 LoopName = tuple[int, int, str]  # component index, dimension, rank variable
 Factors = tuple[tuple[str, float], ...]  # per rank variable, what an extent is multiplied by
@@ -112,11 +112,11 @@ class Columns:
         """When a label with these columns (see `ordered`) dominates another."""
         targets = [target for target, _ in columns]
         ends = [1 + k for k in range(1, len(targets) + 1) if k == len(targets) or targets[k] != targets[k - 1]]
-        ranges = [self._range(signature) for _, signature in columns]
+        ranges = [self.range(signature) for _, signature in columns]
         most, least = (np.array([1.0, *(r[k] for r in ranges)]) for k in (1, 0))
         return Rivals(np.array(ends, np.int64), most, least)
 
-    def _range(self, signature: Signature) -> tuple[float, float]:
+    def range(self, signature: Signature) -> tuple[float, float]:
         """The least and the most that loops to come can multiply a pending column by."""
         low = high = 1.0
         own: dict[tuple[int, int], dict[int, float]] = {}
@@ -125,9 +125,8 @@ class Columns:
             trips[power] = trips.get(power, 1.0) * self.einsum.bounds[variable]
         for (index, d), powers in own.items():
             dimension = self.components[index].spatial[d]
-            fanout = dimension.fanout / dimension.usage_scale * FANOUT if dimension.usage_scale > 0 else float("inf")
             for power, trips_of in powers.items():
-                extreme = max(1.0, min(fanout, trips_of)) ** power
+                extreme = max(1.0, min(dimension.most, trips_of)) ** power
                 low, high = low * min(1.0, extreme), high * max(1.0, extreme)
         return low, high
 

@@ -36,6 +36,35 @@ def _dominates(left, a, right, b, ends, most, least):  # type: ignore[no-untyped
 
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _least(values, row, begin, end, most, least):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The least that a column and its pending ones can come to."""
+    total = 0.0
+    for c in range(begin, end):
+        total += values[row, c] * (least[c] if values[row, c] > 0 else most[c])
+    return total
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _hopeless(values, row, state, share, ends, most, least, guard):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Is some known mapping better than all that a label can become? ``share``: what compute time is multiplied by."""
+    to_go, scale, power, known = guard
+    if known.shape[0] == 0:
+        return False
+    energy = _least(values, row, 1, ends[0], most, least) + to_go[0, state]
+    latency = values[row, ends[0]] * share
+    for f in range(scale.shape[0]):
+        form = _least(values, row, ends[1 + f], ends[2 + f], most, least) + to_go[1 + f, state]
+        if form * scale[f] > latency:
+            latency = form * scale[f]
+    energy += power * latency
+    for u in range(known.shape[0]):
+        no_worse = known[u, 0] <= energy * (1 + 1e-13) and known[u, 1] <= latency * (1 + 1e-13)
+        if no_worse and (known[u, 0] * (1 + 1e-9) < energy or known[u, 1] * (1 + 1e-9) < latency):
+            return True
+    return False
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
     offsets, values, origin, stride, size, smaller, last_only, ends, most, least,
     out_offsets, out_values, out_origin, own
@@ -113,7 +142,7 @@ def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, origin, into, bank, entries, limits, forgotten, forgets, ends, most, least,
+    offsets, values, origin, into, bank, entries, limits, forgotten, forgets, ends, most, least, guard, share,
     out_offsets, out_values, out_origin
 ):
     width = out_values.shape[1]
@@ -131,7 +160,7 @@ def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
             for c in range(width):
                 if not out_values[filled, c] <= limits[c]:
                     fits = False
-            if not fits:
+            if not fits or _hopeless(out_values, filled, state, share, ends, most, least, guard):
                 continue
             k = start - 1
             out_values[filled, 0] = 0.0
@@ -199,7 +228,8 @@ def _sort(values, order, count):  # type: ignore[no-untyped-def]  # pragma: no c
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, n, stride, size, moves, starts, down, scale, into, ends, most, least, reached, first, filled,
+    offsets, values, n, stride, size, moves, starts, down, scale, into, ends, most, least, guard, shares,
+    reached, first, filled,
     work, order, out_offsets, out_values, out_source, out_move
 ):
     """From target ``first`` on until there is no more room; returns (the next target, labels so far, room it needs)."""
@@ -219,6 +249,7 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
         if count > order.shape[0] or filled + count > out_values.shape[0]:
             return to, filled, count
         single = count == 1
+        share = shares[to // n]
         count = 0
         for k in range(starts[to // n], starts[to // n + 1]):
             at = down[moves[k, 1], coordinate]
@@ -240,6 +271,8 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
                     work[count, c] = 0.0
                 for c in range(1, values.shape[1]):
                     work[count, into[c]] += values[a, c] * scale[moves[k, 1], c]
+                if _hopeless(work, count, state, share, ends, most, least, guard):
+                    continue
                 for c in range(1, ends[0]):
                     work[count, 0] += work[count, c] * most[c]
                 order[count] = count
@@ -247,7 +280,8 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
                 out_move[filled + count] = moves[k, 1]
                 count += 1
         if single:
-            filled += 1
+            if not _hopeless(out_values, filled, state, share, ends, most, least, guard):
+                filled += 1
             out_offsets[to + 1] = filled
             continue
         # What was written of where labels come from is put in order below: labels are few where this costs anything.
@@ -392,6 +426,27 @@ class Rivals:
 
 
 @attrs.frozen(eq=False)
+class Guard:
+    """What labels have to beat.
+
+    ``to_go``: per column (energy, latency forms) and state the least that is still to come; ``scale``: per form the
+    least that its total is multiplied by; ``power``: W that leak in any case; ``known``: (energy, latency) of known
+    mappings, none: everything is kept.
+    """
+
+    to_go: Floats
+    scale: Floats
+    power: float
+    known: Floats
+
+    def arrays(self) -> tuple[Floats, Floats, float, Floats]:
+        return self.to_go, self.scale, self.power, self.known
+
+
+NO_GUARD = Guard(np.zeros((1, 1)), np.zeros(0), 0.0, np.zeros((0, 2)))
+
+
+@attrs.frozen(eq=False)
 class Moves:
     """How lists of labels go over into others, along one axis of the lattice.
 
@@ -412,9 +467,12 @@ class Moves:
     scale: Floats
     into: Ints
     rivals: Rivals
+    shares: Floats  # per class that comes out, the least that compute time will yet be multiplied by
 
 
-def gather(offsets: Ints, values: Floats, n: int, moves: Moves) -> tuple[Ints, Floats, Ints, Ints]:
+def gather(
+    offsets: Ints, values: Floats, n: int, moves: Moves, guard: Guard = NO_GUARD
+) -> tuple[Ints, Floats, Ints, Ints]:
     """Per class and state, the Pareto front of all labels that moves lead to it.
 
     List ``q * n + s`` is that of state ``s`` in class ``q``. Returns offsets and values, and of each label the row that
@@ -431,7 +489,7 @@ def gather(offsets: Ints, values: Floats, n: int, moves: Moves) -> tuple[Ints, F
     out: list[NDArray[Any]] = [np.empty((room, moves.rivals.width)), np.empty(room, np.int64), np.empty(room, np.int64)]
     work, order = np.empty((most, max(2, moves.rivals.width))), np.empty(most, np.int64)
     rivals = moves.rivals.ends, moves.rivals.most, moves.rivals.least
-    rules = moves.arrivals, moves.starts, moves.down, moves.scale, moves.into, *rivals
+    rules = moves.arrivals, moves.starts, moves.down, moves.scale, moves.into, *rivals, guard.arrays()
     to, filled, needed = 0, 0, 0
     while to < classes * n:
         if needed > most:
@@ -440,7 +498,7 @@ def gather(offsets: Ints, values: Floats, n: int, moves: Moves) -> tuple[Ints, F
         if filled + needed > room:
             room = 2 * room + needed
             out = [_extended(array, filled, room) for array in out]
-        now = reached, to, filled, work, order, out_offsets
+        now = moves.shares, reached, to, filled, work, order, out_offsets
         to, filled, needed = _gather(offsets, values, *along, *rules, *now, *out)
     return out_offsets, out[0][:filled].copy(), out[1][:filled].copy(), out[2][:filled].copy()
 
@@ -502,6 +560,8 @@ def add_costs(
     limits: Floats,
     forgotten: Bools,
     rivals: Rivals,
+    guard: Guard = NO_GUARD,
+    share: float = 1.0,
 ) -> tuple[Ints, Floats, Ints]:
     """Labels (offsets, values, origin) with a cut's costs added, those beyond a limit left out.
 
@@ -519,7 +579,7 @@ def add_costs(
     out_origin = np.empty(len(values) + 1, np.int64)
     forgets = bool(forgotten.any())
     out = out_offsets, out_values, out_origin
-    rules = limits, forgotten, forgets, rivals.ends, rivals.most, rivals.least
+    rules = limits, forgotten, forgets, rivals.ends, rivals.most, rivals.least, guard.arrays(), share
     filled = _add(offsets, values, origin, into, bank, entries, *rules, *out)
     return out_offsets, out_values[:filled].copy(), out_origin[:filled].copy()
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from ffcore.explore.bookings import Column, Columns, LoopName
 from ffcore.explore.costs import Costs
-from ffcore.explore.kernels import Bools, Floats, Ints, Moves, add_costs, gather, stacked, union_prime
+from ffcore.explore.kernels import NO_GUARD, Bools, Floats, Guard, Ints, Moves, add_costs, gather, stacked, union_prime
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.outline import Cut, Outline
-from ffcore.explore.spread import Spread, Spreading
+from ffcore.explore.spread import Spread, Spreading, Thinner
 from ffcore.spec.problem import MapperOptions
 
 Item = tuple[int, int, int]
@@ -35,6 +35,8 @@ class Node:
     parts: tuple[Part, ...]
     uses: int = 0  # by nodes further out and rows, still to come
     labels: Labels | None = None
+    guard: Guard = NO_GUARD
+    share: float = 1.0  # the least that compute time will be multiplied by further out
 
 
 @attrs.define(eq=False)
@@ -46,6 +48,7 @@ class Spaced:
     uses: int = 0  # by parts, still to come
     labels: Labels | None = None
     spreading: Spreading | None = None
+    share: float = 1.0
 
 
 @attrs.define(eq=False)
@@ -90,6 +93,7 @@ class Labeller:
     tracked: frozenset[int]  # memories whose usage the join must know
     options: MapperOptions
     pulse: Callable[[int], None]
+    thinner: Callable[[Guard], Thinner] | None = None  # for labels that need not be exact
     _nodes: dict[Hashable, Node] = attrs.Factory(dict)
     _spaced: dict[Hashable, Spaced] = attrs.Factory(dict)
     _spreads: dict[Hashable, Spread | None] = attrs.Factory(dict)
@@ -154,7 +158,7 @@ class Labeller:
         if node.labels is None:
             at = node.outline.cuts[node.cut]
             found = self._innermost(at) if at.last else self._inside(node)
-            node.labels = self._added(found, at)
+            node.labels = self._added(found, at, node)
             for part in node.parts:
                 part.inner.uses -= 1
                 if not part.inner.uses and part.inner.labels is not None:
@@ -196,7 +200,10 @@ class Labeller:
             inner = self.labels(spaced.node)
             offsets, values, columns = inner.offsets, inner.values, inner.columns
             if spaced.spread.passes:
-                found = spaced.spread.apply(self.lattice, self.columns, columns, (offsets, values), self.pulse)
+                guard = spaced.node.guard
+                thinned = None if self.thinner is None else self.thinner(guard)
+                rules = self.pulse, guard, spaced.share, thinned
+                found = spaced.spread.apply(self.lattice, self.columns, columns, (offsets, values), *rules)
                 columns = spaced.spread.columns_after(self.columns, columns)
                 offsets, values = found.offsets, found.values
                 spaced.spreading = attrs.evolve(found, values=_NONE)
@@ -234,6 +241,7 @@ class Labeller:
             np.ones((1, 1 + len(columns))),
             np.arange(1 + len(columns)),
             rivals,
+            np.zeros(1),
         )
         merged, kept, source, _ = gather(np.concatenate(offsets), values, self.lattice.n, moves)
         self.pulse(len(kept))
@@ -268,7 +276,7 @@ class Labeller:
                 self.pulse(made)
         return Labels(labels.columns, offsets, values, origin)
 
-    def _added(self, labels: Labels, at: Cut) -> Labels:
+    def _added(self, labels: Labels, at: Cut, node: Node) -> Labels:
         """Labels with the costs of a cut."""
         entries = self.costs.entries(at)
         columns = self.columns.ordered((*labels.columns, *(c for _, c in entries)))
@@ -277,7 +285,12 @@ class Labeller:
         found = labels.offsets, labels.values, labels.origin
         rules = limits, self._forgotten(at, columns), self.columns.rivals(columns)
         into = _into(labels.columns, columns)
-        offsets, values, origin = add_costs(found, into, self.costs.bank, pairs, *rules)
+        offsets, values, origin = add_costs(
+            found, into, self.costs.bank, pairs, *rules, node.guard, 0.0 if self.lattice.einsum.is_copy else node.share
+        )
+        if self.thinner is not None:
+            offsets, values, kept = self.thinner(node.guard)(offsets, values, rules[-1])
+            origin = origin[kept]
         return Labels(columns, offsets, values, origin)
 
     def _forgotten(self, at: Cut, columns: Sequence[Column]) -> Bools:

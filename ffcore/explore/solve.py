@@ -10,11 +10,12 @@ import attrs
 import numpy as np
 
 from ffcore.errors import TimeLimitError
+from ffcore.explore.beat import guard
 from ffcore.explore.bookings import columns_of
 from ffcore.explore.costs import Costs
 from ffcore.explore.first import unfused_first
-from ffcore.explore.kernels import Ints
-from ffcore.explore.labels import Labeller
+from ffcore.explore.kernels import Floats, Ints
+from ffcore.explore.labels import Labeller, Node
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.memory import uncollected
 from ffcore.explore.outline import Dimension, Fixed, Outline, Outliner, out_of_order
@@ -157,7 +158,23 @@ class _Paths:
                 node = labeller.node(own, own[0].fused)
                 if node is not None:
                     makers.append(RowMaker(labeller, tuple(own), node, self.shape, self.options, numbers, known))
+        if len(makers) == 1 and self._compete(makers[0]):
+            self._guard(makers[0])
         return makers
+
+    def _compete(self, maker: RowMaker) -> bool:
+        """Do all rows compete with each other, in energy and latency alone?"""
+        wanted = self.options.metrics & (Metric.ENERGY | Metric.ENERGY_DELAY_PRODUCT)
+        alike = not maker.outline.fused and not maker.outline.space_above
+        return bool(wanted) and alike and not self.shape.memories and not self.options.resource_usage_tolerance
+
+    def _guard(self, maker: RowMaker) -> None:
+        def found(labeller: Labeller, outline: Outline, node: Node) -> Floats:
+            own = attrs.evolve(maker, labeller=labeller, outlines=(outline,), node=node).candidates()
+            values = np.zeros((0, 2)) if own is None else own.values[:, :2]
+            return values / self.einsum.n_instances
+
+        guard(maker.labeller, maker.node, maker.outlines, self.options, found)
 
 
 @attrs.frozen
@@ -209,11 +226,11 @@ class _Chooser:
         if not len(numbers):
             return None
         preferred = table.choice(template, int(numbers[0]))
-        dimension = {place: template.components[place[0]].spatial[place[1]] for place in wanted}
-        return {
-            place: round(min(dimension[place].min_usage, preferred.usage(template.components, *place)), 12)
-            for place in wanted
-        }
+        trips = dict.fromkeys(wanted, 1)
+        for loop, n in zip(preferred.loops, preferred.trips, strict=True):
+            if (loop.index, loop.dimension) in trips:
+                trips[loop.index, loop.dimension] *= n
+        return {(i, k): template.components[i].spatial[k].rank(n) for (i, k), n in trips.items()}
 
     def _trips(self, template: Template, index: int, d: int) -> Iterator[tuple[list[SpatialLoop], tuple[int, ...]]]:
         """All ways to run across one dimension."""

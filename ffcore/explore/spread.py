@@ -14,14 +14,16 @@ import attrs
 import numpy as np
 
 from ffcore.explore.bookings import Column, Columns, LoopName
-from ffcore.explore.kernels import Floats, Ints, Moves, Rivals, gather
+from ffcore.explore.kernels import NO_GUARD, Floats, Guard, Ints, Moves, Rivals, gather
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.numbers import divisors
 from ffcore.explore.outline import Dimension
 from ffcore.spec.problem import LoopBound, MapperOptions, SpatialDimension
-from ffcore.tolerances import FANOUT
 
 _Class = tuple[int, ...]  # product of all trips, loops that run more than once, product for each bound on several
+
+
+Thinner = Callable[[Ints, Floats, Rivals], tuple[Ints, Floats, Ints]]  # offsets and values, which labels are left
 
 
 @attrs.frozen
@@ -42,8 +44,7 @@ class Rules:
     @property
     def most(self) -> float:
         """The most that the product of trips may come to."""
-        scale = self.dimension.usage_scale
-        return self.dimension.fanout / scale * FANOUT if scale > 0 else math.inf
+        return self.dimension.most
 
     @property
     def start(self) -> _Class:
@@ -71,10 +72,7 @@ class Rules:
         return (
             self.may_go_on(reached)
             and all(b.allows((n,)) for n, b in zip(reached[2:], self._products, strict=True))
-            and (
-                self.own.usage is None
-                or round(min(d.min_usage, reached[0] / d.fanout * d.usage_scale), 12) == self.own.usage
-            )
+            and (self.own.usage is None or d.rank(reached[0]) == self.own.usage)
         )
 
 
@@ -86,6 +84,7 @@ class _Pass:
     trips: tuple[int, ...]
     moves: tuple[tuple[int, int, int], ...]
     classes: int  # that labels come out in
+    used: tuple[float, ...]  # of each, the least share of the dimension that is still free
 
 
 def passes(rules: Rules, bounds: Mapping[str, int]) -> list[_Pass] | None:
@@ -114,7 +113,9 @@ def passes(rules: Rules, bounds: Mapping[str, int]) -> list[_Pass] | None:
             (number[q], trips.index(n), accepted[after]) for q, n, after in steps[k] if after in accepted
         )
         classes = max(accepted.values(), default=-1) + 1
-        result.append(_Pass(rules.own.name(rules.own.variables[k]), tuple(trips), moves, classes))
+        last = k == len(steps) - 1
+        used = tuple(1.0 if last else min(1.0, c[0] / rules.most) for c in sorted(accepted, key=accepted.__getitem__))
+        result.append(_Pass(rules.own.name(rules.own.variables[k]), tuple(trips), moves, classes, used[:classes]))
         accepted = {layers[k][q]: i for q, i in number.items()}
     return result[::-1] if accepted else None
 
@@ -124,6 +125,7 @@ class Spread:
     """The spatial loops at the end of one block: all ways in which they can run."""
 
     passes: tuple[_Pass, ...]  # innermost first
+    most: tuple[tuple[int, int, float], ...]  # of each dimension (component index, number), the most instances in use
 
     @classmethod
     def of(
@@ -131,13 +133,17 @@ class Spread:
     ) -> Spread | None:
         """None if nothing is allowed. ``dimensions``: outermost first."""
         found: list[_Pass] = []
+        most: list[tuple[int, int, float]] = []
         for own in reversed(dimensions):
             dimension = columns.components[own.index].spatial[own.dimension]
             ways = passes(Rules(dimension, own, options), columns.einsum.bounds)
             if ways is None:
                 return None
             found += ways
-        return cls(tuple(found))
+            bound = math.prod(columns.einsum.bounds[v] for v in own.variables)
+            limit = Rules(dimension, own, options).most
+            most.append((own.index, own.dimension, min(float(bound), limit)))
+        return cls(tuple(found), tuple(most))
 
     @property
     def loops(self) -> list[LoopName]:
@@ -154,8 +160,15 @@ class Spread:
         before: tuple[Column, ...],
         labels: tuple[Ints, Floats],
         pulse: Callable[[int], None],
+        guard: Guard = NO_GUARD,
+        share: float = 1.0,
+        thinned: Thinner | None = None,
     ) -> Spreading:
-        """The labels (offsets, values) outside of the loops."""
+        """The labels (offsets, values) outside of the loops.
+
+        ``share``: the least that compute time will be multiplied by outside of these. ``thinned``: for labels that
+        need not be exact.
+        """
         offsets, values = labels
         after = self.columns_after(columns, before)
         into, rivals = np.arange(len(before)), columns.rivals(before)
@@ -167,15 +180,29 @@ class Spread:
                 rivals = columns.rivals(after)
             elif step.trips == (1,) and step.moves == ((0, 0, 0),):
                 continue
-            moves = self._moves(step, lattice, columns, before, into, rivals)
-            offsets, values, source, kind = gather(offsets, values, lattice.n, moves)
+            free = share
+            for index, d, most in self.most:  # innermost first; what is further in has been passed
+                if (index, d) in {p.loop[:2] for p in self.passes[number + 1 :]} and (index, d) != step.loop[:2]:
+                    free /= most
+            moves = self._moves(step, lattice, columns, before, into, rivals, free)
+            offsets, values, source, kind = gather(offsets, values, lattice.n, moves, guard)
+            if thinned is not None:
+                offsets, values, kept = thinned(offsets, values, rivals)
+                source, kind = source[kept], kind[kept]
             origin = origin[source]
             codes = codes.extended(step, source, kind)
             pulse(len(values))
         return Spreading(offsets, values, origin, codes)
 
     def _moves(
-        self, step: _Pass, lattice: Lattice, columns: Columns, before: Sequence[Column], into: Ints, rivals: Rivals
+        self,
+        step: _Pass,
+        lattice: Lattice,
+        columns: Columns,
+        before: Sequence[Column],
+        into: Ints,
+        rivals: Rivals,
+        free: float,
     ) -> Moves:
         axis = lattice.variables.index(step.loop[2])
         down = np.array([lattice.down(axis, n) for n in step.trips])
@@ -185,12 +212,14 @@ class Spread:
             up[k, row[reached]] = reached
         powers = np.array([columns.power_of(c, step.loop) for c in before], np.float64)
         scale = np.array(step.trips, np.float64)[:, None] ** np.concatenate([[0.0], powers])
+        shares = np.zeros(step.classes) if columns.einsum.is_copy else free * np.array(step.used)
         arrivals, starts = _sorted(((to, q, t) for q, t, to in step.moves), step.classes)
         departures, departure_starts = _sorted(
             ((q, to, t) for q, t, to in step.moves), max(q for q, _, _ in step.moves) + 1
         )
         along = lattice.strides[axis], len(lattice.values[axis])
-        return Moves(arrivals, starts, departures, departure_starts, *along, down, up, scale, _behind_key(into), rivals)
+        links = arrivals, starts, departures, departure_starts
+        return Moves(*links, *along, down, up, scale, _behind_key(into), rivals, shares)
 
 
 def _behind_key(into: Ints) -> Ints:
