@@ -24,11 +24,12 @@ from ffcore.explore.lattice import Lattice
 from ffcore.explore.numbers import prime_factors
 from ffcore.explore.outline import Outline
 from ffcore.explore.spread import Thinner
-from ffcore.spec.problem import MapperOptions
+from ffcore.spec.problem import MapperOptions, Metric
 
 WORTH = 1_000_000  # nodes times states from which on the beam search pays
 _BEAM = 150  # labels kept for each of the three ways to look good
 _TEMPLATES = 8
+_LOOKED_AT = 64
 
 
 def guard(
@@ -47,20 +48,26 @@ def guard(
         return
     beam = Labeller(labeller.costs, labeller.columns, labeller.tracked, options, labeller.pulse, _thinner(labeller))
     nothing = np.zeros((0, 2))
-    made = [(outline, beam.node([outline], outline.fused)) for outline in _some(outlines)]
-    roots = [(outline, node) for outline, node in made if node is not None]
+    roots = _promising(beam, outlines)
     _guard(beam, [node for _, node in roots], nothing)
     known = np.concatenate([nothing, *(found(beam, outline, node) for outline, node in roots)])
     _guard(labeller, [root], _front(known))
 
 
-def _some(outlines: Sequence[Outline]) -> list[Outline]:
-    """A few outlines of different kinds, those that hold most among them."""
-    ranked = sorted(outlines, key=lambda o: -len(o.template.sites))
-    most = [o for o in ranked if len(o.template.sites) == len(ranked[0].template.sites)]
-    half = _TEMPLATES // 2
-    picked = [*most[:: max(1, len(most) // half)][:half], *ranked[:: max(1, len(ranked) // half)][:half]]
-    return list({id(o): o for o in picked}.values())
+def _promising(beam: Labeller, outlines: Sequence[Outline]) -> list[tuple[Outline, Node]]:
+    """A few outlines: of those with different holders the ones that look best if loops save about what they can."""
+    different: dict[frozenset[tuple[str, int]], Outline] = {}
+    for outline in outlines:
+        different.setdefault(frozenset((s.tensor, s.index) for s in outline.template.sites), outline)
+    spread = list(different.values())[:: 1 + len(different) // _LOOKED_AT]
+    made = [(outline, beam.node([outline], outline.fused)) for outline in spread]
+    roots = [(outline, node) for outline, node in made if node is not None]
+    looks: list[tuple[float, int]] = []
+    for k, (_, node) in enumerate(roots):
+        _guard(beam, [node], np.zeros((0, 2)), usual=True)
+        innermost = list(_outermost_first([node]))[-1]
+        looks.append((float(innermost.guard.to_go[0, 0]), k))
+    return [roots[k] for _, k in sorted(looks)[:_TEMPLATES]]
 
 
 def _front(known: Floats) -> Floats:
@@ -89,18 +96,19 @@ def _outermost_first(roots: Sequence[Node]) -> Iterator[Node]:
     yield from reversed(order)
 
 
-def _guard(labeller: Labeller, roots: Sequence[Node], known: Floats) -> None:
-    """Set guards and shares of all nodes below the roots."""
+def _guard(labeller: Labeller, roots: Sequence[Node], known: Floats, usual: bool = False) -> None:
+    """Set guards and shares of all nodes below the roots; ``usual``: not the least to go, but a guess."""
     lattice, columns = labeller.lattice, labeller.columns
     height = 1 + len(columns.forms)
+    timed = float(bool(labeller.options.metrics & (Metric.LATENCY | Metric.ENERGY_DELAY_PRODUCT)))
     scale = np.array([_least_scale(labeller, index) for index, _ in columns.forms], np.float64)
     to_go: dict[int, Floats] = {id(root): np.zeros((height, lattice.n)) for root in roots}
     share: dict[int, float] = {id(root): 1.0 for root in roots}
     for node in _outermost_first(roots):
         own = to_go[id(node)]
-        node.guard = Guard(own, scale, columns.constant_power, known)
+        node.guard = Guard(own, scale, columns.constant_power, timed, known)
         node.share = share[id(node)]
-        further = own + _added(labeller, node)
+        further = own + _added(labeller, node, usual)
         for v in node.outline.closed[node.cut]:
             axis = lattice.variables.index(v)
             further[:, lattice.grid[v] < lattice.values[axis][-1]] = np.inf
@@ -128,20 +136,20 @@ def _least_scale(labeller: Labeller, index: int) -> float:
     return result
 
 
-def _added(labeller: Labeller, node: Node) -> Floats:
+def _added(labeller: Labeller, node: Node, usual: bool) -> Floats:
     """The least that a node's cut adds to energy and forms, per state; infinity where a tile does not fit."""
     columns, costs = labeller.columns, labeller.costs
     result = np.zeros((1 + len(columns.forms), labeller.lattice.n))
     bits: dict[int, Floats] = {}
     for row, (target, signature) in costs.entries(node.outline.cuts[node.cut]):
         values = costs.bank[row]
-        low, high = columns.range(signature)
-        if target == 0:
-            result[0] += np.minimum(values * low, values * high)
-        elif 2 <= target < 2 + len(columns.forms):
-            result[target - 1] += np.minimum(values * low, values * high)
+        low, high = costs.ranges.of(signature)
+        if target == 0 or 2 <= target < 2 + len(columns.forms):
+            least = values * np.sqrt(low * high) if usual else np.minimum(values * low, values * high)
+            result[max(0, target - 1)] += least
         else:
             bits[target] = bits.get(target, 0.0) + values
+    np.maximum(result, 0.0, out=result)  # what is skipped is never more than what is moved
     most = dict(zip((t for t, _ in columns.plain()), columns.limits(columns.plain()), strict=True))
     for target, values in bits.items():
         result[:, values > most[target]] = np.inf
@@ -172,8 +180,9 @@ def _thinner(labeller: Labeller) -> Callable[[Guard], Thinner]:
                 return offsets, values, np.arange(len(values))
             places = np.repeat(np.arange(len(count)), count)
             first = rivals.ends[0]
-            usual = np.sqrt(rivals.most * rivals.least)
-            energy = values[:, 1:first] @ usual[1:first] + guard.to_go[0, places % n]
+            own = rivals.which[0, 1:first, None], (places % n)[None, :]
+            factors = np.sqrt(rivals.most[own] * rivals.least[own])
+            energy = (values[:, 1:first] * factors.T).sum(axis=1) + guard.to_go[0, places % n]
             time = values[:, first]
             chosen = [np.lexsort(keys)[:_BEAM] for keys in ((time, energy), (energy, time))]
             chosen.append(np.argsort(energy * time, kind="stable")[:_BEAM])

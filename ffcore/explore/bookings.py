@@ -12,9 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import attrs
-import numpy as np
 
-from ffcore.explore.kernels import Rivals
 from ffcore.spec.problem import Component, EinsumProblem, SpatialDimension, Tensor
 from ffcore.tolerances import FITS
 
@@ -107,28 +105,6 @@ class Columns:
     def ordered(self, found: Iterable[Column]) -> tuple[Column, ...]:
         """The plain columns and the pending ones among ``found``, each plain one before those that are added to it."""
         return tuple(sorted({*self.plain(), *found}))
-
-    def rivals(self, columns: tuple[Column, ...]) -> Rivals:
-        """When a label with these columns (see `ordered`) dominates another."""
-        targets = [target for target, _ in columns]
-        ends = [1 + k for k in range(1, len(targets) + 1) if k == len(targets) or targets[k] != targets[k - 1]]
-        ranges = [self.range(signature) for _, signature in columns]
-        most, least = (np.array([1.0, *(r[k] for r in ranges)]) for k in (1, 0))
-        return Rivals(np.array(ends, np.int64), most, least)
-
-    def range(self, signature: Signature) -> tuple[float, float]:
-        """The least and the most that loops to come can multiply a pending column by."""
-        low = high = 1.0
-        own: dict[tuple[int, int], dict[int, float]] = {}
-        for (index, d, variable), power in signature:
-            trips = own.setdefault((index, d), {})
-            trips[power] = trips.get(power, 1.0) * self.einsum.bounds[variable]
-        for (index, d), powers in own.items():
-            dimension = self.components[index].spatial[d]
-            for power, trips_of in powers.items():
-                extreme = max(1.0, min(dimension.most, trips_of)) ** power
-                low, high = low * min(1.0, extreme), high * max(1.0, extreme)
-        return low, high
 
     def limits(self, columns: Sequence[Column]) -> list[float]:
         """The most that each column may come to: no tile that is ruled out, no memory that overflows."""

@@ -17,6 +17,7 @@ from ffcore.explore.bookings import Booker, Column, Columns, Factors, computes
 from ffcore.explore.kernels import Floats
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.outline import Cut, Limited, Reserved
+from ffcore.explore.ranges import Ranges
 
 Entry = tuple[int, Column]  # row of the bank, column of a label
 
@@ -30,6 +31,7 @@ class Costs:
 
     lattice: Lattice
     columns: Columns
+    ranges: Ranges = attrs.field(init=False)
     bank: Floats = attrs.field(init=False)
     _filled: int = 0
     _rows: dict[Hashable, int] = attrs.Factory(dict)
@@ -37,6 +39,7 @@ class Costs:
 
     def __attrs_post_init__(self) -> None:
         self.bank = np.empty((16, self.lattice.n))
+        self.ranges = Ranges(self.lattice, self.columns)
 
     def entries(self, cut: Cut) -> tuple[Entry, ...]:
         """What a cut adds: pairs (row of ``bank``, column of a label)."""

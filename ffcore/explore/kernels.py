@@ -7,6 +7,7 @@ takes a second for each array slice or sort: plain loops over arrays that the ca
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,14 +22,39 @@ Bools = NDArray[np.bool_]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
-def _dominates(left, a, right, b, ends, most, least):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _shared(a, b, c, floor):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The least of ``a x + b y + c z`` for factors of at most 1 whose product is at least ``floor``.
+
+    By the inequality of the means, all three terms are equal where no factor is 1; one that would be more is 1.
+    """
+    if a > b:
+        a, b = b, a
+    if b > c:
+        b, c = c, b
+    if a > b:
+        a, b = b, a
+    if c <= 0.0:
+        return 0.0
+    if a > 0.0:
+        mean = (a * b * c * floor) ** (1.0 / 3.0)
+        if mean <= a:
+            return 3.0 * mean
+    if b > 0.0:
+        mean = math.sqrt(b * c * floor)
+        if mean <= b:
+            return a + 2.0 * mean
+    return a + b + c * floor
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _dominates(left, a, right, b, state, ends, which, most, least):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Is label ``a`` no worse than ``b``, whatever pending columns are multiplied by?"""
     c = 1
     for g in range(ends.shape[0]):
         worse = 0.0
         while c < ends[g]:
             more = left[a, c] - right[b, c]
-            worse += more * most[c] if more > 0 else more * least[c]
+            worse += more * most[which[0, c], state] if more > 0 else more * least[which[0, c], state]
             c += 1
         if worse > 0:
             return False
@@ -36,27 +62,45 @@ def _dominates(left, a, right, b, ends, most, least):  # type: ignore[no-untyped
 
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
-def _least(values, row, begin, end, most, least):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _least(values, row, begin, end, state, which, most, least):  # type: ignore[no-untyped-def]  # pragma: no cover
     """The least that a column and its pending ones can come to."""
     total = 0.0
+    first, second, third = 0.0, 0.0, 0.0
     for c in range(begin, end):
-        total += values[row, c] * (least[c] if values[row, c] > 0 else most[c])
-    return total
+        value = values[row, c]
+        cluster = which[1, c]
+        if value <= 0.0:
+            total += value * most[which[0, c], state]
+        elif cluster == 0:
+            total += value * least[which[0, c], state]
+        elif cluster == 1:
+            first += value
+        elif cluster == 2:
+            second += value
+        else:
+            third += value
+    apart = (
+        first * least[which[2, end - 1], state]
+        + second * least[which[3, end - 1], state]
+        + third * least[which[4, end - 1], state]
+    )
+    return total + max(apart, _shared(first, second, third, least[which[5, end - 1], state]))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
-def _hopeless(values, row, state, share, ends, most, least, guard):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _hopeless(values, row, state, share, ends, which, most, least, guard):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Is some known mapping better than all that a label can become? ``share``: what compute time is multiplied by."""
-    to_go, scale, power, known = guard
+    to_go, scale, power, timed, known = guard
     if known.shape[0] == 0:
         return False
-    energy = _least(values, row, 1, ends[0], most, least) + to_go[0, state]
+    energy = _least(values, row, 1, ends[0], state, which, most, least) + to_go[0, state]
     latency = values[row, ends[0]] * share
     for f in range(scale.shape[0]):
-        form = _least(values, row, ends[1 + f], ends[2 + f], most, least) + to_go[1 + f, state]
+        form = _least(values, row, ends[1 + f], ends[2 + f], state, which, most, least) + to_go[1 + f, state]
         if form * scale[f] > latency:
             latency = form * scale[f]
     energy += power * latency
+    latency *= timed
     for u in range(known.shape[0]):
         no_worse = known[u, 0] <= energy * (1 + 1e-13) and known[u, 1] <= latency * (1 + 1e-13)
         if no_worse and (known[u, 0] * (1 + 1e-9) < energy or known[u, 1] * (1 + 1e-9) < latency):
@@ -66,7 +110,7 @@ def _hopeless(values, row, state, share, ends, most, least, guard):  # type: ign
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, origin, stride, size, smaller, last_only, ends, most, least,
+    offsets, values, origin, stride, size, smaller, last_only, ends, which, most, least,
     out_offsets, out_values, out_origin, own
 ):
     """Merge each state's list with the finished one of its smaller state; (labels made, labels kept)."""
@@ -109,7 +153,7 @@ def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
             # Nothing dominates within one list, and what dominates a row comes before it.
             k = filled - 1
             while k >= start:
-                if own[k] != mine and _dominates(out_values, k, out_values, filled, ends, most, least):
+                if own[k] != mine and _dominates(out_values, k, out_values, filled, state, ends, which, most, least):
                     break
                 k -= 1
             if k < start:
@@ -142,7 +186,7 @@ def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, origin, into, bank, entries, limits, forgotten, forgets, ends, most, least, guard, share,
+    offsets, values, origin, into, bank, entries, limits, forgotten, forgets, ends, which, most, least, guard, share,
     out_offsets, out_values, out_origin
 ):
     width = out_values.shape[1]
@@ -160,18 +204,18 @@ def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
             for c in range(width):
                 if not out_values[filled, c] <= limits[c]:
                     fits = False
-            if not fits or _hopeless(out_values, filled, state, share, ends, most, least, guard):
+            if not fits or _hopeless(out_values, filled, state, share, ends, which, most, least, guard):
                 continue
             k = start - 1
             out_values[filled, 0] = 0.0
             for c in range(1, ends[0]):
-                out_values[filled, 0] += out_values[filled, c] * most[c]
+                out_values[filled, 0] += out_values[filled, c] * most[which[0, c], state]
             if forgets:
                 for c in range(width):
                     if forgotten[c]:
                         out_values[filled, c] = 0.0
                 k = filled - 1
-                while k >= start and not _dominates(out_values, k, out_values, filled, ends, most, least):
+                while k >= start and not _dominates(out_values, k, out_values, filled, state, ends, which, most, least):
                     k -= 1
             if k < start:
                 out_origin[filled] = origin[a]
@@ -228,7 +272,7 @@ def _sort(values, order, count):  # type: ignore[no-untyped-def]  # pragma: no c
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, n, stride, size, moves, starts, down, scale, into, ends, most, least, guard, shares,
+    offsets, values, n, stride, size, moves, starts, down, scale, into, ends, which, most, least, guard, shares,
     reached, first, filled,
     work, order, out_offsets, out_values, out_source, out_move
 ):
@@ -263,7 +307,7 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
                     for c in range(1, values.shape[1]):
                         out_values[filled, into[c]] += values[a, c] * scale[moves[k, 1], c]
                     for c in range(1, ends[0]):
-                        out_values[filled, 0] += out_values[filled, c] * most[c]
+                        out_values[filled, 0] += out_values[filled, c] * most[which[0, c], state]
                     out_source[filled] = a
                     out_move[filled] = moves[k, 1]
                     continue
@@ -271,16 +315,16 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
                     work[count, c] = 0.0
                 for c in range(1, values.shape[1]):
                     work[count, into[c]] += values[a, c] * scale[moves[k, 1], c]
-                if _hopeless(work, count, state, share, ends, most, least, guard):
+                if _hopeless(work, count, state, share, ends, which, most, least, guard):
                     continue
                 for c in range(1, ends[0]):
-                    work[count, 0] += work[count, c] * most[c]
+                    work[count, 0] += work[count, c] * most[which[0, c], state]
                 order[count] = count
                 out_source[filled + count] = a
                 out_move[filled + count] = moves[k, 1]
                 count += 1
         if single:
-            if not _hopeless(out_values, filled, state, share, ends, most, least, guard):
+            if not _hopeless(out_values, filled, state, share, ends, which, most, least, guard):
                 filled += 1
             out_offsets[to + 1] = filled
             continue
@@ -291,7 +335,7 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
         for i in range(count):
             row = order[i]
             k = filled - 1
-            while k >= start and not _dominates(out_values, k, work, row, ends, most, least):
+            while k >= start and not _dominates(out_values, k, work, row, state, ends, which, most, least):
                 k -= 1
             if k < start:
                 for c in range(width):
@@ -406,23 +450,26 @@ class Rivals:
     """When one label dominates another.
 
     A label's columns are its key, by which labels are sorted, and then groups: a column and the pending ones that will
-    be added to it, each times a factor that is the same for all labels but not yet known, from ``least`` to ``most``.
-    ``ends``: the end of each group; the key is the first group's sum at ``most``. A label dominates another when, group
-    by group, its sum is no greater whatever the factors.
+    be added to it, each times a factor that is the same for all labels of a state but not yet known.
+    Row ``which[0, c]`` of ``most`` and ``least`` bounds column ``c``'s factor per state. Loops that multicast one
+    cluster of a group's columns do nothing for the other clusters, and all of them share the fanout: ``which[1, c]`` is
+    the column's cluster (1 to 3, 0: none), rows ``which[2:5, c]`` of ``least`` bound each cluster's factor, and row
+    ``which[5, c]`` their product. ``ends``: the end of each group; the key is the first group's sum at ``most``.
+
+    A label dominates another when, group by group, its sum is no greater whatever the factors.
     """
 
     ends: Ints
+    which: Ints
     most: Floats
     least: Floats
 
     @property
     def width(self) -> int:
-        return len(self.most)
+        return int(self.which.shape[1])
 
-    def keyed(self, values: Floats) -> Floats:
-        """Values with their key in front."""
-        first = self.ends[0] - 1
-        return np.concatenate([(values[:, :first] @ self.most[1 : self.ends[0]])[:, None], values], axis=1)
+    def arrays(self) -> tuple[Ints, Ints, Floats, Floats]:
+        return self.ends, self.which, self.most, self.least
 
 
 @attrs.frozen(eq=False)
@@ -437,13 +484,14 @@ class Guard:
     to_go: Floats
     scale: Floats
     power: float
+    timed: float  # 1, or 0 where only energy counts
     known: Floats
 
-    def arrays(self) -> tuple[Floats, Floats, float, Floats]:
-        return self.to_go, self.scale, self.power, self.known
+    def arrays(self) -> tuple[Floats, Floats, float, float, Floats]:
+        return self.to_go, self.scale, self.power, self.timed, self.known
 
 
-NO_GUARD = Guard(np.zeros((1, 1)), np.zeros(0), 0.0, np.zeros((0, 2)))
+NO_GUARD = Guard(np.zeros((1, 1)), np.zeros(0), 0.0, 0.0, np.zeros((0, 2)))
 
 
 @attrs.frozen(eq=False)
@@ -488,8 +536,7 @@ def gather(
     room, most = 2 * len(values) + 1024, 1024
     out: list[NDArray[Any]] = [np.empty((room, moves.rivals.width)), np.empty(room, np.int64), np.empty(room, np.int64)]
     work, order = np.empty((most, max(2, moves.rivals.width))), np.empty(most, np.int64)
-    rivals = moves.rivals.ends, moves.rivals.most, moves.rivals.least
-    rules = moves.arrivals, moves.starts, moves.down, moves.scale, moves.into, *rivals, guard.arrays()
+    rules = moves.arrivals, moves.starts, moves.down, moves.scale, moves.into, *moves.rivals.arrays(), guard.arrays()
     to, filled, needed = 0, 0, 0
     while to < classes * n:
         if needed > most:
@@ -547,7 +594,7 @@ def union_prime(
     out_values = np.empty((room, values.shape[1]))
     out_origin = np.empty(room + 1, np.int64)
     own = np.empty(room + 1, np.bool_)
-    rules = smaller, last_only, rivals.ends, rivals.most, rivals.least
+    rules = smaller, last_only, *rivals.arrays()
     made, kept = _union(offsets, values, origin, stride, size, *rules, out_offsets, out_values, out_origin, own)
     return out_offsets, out_values[:kept], out_origin[:kept], int(made)
 
@@ -579,7 +626,7 @@ def add_costs(
     out_origin = np.empty(len(values) + 1, np.int64)
     forgets = bool(forgotten.any())
     out = out_offsets, out_values, out_origin
-    rules = limits, forgotten, forgets, rivals.ends, rivals.most, rivals.least, guard.arrays(), share
+    rules = limits, forgotten, forgets, *rivals.arrays(), guard.arrays(), share
     filled = _add(offsets, values, origin, into, bank, entries, *rules, *out)
     return out_offsets, out_values[:filled].copy(), out_origin[:filled].copy()
 

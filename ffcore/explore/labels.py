@@ -175,7 +175,8 @@ class Labeller:
         offsets = np.ones(self.lattice.n + 1, np.int64)  # one label, in the state where nothing is left to do
         offsets[0] = 0
         columns = self.columns.plain()
-        values = self.columns.rivals(columns).keyed(self.costs.constant(at)[None, :])
+        values = np.array([[0.0, *self.costs.constant(at)]])
+        values[0, 0] = values[0, 1]
         return Labels(columns, offsets, values, np.zeros(1, np.int64))
 
     def _inside(self, node: Node) -> Labels:
@@ -203,7 +204,7 @@ class Labeller:
                 guard = spaced.node.guard
                 thinned = None if self.thinner is None else self.thinner(guard)
                 rules = self.pulse, guard, spaced.share, thinned
-                found = spaced.spread.apply(self.lattice, self.columns, columns, (offsets, values), *rules)
+                found = spaced.spread.apply(self.costs.ranges, columns, (offsets, values), *rules)
                 columns = spaced.spread.columns_after(self.columns, columns)
                 offsets, values = found.offsets, found.values
                 spaced.spreading = attrs.evolve(found, values=_NONE)
@@ -219,7 +220,7 @@ class Labeller:
         if len(found) == 1:
             return found[0]
         columns = self.columns.ordered(c for labels in found for c in labels.columns)
-        rivals = self.columns.rivals(columns)
+        rivals = self.costs.ranges.rivals(columns)
         values = stacked([(labels.values, _into(labels.columns, columns)) for labels in found], rivals.width)
         ends = np.cumsum([len(labels.values) for labels in found])
         offsets = [np.zeros(1, np.int64)]
@@ -258,7 +259,7 @@ class Labeller:
         lattice = self.lattice
         closed, block = outline.closed[cut], outline.template.blocks[cut]
         offsets, values, origin = labels.offsets, labels.values, labels.origin
-        rivals = self.columns.rivals(labels.columns)
+        rivals = self.costs.ranges.rivals(labels.columns)
         for k, v in enumerate(lattice.variables):
             # Spatial loops of this block may have been the last to run over a variable.
             if v in closed and v not in block and v not in outline.closed[cut + 1] and len(lattice.values[k]) > 1:
@@ -283,7 +284,7 @@ class Labeller:
         pairs = np.array([(row, 1 + columns.index(c)) for row, c in entries], np.int64).reshape(-1, 2)
         limits = np.array([np.inf, *self.columns.limits(columns)])
         found = labels.offsets, labels.values, labels.origin
-        rules = limits, self._forgotten(at, columns), self.columns.rivals(columns)
+        rules = limits, self._forgotten(at, columns), self.costs.ranges.rivals(columns)
         into = _into(labels.columns, columns)
         offsets, values, origin = add_costs(
             found, into, self.costs.bank, pairs, *rules, node.guard, 0.0 if self.lattice.einsum.is_copy else node.share

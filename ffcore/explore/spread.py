@@ -18,6 +18,7 @@ from ffcore.explore.kernels import NO_GUARD, Floats, Guard, Ints, Moves, Rivals,
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.numbers import divisors
 from ffcore.explore.outline import Dimension
+from ffcore.explore.ranges import Ranges
 from ffcore.spec.problem import LoopBound, MapperOptions, SpatialDimension
 
 _Class = tuple[int, ...]  # product of all trips, loops that run more than once, product for each bound on several
@@ -155,8 +156,7 @@ class Spread:
 
     def apply(
         self,
-        lattice: Lattice,
-        columns: Columns,
+        ranges: Ranges,
         before: tuple[Column, ...],
         labels: tuple[Ints, Floats],
         pulse: Callable[[int], None],
@@ -169,15 +169,16 @@ class Spread:
         ``share``: the least that compute time will be multiplied by outside of these. ``thinned``: for labels that
         need not be exact.
         """
+        lattice, columns = ranges.lattice, ranges.columns
         offsets, values = labels
         after = self.columns_after(columns, before)
-        into, rivals = np.arange(len(before)), columns.rivals(before)
+        into, rivals = np.arange(len(before)), ranges.rivals(before)
         origin = np.arange(len(values))
         codes = _Codes([], [])
         for number, step in enumerate(self.passes):
             if number == len(self.passes) - 1:
                 into = np.array([after.index(columns.passed(c, self.loops)) for c in before])
-                rivals = columns.rivals(after)
+                rivals = ranges.rivals(after)
             elif step.trips == (1,) and step.moves == ((0, 0, 0),):
                 continue
             free = share
