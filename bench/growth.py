@@ -1,4 +1,4 @@
-"""How one exploration grows as an array does: fanouts from 64 up, alone and with a second, equal dimension. Prints JSON.
+"""How one exploration grows with an array: fanouts from 64 up, alone and with a second, equal dimension; prints JSON.
 
 Run as a process of its own by ``python -m bench growth``; one thread, kernels compiled. *Tile states* are the lists of
 labels that the explorer fills: one for each tile size at a cut and, within a spatial dimension, for each share of the

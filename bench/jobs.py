@@ -10,7 +10,6 @@ import json
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import attrs
 
@@ -123,19 +122,26 @@ def gpt3_long(sizes: Sizes) -> list[Job]:
 
 
 def on_array(
-    sizes: Sizes, bench: str, name: str, arch: str, workload: str, seconds: float, memory: float = math.inf, **more: Any
+    sizes: Sizes,
+    name: tuple[str, str],
+    files: tuple[str, str],
+    parameters: Mapping[str, int | str],
+    seconds: float,
+    memory: float = math.inf,
 ) -> Job:
-    """A job on an architecture of bench/inputs; ``more``: Jinja parameters."""
-    parameters = {k: min(v, sizes.most) if isinstance(v, int) else v for k, v in more.items()}
-    files = f"{INPUTS}/{arch}.arch.yaml", f"{INPUTS}/{workload}.workload.yaml"
-    return Job(bench, name, map_command(*files, parameters), {WARM: seconds}, memory)
+    """A job of bench/inputs. ``name``: of the benchmark and of the job; ``files``: architecture and workload."""
+    bounded = {k: min(v, sizes.most) if isinstance(v, int) else v for k, v in parameters.items()}
+    arch, workload = f"{INPUTS}/{files[0]}.arch.yaml", f"{INPUTS}/{files[1]}.workload.yaml"
+    return Job(*name, map_command(arch, workload, bounded), {WARM: seconds}, memory)
 
 
 def single(sizes: Sizes) -> list[Job]:
     """One matmul and one convolution."""
+    goals = 2, 500 * MB
+    layer = {"C": 128, "M": 256, "P": 56}
     return [
-        on_array(sizes, "single", "matmul, npu", "npu", "matmul", 2, 500 * MB, M=384, K=768, N=768),
-        on_array(sizes, "single", "convolution of VGG", "conv_array", "conv", 2, 500 * MB, C=128, M=256, P=56),
+        on_array(sizes, ("single", "matmul, npu"), ("npu", "matmul"), {"M": 384, "K": 768, "N": 768}, *goals),
+        on_array(sizes, ("single", "convolution of VGG"), ("conv_array", "conv"), layer, *goals),
     ]
 
 
@@ -143,9 +149,11 @@ def attention(sizes: Sizes) -> list[Job]:
     """Attention with and without fusion, short and long."""
     return [
         on_array(
-            *(sizes, "attention", f"L = {length:,}, DRAM keeps {keep}", "attention_array", "attention"),
+            sizes,
+            ("attention", f"L = {length:,}, DRAM keeps {keep}"),
+            ("attention_array", "attention"),
+            {"B": 64, "H": 12, "L": length, "E": 64, "KEEP": keep},
             *((10, GB) if length == 1024 else (30,)),
-            **{"B": 64, "H": 12, "L": length, "E": 64, "KEEP": keep},
         )
         for length in (1024, 16384, 65536)
         for keep in ("All", "~Intermediates")
@@ -154,8 +162,8 @@ def attention(sizes: Sizes) -> list[Job]:
 
 def bert(sizes: Sizes) -> list[Job]:
     """A whole encoder layer."""
-    parameters = {"TOKENS": 384, "HEADS": 12, "HEAD": 64, "MODEL": 768, "HIDDEN": 3072}
-    return [on_array(sizes, "bert", "BERT-base layer, npu", "npu", "bert_layer", 20, 1500 * MB, **parameters)]
+    layer = {"TOKENS": 384, "HEADS": 12, "HEAD": 64, "MODEL": 768, "HIDDEN": 3072}
+    return [on_array(sizes, ("bert", "BERT-base layer, npu"), ("npu", "bert_layer"), layer, 20, 1500 * MB)]
 
 
 def gpt3_free(sizes: Sizes) -> list[Job]:
@@ -174,11 +182,14 @@ def gpt3_free(sizes: Sizes) -> list[Job]:
 
 
 def chiplets(sizes: Sizes) -> list[Job]:
-    """Layers like those of ResNet on three spatial levels: (outputs per side, channels, stride)."""
+    """Layers like those of ResNet on three spatial levels: outputs per side, channels, stride."""
     return [
         on_array(
-            *(sizes, "chiplets", f"{p} x {p} x {c}, 3 x 3, stride {stride}", "chiplets", "conv", 5),
-            **{"C": c, "M": c, "P": p, "STRIDE": stride, "BITS": 8},
+            sizes,
+            ("chiplets", f"{p} x {p} x {c}, 3 x 3, stride {stride}"),
+            ("chiplets", "conv"),
+            {"C": c, "M": c, "P": p, "STRIDE": stride, "BITS": 8},
+            5,
         )
         for p, c, stride in ((56, 64, 1), (28, 128, 1), (28, 128, 2), (7, 512, 1))
     ]
@@ -187,14 +198,14 @@ def chiplets(sizes: Sizes) -> list[Job]:
 def memories(sizes: Sizes) -> list[Job]:
     """Many memories that may all keep everything."""
     cubes = [
-        ("GPU, 512³", "gpu", 512, 16, (20, 2 * GB)),
-        ("GPU, 4,096³", "gpu", 4096, 16, (20, 2 * GB)),
-        ("four memories, 4³", "four_memories", 4, 8, (2,)),
-        ("register files, 64³", "register_files", 64, 8, (2,)),
+        ("GPU, 512³", "gpu", 512, 16, 20, 2 * GB),
+        ("GPU, 4,096³", "gpu", 4096, 16, 20, 2 * GB),
+        ("four memories, 4³", "four_memories", 4, 8, 2, math.inf),
+        ("register files, 64³", "register_files", 64, 8, 2, math.inf),
     ]
     return [
-        on_array(sizes, "memories", name, arch, "matmul", *goals, M=n, K=n, N=n, BITS=bits)
-        for name, arch, n, bits, goals in cubes
+        on_array(sizes, ("memories", name), (arch, "matmul"), {"M": n, "K": n, "N": n, "BITS": bits}, seconds, memory)
+        for name, arch, n, bits, seconds, memory in cubes
     ]
 
 
@@ -203,23 +214,15 @@ def odd(sizes: Sizes) -> list[Job]:
     arrays = "12x14", "3x5x7", "1000"
     matmuls = (13, 27, 55), (197, 1500, 50257), (50257, 1500, 1500)
     convolutions = (13, 27, 55), (27, 197, 13)
+    jobs: list[tuple[str, str, dict[str, int | str]]] = []
+    for fanouts in arrays:
+        for m, k, n in matmuls:
+            jobs.append((f"{fanouts}, {m} x {k} x {n}", "matmul", {"FANOUTS": fanouts, "M": m, "K": k, "N": n}))
+        for c, m, p in convolutions:
+            layer: dict[str, int | str] = {"FANOUTS": fanouts, "C": c, "M": m, "P": p, "BITS": 8}
+            jobs.append((f"{fanouts}, conv {p} x {p}, {c} to {m} channels", "conv", layer))
     return [
-        *(
-            on_array(
-                *(sizes, "odd", f"{fanouts}, matmul {m} x {k} x {n}", "free_array", "matmul", 10),
-                **{"FANOUTS": fanouts, "M": m, "K": k, "N": n},
-            )
-            for fanouts in arrays
-            for m, k, n in matmuls
-        ),
-        *(
-            on_array(
-                *(sizes, "odd", f"{fanouts}, conv {p} x {p}, {c} to {m} channels", "free_array", "conv", 10),
-                **{"FANOUTS": fanouts, "C": c, "M": m, "P": p, "BITS": 8},
-            )
-            for fanouts in arrays
-            for c, m, p in convolutions
-        ),
+        on_array(sizes, ("odd", name), ("free_array", workload), parameters, 10) for name, workload, parameters in jobs
     ]
 
 
