@@ -71,7 +71,7 @@ def _version(package: str) -> str:
 
 
 def slope(rows: Iterable[Row], mode: str = WARM) -> float | None:
-    """Log-log slope of wall time over N by least squares, from N = 8; None with fewer than two points."""
+    """Log-log slope of wall time over ``x`` by least squares, from 8; None with fewer than two points."""
     good = [r for r in rows if r.mode == mode and r.status == OK and r.x >= SLOPE_FROM]
     points = [(math.log(r.x), math.log(r.wall)) for r in good]
     if len(points) < 2:
@@ -128,6 +128,9 @@ def markdown(results: Results) -> str:
             fitted = _number(slope(rows), ".3f") or "not enough points"
             lines += ["", f"Log-log slope from N = {SLOPE_FROM}: {fitted} (goal: at most {SLOPE_GOAL})."]
             lines += ["", "![seconds over N](chain.svg)"] if chain_plot(rows) else []
+        if bench == "growth":
+            fitted = _number(slope(rows), ".3f") or "not enough points"
+            lines += ["", f"Log-log slope of seconds over tile states: {fitted} (goal: at most 1)."]
         lines.append("")
     return "\n".join(lines)
 
@@ -154,6 +157,7 @@ def _cells(row: Row) -> dict[str, str]:
     result |= {phase: _number(row.phases.get(phase), ".3f") for phase in PHASES}
     result |= {
         "rest": _number(row.rest, ".2f") if row.phases else "",
+        "tile states": _number(row.tile_states, ","),
         "evaluated": _number(row.evaluated, ","),
         "ns each": _number(per_evaluation, ",.0f"),
         "Pareto rows": _number(row.pareto_rows, ","),
@@ -169,7 +173,8 @@ def _cells(row: Row) -> dict[str, str]:
 def _goal(row: Row) -> str:
     if row.goal is None:
         return ""
-    return f"{row.goal:g} {'met' if row.met else 'MISSED'}"
+    beyond = " + imports" if row.beyond_imports else ""
+    return f"{row.goal:g}{beyond} {'met' if row.met else 'MISSED'}"
 
 
 def _number(value: float | None, form: str) -> str:

@@ -68,14 +68,16 @@ def report(files: Sequence[str], vary: dict[str, tuple[str, ...]], profile: bool
         check(point["mappings"], alone["mappings"])
     seconds, cpu = sum(s.seconds for s in singles), sum(s.cpu for s in singles)
     peak = max(s.peak for s in singles)
-    return "\n".join([
-        f"{'':12} {'wall s':>8} {'user s':>8} {'peak MiB':>9}",
-        f"{'sweep':12} {whole.seconds:8.1f} {whole.cpu:8.1f} {whole.peak / 2**20:9.0f}",
-        f"{len(singles)} single runs {seconds:6.1f} {cpu:8.1f} {peak / 2**20:9.0f}",
-        f"{'ratio':12} {whole.seconds / seconds:8.3f} {whole.cpu / cpu:8.3f}",
-        f"explorations of Einsums kept by the sweep: {explored}; evaluations of the single runs: {evaluated:,}",
-        f"same numbers at all {len(points)} points, to {TOLERANCE:g}",
-    ])
+    return "\n".join(
+        [
+            f"{'':12} {'wall s':>8} {'user s':>8} {'peak MiB':>9}",
+            f"{'sweep':12} {whole.seconds:8.1f} {whole.cpu:8.1f} {whole.peak / 2**20:9.0f}",
+            f"{len(singles)} single runs {seconds:6.1f} {cpu:8.1f} {peak / 2**20:9.0f}",
+            f"{'ratio':12} {whole.seconds / seconds:8.3f} {whole.cpu / cpu:8.3f}",
+            f"explorations of Einsums kept by the sweep: {explored}; evaluations of the single runs: {evaluated:,}",
+            f"same numbers at all {len(points)} points, to {TOLERANCE:g}",
+        ]
+    )
 
 
 def bits(text: str) -> str:

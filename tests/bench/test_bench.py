@@ -83,11 +83,32 @@ def test_session_reports_every_step_and_the_cache_changes_no_number(
 def test_every_bench_maps_what_it_says() -> None:
     jobs = [job for make in BENCHES.values() for job in make(Sizes())]
     maps = [job.command for job in jobs if "map" in job.command]
-    assert len(maps) == 8 + 5 + 1
-    assert sum("gpt3_6.7B" in command for command in maps) == 9
-    assert ("N_TOKENS=65536" in maps[-1]) != ("N_TOKENS=65536" in maps[0])
+    free = sum(word.startswith("bench/inputs/") for command in maps for word in command[4:5])
+    assert len(maps) - free == 8 + 5 + 1
+    assert free == 2 + 6 + 1 + 2 + 4 + 4 + 15
+    assert sum("gpt3_6.7B" in command for command in maps) == 9 + 2
+    assert sum("N_TOKENS=65536" in command for command in maps) == 1
+    for command in maps:
+        assert all((ROOT / word).exists() for word in command if word.startswith("bench/inputs/"))
     tiny = [job for make in BENCHES.values() for job in make(TINY)]
     assert not any("gpt3_6.7B" in " ".join(job.command) for job in tiny)
+
+
+@pytest.mark.parametrize("name", ["single", "attention", "chiplets", "memories", "odd", "growth", "gpt3_free"])
+def test_jobs_on_free_arrays_run(name: str) -> None:
+    job = BENCHES[name](TINY)[-1]
+    done = measure(job.command, limit=100, cwd=ROOT)
+    assert done.status == OK, done.stderr
+    found = list(rows_of(job, WARM, [done]))
+    assert all(r.evaluated for r in found)
+    if name == "growth":
+        assert [r.job for r in found] == ["64", "256", "64 x 64", "256 x 256"]
+        assert report.slope(found) is not None
+
+
+def test_a_goal_beyond_the_imports() -> None:
+    assert row(goal=0.6, beyond_imports=True, phases={"imports": 0.5}).met is True
+    assert row(goal=0.6, phases={"imports": 0.5}).met is False
 
 
 def test_a_job_past_its_limit_is_stopped_with_its_children_and_is_no_error(tmp_path: Path) -> None:
