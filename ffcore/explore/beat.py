@@ -180,9 +180,9 @@ def _thinner(labeller: Labeller) -> Callable[[Guard], Thinner]:
                 return offsets, values, np.arange(len(values))
             places = np.repeat(np.arange(len(count)), count)
             first = rivals.ends[0]
-            own = rivals.which[0, 1:first, None], (places % n)[None, :]
+            own = (places % n)[:, None], rivals.which[0, None, 1:first]
             factors = np.sqrt(rivals.most[own] * rivals.least[own])
-            energy = (values[:, 1:first] * factors.T).sum(axis=1) + guard.to_go[0, places % n]
+            energy = (values[:, 1:first] * factors).sum(axis=1) + guard.to_go[0, places % n]
             time = values[:, first]
             chosen = [np.lexsort(keys)[:_BEAM] for keys in ((time, energy), (energy, time))]
             chosen.append(np.argsort(energy * time, kind="stable")[:_BEAM])

@@ -51,10 +51,12 @@ def _dominates(left, a, right, b, state, ends, which, most, least):  # type: ign
     """Is label ``a`` no worse than ``b``, whatever pending columns are multiplied by?"""
     c = 1
     for g in range(ends.shape[0]):
-        worse = 0.0
+        worse = left[a, c] - right[b, c]  # of the column itself; then its pending ones
+        c += 1
         while c < ends[g]:
             more = left[a, c] - right[b, c]
-            worse += more * most[which[0, c], state] if more > 0 else more * least[which[0, c], state]
+            if more != 0:
+                worse += more * most[state, which[0, c]] if more > 0 else more * least[state, which[0, c]]
             c += 1
         if worse > 0:
             return False
@@ -70,9 +72,9 @@ def _least(values, row, begin, end, state, which, most, least):  # type: ignore[
         value = values[row, c]
         cluster = which[1, c]
         if value <= 0.0:
-            total += value * most[which[0, c], state]
+            total += value * most[state, which[0, c]]
         elif cluster == 0:
-            total += value * least[which[0, c], state]
+            total += value * least[state, which[0, c]]
         elif cluster == 1:
             first += value
         elif cluster == 2:
@@ -80,11 +82,11 @@ def _least(values, row, begin, end, state, which, most, least):  # type: ignore[
         else:
             third += value
     apart = (
-        first * least[which[2, end - 1], state]
-        + second * least[which[3, end - 1], state]
-        + third * least[which[4, end - 1], state]
+        first * least[state, which[2, end - 1]]
+        + second * least[state, which[3, end - 1]]
+        + third * least[state, which[4, end - 1]]
     )
-    return total + max(apart, _shared(first, second, third, least[which[5, end - 1], state]))
+    return total + max(apart, _shared(first, second, third, least[state, which[5, end - 1]]))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
@@ -209,7 +211,7 @@ def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
             k = start - 1
             out_values[filled, 0] = 0.0
             for c in range(1, ends[0]):
-                out_values[filled, 0] += out_values[filled, c] * most[which[0, c], state]
+                out_values[filled, 0] += out_values[filled, c] * most[state, which[0, c]]
             if forgets:
                 for c in range(width):
                     if forgotten[c]:
@@ -307,7 +309,7 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
                     for c in range(1, values.shape[1]):
                         out_values[filled, into[c]] += values[a, c] * scale[moves[k, 1], c]
                     for c in range(1, ends[0]):
-                        out_values[filled, 0] += out_values[filled, c] * most[which[0, c], state]
+                        out_values[filled, 0] += out_values[filled, c] * most[state, which[0, c]]
                     out_source[filled] = a
                     out_move[filled] = moves[k, 1]
                     continue
@@ -318,7 +320,7 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
                 if _hopeless(work, count, state, share, ends, which, most, least, guard):
                     continue
                 for c in range(1, ends[0]):
-                    work[count, 0] += work[count, c] * most[which[0, c], state]
+                    work[count, 0] += work[count, c] * most[state, which[0, c]]
                 order[count] = count
                 out_source[filled + count] = a
                 out_move[filled + count] = moves[k, 1]
@@ -450,11 +452,12 @@ class Rivals:
     """When one label dominates another.
 
     A label's columns are its key, by which labels are sorted, and then groups: a column and the pending ones that will
-    be added to it, each times a factor that is the same for all labels of a state but not yet known.
-    Row ``which[0, c]`` of ``most`` and ``least`` bounds column ``c``'s factor per state. Loops that multicast one
-    cluster of a group's columns do nothing for the other clusters, and all of them share the fanout: ``which[1, c]`` is
-    the column's cluster (1 to 3, 0: none), rows ``which[2:5, c]`` of ``least`` bound each cluster's factor, and row
-    ``which[5, c]`` their product. ``ends``: the end of each group; the key is the first group's sum at ``most``.
+    be added to it, each times a factor that is the same for all labels of a state but not yet known. Column
+    ``which[0, c]`` of ``most`` and ``least`` (states, factors) bounds the factor of column ``c``. Loops that multicast
+    one cluster of a group's columns do nothing for the other clusters, and all of them share the fanout:
+    ``which[1, c]`` is the column's cluster (1 to 3, 0: none), columns ``which[2:5, c]`` of ``least`` bound each
+    cluster's factor, and ``which[5, c]`` their product. ``ends``: the end of each group; the key is the first group's
+    sum at ``most``.
 
     A label dominates another when, group by group, its sum is no greater whatever the factors.
     """

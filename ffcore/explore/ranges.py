@@ -33,7 +33,7 @@ def _clusters(signatures: Sequence[Signature]) -> list[tuple[list[int], Signatur
 
 @attrs.define(eq=False)
 class Ranges:
-    """Bounds of the factors of pending columns, one row for each signature that occurs.
+    """Bounds of the factors of pending columns, one column for each signature that occurs.
 
     A loop further out over a rank variable runs at most as often as is left of the bound, and all loops across a
     dimension together at most as often as its fanout allows.
@@ -47,8 +47,8 @@ class Ranges:
     _rivals: dict[tuple[Column, ...], Rivals] = attrs.Factory(dict)
 
     def __attrs_post_init__(self) -> None:
-        self._most = np.empty((8, self.lattice.n))
-        self._least = np.empty((8, self.lattice.n))
+        self._most = np.empty((self.lattice.n, 32))
+        self._least = np.empty((self.lattice.n, 32))
 
     def rivals(self, columns: tuple[Column, ...]) -> Rivals:
         """When a label with these columns (see ``Columns.ordered``) dominates another."""
@@ -73,15 +73,16 @@ class Ranges:
     def of(self, signature: Signature) -> tuple[Floats, Floats]:
         """The least and the most, per state."""
         row = self.row(signature)
-        return self._least[row], self._most[row]
+        return self._least[:, row], self._most[:, row]
 
     def row(self, signature: Signature) -> int:
         if signature not in self._rows:
             row = len(self._rows)
-            if row == len(self._most):
-                self._most, self._least = (np.concatenate([a, np.empty_like(a)]) for a in (self._most, self._least))
+            if row == self._most.shape[1]:
+                self._most = np.concatenate([self._most, np.empty_like(self._most)], axis=1)
+                self._least = np.concatenate([self._least, np.empty_like(self._least)], axis=1)
             self._rows[signature] = row
-            self._least[row], self._most[row] = self._made(signature)
+            self._least[:, row], self._most[:, row] = self._made(signature)
         return self._rows[signature]
 
     def _made(self, signature: Signature) -> tuple[Floats, Floats]:

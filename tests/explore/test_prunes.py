@@ -357,7 +357,7 @@ def test_union_keeps_the_front_of_all_divisors(labels: list[tuple[int, ...]]) ->
     data = np.array([r[1:] for r in rows], np.float64).reshape(-1, 3)
     data = np.concatenate([data[:, :1], data], axis=1)  # behind its key
     offsets = np.searchsorted([r[0] for r in rows], np.arange(7)).astype(np.int64)
-    ones = np.ones((1, 6))
+    ones = np.ones((6, 1))
     which = np.zeros((6, 4), np.int64)
     rivals = Rivals(np.array([2, 3, 4]), which, ones, ones)
     origin = np.arange(len(rows))
