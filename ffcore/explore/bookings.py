@@ -9,7 +9,7 @@ will change stays in a column of its own, *pending*, until the last such loop ha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
@@ -299,7 +299,3 @@ class Booker:
                 seconds = component.latency[which].get(action, 0.0)
                 if seconds:
                     yield self.columns.form(k), seconds * calls
-
-
-__all__: Sequence[str] = ["Booker", "Booking", "Columns", "EdgeShape", "columns_of"]
-_ = Mapping

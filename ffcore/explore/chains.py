@@ -10,7 +10,7 @@ import numpy as np
 from ffcore.explore.kernels import Bools, Ints
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.numbers import divisors
-from ffcore.explore.outline import Dimension, Outline
+from ffcore.explore.outline import Outline
 from ffcore.explore.spread import Rules
 from ffcore.spec.problem import MapperOptions
 
@@ -207,8 +207,3 @@ def loop_table(chains: Chains, lattice: Lattice, fuses: bool, depth: int) -> tup
 
 def _order(entry: Entry) -> tuple[int, bool, int, tuple[int, int]]:
     return entry.block, entry.place is not None, entry.axis, entry.place or (0, 0)
-
-
-def dimensions_above(outline: Outline) -> list[Dimension]:
-    """Those whose loops stand above the fused cut."""
-    return [*outline.space_above, *(d for space in outline.spatial[: outline.fused] for d in space)]

@@ -7,7 +7,7 @@ labels at the cut are compared with each other, and only the best are taken furt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import attrs
 import numpy as np
@@ -331,14 +331,6 @@ class Labeller:
                 inner = spreading.origin[inner]
             left = [k for k in own if trace.outlines[k].item(cut) == part.item]
             self._follow(trace, part.inner.node, cut + 1, left, at[mine], inner)
-
-    def nodes(self) -> Iterator[Node]:
-        yield from self._nodes.values()
-
-    def forget(self) -> None:
-        """Let all labels go."""
-        self._nodes.clear()
-        self._spaced.clear()
 
 
 _NONE = np.zeros((0, 1))

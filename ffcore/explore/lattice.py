@@ -8,7 +8,7 @@ cost is a dense array over states.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 
 import attrs
@@ -102,6 +102,3 @@ def tile_values(tensor: Tensor, sizes: Mapping[str, Floats], n: int) -> Floats:
             extent = extent + coefficient * (sizes[v] - 1)
         result = result * extent
     return result
-
-
-__all__: Sequence[str] = ["Lattice", "tile_values"]

@@ -286,6 +286,3 @@ def _edges(template: Template) -> list[tuple[int, EdgeShape]]:
             )
             result.append((cut, EdgeShape(tensor.name, parent.index, child, tolls)))
     return result
-
-
-__all__: Sequence[str] = ["Cut", "Dimension", "Fixed", "Limited", "Outline", "Outliner", "Reserved", "out_of_order"]

@@ -55,6 +55,7 @@ def explore_einsum(
         if not work.parts:
             raise
     rows, offsets, jobs = _written(work.parts, shape)
+    work.parts.clear()  # labels and what counts them refer to each other, and the next Einsum needs the room
     stats = PmappingStats(0, work.evaluated, len(templates) - work.done)
     return EinsumPmappings(einsum, tuple(templates), jobs, shape, rows, offsets, stats)
 

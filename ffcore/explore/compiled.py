@@ -1,0 +1,438 @@
+"""The compiled loops over labels and rows; ``kernels.py`` says what each is for, and calls them.
+
+All release the GIL, hold no Python objects and are deterministic. They are written for a compiler that takes a second
+for each array slice or sort: plain loops over arrays that the caller allocates.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _shared(a, b, c, floor):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The least of ``a x + b y + c z`` for factors of at most 1 whose product is at least ``floor``.
+
+    By the inequality of the means, all three terms are equal where no factor is 1; one that would be more is 1.
+    """
+    if a > b:
+        a, b = b, a
+    if b > c:
+        b, c = c, b
+    if a > b:
+        a, b = b, a
+    if c <= 0.0:
+        return 0.0
+    if a > 0.0:
+        mean = (a * b * c * floor) ** (1.0 / 3.0)
+        if mean <= a:
+            return 3.0 * mean
+    if b > 0.0:
+        mean = math.sqrt(b * c * floor)
+        if mean <= b:
+            return a + 2.0 * mean
+    return a + b + c * floor
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _dominates(left, a, right, b, state, ends, which, most, least):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Is label ``a`` no worse than ``b``, whatever pending columns are multiplied by?"""
+    c = 1
+    for g in range(ends.shape[0]):
+        worse = left[a, c] - right[b, c]  # of the column itself; then its pending ones
+        c += 1
+        while c < ends[g]:
+            more = left[a, c] - right[b, c]
+            if more != 0:
+                worse += more * most[state, which[0, c]] if more > 0 else more * least[state, which[0, c]]
+            c += 1
+        if worse > 0:
+            return False
+    return True
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _least(values, row, begin, end, state, which, most, least):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The least that a column and its pending ones can come to."""
+    total = 0.0
+    first, second, third = 0.0, 0.0, 0.0
+    for c in range(begin, end):
+        value = values[row, c]
+        cluster = which[1, c]
+        if value <= 0.0:
+            total += value * most[state, which[0, c]]
+        elif cluster == 0:
+            total += value * least[state, which[0, c]]
+        elif cluster == 1:
+            first += value
+        elif cluster == 2:
+            second += value
+        else:
+            third += value
+    apart = (
+        first * least[state, which[2, end - 1]]
+        + second * least[state, which[3, end - 1]]
+        + third * least[state, which[4, end - 1]]
+    )
+    return total + max(apart, _shared(first, second, third, least[state, which[5, end - 1]]))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _hopeless(values, row, state, share, ends, which, most, least, guard):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Is some known mapping better than all that a label can become? ``share``: what compute time is multiplied by."""
+    to_go, scale, power, timed, known = guard
+    if known.shape[0] == 0:
+        return False
+    energy = _least(values, row, 1, ends[0], state, which, most, least) + to_go[0, state]
+    latency = values[row, ends[0]] * share
+    for f in range(scale.shape[0]):
+        form = _least(values, row, ends[1 + f], ends[2 + f], state, which, most, least) + to_go[1 + f, state]
+        if form * scale[f] > latency:
+            latency = form * scale[f]
+    energy += power * latency
+    latency *= timed
+    for u in range(known.shape[0]):
+        no_worse = known[u, 0] <= energy * (1 + 1e-13) and known[u, 1] <= latency * (1 + 1e-13)
+        if no_worse and (known[u, 0] * (1 + 1e-9) < energy or known[u, 1] * (1 + 1e-9) < latency):
+            return True
+    return False
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
+    offsets, values, origin, stride, size, smaller, last_only, ends, which, most, least,
+    out_offsets, out_values, out_origin, own
+):
+    """Merge each state's list with the finished one of its smaller state; (labels made, labels kept)."""
+    width = values.shape[1]
+    filled = 0
+    coordinate = 0
+    low = 0
+    for state in range(offsets.shape[0] - 1):
+        a, a_stop = offsets[state], offsets[state + 1]
+        b, b_stop = 0, 0
+        if smaller[coordinate] >= 0:
+            source = state + (smaller[coordinate] - coordinate) * stride
+            b, b_stop = out_offsets[source], out_offsets[source + 1]
+        low += 1
+        if low == stride:
+            low = 0
+            coordinate += 1
+            if coordinate == size:
+                coordinate = 0
+        start = filled
+        while a < a_stop or b < b_stop:
+            mine = b >= b_stop
+            if a < a_stop and not mine:
+                mine = True
+                for c in range(width):
+                    if values[a, c] != out_values[b, c]:
+                        mine = values[a, c] < out_values[b, c]
+                        break
+            if mine:
+                for c in range(width):
+                    out_values[filled, c] = values[a, c]
+                out_origin[filled] = origin[a]
+                a += 1
+            else:
+                for c in range(width):
+                    out_values[filled, c] = out_values[b, c]
+                out_origin[filled] = out_origin[b]
+                b += 1
+            own[filled] = mine
+            # Nothing dominates within one list, and what dominates a row comes before it.
+            k = filled - 1
+            while k >= start:
+                if own[k] != mine and _dominates(out_values, k, out_values, filled, state, ends, which, most, least):
+                    break
+                k -= 1
+            if k < start:
+                filled += 1
+        out_offsets[state + 1] = filled
+    made = filled
+    if last_only:
+        filled = 0
+        coordinate = 0
+        low = 0
+        begin = 0
+        for state in range(offsets.shape[0] - 1):
+            end = out_offsets[state + 1]
+            if coordinate == size - 1:
+                for k in range(begin, end):
+                    for c in range(width):
+                        out_values[filled, c] = out_values[k, c]
+                    out_origin[filled] = out_origin[k]
+                    filled += 1
+            begin = end
+            out_offsets[state + 1] = filled
+            low += 1
+            if low == stride:
+                low = 0
+                coordinate += 1
+                if coordinate == size:
+                    coordinate = 0
+    return made, filled
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
+    offsets, values, origin, into, bank, entries, limits, forgotten, forgets, ends, which, most, least, guard, share,
+    out_offsets, out_values, out_origin
+):
+    width = out_values.shape[1]
+    filled = 0
+    for state in range(offsets.shape[0] - 1):
+        start = filled
+        for a in range(offsets[state], offsets[state + 1]):
+            for c in range(width):
+                out_values[filled, c] = 0.0
+            for c in range(values.shape[1]):
+                out_values[filled, into[c]] = values[a, c]
+            for e in range(entries.shape[0]):
+                out_values[filled, entries[e, 1]] += bank[entries[e, 0], state]
+            fits = True
+            for c in range(width):
+                if not out_values[filled, c] <= limits[c]:
+                    fits = False
+            if not fits or _hopeless(out_values, filled, state, share, ends, which, most, least, guard):
+                continue
+            k = start - 1
+            out_values[filled, 0] = 0.0
+            for c in range(1, ends[0]):
+                out_values[filled, 0] += out_values[filled, c] * most[state, which[0, c]]
+            if forgets:
+                for c in range(width):
+                    if forgotten[c]:
+                        out_values[filled, c] = 0.0
+                k = filled - 1
+                while k >= start and not _dominates(out_values, k, out_values, filled, state, ends, which, most, least):
+                    k -= 1
+            if k < start:
+                out_origin[filled] = origin[a]
+                filled += 1
+        out_offsets[state + 1] = filled
+    return filled
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _widen(values, into, out, at):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for a in range(values.shape[0]):
+        for c in range(out.shape[1]):
+            out[at + a, c] = 0.0
+        for c in range(values.shape[1]):
+            out[at + a, into[c]] = values[a, c]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _reach(offsets, n, stride, size, moves, starts, up, reached):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for q in range(starts.shape[0] - 1):
+        for state in range(n):
+            if offsets[q * n + state] == offsets[q * n + state + 1]:
+                continue
+            coordinate = (state // stride) % size
+            for k in range(starts[q], starts[q + 1]):
+                to = up[moves[k, 1], coordinate]
+                if to >= 0:
+                    reached[moves[k, 0] * n + state + (to - coordinate) * stride] = True
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _before(values, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for c in range(values.shape[1]):
+        if values[a, c] != values[b, c]:
+            return values[a, c] < values[b, c]
+    return False
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _sort(values, order, count):  # type: ignore[no-untyped-def]  # pragma: no cover
+    gap = 1
+    while gap < count // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, count):
+            x = order[i]
+            j = i
+            while j >= gap and _before(values, x, order[j - gap]):
+                order[j] = order[j - gap]
+                j -= gap
+            order[j] = x
+        gap //= 3
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
+    offsets, values, n, stride, size, moves, starts, down, scale, into, ends, which, most, least, guard, shares,
+    reached, first, filled,
+    work, order, out_offsets, out_values, out_source, out_move
+):
+    """From target ``first`` on until there is no more room; returns (the next target, labels so far, room it needs)."""
+    width = out_values.shape[1]
+    for to in range(first, (starts.shape[0] - 1) * n):
+        if not reached[to]:
+            out_offsets[to + 1] = filled
+            continue
+        state = to % n
+        coordinate = (state // stride) % size
+        count = 0
+        for k in range(starts[to // n], starts[to // n + 1]):
+            at = down[moves[k, 1], coordinate]
+            if at >= 0:
+                source = moves[k, 0] * n + state + (at - coordinate) * stride
+                count += offsets[source + 1] - offsets[source]
+        if count > order.shape[0] or filled + count > out_values.shape[0]:
+            return to, filled, count
+        single = count == 1
+        share = shares[to // n]
+        count = 0
+        for k in range(starts[to // n], starts[to // n + 1]):
+            at = down[moves[k, 1], coordinate]
+            if at < 0:
+                continue
+            source = moves[k, 0] * n + state + (at - coordinate) * stride
+            for a in range(offsets[source], offsets[source + 1]):
+                if single:
+                    for c in range(width):
+                        out_values[filled, c] = 0.0
+                    for c in range(1, values.shape[1]):
+                        out_values[filled, into[c]] += values[a, c] * scale[moves[k, 1], c]
+                    for c in range(1, ends[0]):
+                        out_values[filled, 0] += out_values[filled, c] * most[state, which[0, c]]
+                    out_source[filled] = a
+                    out_move[filled] = moves[k, 1]
+                    continue
+                for c in range(width):
+                    work[count, c] = 0.0
+                for c in range(1, values.shape[1]):
+                    work[count, into[c]] += values[a, c] * scale[moves[k, 1], c]
+                if _hopeless(work, count, state, share, ends, which, most, least, guard):
+                    continue
+                for c in range(1, ends[0]):
+                    work[count, 0] += work[count, c] * most[state, which[0, c]]
+                order[count] = count
+                out_source[filled + count] = a
+                out_move[filled + count] = moves[k, 1]
+                count += 1
+        if single:
+            if not _hopeless(out_values, filled, state, share, ends, which, most, least, guard):
+                filled += 1
+            out_offsets[to + 1] = filled
+            continue
+        # What was written of where labels come from is put in order below: labels are few where this costs anything.
+        _sort(work, order, count)
+        start = filled
+        kept = 0
+        for i in range(count):
+            row = order[i]
+            k = filled - 1
+            while k >= start and not _dominates(out_values, k, work, row, state, ends, which, most, least):
+                k -= 1
+            if k < start:
+                for c in range(width):
+                    out_values[filled, c] = work[row, c]
+                order[kept] = row
+                kept += 1
+                filled += 1
+        for i in range(kept):
+            work[i, 0] = out_source[start + order[i]]
+            if width > 1:
+                work[i, 1] = out_move[start + order[i]]
+        for i in range(kept):
+            out_source[start + i] = np.int64(work[i, 0])
+            out_move[start + i] = np.int64(work[i, 1])
+        out_offsets[to + 1] = filled
+    return (starts.shape[0] - 1) * n, filled, 0
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _rows(  # type: ignore[no-untyped-def]  # pragma: no cover
+    offsets, values, bottom, addend, scale, target, limits, forms, rates, columns, shares, opened, chain, label, out
+):
+    width = addend.shape[1]
+    memories = columns.shape[0]
+    levels = opened.shape[1] // max(1, memories)
+    own = np.empty(width)
+    filled = 0
+    scaled = scale.shape[0] > 0
+    for i in range(bottom.shape[0]):
+        start = filled
+        for a in range(offsets[bottom[i]], offsets[bottom[i] + 1]):
+            for c in range(width):
+                own[c] = addend[i, c]
+            for c in range(target.shape[0]):
+                if scaled:
+                    own[target[c]] += values[a, c + 1] * scale[i, c]
+                else:
+                    own[target[c]] += values[a, c + 1]
+            fits = True
+            for c in range(width):
+                if not own[c] <= limits[c]:
+                    fits = False
+            if not fits:
+                continue
+            latency = 0.0
+            for c in range(1, 2 + forms):
+                if own[c] > latency:
+                    latency = own[c]
+            power = rates[1]
+            for c in range(int(rates[0]), width):
+                power += own[c]
+            out[filled, 0] = (own[0] + power * latency) * rates[2]
+            out[filled, 1] = latency * rates[3]
+            at = 2
+            for m in range(memories):
+                out[filled, at] = own[columns[m]] * shares[m] if columns[m] >= 0 else 0.0
+                at += 1
+                for j in range(levels):
+                    out[filled, at] = opened[i, m * levels + j]
+                    at += 1
+            k = filled - 1
+            while k >= start:
+                c = 0
+                while c < at and out[k, c] <= out[filled, c]:
+                    c += 1
+                if c == at:
+                    break
+                k -= 1
+            if k < start:
+                chain[filled] = i
+                label[filled] = a
+                filled += 1
+    return filled
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _fronts(offsets, order, values, kept, keep):  # type: ignore[no-untyped-def]  # pragma: no cover
+    width = values.shape[1]
+    for g in range(offsets.shape[0] - 1):
+        found = 0
+        for at in range(offsets[g], offsets[g + 1]):
+            row = order[at]
+            k = found - 1
+            while k >= 0:
+                c = 0
+                while c < width and values[kept[k], c] <= values[row, c]:
+                    c += 1
+                if c == width:
+                    break
+                k -= 1
+            if k >= 0:
+                continue
+            # Among rows that tie in the first column a later one may dominate an earlier one.
+            k = found - 1
+            while k >= 0 and values[kept[k], 0] == values[row, 0]:
+                c = 1
+                while c < width and values[row, c] <= values[kept[k], c]:
+                    c += 1
+                if c == width:
+                    found -= 1
+                    for j in range(k, found):
+                        kept[j] = kept[j + 1]
+                k -= 1
+            kept[found] = row
+            found += 1
+        for k in range(found):
+            keep[kept[k]] = True
