@@ -49,6 +49,7 @@ docs-serve: $(STAMP)
 
 lint: $(STAMP)
 	$(BIN)/ruff check ffcore plugins tests demo bench docs
+	$(BIN)/ruff format --check --quiet ffcore plugins tests demo bench docs
 	$(BIN)/mypy ffcore demo bench $(addsuffix /src,$(PLUGINS))
 
 clean:

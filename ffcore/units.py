@@ -52,32 +52,36 @@ class Unit:
     factor: float
 
 
-_NAMES: Mapping[Dimension, str] = MappingProxyType({
-    Dimension.SIZE: "a size",
-    Dimension.BANDWIDTH: "a bandwidth",
-    Dimension.ENERGY: "an energy",
-    Dimension.ENERGY_PER_BIT: "an energy per bit",
-    Dimension.ENERGY_DELAY: "an energy-delay product",
-    Dimension.TIME: "a time",
-    Dimension.POWER: "a power",
-    Dimension.AREA: "an area",
-    Dimension.FREQUENCY: "a frequency",
-    Dimension.RATE: "a rate",
-    Dimension.COUNT: "a count",
-})
-_EXAMPLES: Mapping[Dimension, str] = MappingProxyType({
-    Dimension.SIZE: "a size (bit, B, KiB, MiB, GiB, kB, …)",
-    Dimension.BANDWIDTH: "a bandwidth (bit/s, B/s, GB/s, GiB/s, …)",
-    Dimension.ENERGY: "an energy (J, mJ, nJ, pJ, fJ, …)",
-    Dimension.ENERGY_PER_BIT: "an energy per bit (pJ/bit, fJ/bit, …)",
-    Dimension.ENERGY_DELAY: "an energy-delay product (J*s, mJ*s, …)",
-    Dimension.TIME: "a time (s, ms, us, ns, …)",
-    Dimension.POWER: "a power (W, mW, uW, …)",
-    Dimension.AREA: "an area (m^2, mm^2, um^2, nm^2)",
-    Dimension.FREQUENCY: "a frequency (Hz, MHz, GHz, …)",
-    Dimension.RATE: "a rate (op/s, Gop/s, Top/s, …)",
-    Dimension.COUNT: "a plain number",
-})
+_NAMES: Mapping[Dimension, str] = MappingProxyType(
+    {
+        Dimension.SIZE: "a size",
+        Dimension.BANDWIDTH: "a bandwidth",
+        Dimension.ENERGY: "an energy",
+        Dimension.ENERGY_PER_BIT: "an energy per bit",
+        Dimension.ENERGY_DELAY: "an energy-delay product",
+        Dimension.TIME: "a time",
+        Dimension.POWER: "a power",
+        Dimension.AREA: "an area",
+        Dimension.FREQUENCY: "a frequency",
+        Dimension.RATE: "a rate",
+        Dimension.COUNT: "a count",
+    }
+)
+_EXAMPLES: Mapping[Dimension, str] = MappingProxyType(
+    {
+        Dimension.SIZE: "a size (bit, B, KiB, MiB, GiB, kB, …)",
+        Dimension.BANDWIDTH: "a bandwidth (bit/s, B/s, GB/s, GiB/s, …)",
+        Dimension.ENERGY: "an energy (J, mJ, nJ, pJ, fJ, …)",
+        Dimension.ENERGY_PER_BIT: "an energy per bit (pJ/bit, fJ/bit, …)",
+        Dimension.ENERGY_DELAY: "an energy-delay product (J*s, mJ*s, …)",
+        Dimension.TIME: "a time (s, ms, us, ns, …)",
+        Dimension.POWER: "a power (W, mW, uW, …)",
+        Dimension.AREA: "an area (m^2, mm^2, um^2, nm^2)",
+        Dimension.FREQUENCY: "a frequency (Hz, MHz, GHz, …)",
+        Dimension.RATE: "a rate (op/s, Gop/s, Top/s, …)",
+        Dimension.COUNT: "a plain number",
+    }
+)
 
 _METRIC = MappingProxyType(
     {"a": 1e-18, "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0}

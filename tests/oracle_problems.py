@@ -119,12 +119,14 @@ class _Access:
 def _einsum(name: str, accesses: Sequence[_Access], weight: str, source: str, extra: str = "") -> str:
     """One Einsum's YAML; ``weight``, ``source`` and the output get the usual names."""
     output = next(a.name for a in accesses if a.output)
-    return "\n".join([
-        f"  - name: {name}{extra}",
-        "    tensor_accesses:",
-        *(a.text() for a in accesses),
-        f"    renames: {{weight: {weight}, input: {source}, output: {output}}}",
-    ])
+    return "\n".join(
+        [
+            f"  - name: {name}{extra}",
+            "    tensor_accesses:",
+            *(a.text() for a in accesses),
+            f"    renames: {{weight: {weight}, input: {source}, output: {output}}}",
+        ]
+    )
 
 
 def _workload(choose: Chooser, sizes: dict[str, int], einsums: Sequence[str], persistent: str = "") -> str:
@@ -255,8 +257,13 @@ def _memory(
     choose: Chooser, name: str, size: str, unit: str, bandwidths: Sequence[str], tensors: str, spatial: str = ""
 ) -> str:
     lines = [
-        "  - !Memory", f"    name: {name}", f"    size: {size}", f"    leak_power: {_leak(choose)}", "    area: 0",
-        _actions(choose, unit, bandwidths), f"    tensors: {{{tensors}}}",
+        "  - !Memory",
+        f"    name: {name}",
+        f"    size: {size}",
+        f"    leak_power: {_leak(choose)}",
+        "    area: 0",
+        _actions(choose, unit, bandwidths),
+        f"    tensors: {{{tensors}}}",
     ]
     if choose.chance(4):
         lines.append("    total_latency: max(a.n_calls / a.throughput for a in actions)")
@@ -321,9 +328,7 @@ def _arch(choose: Chooser, n_einsums: int, wide: bool) -> str:
         dimensions = [_dimension(choose, "X")]
         if choose.chance(3) and levels < 3 and small:
             dimensions.append(_dimension(choose, "Y"))
-        nodes.append(
-            "  - !Container\n    name: Array\n    spatial:\n" + "\n".join(f"    - {d}" for d in dimensions)
-        )
+        nodes.append("  - !Container\n    name: Array\n    spatial:\n" + "\n".join(f"    - {d}" for d in dimensions))
         if choose.chance(4):
             size = "weight.bits_per_value if weight else 0"
             nodes.append(_memory(choose, "Register", size, "e-15", ["inf"], "keep: weight"))

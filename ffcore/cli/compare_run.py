@@ -219,9 +219,14 @@ class _Explored:
 
     def by(self, explorer: str, progress: Progress | None) -> tuple[Pmappings, float]:
         if explorer not in self._made:
-            self._made[explorer] = _timed(lambda: _with(
-                self.spec, "explorer", explorer, lambda: make_pmappings(self.spec, n_jobs=self.jobs, progress=progress)
-            ))
+            self._made[explorer] = _timed(
+                lambda: _with(
+                    self.spec,
+                    "explorer",
+                    explorer,
+                    lambda: make_pmappings(self.spec, n_jobs=self.jobs, progress=progress),
+                )
+            )
         return self._made[explorer]
 
 
@@ -246,9 +251,12 @@ def _plain(spec: Spec, plan: Plan, name: str, explored: _Explored, progress: Pro
     pmappings, exploring = explored.by(explorer_of(spec, name), progress)
     start = time.perf_counter()
     try:
-        mappings: Mappings = _with(spec, "joiner", name, lambda: join_as(
-            spec, pmappings.problem, pmappings, n_jobs=plan.jobs, progress=progress
-        ))
+        mappings: Mappings = _with(
+            spec,
+            "joiner",
+            name,
+            lambda: join_as(spec, pmappings.problem, pmappings, n_jobs=plan.jobs, progress=progress),
+        )
         scores = [_score(spec, e.total_energy, e.total_latency) for e in mappings.evaluations]
     except NoValidMappingError as error:
         if _exact(guarantee_of(joiner_of(spec, name), pmappings.problem)):

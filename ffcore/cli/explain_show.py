@@ -98,11 +98,7 @@ def _table(goals: Sequence[Goal], effects: Sequence[Effect]) -> list[str]:
 def _cells(goals: Sequence[Goal], effect: Effect) -> list[str]:
     if effect.optimum is None:
         return [cell for _ in goals for cell in ("none", "-")]
-    return [
-        cell
-        for goal in goals
-        for cell in (_value(effect.optimum.value(goal), goal), _factor(effect.gains[goal]))
-    ]
+    return [cell for goal in goals for cell in (_value(effect.optimum.value(goal), goal), _factor(effect.gains[goal]))]
 
 
 def _factor(gain: float) -> str:
@@ -168,4 +164,3 @@ def _listed(title: str, suggestions: Sequence[Suggestion]) -> list[str]:
 
 def _options(settings: Iterable[Setting]) -> str:
     return " ".join(f"--spec {shlex.quote(str(setting))}" for setting in settings)
-

@@ -55,9 +55,7 @@ def _picked_by_default() -> dict[str, str]:
     from ffcore.spec.mapper import Mapper
 
     mapper = Mapper()
-    return {
-        "explorer": mapper.explorer, "joiner": mapper.joiner, "model": mapper.model, "executor": DEFAULT_EXECUTOR
-    }
+    return {"explorer": mapper.explorer, "joiner": mapper.joiner, "model": mapper.model, "executor": DEFAULT_EXECUTOR}
 
 
 def _default(parameter: Parameter) -> str:

@@ -76,9 +76,7 @@ TimeLimit = Annotated[
 ]
 MemoryLimit = Annotated[
     str | None,
-    typer.Option(
-        metavar="SIZE", help="Of all processes together, such as 4GB.  [default: 80 % of what is available]"
-    ),
+    typer.Option(metavar="SIZE", help="Of all processes together, such as 4GB.  [default: 80 % of what is available]"),
 ]
 Jobs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Parallel jobs.  [default: number of cores]")]
 ExecutorName = Annotated[

@@ -61,4 +61,3 @@ def _print(picture: Rendering, format: str) -> None:
     stream = typer.get_binary_stream("stdout")
     stream.write(content)
     stream.flush()
-

@@ -33,7 +33,8 @@ Output = Annotated[
 PictureFormat = Annotated[
     str | None,
     typer.Option(
-        "--format", help="txt, or what a renderer offers: svg, png, dot.  [default: txt]",
+        "--format",
+        help="txt, or what a renderer offers: svg, png, dot.  [default: txt]",
         autocompletion=complete.picture_formats,
     ),
 ]
@@ -64,7 +65,11 @@ def workload(
         from ffcore.render import render_workload
 
         spec = inputs.load_spec(
-            files[0], files[1:], variables=set_variable, fields=set_field, arch_params=arch_param,
+            files[0],
+            files[1:],
+            variables=set_variable,
+            fields=set_field,
+            arch_params=arch_param,
             allowed_dirs=allow_dir,
         )
         pictures.need(spec.workload.einsums, "workload")
@@ -93,7 +98,11 @@ def arch(
         from ffcore.render import render_arch
 
         spec = inputs.load_spec(
-            files[0], files[1:], variables=set_variable, fields=set_field, arch_params=arch_param,
+            files[0],
+            files[1:],
+            variables=set_variable,
+            fields=set_field,
+            arch_params=arch_param,
             allowed_dirs=allow_dir,
         )
         pictures.need(spec.arch.nodes, "arch")
@@ -123,7 +132,11 @@ def mapping(
         from ffcore.render import render_mapping
 
         spec = inputs.load_spec(
-            files[0], files[1:], variables=set_variable, fields=set_field, arch_params=arch_param,
+            files[0],
+            files[1:],
+            variables=set_variable,
+            fields=set_field,
+            arch_params=arch_param,
             allowed_dirs=allow_dir,
         )
         pictures.need(spec.mapping, "mapping")

@@ -213,9 +213,7 @@ def _dimension(name: str, dimension: str, **values: Any) -> Lift:
 
 
 def _without_bound(name: str, dimension: str, number: int) -> Lift:
-    return _change_dimension(
-        name, dimension, lambda d: attrs.evolve(d, loop_bounds=_lifted(d.loop_bounds, number))
-    )
+    return _change_dimension(name, dimension, lambda d: attrs.evolve(d, loop_bounds=_lifted(d.loop_bounds, number)))
 
 
 def _without_shape(name: str, number: int) -> Lift:

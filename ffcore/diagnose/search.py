@@ -110,9 +110,7 @@ class Culprits:
         """The cause of what is the matter; ``tight``: without the constraints some memory is too small still."""
         small = ", and some memory is too small as well" if tight else ""
         message = f"{what}; {self}{small}"
-        return Cause(
-            CauseKind.CONSTRAINT, message, einsum, (), (), self.constraints, self.any_one, also_small=tight
-        )
+        return Cause(CauseKind.CONSTRAINT, message, einsum, (), (), self.constraints, self.any_one, also_small=tight)
 
     def way_out(self, problem: Problem) -> Problem:
         """The problem with as much lifted as gives it a mapping."""

@@ -193,4 +193,3 @@ def _thinner(labeller: Labeller) -> Callable[[Guard], Thinner]:
         return thinned
 
     return of
-

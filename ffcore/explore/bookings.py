@@ -144,9 +144,7 @@ def columns_of(
     constant = powers.pop(frozenset(), 0.0)
     seconds = compute_seconds(einsum, components) if with_latency else 0.0
     power = tuple((p, gates) for gates, p in powers.items() if p)
-    return Columns(
-        einsum, components, tuple(forms) if with_latency else (), tuple(memories), seconds, power, constant
-    )
+    return Columns(einsum, components, tuple(forms) if with_latency else (), tuple(memories), seconds, power, constant)
 
 
 def most_bits(einsum: EinsumProblem, component: Component) -> float:
@@ -212,9 +210,7 @@ def saves_traffic(dimension: SpatialDimension, tensor: Tensor, variable: str) ->
     return variable not in tensor.variables and tensor.name in dimension.may_reuse
 
 
-def factors_of(
-    index: int, inside: Iterable[tuple[LoopName, int]], around: Iterable[tuple[LoopName, int]]
-) -> Factors:
+def factors_of(index: int, inside: Iterable[tuple[LoopName, int]], around: Iterable[tuple[LoopName, int]]) -> Factors:
     """Loops out of order: those ``inside`` of a holder in ``index`` that count as outside, and the other way round."""
     found: dict[str, float] = {}
     for (own, _, v), n in inside:

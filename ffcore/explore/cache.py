@@ -63,9 +63,7 @@ class Stored:
     def key(self) -> str:
         """A hash of all that its rows depend on, and of the names that its templates use."""
         content = einsum_content(self.einsum, self.choices, self.options)
-        return digest(
-            [CACHE_VERSION, ffcore.__version__, content, own_names(self.einsum), shape_content(self.shape)]
-        )
+        return digest([CACHE_VERSION, ffcore.__version__, content, own_names(self.einsum), shape_content(self.shape)])
 
 
 @attrs.frozen

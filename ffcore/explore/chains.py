@@ -61,9 +61,7 @@ class Chains:
         """
         if (cut, index) not in self._above:
             columns = [
-                k
-                for k, e in enumerate(self.entries)
-                if (e.block < cut if e.place is None else e.place[0] <= index)
+                k for k, e in enumerate(self.entries) if (e.block < cut if e.place is None else e.place[0] <= index)
             ]
             self._above[cut, index] = np.asarray((self.trips[:, columns] > 1).sum(axis=1), np.int64)
         return self._above[cut, index]

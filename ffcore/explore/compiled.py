@@ -103,8 +103,21 @@ def _hopeless(values, row, state, share, ends, which, most, least, guard):  # ty
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, origin, stride, size, smaller, last_only, ends, which, most, least,
-    out_offsets, out_values, out_origin, own
+    offsets,
+    values,
+    origin,
+    stride,
+    size,
+    smaller,
+    last_only,
+    ends,
+    which,
+    most,
+    least,
+    out_offsets,
+    out_values,
+    out_origin,
+    own,
 ):
     """Merge each state's list with the finished one of its smaller state; (labels made, labels kept)."""
     width = values.shape[1]
@@ -179,8 +192,24 @@ def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, origin, into, bank, entries, limits, forgotten, forgets, ends, which, most, least, guard, share,
-    out_offsets, out_values, out_origin
+    offsets,
+    values,
+    origin,
+    into,
+    bank,
+    entries,
+    limits,
+    forgotten,
+    forgets,
+    ends,
+    which,
+    most,
+    least,
+    guard,
+    share,
+    out_offsets,
+    out_values,
+    out_origin,
 ):
     width = out_values.shape[1]
     filled = 0
@@ -265,9 +294,31 @@ def _sort(values, order, count):  # type: ignore[no-untyped-def]  # pragma: no c
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, n, stride, size, moves, starts, down, scale, into, ends, which, most, least, guard, shares,
-    reached, first, filled,
-    work, order, out_offsets, out_values, out_source, out_move
+    offsets,
+    values,
+    n,
+    stride,
+    size,
+    moves,
+    starts,
+    down,
+    scale,
+    into,
+    ends,
+    which,
+    most,
+    least,
+    guard,
+    shares,
+    reached,
+    first,
+    filled,
+    work,
+    order,
+    out_offsets,
+    out_values,
+    out_source,
+    out_move,
 ):
     """From target ``first`` on until there is no more room; returns (the next target, labels so far, room it needs)."""
     width = out_values.shape[1]

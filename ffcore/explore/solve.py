@@ -218,9 +218,7 @@ class _Chooser:
 
     def _usages(self, template: Template) -> dict[tuple[int, int], float] | None:
         """What the ``min_usage`` rule asks of each dimension; None if nothing fits."""
-        wanted = [
-            (i, k) for i, c in enumerate(template.components) for k, d in enumerate(c.spatial) if d.min_usage > 0
-        ]
+        wanted = [(i, k) for i, c in enumerate(template.components) for k, d in enumerate(c.spatial) if d.min_usage > 0]
         if not wanted or template.einsum.is_copy:
             return {}
         table, numbers = self.menu.fitting(template)

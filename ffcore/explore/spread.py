@@ -110,9 +110,7 @@ def passes(rules: Rules, bounds: Mapping[str, int]) -> list[_Pass] | None:
         useful = sorted({q for q, _, after in steps[k] if after in accepted})
         number = {q: i for i, q in enumerate(useful)}
         trips = sorted({n for _, n, after in steps[k] if after in accepted})
-        moves = tuple(
-            (number[q], trips.index(n), accepted[after]) for q, n, after in steps[k] if after in accepted
-        )
+        moves = tuple((number[q], trips.index(n), accepted[after]) for q, n, after in steps[k] if after in accepted)
         classes = max(accepted.values(), default=-1) + 1
         last = k == len(steps) - 1
         used = tuple(1.0 if last else min(1.0, c[0] / rules.most) for c in sorted(accepted, key=accepted.__getitem__))
@@ -129,9 +127,7 @@ class Spread:
     most: tuple[tuple[int, int, float], ...]  # of each dimension (component index, number), the most instances in use
 
     @classmethod
-    def of(
-        cls, dimensions: Sequence[Dimension], columns: Columns, options: MapperOptions
-    ) -> Spread | None:
+    def of(cls, dimensions: Sequence[Dimension], columns: Columns, options: MapperOptions) -> Spread | None:
         """None if nothing is allowed. ``dimensions``: outermost first."""
         found: list[_Pass] = []
         most: list[tuple[int, int, float]] = []

@@ -151,11 +151,7 @@ def _spatial_trips(resolved: ResolvedNest) -> dict[tuple[str, str], int]:
 
 def _spatial_usage(resolved: ResolvedNest) -> dict[tuple[str, str], float]:
     trips = _spatial_trips(resolved)
-    return {
-        (c.name, d.name): d.usage(trips.get((c.name, d.name), 1))
-        for c in resolved.components
-        for d in c.spatial
-    }
+    return {(c.name, d.name): d.usage(trips.get((c.name, d.name), 1)) for c in resolved.components for d in c.spatial}
 
 
 def _reservations(resolved: ResolvedNest, own: Sequence[OwnNest]) -> list[Reservation]:

@@ -49,9 +49,7 @@ def mismatch(problem: Problem, evaluations: Sequence[NestEvaluation]) -> str | N
     return _Chain.of(problem, evaluations).mismatch()
 
 
-def kept_while_running(
-    problem: Problem, evaluations: Sequence[NestEvaluation]
-) -> list[dict[str, list[Reservation]]]:
+def kept_while_running(problem: Problem, evaluations: Sequence[NestEvaluation]) -> list[dict[str, list[Reservation]]]:
     """Per Einsum in workload order, what each memory keeps while it runs: `JointEvaluation.usage`, item by item.
 
     The nests must fit each other.

@@ -149,9 +149,7 @@ def _index(rank: RankExpression) -> str:
     return "+".join(terms)
 
 
-def _tensors(
-    shapes: Sequence[EinsumShape], known: Mapping[str, Tensor], bounds: Mapping[str, int]
-) -> list[TensorView]:
+def _tensors(shapes: Sequence[EinsumShape], known: Mapping[str, Tensor], bounds: Mapping[str, int]) -> list[TensorView]:
     first: dict[str, Tensor] = {}
     producer: dict[str, str] = {}
     consumers: dict[str, list[str]] = {}

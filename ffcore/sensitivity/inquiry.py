@@ -220,7 +220,13 @@ def _gain(before: float, after: float) -> float:
 
 
 _ORDER = (
-    Outcome.BETTER, Outcome.WORSE, Outcome.EQUAL, Outcome.IDLE, Outcome.UNFINISHED, Outcome.FAILED, Outcome.PENDING
+    Outcome.BETTER,
+    Outcome.WORSE,
+    Outcome.EQUAL,
+    Outcome.IDLE,
+    Outcome.UNFINISHED,
+    Outcome.FAILED,
+    Outcome.PENDING,
 )
 
 

@@ -164,9 +164,7 @@ def _scalar(kind: Kind, node: Node, errors: ErrorCollector, path: str) -> Any:
     return node.text if isinstance(kind, Text) else node.value
 
 
-def _table(
-    kind: Table, node: Node, reader: Callable[[Any], Any] | None, errors: ErrorCollector, path: str
-) -> Any:
+def _table(kind: Table, node: Node, reader: Callable[[Any], Any] | None, errors: ErrorCollector, path: str) -> Any:
     if isinstance(node, YamlScalar) and kind.scalar_key:
         return {kind.scalar_key: node.value}
     if not isinstance(node, YamlMap):

@@ -109,9 +109,7 @@ def spec_field(
         reader = partial(in_unit, unit=unit)
     if reader is not None and converter is None:
         converter = partial(_table_of, reader) if isinstance(kind, Table) else reader
-    metadata = {
-        "kind": kind, "unit": unit, "doc": doc, "required": required, "normalise": normalise, "reader": reader
-    }
+    metadata = {"kind": kind, "unit": unit, "doc": doc, "required": required, "normalise": normalise, "reader": reader}
     if isinstance(kind, Text) and converter is None:
         converter = clean_name
     if factory is not None:

@@ -119,9 +119,7 @@ def _known(part: str, known: Any, walked: str, what: str) -> None:
         )
 
 
-def _assign(
-    owner: Any, name: str, value: object, path: str, walked: str, reader: Callable[[Any], Any] | None
-) -> None:
+def _assign(owner: Any, name: str, value: object, path: str, walked: str, reader: Callable[[Any], Any] | None) -> None:
     """``reader``: of the field that ``owner`` is the content of, if it is a table."""
     if isinstance(owner, Mapper) and name in spec_fields(FFM):
         owner = owner.ffm

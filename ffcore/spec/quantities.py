@@ -22,15 +22,17 @@ _SYMBOLS = "|".join(re.escape(symbol) for symbol in sorted(UNITS, key=len, rever
 _AFTER = re.compile(rf"(?:\d|\)|\b(?i:{'|'.join(INFINITY_WORDS)}))\s*({_SYMBOLS})(?!\w)")
 _PER_BIT = (Dimension.BANDWIDTH, Dimension.ENERGY_PER_BIT)
 
-ALLOWED: Mapping[str, tuple[Dimension, ...]] = MappingProxyType({
-    "bit": (Dimension.SIZE,),
-    "byte": (Dimension.SIZE,),
-    "J": (Dimension.ENERGY, Dimension.ENERGY_PER_BIT),
-    "1/s": (Dimension.RATE, Dimension.FREQUENCY, Dimension.BANDWIDTH),
-    "s": (Dimension.TIME,),
-    "W": (Dimension.POWER,),
-    "m^2": (Dimension.AREA,),
-})
+ALLOWED: Mapping[str, tuple[Dimension, ...]] = MappingProxyType(
+    {
+        "bit": (Dimension.SIZE,),
+        "byte": (Dimension.SIZE,),
+        "J": (Dimension.ENERGY, Dimension.ENERGY_PER_BIT),
+        "1/s": (Dimension.RATE, Dimension.FREQUENCY, Dimension.BANDWIDTH),
+        "s": (Dimension.TIME,),
+        "W": (Dimension.POWER,),
+        "m^2": (Dimension.AREA,),
+    }
+)
 """Unit of a field -> what may be written in it."""
 
 

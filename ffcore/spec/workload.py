@@ -154,9 +154,7 @@ def _merge_accesses(
 class Workload(SpecNode):
     """The Einsums in the order in which they run."""
 
-    rank_sizes: dict[str, Expression] = spec_field(
-        Table(), factory=dict, reader=pure_number, doc="size of each rank"
-    )
+    rank_sizes: dict[str, Expression] = spec_field(Table(), factory=dict, reader=pure_number, doc="size of each rank")
     iteration_space_shape: dict[str, Expression] | list[str] = spec_field(
         Data(), factory=dict, converter=_as_bounds, doc="bounds of rank variables: {m: 0 <= m < 128}"
     )

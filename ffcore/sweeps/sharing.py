@@ -75,9 +75,7 @@ def plan(points: Iterable[Point]) -> Plan:
         for group in _groups(alike):
             number.update((id(need), len(explorations)) for need in group)
             explorations.append(_exploration(group, stocks[content]))
-    return Plan(
-        tuple(explorations), {p: tuple((need, number[id(need)]) for need in own) for p, own in needed.items()}
-    )
+    return Plan(tuple(explorations), {p: tuple((need, number[id(need)]) for need in own) for p, own in needed.items()})
 
 
 def _needs(problem: Problem, stocks: dict[str, TemplateStock]) -> list[Need]:

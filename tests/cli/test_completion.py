@@ -17,9 +17,7 @@ from tests.cli.process import ff_here, write_specs
 
 def complete(*words: str) -> list[str]:
     """What bash is told for the last word."""
-    variables = {
-        "_FF_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(["ff", *words]), "COMP_CWORD": str(len(words))
-    }
+    variables = {"_FF_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(["ff", *words]), "COMP_CWORD": str(len(words))}
     done = CliRunner().invoke(app, env=variables, prog_name="ff")
     assert done.stderr == ""
     return [line for line in done.stdout.splitlines() if line]
@@ -73,9 +71,7 @@ def test_option_without_a_value_yet_does_not_hide_the_arguments_before() -> None
     assert "global_buffer_size=" in complete("map", "tpu_v4i_like", "--arch-param", "")
 
 
-@pytest.mark.parametrize(
-    ("shell", "more"), [("zsh", {}), ("fish", {"_TYPER_COMPLETE_FISH_ACTION": "get-args"})]
-)
+@pytest.mark.parametrize(("shell", "more"), [("zsh", {}), ("fish", {"_TYPER_COMPLETE_FISH_ACTION": "get-args"})])
 def test_other_shells_ask_in_their_own_way(shell: str, more: dict[str, str]) -> None:
     words = "ff map simple matmuls --spec arch.nodes.MA"
     variables = {"_FF_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_ARGS": words, **more}

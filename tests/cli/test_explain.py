@@ -128,8 +128,14 @@ def test_other_joiners(tight: Path) -> None:
 
 def test_what_cannot_be_searched_for_is_said(tight: Path) -> None:
     done = ff_here(
-        "explain", tight, "--set", "SIZE=63", "--joiner", "exhaustive",
-        "--spec", "mapper.ffm.explore_imperfect_temporal_loops=true",
+        "explain",
+        tight,
+        "--set",
+        "SIZE=63",
+        "--joiner",
+        "exhaustive",
+        "--spec",
+        "mapper.ffm.explore_imperfect_temporal_loops=true",
     )
     assert done.returncode == 0
     assert "no mapping is valid; why cannot be searched" in done.stdout

@@ -35,25 +35,38 @@ def oracle_finds(problem: Problem) -> bool:
 
 CAPACITIES = {
     "intermediate one bit too large, nothing fused": (
-        problem(buffered(63, main=LEAVE, buffer=TAKE), matmuls(2), "max_fused_loops: 0"), "Matmul0", "GlobalBuffer", 64
+        problem(buffered(63, main=LEAVE, buffer=TAKE), matmuls(2), "max_fused_loops: 0"),
+        "Matmul0",
+        "GlobalBuffer",
+        64,
     ),
     "fused, but not a value fits": (problem(buffered(7, main=LEAVE), matmuls(2)), "Matmul0", "GlobalBuffer", 8),
     "a tensor waits while others are made": (
-        problem(buffered(191, main=LEAVE, buffer=TAKE), BRANCHES, "max_fused_loops: 0"), "MakeC", "GlobalBuffer", 192
+        problem(buffered(191, main=LEAVE, buffer=TAKE), BRANCHES, "max_fused_loops: 0"),
+        "MakeC",
+        "GlobalBuffer",
+        192,
     ),
     "register of zero": (
         with_sizes(problem(buffered(1000, memory("Register", 8, "keep: weight")), matmuls(1)), {"Register": 0.0}),
-        "Matmul0", "Register", 8,
+        "Matmul0",
+        "Register",
+        8,
     ),
     "register narrower than a value": (
-        problem(buffered(1000, memory("Register", 7, "keep: weight")), matmuls(1)), "Matmul0", "Register", 8
+        problem(buffered(1000, memory("Register", 7, "keep: weight")), matmuls(1)),
+        "Matmul0",
+        "Register",
+        8,
     ),
     "persistent weights": (
         problem(
             buffered(31, main="keep: ~weight, may_keep: Nothing", buffer="keep: weight, may_keep: Nothing"),
             matmuls(1, extra="  persistent_tensors: weight\n"),
         ),
-        "Matmul0", "GlobalBuffer", 32,
+        "Matmul0",
+        "GlobalBuffer",
+        32,
     ),
 }
 
@@ -171,8 +184,10 @@ CONSTRAINTS = {
         problem(
             buffered(1000, main="keep: ~input, may_keep: Nothing", buffer="keep: input, may_keep: Nothing"), matmuls(2)
         ),
-        ["Einsums Matmul0 and Matmul1 cannot agree on T1",
-         "Matmul0 can keep it only in MainMemory, Matmul1 only in GlobalBuffer"],
+        [
+            "Einsums Matmul0 and Matmul1 cannot agree on T1",
+            "Matmul0 can keep it only in MainMemory, Matmul1 only in GlobalBuffer",
+        ],
     ),
 }
 

@@ -109,5 +109,3 @@ def test_disabled_plugin_leaves_the_name_unknown(site: Path, tmp_path: Path) -> 
         done = ff("validate", "npu", workload, "--set", "M=8", *arguments, PYTHONPATH=str(site), **environment)
         assert done.returncode == 2
         assert "npu" in done.stderr
-
-

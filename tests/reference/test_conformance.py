@@ -74,5 +74,14 @@ def test_template_counts_of_gpt3_are_the_peers() -> None:
     )
     problem = spec.problem()
     assert {e.name: len(templates(e, problem.options)) for e in problem.einsums} == {
-        "I": 2, "V": 92, "K": 92, "Q": 92, "QK": 158, "QK_softmax": 12, "AV": 158, "Z": 92, "FFA": 92, "FFB": 54,
+        "I": 2,
+        "V": 92,
+        "K": 92,
+        "Q": 92,
+        "QK": 158,
+        "QK_softmax": 12,
+        "AV": 158,
+        "Z": 92,
+        "FFA": 92,
+        "FFB": 54,
     }

@@ -56,12 +56,14 @@ def test_softmax_on_the_tpu_has_12_templates() -> None:
     names = frozenset({"QK", "S"})
     accesses = (tensor("QK", "b m p h"), tensor("S", "b m p h", output=True))
     four = (SpatialDimension("Z", 4, frozenset(), frozenset()),)
-    path = ToyPath((
-        (memory("MainMemory", sorted(names)), lambda held: (frozenset(), names)),
-        (memory("GlobalBuffer", sorted(names)), lambda held: (names - held["MainMemory"], names)),
-        (memory("LocalBuffer", sorted(names), spatial=four), lambda held: (names, frozenset())),
-        (compute(), None),
-    ))
+    path = ToyPath(
+        (
+            (memory("MainMemory", sorted(names)), lambda held: (frozenset(), names)),
+            (memory("GlobalBuffer", sorted(names)), lambda held: (names - held["MainMemory"], names)),
+            (memory("LocalBuffer", sorted(names), spatial=four), lambda held: (names, frozenset())),
+            (compute(), None),
+        )
+    )
     einsum = EinsumProblem("softmax", {"b": 2, "m": 4, "p": 4, "h": 2}, accesses, names, names, (path,))
     assert len(templates(einsum, MapperOptions())) == 12
 
@@ -70,12 +72,14 @@ def test_copy_has_2_templates_on_the_tpu() -> None:
     """What is held already is not kept again, and nothing moves below the last backing holder."""
     names = frozenset({"I_in", "I"})
     accesses = (tensor("I_in", "m d"), tensor("I", "m d", output=True))
-    path = ToyPath((
-        (memory("MainMemory", sorted(names)), lambda held: (frozenset({"I_in"}), names)),
-        (memory("GlobalBuffer", sorted(names)), lambda held: (names - held["MainMemory"], names)),
-        (memory("LocalBuffer", sorted(names)), lambda held: (names, frozenset())),
-        (compute(), None),
-    ))
+    path = ToyPath(
+        (
+            (memory("MainMemory", sorted(names)), lambda held: (frozenset({"I_in"}), names)),
+            (memory("GlobalBuffer", sorted(names)), lambda held: (names - held["MainMemory"], names)),
+            (memory("LocalBuffer", sorted(names)), lambda held: (names, frozenset())),
+            (compute(), None),
+        )
+    )
     shared = frozenset({"I"})
     einsum = EinsumProblem("I", {"m": 2, "d": 2}, accesses, shared, shared, (path,), is_copy=True)
     assert all_texts(einsum) == ["M:I M:I_in m d", "M:I_in m d G:I m d"]
@@ -85,12 +89,14 @@ def test_equal_fanout_makes_the_outer_of_two_consecutive_holders_redundant() -> 
     def path(must: frozenset[str], fanout: int) -> ToyPath:
         dimension = (SpatialDimension("Z", fanout, frozenset(), frozenset()),)
         a = frozenset({"A", "O"})
-        return ToyPath((
-            (memory("MainMemory", ["A", "O"]), lambda held: (a, a)),
-            (memory("GlobalBuffer", ["A", "O"]), lambda held: (must, frozenset({"A"}))),
-            (memory("LocalBuffer", ["A", "O"], spatial=dimension), lambda held: (frozenset({"A"}), frozenset())),
-            (compute(), None),
-        ))
+        return ToyPath(
+            (
+                (memory("MainMemory", ["A", "O"]), lambda held: (a, a)),
+                (memory("GlobalBuffer", ["A", "O"]), lambda held: (must, frozenset({"A"}))),
+                (memory("LocalBuffer", ["A", "O"], spatial=dimension), lambda held: (frozenset({"A"}), frozenset())),
+                (compute(), None),
+            )
+        )
 
     def count(must: frozenset[str], fanout: int) -> int:
         accesses = (tensor("A", "m"), tensor("O", "m", output=True))
@@ -106,12 +112,14 @@ def test_equal_fanout_makes_the_outer_of_two_consecutive_holders_redundant() -> 
 def test_persistent_backing_holders_stand_in_the_first_group() -> None:
     names = frozenset({"A", "W", "O"})
     accesses = (tensor("A", "m k"), tensor("W", "k n", persistent=True), tensor("O", "m n", output=True))
-    path = ToyPath((
-        (memory("MainMemory", sorted(names)), lambda held: (names - {"W"}, frozenset())),
-        (memory("GlobalBuffer", sorted(names)), lambda held: (frozenset({"W"}), frozenset())),
-        (memory("Register", sorted(names)), lambda held: (frozenset({"W"}), frozenset())),
-        (compute(), None),
-    ))
+    path = ToyPath(
+        (
+            (memory("MainMemory", sorted(names)), lambda held: (names - {"W"}, frozenset())),
+            (memory("GlobalBuffer", sorted(names)), lambda held: (frozenset({"W"}), frozenset())),
+            (memory("Register", sorted(names)), lambda held: (frozenset({"W"}), frozenset())),
+            (compute(), None),
+        )
+    )
     none: frozenset[str] = frozenset()
     einsum = EinsumProblem("E", {"m": 2, "k": 2, "n": 2}, accesses, none, none, (path,))
     assert all_texts(einsum) == ["M:A M:O G:W k n R:W m"]
@@ -120,11 +128,13 @@ def test_persistent_backing_holders_stand_in_the_first_group() -> None:
 def test_a_partially_relevant_variable_takes_the_first_place_in_turn() -> None:
     names = frozenset({"I", "W", "O"})
     accesses = (tensor("I", "p+r"), tensor("W", "r"), tensor("O", "p", output=True))
-    path = ToyPath((
-        (memory("MainMemory", sorted(names)), lambda held: (names, frozenset())),
-        (memory("GlobalBuffer", sorted(names)), lambda held: (frozenset({"I"}), frozenset())),
-        (compute(), None),
-    ))
+    path = ToyPath(
+        (
+            (memory("MainMemory", sorted(names)), lambda held: (names, frozenset())),
+            (memory("GlobalBuffer", sorted(names)), lambda held: (frozenset({"I"}), frozenset())),
+            (compute(), None),
+        )
+    )
     none: frozenset[str] = frozenset()
     einsum = EinsumProblem("Conv", {"p": 4, "r": 2}, accesses, none, none, (path,))
     assert all_texts(einsum) == ["M:I M:O M:W p r G:I p r", "M:I M:O M:W p r G:I r p"]
@@ -152,11 +162,13 @@ def test_no_refetch_and_no_resend_remove_temporal_loops() -> None:
     none: frozenset[str] = frozenset()
 
     def found(**holding: Any) -> list[str]:
-        path = ToyPath((
-            (memory("MainMemory", sorted(names)), lambda held: (names, frozenset())),
-            (memory("GlobalBuffer", sorted(names), **holding), lambda held: (frozenset({"A"}), frozenset())),
-            (compute(), None),
-        ))
+        path = ToyPath(
+            (
+                (memory("MainMemory", sorted(names)), lambda held: (names, frozenset())),
+                (memory("GlobalBuffer", sorted(names), **holding), lambda held: (frozenset({"A"}), frozenset())),
+                (compute(), None),
+            )
+        )
         return all_texts(EinsumProblem("E", {"m": 2, "n": 2}, accesses, none, none, (path,)))
 
     assert found() == ["M:A M:O m G:A n"]
@@ -169,12 +181,14 @@ def test_tolls_are_placed_but_hold_nothing() -> None:
     names = frozenset({"A", "O"})
     accesses = (tensor("A", "m"), tensor("O", "m", output=True))
     toll = attrs.evolve(memory("Toll", sorted(names)), kind=ComponentKind.TOLL)
-    path = ToyPath((
-        (memory("MainMemory", sorted(names)), lambda held: (frozenset({"A"}), frozenset())),
-        (toll, lambda held: (names, frozenset())),  # O is not above it: nothing to charge
-        (memory("GlobalBuffer", sorted(names)), lambda held: (frozenset({"O"}), frozenset())),
-        (compute(), None),
-    ))
+    path = ToyPath(
+        (
+            (memory("MainMemory", sorted(names)), lambda held: (frozenset({"A"}), frozenset())),
+            (toll, lambda held: (names, frozenset())),  # O is not above it: nothing to charge
+            (memory("GlobalBuffer", sorted(names)), lambda held: (frozenset({"O"}), frozenset())),
+            (compute(), None),
+        )
+    )
     none: frozenset[str] = frozenset()
     einsum = EinsumProblem("E", {"m": 2}, accesses, none, none, (path,))
     assert all_texts(einsum) == ["M:A m T:A G:O m"]

@@ -45,9 +45,7 @@ class ToyPath:
 
 def tensor(name: str, variables: str, output: bool = False, bits: float = 8, persistent: bool = False) -> Tensor:
     """``tensor("A", "m k")``; ``p+r`` is an affine rank."""
-    ranks = tuple(
-        RankExpression(v.upper(), tuple((t, 1) for t in v.split("+"))) for v in variables.split()
-    )
+    ranks = tuple(RankExpression(v.upper(), tuple((t, 1) for t in v.split("+"))) for v in variables.split())
     return Tensor(name, ranks, output, bits, persistent)
 
 
@@ -61,7 +59,11 @@ def memory(
 ) -> Component:
     actions = tuple(Action(a, energy, dict.fromkeys(tensors, 1 / 8)) for a in ("read", "write"))
     return Component(
-        name, ComponentKind.MEMORY, actions, size=size, spatial=spatial,
+        name,
+        ComponentKind.MEMORY,
+        actions,
+        size=size,
+        spatial=spatial,
         holding=Holding(NO_TENSORS, NO_TENSORS, **holding),
     )
 
@@ -100,12 +102,14 @@ def simple(
             return names - held["MainMemory"], names
 
         array = ((Component("Array", ComponentKind.CONTAINER, spatial=fanout), None),) if fanout else ()
-        path = ToyPath((
-            (memory("MainMemory", sorted(names)), main),
-            (memory("GlobalBuffer", sorted(names), size, buffer_energy), buffer),
-            *array,
-            (compute(), None),
-        ))
+        path = ToyPath(
+            (
+                (memory("MainMemory", sorted(names)), main),
+                (memory("GlobalBuffer", sorted(names), size, buffer_energy), buffer),
+                *array,
+                (compute(), None),
+            )
+        )
         used = {v: n for v, n in bounds.items() if any(v in t.variables for t in tensors)}
         shared = frozenset(t for t in names if counts[t] > 1)
         problems.append(EinsumProblem(name, used, tuple(tensors), shared, intermediates, (path,)))
@@ -117,7 +121,9 @@ def matmuls(m: int, *n: int, **options: object) -> Problem:
     bounds = {"m": m, **{f"n{i}": size for i, size in enumerate(n)}}
     einsums = {
         f"Matmul{i}": [
-            tensor(f"T{i}", f"m n{i}"), tensor(f"W{i}", f"n{i} n{i + 1}"), tensor(f"T{i + 1}", f"m n{i + 1}", True)
+            tensor(f"T{i}", f"m n{i}"),
+            tensor(f"W{i}", f"n{i} n{i + 1}"),
+            tensor(f"T{i + 1}", f"m n{i + 1}", True),
         ]
         for i in range(len(n) - 1)
     }

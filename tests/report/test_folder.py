@@ -145,9 +145,7 @@ def test_a_program_that_fails_is_told_of_and_the_report_is_there(installed: Inst
     assert write_folder(tmp_path, front(), RESULTS) == ["The brush is dry."]
 
 
-def test_of_many_mappings_some_are_drawn(
-    installed: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_many_mappings_some_are_drawn(installed: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = module.chosen
     monkeypatch.setattr(module, "chosen", lambda points: chosen(points, 3))
     installed(PAINTER, REPORTER)

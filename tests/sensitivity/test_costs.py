@@ -53,22 +53,27 @@ SPECS = {"loose": LOOSE, "tight": TIGHT}
 _MAPPER = {
     "mapper.ffm.max_fused_loops": ("max_fused_loops: 0", "max_fused_loops: inf"),
     "mapper.ffm.max_fused_loops_per_rank_variable": (
-        "max_fused_loops: 0", "max_fused_loops: 0, max_fused_loops_per_rank_variable: inf"
+        "max_fused_loops: 0",
+        "max_fused_loops: 0, max_fused_loops_per_rank_variable: inf",
     ),
     "mapper.ffm.force_memory_hierarchy_order": (
-        "max_fused_loops: 0", "max_fused_loops: 0, force_memory_hierarchy_order: False"
+        "max_fused_loops: 0",
+        "max_fused_loops: 0, force_memory_hierarchy_order: False",
     ),
 }
 _OF_TIGHT = {
     "arch.nodes.MainMemory.tensors.keep": (
-        "{keep: ~Intermediates, may_keep: Nothing}", "{keep: Nothing, may_keep: ~Intermediates}"
+        "{keep: ~Intermediates, may_keep: Nothing}",
+        "{keep: Nothing, may_keep: ~Intermediates}",
     ),
     "arch.nodes.MainMemory.tensors.may_keep": (
-        "{keep: ~Intermediates, may_keep: Nothing}", "{keep: ~Intermediates, may_keep: All}"
+        "{keep: ~Intermediates, may_keep: Nothing}",
+        "{keep: ~Intermediates, may_keep: All}",
     ),
     "arch.nodes.GlobalBuffer.size": ("size: 72", "size: inf"),
     "arch.nodes.GlobalBuffer.tensors.keep": (
-        "keep: ~MainMemory.tensors, may_keep: input", "keep: Nothing, may_keep: ~MainMemory.tensors | input"
+        "keep: ~MainMemory.tensors, may_keep: input",
+        "keep: Nothing, may_keep: ~MainMemory.tensors | input",
     ),
     "arch.nodes.GlobalBuffer.tensors.may_keep": ("may_keep: input | weight | output", "may_keep: All"),
     "arch.nodes.Array.spatial.X.reuse": ("reuse: weight", "may_reuse: weight"),
@@ -79,9 +84,7 @@ _OF_LOOSE = {
     "arch.nodes.MainMemory.tensors.keep": ("{keep: ~Intermediates, may_keep: All}", "{keep: Nothing, may_keep: All}"),
     "arch.nodes.GlobalBuffer.size": ("size: 72", "size: inf"),
     "arch.nodes.GlobalBuffer.tensors.keep": ("keep: ~MainMemory.tensors, may", "keep: Nothing, may"),
-    "arch.nodes.GlobalBuffer.tensors.bypass": (
-        NEAR, "keep: ~MainMemory.tensors - input, may_keep: All"
-    ),
+    "arch.nodes.GlobalBuffer.tensors.bypass": (NEAR, "keep: ~MainMemory.tensors - input, may_keep: All"),
     "arch.nodes.LocalBuffer.size": ("size: 40", "size: inf"),
     "arch.nodes.LocalBuffer.tensors.keep": ("keep: weight, no", "keep: Nothing, may_keep: weight, no"),
     "arch.nodes.LocalBuffer.tensors.may_keep": ("keep: weight, no", "keep: weight, may_keep: All, no"),
@@ -90,7 +93,8 @@ _OF_LOOSE = {
     "arch.nodes.Array.spatial.X.min_usage": ("min_usage: 0.5", "min_usage: 0"),
     "arch.nodes.Array.spatial.X.loop_bounds.0": ("{expression: All.rank_variables, operator: '<=', value: 2}, ", ""),
     "arch.nodes.Array.spatial.X.loop_bounds.1": (
-        ", {expression: All.rank_variables, operator: 'product<=', value: 2}", ""
+        ", {expression: All.rank_variables, operator: 'product<=', value: 2}",
+        "",
     ),
     "workload.persistent_tensors": ("persistent_tensors: W0", "persistent_tensors: Nothing"),
     **_MAPPER,

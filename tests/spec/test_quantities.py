@@ -237,7 +237,6 @@ def test_arch_draws_rates_per_bit_as_they_are() -> None:
     assert "read 3 fJ/bit, 2 GB/s" in text
 
 
-
 def test_whole_numbers_are_int_and_others_the_nearest_float() -> None:
     assert in_any_unit("0.1 kJ") == 100
     assert in_any_unit("0.293 pJ") == 0.293e-12 != 0.293 * 1e-12  # which is another float

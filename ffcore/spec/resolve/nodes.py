@@ -42,9 +42,7 @@ def _attribute(fields: Fields, name: str, _: object) -> object:
 class Fields:
     """The fields of one spec object, evaluated on demand; they see each other and the outer scope."""
 
-    def __init__(
-        self, node: SpecNode, outer: Scope, trace: Trace, label: str, parent: Fields | None = None
-    ) -> None:
+    def __init__(self, node: SpecNode, outer: Scope, trace: Trace, label: str, parent: Fields | None = None) -> None:
         self.node = node
         self.parent = parent
         self.label = label

@@ -30,9 +30,7 @@ def three() -> Pmappings:
 
     found = whole.filter(wanted).filter_rows(lambda table: table.iloc[:3])
     counts = (30, 12)
-    einsums = tuple(
-        attrs.evolve(e, stats=PmappingStats(0, n)) for e, n in zip(found.set.einsums, counts, strict=True)
-    )
+    einsums = tuple(attrs.evolve(e, stats=PmappingStats(0, n)) for e, n in zip(found.set.einsums, counts, strict=True))
     assert [len(e.rows) for e in einsums] == [3, 3]
     return Pmappings(PmappingSet(found.set.problem, einsums), found.problem)
 

@@ -233,9 +233,7 @@ class _Loops:
 
         Tiles depend on the order where a block has several loops over one variable.
         """
-        return tuple(
-            (form.ranks_of(d[0]), d[1], d[2], d[3] if with_tile else None) if d else () for d in self.distinct
-        )
+        return tuple((form.ranks_of(d[0]), d[1], d[2], d[3] if with_tile else None) if d else () for d in self.distinct)
 
     def tile_values(self, form: TensorForm, depth: Ints) -> Floats:
         """Values of the tensor under the loops above its reservation."""

@@ -178,7 +178,11 @@ def _ordered(whole: Rows, rows: Ints, bounds: tuple[int, ...]) -> Table:
     kept = by_group[keep]
     _, numbers = distinct(group[kept])
     return Table(
-        every[kept], depth[kept], memory[kept], values[keep], rows[pick[kept]],
+        every[kept],
+        depth[kept],
+        memory[kept],
+        values[keep],
+        rows[pick[kept]],
         offsets_of(numbers, int(numbers.max(initial=-1)) + 1),
     )
 

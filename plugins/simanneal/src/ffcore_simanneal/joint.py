@@ -59,9 +59,7 @@ class Joint:
         self.names = tuple(shared)
         self.users = tuple(tuple(places) for places in shared.values())
         number = {name: i for i, name in enumerate(self.names)}
-        self.tensors = tuple(
-            tuple(number[t.name] for t in e.tensors if t.name in number) for e in self.problem.einsums
-        )
+        self.tensors = tuple(tuple(number[t.name] for t in e.tensors if t.name in number) for e in self.problem.einsums)
         # Per Einsum, the shared tensors that it does not touch, and whether they wait for a later user.
         self._untouched = tuple(
             tuple((t, users[0] < e < users[-1]) for t, users in enumerate(self.users) if e not in users)
@@ -205,4 +203,3 @@ def confirm(problem: Problem, nests: Sequence[Nest], parts: Sequence[Part]) -> J
     if broken or not joint.fits or abs(score_of(metrics, energy, latency) - claimed) > SAME * abs(claimed):
         return None
     return JoinedMapping(energy, latency, tuple(nests))
-

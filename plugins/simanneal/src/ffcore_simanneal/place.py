@@ -27,9 +27,7 @@ class Placing:
     variables: tuple[str, ...]
 
 
-def place_loops(
-    placing: Placing, choice: SpatialChoice | None, source: Random | None
-) -> list[list[Entry]] | None:
+def place_loops(placing: Placing, choice: SpatialChoice | None, source: Random | None) -> list[list[Entry]] | None:
     """Per block (the first stands above all temporal ones) the wanted loops; None if they find no place.
 
     Without a choice spatial loops may stand wherever the template has a candidate for one. Without ``source``,

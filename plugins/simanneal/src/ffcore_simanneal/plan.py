@@ -264,8 +264,9 @@ class Plan:
         for cut, entries in enumerate(blocks):
             if cut:
                 nodes.extend(self._holders(cut - 1))
-            waiting = sorted((t for t in template.tolls if self._toll_block(t.tensor, t.index) == cut - 1),
-                             key=lambda t: t.index)
+            waiting = sorted(
+                (t for t in template.tolls if self._toll_block(t.tensor, t.index) == cut - 1), key=lambda t: t.index
+            )
             for v, n, spatial in entries:
                 left[v] //= n
                 if spatial < 0:

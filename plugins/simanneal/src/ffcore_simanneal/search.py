@@ -124,9 +124,7 @@ class Space:
         for place in self.joint.users[t]:
             space = self.einsums[place]
             position = self.joint.tensors[place].index(t)
-            own = {
-                space.templates[i].components[space.sites[i][position].index].name for i in space.usable
-            }
+            own = {space.templates[i].components[space.sites[i][position].index].name for i in space.usable}
             common = own if common is None else common & own
         return common or set()
 

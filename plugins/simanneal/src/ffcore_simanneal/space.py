@@ -252,9 +252,7 @@ class EinsumSpace:
             return None
         return tuple(tuple(entries) for entries in blocks)
 
-    def _fuse_more(
-        self, source: Random, plan: Plan, blocks: list[list[Entry]], left: list[int], closed: int
-    ) -> None:
+    def _fuse_more(self, source: Random, plan: Plan, blocks: list[list[Entry]], left: list[int], closed: int) -> None:
         """Sometimes, and where work has no other place, loops between cut ``closed`` and the last fused one."""
         template, options = plan.template, self.options
         last = plan.fused_cut
