@@ -7,7 +7,7 @@ at. A label is dropped when some known mapping is better than the least that it 
 * and the least that cuts further out add, whatever tile sizes are chosen there: a search from the outermost cut
   inwards, column by column, that forgets all but what single tiles take of memories.
 
-The known mappings come from a beam search over a few templates: at each step only the labels are kept that look best.
+The known mappings come from a beam search over all templates: at each step only the labels are kept that look best.
 Exact: a mapping that betters, or equals, every known one is never dropped.
 """
 
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from ffcore.explore.kernels import Floats, Guard, Ints, Rivals
+from ffcore.explore.kernels import Floats, Guard, Ints, Rivals, least_sums
 from ffcore.explore.labels import Labeller, Node
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.numbers import prime_factors
@@ -27,9 +27,7 @@ from ffcore.explore.spread import Thinner
 from ffcore.spec.problem import MapperOptions, Metric
 
 WORTH = 1_000_000  # nodes times states from which on the beam search pays
-_BEAM = 150  # labels kept for each of the three ways to look good
-_TEMPLATES = 8
-_LOOKED_AT = 64
+_BEAM = 200  # labels kept at each step for each of the three ways to look good
 
 
 def guard(
@@ -37,37 +35,20 @@ def guard(
     root: Node,
     outlines: Sequence[Outline],
     options: MapperOptions,
-    found: Callable[[Labeller, Outline, Node], Floats],
+    found: Callable[[Labeller, Node], Floats],
 ) -> None:
     """Give the nodes of the only group of templates on a path what their labels have to beat.
 
-    ``found``: (energy, latency) of the rows that a node of one outline gives.
+    ``found``: (energy, latency) of the rows that a node of all the outlines gives.
     """
     nodes = list(_outermost_first([root]))
     if len(nodes) * labeller.lattice.n < WORTH:
         return
     beam = Labeller(labeller.costs, labeller.columns, labeller.tracked, options, labeller.pulse, _thinner(labeller))
-    nothing = np.zeros((0, 2))
-    roots = _promising(beam, outlines)
-    _guard(beam, [node for _, node in roots], nothing)
-    known = np.concatenate([nothing, *(found(beam, outline, node) for outline, node in roots)])
-    _guard(labeller, [root], _front(known))
-
-
-def _promising(beam: Labeller, outlines: Sequence[Outline]) -> list[tuple[Outline, Node]]:
-    """A few outlines: of those with different holders the ones that look best if loops save about what they can."""
-    different: dict[frozenset[tuple[str, int]], Outline] = {}
-    for outline in outlines:
-        different.setdefault(frozenset((s.tensor, s.index) for s in outline.template.sites), outline)
-    spread = list(different.values())[:: 1 + len(different) // _LOOKED_AT]
-    made = [(outline, beam.node([outline], outline.fused)) for outline in spread]
-    roots = [(outline, node) for outline, node in made if node is not None]
-    looks: list[tuple[float, int]] = []
-    for k, (_, node) in enumerate(roots):
-        _guard(beam, [node], np.zeros((0, 2)), usual=True)
-        innermost = list(_outermost_first([node]))[-1]
-        looks.append((float(innermost.guard.to_go[0, 0]), k))
-    return [roots[k] for _, k in sorted(looks)[:_TEMPLATES]]
+    root_of_beam = beam.node(outlines, outlines[0].fused)
+    assert root_of_beam is not None  # as that of the labeller is there
+    _guard(beam, [root_of_beam], np.zeros((0, 2)))
+    _guard(labeller, [root], _front(found(beam, root_of_beam)))
 
 
 def _front(known: Floats) -> Floats:
@@ -96,8 +77,8 @@ def _outermost_first(roots: Sequence[Node]) -> Iterator[Node]:
     yield from reversed(order)
 
 
-def _guard(labeller: Labeller, roots: Sequence[Node], known: Floats, usual: bool = False) -> None:
-    """Set guards and shares of all nodes below the roots; ``usual``: not the least to go, but a guess."""
+def _guard(labeller: Labeller, roots: Sequence[Node], known: Floats) -> None:
+    """Set guards and shares of all nodes below the roots."""
     lattice, columns = labeller.lattice, labeller.columns
     height = 1 + len(columns.forms)
     timed = float(bool(labeller.options.metrics & (Metric.LATENCY | Metric.ENERGY_DELAY_PRODUCT)))
@@ -108,7 +89,7 @@ def _guard(labeller: Labeller, roots: Sequence[Node], known: Floats, usual: bool
         own = to_go[id(node)]
         node.guard = Guard(own, scale, columns.constant_power, timed, known)
         node.share = share[id(node)]
-        further = own + _added(labeller, node, usual)
+        further = own + _added(labeller, node)
         for v in node.outline.closed[node.cut]:
             axis = lattice.variables.index(v)
             further[:, lattice.grid[v] < lattice.values[axis][-1]] = np.inf
@@ -136,23 +117,21 @@ def _least_scale(labeller: Labeller, index: int) -> float:
     return result
 
 
-def _added(labeller: Labeller, node: Node, usual: bool) -> Floats:
+def _added(labeller: Labeller, node: Node) -> Floats:
     """The least that a node's cut adds to energy and forms, per state; infinity where a tile does not fit."""
     columns, costs = labeller.columns, labeller.costs
-    result = np.zeros((1 + len(columns.forms), labeller.lattice.n))
-    bits: dict[int, Floats] = {}
-    for row, (target, signature) in costs.entries(node.outline.cuts[node.cut]):
-        values = costs.bank[row]
-        low, high = costs.ranges.of(signature)
-        if target == 0 or 2 <= target < 2 + len(columns.forms):
-            least = values * np.sqrt(low * high) if usual else np.minimum(values * low, values * high)
-            result[max(0, target - 1)] += least
-        else:
-            bits[target] = bits.get(target, 0.0) + values
-    np.maximum(result, 0.0, out=result)  # what is skipped is never more than what is moved
-    most = dict(zip((t for t, _ in columns.plain()), columns.limits(columns.plain()), strict=True))
-    for target, values in bits.items():
-        result[:, values > most[target]] = np.inf
+    entries = costs.entries(node.outline.cuts[node.cut])
+    own = columns.ordered(c for _, c in entries)
+    values = np.zeros((labeller.lattice.n, 1 + len(own)))
+    for row, column in entries:
+        values[:, 1 + own.index(column)] += costs.bank[row]
+    totals = least_sums(values, costs.ranges.rivals(own))
+    forms = slice(2, 2 + len(columns.forms))
+    # What is skipped is never more than what is moved.
+    result: Floats = np.maximum(0.0, np.concatenate([totals[:1], totals[forms]]))
+    memories = slice(forms.stop, columns.first_power)
+    limits = np.array(columns.limits(columns.plain()))[memories, None]
+    result[:, (totals[memories] > limits).any(axis=0)] = np.inf
     return result
 
 

@@ -1,4 +1,4 @@
-"""The compiled loops over labels and rows; ``kernels.py`` says what each is for, and calls them.
+"""The compiled loops over labels; ``kernels.py`` says what each is for, and calls them.
 
 All release the GIL, hold no Python objects and are deterministic. They are written for a compiler that takes a second
 for each array slice or sort: plain loops over arrays that the caller allocates.
@@ -78,6 +78,15 @@ def _least(values, row, begin, end, state, which, most, least):  # type: ignore[
         + third * least[state, which[4, end - 1]]
     )
     return total + max(apart, _shared(first, second, third, least[state, which[5, end - 1]]))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _least_sums(values, ends, which, most, least, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for state in range(values.shape[0]):
+        begin = 1
+        for g in range(ends.shape[0]):
+            out[g, state] = _least(values, state, begin, ends[g], state, which, most, least)
+            begin = ends[g]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
@@ -396,94 +405,3 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
             out_move[start + i] = np.int64(work[i, 1])
         out_offsets[to + 1] = filled
     return (starts.shape[0] - 1) * n, filled, 0
-
-
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
-def _rows(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, bottom, addend, scale, target, limits, forms, rates, columns, shares, opened, chain, label, out
-):
-    width = addend.shape[1]
-    memories = columns.shape[0]
-    levels = opened.shape[1] // max(1, memories)
-    own = np.empty(width)
-    filled = 0
-    scaled = scale.shape[0] > 0
-    for i in range(bottom.shape[0]):
-        start = filled
-        for a in range(offsets[bottom[i]], offsets[bottom[i] + 1]):
-            for c in range(width):
-                own[c] = addend[i, c]
-            for c in range(target.shape[0]):
-                if scaled:
-                    own[target[c]] += values[a, c + 1] * scale[i, c]
-                else:
-                    own[target[c]] += values[a, c + 1]
-            fits = True
-            for c in range(width):
-                if not own[c] <= limits[c]:
-                    fits = False
-            if not fits:
-                continue
-            latency = 0.0
-            for c in range(1, 2 + forms):
-                if own[c] > latency:
-                    latency = own[c]
-            power = rates[1]
-            for c in range(int(rates[0]), width):
-                power += own[c]
-            out[filled, 0] = (own[0] + power * latency) * rates[2]
-            out[filled, 1] = latency * rates[3]
-            at = 2
-            for m in range(memories):
-                out[filled, at] = own[columns[m]] * shares[m] if columns[m] >= 0 else 0.0
-                at += 1
-                for j in range(levels):
-                    out[filled, at] = opened[i, m * levels + j]
-                    at += 1
-            k = filled - 1
-            while k >= start:
-                c = 0
-                while c < at and out[k, c] <= out[filled, c]:
-                    c += 1
-                if c == at:
-                    break
-                k -= 1
-            if k < start:
-                chain[filled] = i
-                label[filled] = a
-                filled += 1
-    return filled
-
-
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
-def _fronts(offsets, order, values, kept, keep):  # type: ignore[no-untyped-def]  # pragma: no cover
-    width = values.shape[1]
-    for g in range(offsets.shape[0] - 1):
-        found = 0
-        for at in range(offsets[g], offsets[g + 1]):
-            row = order[at]
-            k = found - 1
-            while k >= 0:
-                c = 0
-                while c < width and values[kept[k], c] <= values[row, c]:
-                    c += 1
-                if c == width:
-                    break
-                k -= 1
-            if k >= 0:
-                continue
-            # Among rows that tie in the first column a later one may dominate an earlier one.
-            k = found - 1
-            while k >= 0 and values[kept[k], 0] == values[row, 0]:
-                c = 1
-                while c < width and values[row, c] <= values[kept[k], c]:
-                    c += 1
-                if c == width:
-                    found -= 1
-                    for j in range(k, found):
-                        kept[j] = kept[j + 1]
-                k -= 1
-            kept[found] = row
-            found += 1
-        for k in range(found):
-            keep[kept[k]] = True

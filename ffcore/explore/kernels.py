@@ -1,7 +1,7 @@
 """Compiled kernels: Pareto unions over the lattice, costs of a cut, rows of a template, Pareto filters.
 
-They call the loops of ``compiled.py`` and say why each is exact. A row dominates another when it is no greater in every
-column; of equal rows the first is kept.
+They call the loops of ``compiled.py`` and ``compiled_rows.py``, and say why each is exact. A row dominates another when
+it is no greater in every column; of equal rows the first is kept.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ffcore.explore.compiled import _add, _fronts, _gather, _reach, _rows, _union, _widen
+from ffcore.explore.compiled import _add, _gather, _least_sums, _reach, _union, _widen
+from ffcore.explore.compiled_rows import _fronts, _rows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -124,6 +125,13 @@ def gather(
         now = moves.shares, reached, to, filled, work, order, out_offsets
         to, filled, needed = _gather(offsets, values, *along, *rules, *now, *out)
     return out_offsets, out[0][:filled].copy(), out[1][:filled].copy(), out[2][:filled].copy()
+
+
+def least_sums(values: Floats, rivals: Rivals) -> Floats:
+    """(groups, states) the least that each column and its pending ones can come to; one label for each state."""
+    out = np.empty((len(rivals.ends), len(values)))
+    _least_sums(values, *rivals.arrays(), out)
+    return out
 
 
 def stacked(parts: Sequence[tuple[Floats, Ints]], width: int) -> Floats:

@@ -13,7 +13,7 @@ import attrs
 
 from ffcore.explore.bookings import Booker, Booking, Columns, EdgeShape, Factors, LoopName, factors_of
 from ffcore.spec.problem import ComponentKind, TileShape
-from ffcore.templates import Site, SpatialLoop, Template
+from ffcore.templates import SpatialLoop, Template
 
 
 @attrs.frozen
@@ -238,11 +238,11 @@ def out_of_order(template: Template) -> frozenset[int]:
     A tile belongs to one instance of its memory, so loops across that memory and all outer components count as if
     they stood above it; in the usual order they do.
     """
-    return frozenset(s.index for s in template.spatial if any(_misplaced(s, site) for site in template.sites))
-
-
-def _misplaced(loop: SpatialLoop, site: Site) -> bool:
-    return any((loop.block >= cut) == (loop.index <= site.index) for cut in {site.cut, site.reservation})
+    places = {(site.index, cut) for site in template.sites for cut in (site.cut, site.reservation)}
+    loops = {(s.block, s.index) for s in template.spatial}
+    return frozenset(
+        index for block, index in loops if any((block >= cut) == (index <= holder) for holder, cut in places)
+    )
 
 
 def _name(loop: SpatialLoop) -> LoopName:

@@ -170,8 +170,8 @@ class _Paths:
         return bool(wanted) and alike and not self.shape.memories and not self.options.resource_usage_tolerance
 
     def _guard(self, maker: RowMaker) -> None:
-        def found(labeller: Labeller, outline: Outline, node: Node) -> Floats:
-            own = attrs.evolve(maker, labeller=labeller, outlines=(outline,), node=node).candidates()
+        def found(labeller: Labeller, node: Node) -> Floats:
+            own = attrs.evolve(maker, labeller=labeller, node=node).candidates()
             values = np.zeros((0, 2)) if own is None else own.values[:, :2]
             return values / self.einsum.n_instances
 
