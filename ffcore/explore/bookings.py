@@ -13,7 +13,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
-from ffcore.spec.problem import Component, EinsumProblem, SpatialDimension, Tensor
+from ffcore.model.law import (
+    Access,
+    accesses,
+    compute_seconds,
+    latency_forms,
+    leakage,
+    price_of,
+    rates,
+    saves_traffic,
+)
+from ffcore.spec.problem import Component, EinsumProblem, Tensor
 from ffcore.tolerances import FITS
 
 LoopName = tuple[int, int, str]  # component index, dimension, rank variable
@@ -33,13 +43,26 @@ class EdgeShape:
 
 
 @attrs.frozen
+class Unit:
+    """What a law of a plugin prices: an access, and whether its energy (J) or its actions count."""
+
+    component: int
+    action: str
+    energy: bool
+
+
+@attrs.frozen
 class Booking:
-    """``rate`` per value that an edge moves (``skipped``: per first read that is skipped) goes to a column."""
+    """``rate`` per value that an edge moves (``skipped``: per first read that is skipped) goes to a column.
+
+    With a ``unit``: ``rate`` times what the law says of each value.
+    """
 
     column: Column
     tensor: str
     factors: Factors
     skipped: bool
+    unit: Unit | None
     rate: float
 
 
@@ -117,97 +140,24 @@ def columns_of(
     einsum: EinsumProblem, components: tuple[Component, ...], with_latency: bool, tracked: Iterable[str]
 ) -> Columns:
     """The columns for a path: forms where latency or leakage counts, memories that can overflow or are tracked."""
-    compute = len(components) - 1
-    forms = [
-        (i, k)
-        for i, c in enumerate(components)
-        for k, form in enumerate(c.latency)
-        if i != compute and any(form.values())
-    ]
     known = set(tracked)
     memories = [
         i
         for i, c in enumerate(components)
         if c.holding is not None and (c.size < most_bits(einsum, c) or c.name in known)
     ]
-    powers: dict[frozenset[tuple[int, int]], float] = {}
-    dimensions = {(c.name, d.name): (i, k) for i, c in enumerate(components) for k, d in enumerate(c.spatial)}
-    for leak in einsum.leaks:
-        share = 1.0
-        gates = set()
-        for name, dimension, fanout in leak.gates:
-            share /= fanout
-            place = dimensions.get((name, dimension))
-            if place is not None and fanout > 1:
-                gates.add(place)
-        powers[frozenset(gates)] = powers.get(frozenset(gates), 0.0) + leak.power * share
-    constant = powers.pop(frozenset(), 0.0)
+    leaks = leakage(einsum, components)
+    constant = sum(leak.power for leak in leaks if not leak.gates)
     seconds = compute_seconds(einsum, components) if with_latency else 0.0
-    power = tuple((p, gates) for gates, p in powers.items() if p)
-    return Columns(einsum, components, tuple(forms) if with_latency else (), tuple(memories), seconds, power, constant)
+    forms = tuple(latency_forms(components)) if with_latency else ()
+    power = tuple((leak.power, leak.gates) for leak in leaks if leak.gates and leak.power)
+    return Columns(einsum, components, forms, tuple(memories), seconds, power, constant)
 
 
 def most_bits(einsum: EinsumProblem, component: Component) -> float:
     """The most bits that an Einsum can ask of a memory: it holds each tensor at most once."""
     bits = sum(t.tile_values(einsum.bounds) * component.width(t) for t in einsum.tensors)
     return bits * max(1.0, einsum.n_instances)
-
-
-def computes(einsum: EinsumProblem, components: Sequence[Component]) -> float:
-    """Computes of all instances: one per point of the iteration space or value copied (some units copy for free)."""
-    if einsum.is_copy:
-        source = next(t for t in einsum.tensors if not t.output)
-        return float(source.tile_values(einsum.bounds)) if components[-1].computes_copies else 0.0
-    calls = 1.0
-    for bound in einsum.bounds.values():
-        calls *= bound
-    return calls
-
-
-def compute_seconds(einsum: EinsumProblem, components: Sequence[Component]) -> float:
-    """Seconds of the compute on one instance; a copy keeps all instances busy, whatever runs where."""
-    calls = computes(einsum, components)
-    if einsum.is_copy:
-        for component in components:
-            calls /= component.fanout
-    return max((form.get("compute", 0.0) * calls for form in components[-1].latency), default=0.0)
-
-
-@attrs.frozen
-class _Book:
-    """One kind of traffic: actions per value of one component.
-
-    ``outer``: multicast counts over loops across components between this one (exclusive) and the child.
-    """
-
-    component: int
-    action: str
-    outer: int
-    gross: float
-    skipped: float
-
-
-def _books(components: Sequence[Component], tensor: Tensor, edge: EdgeShape) -> Iterator[_Book]:
-    """What an edge makes its two ends and the Tolls between do."""
-    up = 1.0 if tensor.output else 0.0
-    skips = 1.0 if tensor.output and components[edge.child].skip_initial_output_write else 0.0
-    serves = skips if components[edge.parent].skip_initial_output_write else 0.0
-    yield _Book(edge.parent, "read", edge.parent, 1.0, serves)
-    if up:
-        yield _Book(edge.parent, "write", edge.parent, up, 0.0)
-    if edge.child < len(components) - 1:
-        yield _Book(edge.child, "write", edge.child, 1.0, skips)
-        if up:
-            yield _Book(edge.child, "read", edge.child, up, 0.0)
-    for index in edge.tolls:
-        toll = components[index]
-        passing = toll.charges_up * up + toll.charges_down
-        yield _Book(index, "read", index, passing, toll.charges_down * skips)
-
-
-def saves_traffic(dimension: SpatialDimension, tensor: Tensor, variable: str) -> bool:
-    """Is one access for all instances that a spatial loop spans enough? (multicast, spatial reduction)"""
-    return variable not in tensor.variables and tensor.name in dimension.may_reuse
 
 
 def factors_of(index: int, inside: Iterable[tuple[LoopName, int]], around: Iterable[tuple[LoopName, int]]) -> Factors:
@@ -255,43 +205,47 @@ class Booker:
         columns = self.columns
         tensor = columns.einsum.tensor[edge.tensor]
         factors = factors_of(edge.child, inside, around)
-        rates: dict[tuple[Column, bool], float] = {}
-        for book in _books(columns.components, tensor, edge):
-            for skipped, amount in ((False, book.gross), (True, -book.skipped)):
+        found: dict[tuple[Column, bool, Unit | None], float] = {}
+        for access in accesses(columns.components, tensor, edge.parent, edge.child, edge.tolls):
+            for skipped, amount in ((False, access.gross), (True, -access.skipped)):
                 if not amount:
                     continue
-                powers = {name: self._power(edge, book, tensor, name, skipped) for name in outside}
+                powers = {name: self._power(edge, access, tensor, name, skipped) for name in outside}
                 signature = tuple(sorted((name, e) for name, e in powers.items() if e))
                 for name, n in inside:
-                    amount *= float(n) ** self._power(edge, book, tensor, name, skipped)
-                for target, rate in self.rates(book.component, book.action, tensor):
+                    amount *= float(n) ** self._power(edge, access, tensor, name, skipped)
+                for target, rate, unit in self.rates(access.component, access.action, tensor):
                     for name, n in inside:
                         rate *= float(n) ** columns.power_of((target, ()), name)
-                    key = ((target, signature), skipped)
-                    rates[key] = rates.get(key, 0.0) + rate * amount
-        for (column, skipped), rate in rates.items():
+                    key = ((target, signature), skipped, unit)
+                    found[key] = found.get(key, 0.0) + rate * amount
+        for (column, skipped, unit), rate in found.items():
             if rate:
-                yield Booking(column, edge.tensor, factors, skipped, rate)
+                yield Booking(column, edge.tensor, factors, skipped, unit, rate)
 
-    def _power(self, edge: EdgeShape, book: _Book, tensor: Tensor, name: LoopName, skipped: bool) -> int:
+    def _power(self, edge: EdgeShape, access: Access, tensor: Tensor, name: LoopName, skipped: bool) -> int:
         index, d, variable = name
         if self.columns.einsum.bounds[variable] == 1 or index > edge.child:
             return 0
         dimension = self.columns.components[index].spatial[d]
-        shared = index > book.outer and saves_traffic(dimension, tensor, variable)
+        shared = index > access.component and saves_traffic(dimension, tensor, variable)
         return int(skipped and variable not in tensor.fully_relevant) - int(shared)
 
-    def rates(self, index: int, action: str, tensor: Tensor) -> Iterator[tuple[int, float]]:
-        """(column, amount per value moved by all instances) of one action on one tensor."""
+    def rates(self, index: int, action: str, tensor: Tensor) -> Iterator[tuple[int, float, Unit | None]]:
+        """(column, amount per value moved by all instances) of one action on one tensor.
+
+        With a unit, times what the law says of a value.
+        """
         component = self.columns.components[index]
-        record = component.action(action)
-        if record is None:
+        each = rates(component, action, tensor)
+        if each is None:
             return
-        calls = 1 / record.values_per_action[tensor.name]
-        if record.energy:
-            yield 0, record.energy * calls
+        own = price_of(self.columns.einsum, component, action, tensor) is not None
+        energy, calls = (1.0, 1.0) if own else each
+        if energy:
+            yield 0, energy, Unit(index, action, True) if own else None
         for k, (i, which) in enumerate(self.columns.forms):
             if i == index:
                 seconds = component.latency[which].get(action, 0.0)
                 if seconds:
-                    yield self.columns.form(k), seconds * calls
+                    yield self.columns.form(k), seconds * calls, Unit(index, action, False) if own else None

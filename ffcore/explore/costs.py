@@ -13,11 +13,13 @@ from typing import cast
 import attrs
 import numpy as np
 
-from ffcore.explore.bookings import Booker, Column, Columns, Factors, computes
+from ffcore.explore.bookings import Booker, Column, Columns, Factors, Unit
 from ffcore.explore.kernels import Floats
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.outline import Cut, Limited, Reserved
 from ffcore.explore.ranges import Ranges
+from ffcore.model.law import computes, copied, price_of
+from ffcore.spec.problem import Tensor
 
 Entry = tuple[int, Column]  # row of the bank, column of a label
 
@@ -46,7 +48,7 @@ class Costs:
         if cut not in self._cuts:
             found: dict[Column, list[tuple[int, Hashable]]] = {}
             for booking in cut.bookings:
-                kind = (booking.tensor, booking.factors, booking.skipped)
+                kind = (booking.tensor, booking.factors, booking.skipped, booking.unit)
                 found.setdefault(booking.column, []).append((booking.rate, kind))  # type: ignore[arg-type]
             entries = [(self._sum(tuple(terms)), column) for column, terms in found.items()]
             entries += [(self._stored(limited), (0, ())) for limited in cut.limits]
@@ -78,16 +80,11 @@ class Costs:
 
     def _copy(self, where: Mapping[str, int], label: Floats) -> None:
         """A copy reads its source once and writes its destination once, booked under the source tensor."""
-        einsum = self.lattice.einsum
-        source = next(t for t in einsum.tensors if not t.output)
-        values = source.tile_values(einsum.bounds)
         booker = Booker(self.columns)
-        for target in (t for t in einsum.tensors if t.output):
-            if where[target.name] == where[source.name]:
-                continue
-            for index, action in ((where[source.name], "read"), (where[target.name], "write")):
-                for column, rate in booker.rates(index, action, source):
-                    label[column] += rate * values
+        for index, action, tensor, values in copied(self.lattice.einsum, where):
+            for column, rate, unit in booker.rates(index, action, tensor):
+                each = 1.0 if unit is None else float(self._price(unit, tensor, np.array([values]), np.ones(1))[0])
+                label[column] += rate * values * each
 
     def _sum(self, terms: tuple[tuple[float, Hashable], ...]) -> int:
         if terms not in self._rows:
@@ -99,11 +96,23 @@ class Costs:
 
     def _traffic(self, kind: Hashable) -> Floats:
         if kind not in self._rows:
-            name, factors, skipped = cast("tuple[str, Factors, bool]", kind)
+            name, factors, skipped, unit = cast("tuple[str, Factors, bool, Unit | None]", kind)
             tensor = self.lattice.einsum.tensor[name]
-            self._rows[kind] = self._store(self.lattice.traffic(tensor, dict(factors), skipped))
+            moved = self.lattice.traffic(tensor, dict(factors), skipped)
+            if unit is not None:
+                tile = self.lattice.tile(tensor, dict(factors))
+                transfers = self.lattice.traffic(tensor, dict(factors)) / tile
+                moved = moved * self._price(unit, tensor, tile, transfers)
+            self._rows[kind] = self._store(moved)
         found: Floats = self.bank[self._rows[kind]]
         return found
+
+    def _price(self, unit: Unit, tensor: Tensor, tile: Floats, transfers: Floats) -> Floats:
+        """J or actions per value by the problem's own law."""
+        price = price_of(self.lattice.einsum, self.columns.components[unit.component], unit.action, tensor)
+        assert price is not None
+        energy, calls = price(tile, transfers)
+        return (energy if unit.energy else calls) / tile
 
     def _stored(self, shape: Reserved | Limited) -> int:
         if shape not in self._rows:

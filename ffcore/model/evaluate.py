@@ -6,13 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
+import attrs
+import numpy as np
+
 from ffcore.mapping.nest import Nest
 from ffcore.model.own_nest import Exact, HolderAt, Loop, OwnNest, ResolvedNest, own_nest, resolve, sink
 from ffcore.model.traffic import count_traffic
 from ffcore.model.types import LEAK, ActionCount, ActionKey, LoopAbove, NestEvaluation, Reservation
-from ffcore.spec.problem import EinsumProblem, Relevance
+from ffcore.spec.problem import EinsumProblem, Relevance, Tensor
 
 Actions = dict[ActionKey, ActionCount]
+Energy = dict[ActionKey, float]  # J
 
 
 def evaluate_nest(einsum: EinsumProblem, nest: Nest) -> NestEvaluation:
@@ -23,14 +27,13 @@ def evaluate_nest(einsum: EinsumProblem, nest: Nest) -> NestEvaluation:
     """
     resolved = resolve(einsum, nest)
     own = [own_nest(resolved, tensor) for tensor in einsum.tensors]
-    actions = _copy_actions(resolved, own) if einsum.is_copy else _actions(resolved, own)
+    actions, energy = _copy_actions(resolved, own) if einsum.is_copy else _actions(resolved, own)
     calls = _calls_per_instance(actions)
     latency = {
         c.name: max(sum(seconds * calls.get((c.name, a), 0) for a, seconds in form.items()) for form in c.latency)
         for c in resolved.components
         if c.latency
     }
-    energy = _action_energy(resolved, actions)
     elapsed = max(latency.values(), default=0.0)
     energy.update(_leak_energy(resolved, elapsed))
     return NestEvaluation(
@@ -43,39 +46,39 @@ def evaluate_nest(einsum: EinsumProblem, nest: Nest) -> NestEvaluation:
     )
 
 
-def _actions(resolved: ResolvedNest, own: Sequence[OwnNest]) -> Actions:
-    """Actions of every holder and of the compute."""
-    actions: Actions = {}
+def _actions(resolved: ResolvedNest, own: Sequence[OwnNest]) -> tuple[Actions, Energy]:
+    """Actions of every holder and of the compute, and what they take."""
+    book = _Book(resolved)
     imperfect = any(isinstance(loop.ratio, Fraction) for loop in resolved.loops)
     for nest in own:
         resolved.backing(nest.tensor.name)  # raises if it is kept nowhere
         counts = count_traffic(nest, resolved.components, ceilings=False)
         times = count_traffic(nest, resolved.components, ceilings=True) if imperfect else counts
         for count, time in zip(counts, times, strict=True):
-            _book(actions, resolved, count.component, nest.tensor.name, count.action, count.net, time.net_each)
+            moved = count.net, time.net_each
+            book.add(count.component, nest.tensor, count.action, *moved, count.tile, count.transfers)
     total: Exact = math.prod(loop.ratio for loop in resolved.loops)
     each = math.prod(loop.trips for loop in resolved.loops if not loop.spatial)
-    _book(actions, resolved, len(resolved.components) - 1, None, "compute", total, each)
-    return actions
+    book.add(len(resolved.components) - 1, None, "compute", total, each)
+    return book.actions, book.energy
 
 
-def _copy_actions(resolved: ResolvedNest, own: Sequence[OwnNest]) -> Actions:
+def _copy_actions(resolved: ResolvedNest, own: Sequence[OwnNest]) -> tuple[Actions, Energy]:
     """A copy reads its source once and writes its destination once; within one memory it is free."""
-    actions: Actions = {}
+    book = _Book(resolved)
     source = next(n for n in own if not n.tensor.output)
     origin = resolved.backing(source.tensor.name)
+    values = source.tensor.tile_values(resolved.einsum.bounds)
     for target in (n for n in own if n.tensor.output):
         destination = resolved.backing(target.tensor.name)
         if destination.component == origin.component:
             continue
-        name = source.tensor.name
-        _book(actions, resolved, origin.component, name, "read", *_moved(resolved, source, origin))
-        _book(actions, resolved, destination.component, name, "write", *_moved(resolved, target, destination))
+        book.add(origin.component, source.tensor, "read", *_moved(resolved, source, origin), values)
+        book.add(destination.component, source.tensor, "write", *_moved(resolved, target, destination), values)
     if resolved.compute.computes_copies:
-        values = source.tensor.tile_values(resolved.einsum.bounds)
         instances = math.prod(c.fanout for c in resolved.components)
-        _book(actions, resolved, len(resolved.components) - 1, None, "compute", values, values / instances)
-    return actions
+        book.add(len(resolved.components) - 1, None, "compute", values, values / instances)
+    return book.actions, book.energy
 
 
 def _moved(resolved: ResolvedNest, own: OwnNest, holder: HolderAt) -> tuple[Exact, Exact]:
@@ -93,24 +96,45 @@ def _moved(resolved: ResolvedNest, own: OwnNest, holder: HolderAt) -> tuple[Exac
     return own.tensor.tile_values(resolved.einsum.bounds) * replicas, each
 
 
-def _book(
-    actions: Actions,
-    resolved: ResolvedNest,
-    index: int,
-    tensor: str | None,
-    name: str,
-    total: Exact | float,
-    each: Exact | float,
-) -> None:
-    """Add values moved to the action's count, if the component has that action."""
-    component = resolved.components[index]
-    action = component.action(name)
-    if action is None or (total == 0 and each == 0):
-        return
-    values = 1.0 if tensor is None else action.values_per_action[tensor]
-    key = ActionKey(component.name, tensor, name)
-    before = actions.get(key, ActionCount(0.0, 0.0))
-    actions[key] = ActionCount(before.total + float(total / values), before.per_instance + float(each / values))
+@attrs.define
+class _Book:
+    """Actions, and the energy that they take."""
+
+    resolved: ResolvedNest
+    actions: Actions = attrs.Factory(dict)
+    energy: Energy = attrs.Factory(dict)
+
+    def add(
+        self,
+        index: int,
+        tensor: Tensor | None,
+        name: str,
+        total: Exact | float,
+        each: Exact | float,
+        tile: Exact = 1,
+        transfers: Exact = 1,
+    ) -> None:
+        """Add values moved, in all and by one instance, if the component has that action.
+
+        ``tile``: values that one transfer moves; ``transfers``: how many there are (a law may price by them).
+        """
+        component = self.resolved.components[index]
+        action = component.action(name)
+        if action is None or (total == 0 and each == 0):
+            return
+        values = 1.0 if tensor is None else action.values_per_action[tensor.name]
+        calls, calls_each = float(total / values), float(each / values)
+        joules = calls * action.energy
+        law = self.resolved.einsum.law
+        price = law.price(component, name, tensor) if law is not None and tensor is not None else None
+        if price is not None:
+            of_one, calls_of_one = price(np.array([float(tile)]), np.array([float(transfers)]))
+            joules = float(total / tile) * float(of_one[0])
+            calls, calls_each = (float(n / tile) * float(calls_of_one[0]) for n in (total, each))
+        key = ActionKey(component.name, None if tensor is None else tensor.name, name)
+        before = self.actions.get(key, ActionCount(0.0, 0.0))
+        self.actions[key] = ActionCount(before.total + calls, before.per_instance + calls_each)
+        self.energy[key] = self.energy.get(key, 0.0) + joules
 
 
 def _calls_per_instance(actions: Actions) -> Mapping[tuple[str, str], float]:
@@ -119,11 +143,6 @@ def _calls_per_instance(actions: Actions) -> Mapping[tuple[str, str], float]:
         at = key.component, key.action
         calls[at] = calls.get(at, 0.0) + count.per_instance
     return calls
-
-
-def _action_energy(resolved: ResolvedNest, actions: Actions) -> dict[ActionKey, float]:
-    price = {(c.name, a.name): a.energy for c in resolved.components for a in c.actions}
-    return {k: n.total * price[k.component, k.action] for k, n in actions.items()}
 
 
 def _leak_energy(resolved: ResolvedNest, elapsed: float) -> dict[ActionKey, float]:

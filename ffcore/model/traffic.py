@@ -12,7 +12,10 @@ from ffcore.spec.problem import Component, ComponentKind, Relevance, Tensor
 
 @attrs.define
 class Count:
-    """Values that one holder reads or writes, as gross and skipped, in all and per instance."""
+    """Values that one holder reads or writes, as gross and skipped, in all and per instance.
+
+    ``tile``: values that one transfer moves; ``transfers``: how many there are, before any are shared.
+    """
 
     component: int
     action: str
@@ -20,6 +23,13 @@ class Count:
     skipped: Exact
     gross_each: Exact
     skipped_each: Exact
+    tile: Exact
+    transfers: Exact = 1
+
+    @classmethod
+    def once(cls, component: int, action: str, gross: Exact, skipped: Exact, tile: Exact) -> Count:
+        """Of one pass: in one instance, before any loop."""
+        return cls(component, action, gross, skipped, gross, skipped, tile)
 
     @property
     def net(self) -> Exact:
@@ -32,11 +42,16 @@ class Count:
 
 @attrs.define
 class _Demand:
-    """What the node below asks of its parent: reads, writes, and first reads that are skipped."""
+    """What the node below asks of its parent: reads, writes, and first reads that are skipped.
+
+    ``tile``: values that each transfer moves; ``transfers``: how many so far.
+    """
 
     reads: Exact
     writes: Exact
     skipped: Exact
+    tile: Exact
+    transfers: Exact = 1
 
 
 def count_traffic(own: OwnNest, components: Sequence[Component], ceilings: bool) -> list[Count]:
@@ -65,7 +80,7 @@ def count_traffic(own: OwnNest, components: Sequence[Component], ceilings: bool)
 
 def _compute_demand(tensor: Tensor, compute: Component) -> _Demand:
     skips = tensor.output and compute.skip_initial_output_write
-    return _Demand(reads=1, writes=1 if tensor.output else 0, skipped=1 if skips else 0)
+    return _Demand(reads=1, writes=1 if tensor.output else 0, skipped=1 if skips else 0, tile=1)
 
 
 def _hold(tensor: Tensor, index: int, memory: Component, tile: Exact, child: _Demand, counts: list[Count]) -> _Demand:
@@ -75,25 +90,32 @@ def _hold(tensor: Tensor, index: int, memory: Component, tile: Exact, child: _De
         reads=tile,
         writes=tile if tensor.output else 0,
         skipped=tile if tensor.output and skips else 0,
+        tile=tile,
     )
-    written = own.reads + child.writes
-    read = own.writes + child.reads
     unread = child.skipped if skips else 0
-    counts.append(Count(index, "write", written, own.skipped, written, own.skipped))
-    counts.append(Count(index, "read", read, unread, read, unread))
+    found = [
+        Count.once(index, "write", own.reads, own.skipped, tile),
+        Count.once(index, "read", own.writes, 0, tile),
+        attrs.evolve(Count.once(index, "write", child.writes, 0, child.tile), transfers=child.transfers),
+        attrs.evolve(Count.once(index, "read", child.reads, unread, child.tile), transfers=child.transfers),
+    ]
+    counts += [c for c in found if c.gross]
     return own
 
 
 def _toll(index: int, toll: Component, child: _Demand) -> Count:
     up = child.writes if toll.charges_up else 0
     down, unread = (child.reads, child.skipped) if toll.charges_down else (0, 0)
-    return Count(index, "read", up + down, unread, up + down, unread)
+    return attrs.evolve(Count.once(index, "read", up + down, unread, child.tile), transfers=child.transfers)
 
 
 def _loop(tensor: Tensor, loop: Loop, ceilings: bool, demand: _Demand, counts: list[Count]) -> None:
     relevance = tensor.relevance(loop.variable)
     irrelevant = relevance is Relevance.IRRELEVANT
     n = loop.trips if ceilings or irrelevant else loop.ratio
+    demand.transfers *= n
+    for count in counts:
+        count.transfers *= n
     if loop.dimension is not None:
         for count in counts:
             count.gross *= n

@@ -11,11 +11,20 @@ import math
 import operator
 from collections.abc import Callable, Container, Iterable, Mapping
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
 
 from ffcore.tolerances import FANOUT
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Price: TypeAlias = Callable[
+        [NDArray[np.float64], NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]
+    ]
+    """(values of one transfer, transfers) -> (J, actions) of one transfer; see `ffcore.model.law.Law`."""
 
 INFINITY = float("inf")
 
@@ -267,6 +276,12 @@ class Leak:
     gates: tuple[tuple[str, str, int], ...]  # gateable (component, dimension, fanout), own and outer
 
 
+class PricingLaw(Protocol):
+    """A law of a plugin, see `ffcore.model.law.Law`."""
+
+    def price(self, component: Component, action: str, tensor: Tensor) -> Price | None: ...
+
+
 @attrs.frozen
 class EinsumProblem:
     """One Einsum: its iteration space, its tensors, the paths that it can run on."""
@@ -280,6 +295,7 @@ class EinsumProblem:
     leaks: tuple[Leak, ...] = ()
     is_copy: bool = False
     n_instances: float = 1.0
+    law: PricingLaw | None = None  # what accesses cost; None: what the architecture's actions say
 
     @cached_property
     def tensor(self) -> Mapping[str, Tensor]:

@@ -7,14 +7,31 @@ constant times the trips above the child of rank variables that the tensor does 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
+import numpy as np
 
 from ffcore.explore.spatial import SpatialChoice
-from ffcore.spec.problem import Component, ComponentKind, EinsumProblem, Tensor
+from ffcore.model.law import (
+    accesses,
+    compute_seconds,
+    computes,
+    copied,
+    latency_forms,
+    leakage,
+    price_of,
+    rates,
+    saves_traffic,
+)
+from ffcore.spec.problem import Component, EinsumProblem, Tensor
 from ffcore.templates import SpatialLoop, Template
 from ffcore.templates.types import TollSite
+
+if TYPE_CHECKING:
+    from ffcore.spec.problem import Price
 
 
 @attrs.frozen
@@ -52,6 +69,29 @@ class Traffic:
     relevant: tuple[int, ...]  # the same for the skipped part
     gross: tuple[tuple[int, float], ...]  # (column, rate)
     skipped: tuple[tuple[int, float], ...]
+    priced: tuple[Priced, ...] = ()
+    instances: int = 1  # that the child's tile goes to
+
+
+@attrs.frozen(eq=False)
+class Priced:
+    """An access whose cost per value a law of a plugin sets, by tile and transfers.
+
+    Column 0 gets its J; of its actions each column of ``calls`` gets that many seconds each.
+    """
+
+    price: Price
+    gross: float  # per value moved
+    skipped: float  # per first read
+    calls: tuple[tuple[int, float], ...]
+
+    def add(self, columns: list[float], tile: float, transfers: float, amount: float, less: float) -> None:
+        """Book ``amount`` values moved, ``less`` first reads."""
+        joules, calls = self.price(np.array([tile]), np.array([transfers]))
+        net = (self.gross * amount - self.skipped * less) / tile
+        columns[0] += net * float(joules[0])
+        for column, seconds in self.calls:
+            columns[column] += net * float(calls[0]) * seconds
 
 
 @attrs.frozen
@@ -62,8 +102,7 @@ class Columns:
 
     @classmethod
     def of(cls, components: Sequence[Component]) -> Columns:
-        compute = len(components) - 1
-        return cls(tuple((i, k) for i, c in enumerate(components) if i != compute for k in range(len(c.latency))))
+        return cls(tuple(latency_forms(components)))
 
 
 @attrs.define(eq=False)
@@ -119,125 +158,103 @@ class Coster:
     def _edge(self, tensor: Tensor, parent: int, child: int) -> Traffic:
         gross: dict[int, float] = {}
         skipped: dict[int, float] = {}
-        for index, action, amount, less in self._books(tensor, parent, child):
-            for column, rate in self._rates(index, action, tensor):
+        priced: list[Priced] = []
+        instances = self.choice.upto(child)
+        for access in accesses(self.components, tensor, parent, child, self._between(tensor)):
+            shared = self.choice.multicast(access.component, child, lambda loop: self._saves(tensor, loop))
+            amount, less = access.gross / shared, access.skipped / shared
+            price = price_of(self.einsum, self.components[access.component], access.action, tensor)
+            found = list(self._rates(access.component, access.action, tensor))
+            if price is not None:
+                calls = tuple((c, seconds) for c, _, seconds in found if c)
+                priced.append(Priced(price, amount, less, calls))
+                continue
+            for column, rate, _ in found:
                 gross[column] = gross.get(column, 0.0) + rate * amount
                 skipped[column] = skipped.get(column, 0.0) + rate * less
-        instances = self.choice.upto(child)
-        tile = self.tile(tensor, child)
+        return self._traffic(tensor, self.tile(tensor, child), instances, gross, skipped, tuple(priced))
+
+    def _traffic(
+        self,
+        tensor: Tensor,
+        tile: Tile,
+        instances: int,
+        gross: Mapping[int, float],
+        skipped: Mapping[int, float],
+        priced: tuple[Priced, ...],
+    ) -> Traffic:
         everything = tuple(range(len(self.variables)))
         relevant = tuple(i for i, v in enumerate(self.variables) if v in tensor.fully_relevant)
         scale = float(instances)
-        if not tile.ranks and len(set(tile.variables)) == len(tile.variables):
+        simple = not tile.ranks and len(set(tile.variables)) == len(tile.variables) and not priced
+        if simple:
             # tile x trips above of its own variables is the same wherever it stands
             scale *= tile.total
-            return Traffic(
-                None,
-                tuple(i for i in everything if i not in tile.variables),
-                (),
-                tuple((c, scale * rate) for c, rate in gross.items() if rate),
-                tuple((c, scale * rate) for c, rate in skipped.items() if rate),
-            )
         return Traffic(
-            tile,
-            everything,
-            relevant,
+            None if simple else tile,
+            tuple(i for i in everything if i not in tile.variables) if simple else everything,
+            () if simple else relevant,
             tuple((c, scale * rate) for c, rate in gross.items() if rate),
             tuple((c, scale * rate) for c, rate in skipped.items() if rate),
+            priced,
+            instances,
         )
 
-    def _rates(self, index: int, action: str, tensor: Tensor) -> Iterator[tuple[int, float]]:
-        """(column, amount per value that all instances move) of one action."""
+    def _between(self, tensor: Tensor) -> list[int]:
+        return [toll.index for toll in self.tolls if toll.tensor == tensor.name]
+
+    def _saves(self, tensor: Tensor, loop: SpatialLoop) -> bool:
+        return saves_traffic(self.components[loop.index].spatial[loop.dimension], tensor, loop.variable)
+
+    def _rates(self, index: int, action: str, tensor: Tensor) -> Iterator[tuple[int, float, float]]:
+        """(column, amount per value that all instances move, amount per action) of one action."""
         component = self.components[index]
-        record = component.action(action)
-        if record is None:
+        each = rates(component, action, tensor)
+        if each is None:
             return
-        calls = 1 / record.values_per_action[tensor.name]
-        if record.energy:
-            yield 0, record.energy * calls
+        energy, calls = each
+        if energy:
+            yield 0, energy, 0.0
         instances = self.choice.upto(index)
         for k, (i, form) in enumerate(self.columns.forms):
             if i == index:
                 seconds = component.latency[form].get(action, 0.0)
                 if seconds:
-                    yield 1 + k, seconds * calls / instances
-
-    def _books(self, tensor: Tensor, parent: int, child: int) -> Iterator[tuple[int, str, float, float]]:
-        """(component, action, gross, skipped) per value moved; multicast divides what the upper end does."""
-        components = self.components
-        up = 1.0 if tensor.output else 0.0
-        skips = 1.0 if tensor.output and components[child].skip_initial_output_write else 0.0
-
-        def saves(loop: SpatialLoop) -> bool:
-            dimension = components[loop.index].spatial[loop.dimension]
-            return loop.variable not in tensor.variables and tensor.name in dimension.may_reuse
-
-        shared = self.choice.multicast(parent, child, saves)
-        serves = skips if components[parent].skip_initial_output_write else 0.0
-        yield parent, "read", 1 / shared, serves / shared
-        if up:
-            yield parent, "write", up / shared, 0.0
-        if child < len(components) - 1:
-            yield child, "write", 1.0, skips
-            if up:
-                yield child, "read", up, 0.0
-        for toll in self.tolls:
-            index = toll.index
-            if toll.tensor != tensor.name or not parent < index < child:
-                continue
-            if components[index].kind is not ComponentKind.TOLL:
-                continue
-            merged = self.choice.multicast(index, child, saves)
-            down = 1.0 if components[index].charges_down else 0.0
-            passing = (up if components[index].charges_up else 0.0) + down
-            yield index, "read", passing / merged, down * skips / merged
+                    yield 1 + k, seconds * calls / instances, seconds / instances
 
     def constant(self, template: Template) -> tuple[list[float], float]:
         """(columns, seconds of the compute) that do not depend on tile sizes."""
         columns = [0.0] * (1 + len(self.columns.forms))
         components = self.components
-        compute = components[-1]
+        seconds = compute_seconds(self.einsum, components)
         if self.einsum.is_copy:
-            calls, each = self._copy(template, columns)
+            self._copy(template, columns)
         else:
-            calls = 1.0
-            for bound in self.einsum.bounds.values():
-                calls *= bound
-            each = calls / self.choice.upto(len(components) - 1)
-        record = compute.action("compute")
+            seconds /= self.choice.upto(len(components) - 1)
+        record = components[-1].action("compute")
         if record is not None:
-            columns[0] += record.energy * calls
-        return columns, max((form.get("compute", 0.0) * each for form in compute.latency), default=0.0)
+            columns[0] += record.energy * computes(self.einsum, components)
+        return columns, seconds
 
-    def _copy(self, template: Template, columns: list[float]) -> tuple[float, float]:
-        """A copy reads its source once and writes its destination once, booked under the source tensor."""
-        source = next(t for t in self.einsum.tensors if not t.output)
+    def _copy(self, template: Template, columns: list[float]) -> None:
         where: Mapping[str, int] = {s.tensor: s.index for s in template.sites if s.backing}
-        values = source.tile_values(self.einsum.bounds)
-        for target in (t for t in self.einsum.tensors if t.output):
-            if where[target.name] == where[source.name]:
-                continue
-            for index, action in ((where[source.name], "read"), (where[target.name], "write")):
-                for column, rate in self._rates(index, action, source):
+        for index, action, tensor, values in copied(self.einsum, where):
+            price = price_of(self.einsum, self.components[index], action, tensor)
+            found = list(self._rates(index, action, tensor))
+            if price is None:
+                for column, rate, _ in found:
                     columns[column] += rate * values
-        if not self.components[-1].computes_copies:
-            return 0.0, 0.0
-        fanout = 1
-        for component in self.components:
-            fanout *= component.fanout
-        return float(values), values / fanout
+                continue
+            calls = tuple((c, seconds) for c, _, seconds in found if c)
+            Priced(price, 1.0, 0.0, calls).add(columns, values, 1.0, values, 0.0)
 
     def leak_power(self) -> float:
-        """W that leak while the Einsum runs: a gateable dimension used to the share u leaks u."""
-        used: dict[tuple[str, str], int] = {}
+        """W that leak while the Einsum runs."""
+        used: dict[tuple[int, int], int] = {}
         for loop, n in zip(self.choice.loops, self.choice.trips, strict=True):
-            component = self.components[loop.index]
-            key = (component.name, component.spatial[loop.dimension].name)
-            used[key] = used.get(key, 1) * n
-        total = 0.0
-        for leak in self.einsum.leaks:
-            share = 1.0
-            for component_name, dimension, fanout in leak.gates:
-                share *= used.get((component_name, dimension), 1) / fanout
-            total += leak.power * share
-        return total
+            place = loop.index, loop.dimension
+            used[place] = used.get(place, 1) * n
+        return sum(
+            leak.power * math.prod(used.get(place, 1) for place in leak.gates)
+            for leak in leakage(self.einsum, self.components)
+        )

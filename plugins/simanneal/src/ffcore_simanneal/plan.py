@@ -99,7 +99,7 @@ class Plan:
         self.variables, self.iterations = coster.variables, coster.iterations
         self.bounds = tuple(einsum.bounds.values())
         self.slots = tuple(tuple(b for b, block in enumerate(template.blocks) if v in block) for v in self.variables)
-        self._traffic = tuple((cut, t) for cut, t in coster.traffic(template) if t.gross)
+        self._traffic = tuple((cut, t) for cut, t in coster.traffic(template) if t.gross or t.priced)
         self._start, self._compute = coster.constant(template)
         self._power = coster.leak_power()
         shared = [t.name for t in einsum.tensors if t.name in einsum.shared]
@@ -182,11 +182,14 @@ class Plan:
                 amount *= trips[v]
             less: float = 1
             if traffic.tile is not None:
-                values = traffic.tile.values(trips)
+                transfers, values = amount, traffic.tile.values(trips)
                 amount *= values
                 for v in traffic.relevant:
                     less *= trips[v]
                 less *= values
+                for access in traffic.priced:
+                    n = traffic.instances
+                    access.add(columns, values, n * transfers, n * amount, n * less)
             for column, rate in traffic.gross:
                 columns[column] += rate * amount
             for column, rate in traffic.skipped:

@@ -1,0 +1,173 @@
+"""The law in closed form: what a mapping costs (semantics, section 3, rearranged).
+
+What passes between a holder of a tensor and the next one further in (an *edge*) depends on the tile of the inner one
+and on the trips above it alone. Who searches asks here which actions that is, per value moved; ``traffic.py`` counts
+the same anew, from the compute outwards, and holds this to it.
+
+A law of a plugin (`Law`) prices accesses by the size of what each transfer moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ffcore.spec.problem import Component, ComponentKind, EinsumProblem, SpatialDimension, Tensor
+
+if TYPE_CHECKING:
+    from ffcore.spec.problem import Price
+
+__all__ = [
+    "Access",
+    "Law",
+    "Leakage",
+    "accesses",
+    "compute_seconds",
+    "computes",
+    "copied",
+    "latency_forms",
+    "leakage",
+    "price_of",
+    "rates",
+    "saves_traffic",
+]
+
+
+@attrs.frozen
+class Law:
+    """What accesses of memories and Tolls cost; this one: what the actions of the architecture say.
+
+    A law of a plugin derives from it, and is a value: frozen, compared by its fields, picklable. Everything that
+    bears on its prices is in its fields: they name cached pmappings, together with the class.
+    """
+
+    def price(self, component: Component, action: str, tensor: Tensor) -> Price | None:
+        """What transfers of ``tensor`` cost at ``component``, which does ``action`` for them.
+
+        None: as the architecture's actions say. Otherwise a function of two arrays of the same shape: values that one
+        transfer moves (the tile of the inner holder; 1 to and from the compute), and transfers in all, before any
+        are multicast or reduced; it returns J of one transfer, and actions of one transfer (which latency counts).
+        """
+        return None
+
+
+@attrs.frozen
+class Access:
+    """What an edge makes one component do: ``gross`` actions per value moved, less ``skipped`` per first read.
+
+    Loops across components further in than this one, down to the inner holder, may share it (`saves_traffic`).
+    """
+
+    component: int  # index on the path
+    action: str
+    gross: float
+    skipped: float
+
+
+def accesses(
+    components: Sequence[Component], tensor: Tensor, parent: int, child: int, between: Sequence[int]
+) -> Iterator[Access]:
+    """What an edge makes its two ends do, and the Tolls among the components ``between`` that handle the tensor."""
+    up = 1.0 if tensor.output else 0.0
+    skips = 1.0 if tensor.output and components[child].skip_initial_output_write else 0.0
+    serves = skips if components[parent].skip_initial_output_write else 0.0
+    yield Access(parent, "read", 1.0, serves)
+    if up:
+        yield Access(parent, "write", up, 0.0)
+    if child < len(components) - 1:
+        yield Access(child, "write", 1.0, skips)
+        if up:
+            yield Access(child, "read", up, 0.0)
+    for index in between:
+        toll = components[index]
+        if parent < index < child and toll.kind is ComponentKind.TOLL:
+            passing = toll.charges_up * up + toll.charges_down
+            yield Access(index, "read", passing, toll.charges_down * skips)
+
+
+def saves_traffic(dimension: SpatialDimension, tensor: Tensor, variable: str) -> bool:
+    """Is one access for all instances that a spatial loop spans enough? (multicast, spatial reduction)"""
+    return variable not in tensor.variables and tensor.name in dimension.may_reuse
+
+
+def rates(component: Component, action: str, tensor: Tensor) -> tuple[float, float] | None:
+    """(J, actions) per value by what the architecture says; None if the component has no such action."""
+    record = component.action(action)
+    if record is None:
+        return None
+    calls = 1 / record.values_per_action[tensor.name]
+    return record.energy * calls, calls
+
+
+def price_of(einsum: EinsumProblem, component: Component, action: str, tensor: Tensor) -> Price | None:
+    """The price that the problem's own law sets on an access; None: `rates` hold."""
+    if einsum.law is None or component.action(action) is None:
+        return None
+    return einsum.law.price(component, action, tensor)
+
+
+def latency_forms(components: Sequence[Component]) -> list[tuple[int, int]]:
+    """(component index, which of its forms) of all that memories and Tolls may take time by."""
+    return [(i, k) for i, c in enumerate(components[:-1]) for k, form in enumerate(c.latency) if any(form.values())]
+
+
+def computes(einsum: EinsumProblem, components: Sequence[Component]) -> float:
+    """Computes of all instances: one per point of the iteration space or value copied (some units copy for free)."""
+    if einsum.is_copy:
+        source = next(t for t in einsum.tensors if not t.output)
+        return float(source.tile_values(einsum.bounds)) if components[-1].computes_copies else 0.0
+    calls = 1.0
+    for bound in einsum.bounds.values():
+        calls *= bound
+    return calls
+
+
+def compute_seconds(einsum: EinsumProblem, components: Sequence[Component]) -> float:
+    """Seconds of the computes on one instance; a copy keeps all instances busy, whatever runs where."""
+    calls = computes(einsum, components)
+    if einsum.is_copy:
+        for component in components:
+            calls /= component.fanout
+    return max((form.get("compute", 0.0) * calls for form in components[-1].latency), default=0.0)
+
+
+def copied(einsum: EinsumProblem, where: Mapping[str, int]) -> Iterator[tuple[int, str, Tensor, float]]:
+    """(component index, action, tensor that it is booked under, values) of a copy.
+
+    A copy reads its source once and writes its destination once; within one memory it is free. ``where``: the
+    component that backs each tensor.
+    """
+    source = next(t for t in einsum.tensors if not t.output)
+    values = float(source.tile_values(einsum.bounds))
+    for target in (t for t in einsum.tensors if t.output):
+        if where[target.name] != where[source.name]:
+            yield where[source.name], "read", source, values
+            yield where[target.name], "write", source, values
+
+
+@attrs.frozen
+class Leakage:
+    """W that leak, times the trips across each of the dimensions ``gates`` (component index, number)."""
+
+    power: float
+    gates: frozenset[tuple[int, int]]
+
+
+def leakage(einsum: EinsumProblem, components: Sequence[Component]) -> list[Leakage]:
+    """What leaks while the Einsum runs, by the gateable dimensions whose use it depends on.
+
+    A gateable dimension used to the share u leaks u; of one that is not on the path, one instance is on.
+    """
+    place = {(c.name, d.name): (i, k) for i, c in enumerate(components) for k, d in enumerate(c.spatial)}
+    powers: dict[frozenset[tuple[int, int]], float] = {}
+    for leak in einsum.leaks:
+        share = 1.0
+        gates = set()
+        for name, dimension, fanout in leak.gates:
+            share /= fanout
+            if (name, dimension) in place and fanout > 1:
+                gates.add(place[name, dimension])
+        powers[frozenset(gates)] = powers.get(frozenset(gates), 0.0) + leak.power * share
+    return [Leakage(power, gates) for gates, power in powers.items()]
