@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable, Sequence
 import attrs
 
 from ffcore.explore.memory import uncollected
+from ffcore.model.law import key_of
 from ffcore.phases import phase
 from ffcore.spec.problem import Bound, Component, EinsumProblem, Holding, Problem
 from ffcore.templates import HolderChoice, Template, TemplateStock, einsum_choices, einsum_templates
@@ -108,7 +109,9 @@ def signature(einsum: EinsumProblem, choices: Sequence[HolderChoice], known: dic
         )
         for choice in choices
     )
-    return (tuple(einsum.bounds.values()), einsum.leaks, einsum.is_copy, einsum.n_instances, tensors, listed)
+    # A law of a plugin sees names.
+    law = None if einsum.law is None else (key_of(einsum.law), tuple(einsum.tensor))
+    return (tuple(einsum.bounds.values()), einsum.leaks, einsum.is_copy, einsum.n_instances, law, tensors, listed)
 
 
 def _component(c: Component, names: _Names) -> Hashable:

@@ -6,6 +6,7 @@ mappings = ff.mapper.FFM.join_pmappings(spec, pmappings)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -15,12 +16,14 @@ import attrs
 
 from ffcore import plugin
 from ffcore.errors import FFError, NoValidMappingError, SpecError, suggest
-from ffcore.join.guarantee import guarantee_of
+from ffcore.join.guarantee import Guarantee, guarantee_of
 from ffcore.join.objectives import select
 from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.mapper.choice import explorer_of, joiner_of
 from ffcore.mapper.workers import workers
+from ffcore.model.law import key_of
 from ffcore.phases import phase
+from ffcore.plugin import JoinerRecord
 from ffcore.results.mappings import MappingEntry, Mappings
 from ffcore.results.pmappings import Pmappings, RowFilter
 from ffcore.results.union import difference
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from ffcore.plugin import Model, Progress
     from ffcore.spec import Spec
 
+DEFAULT_MODEL = "default"
+
 COMPARED = Metrics.ENERGY | Metrics.LATENCY | Metrics.ENERGY_DELAY_PRODUCT
 """Metrics that mappings can be compared by."""
 
@@ -38,9 +43,17 @@ __all__ = ["Mappings", "Metrics", "Pmappings", "join_pmappings", "make_pmappings
 
 
 def problem_of(spec: Spec, *, allow_hopeless: bool = False) -> Problem:
-    """The spec in plain numbers, priced by the cost model that it names. Raises SpecError and PluginError."""
+    """The spec in plain numbers, priced by the cost model and by the law of the model that it names.
+
+    Raises SpecError and PluginError.
+    """
     name = spec.mapper.cost_model
-    return spec.problem(plugin.get("cost_model", name) if name else None, allow_hopeless=allow_hopeless)
+    problem = spec.problem(plugin.get("cost_model", name) if name else None, allow_hopeless=allow_hopeless)
+    law = plugin.current_manager().law(spec.mapper.model)
+    if law is None:
+        return problem
+    einsums = tuple(attrs.evolve(einsum, law=law) for einsum in problem.einsums)
+    return attrs.evolve(problem, einsums=einsums, spec_hash="|".join([problem.spec_hash, *(key_of(law) or ())]))
 
 
 def make_pmappings(
@@ -124,11 +137,36 @@ def join_as(
         if pmapping_row_filter_function is not None:
             pmappings = pmappings.filter_rows(pmapping_row_filter_function)
         check_any_left(pmappings)
-        joined = joiner.join(problem, pmappings.source, executor=pool, progress=progress)
+        judged = {"model": model} if judges(spec) else {}
+        joined = joiner.join(problem, pmappings.source, executor=pool, progress=progress, **judged)
         if not problem.options.metrics & ~COMPARED:
             joined = select(problem, joined)  # whatever the joiner: the metrics say what is returned
     entries = [_entry(problem, pmappings.source, mapping, model) for mapping in joined]
-    return Mappings(entries, guarantee_of(joiner, problem, pmappings.source, joined))
+    return Mappings(entries, guarantee_under(spec, guarantee_of(joiner, problem, pmappings.source, joined)))
+
+
+def judges(spec: Spec) -> bool:
+    """Does the search itself ask the spec's model, which no law describes, what whole mappings cost?
+
+    Only a joiner that can, on pmappings of which the explorer pruned none.
+    """
+    if _known_to_the_search(spec):
+        return False
+    record = plugin.current_manager().record("joiner", spec.mapper.joiner)
+    return isinstance(record, JoinerRecord) and record.judges and explorer_of(spec) == record.explorer
+
+
+def guarantee_under(spec: Spec, found: Guarantee | None) -> Guarantee | None:
+    """What a search that promises ``found`` promises under the spec's model: nothing where it does not know it."""
+    if found is None or _known_to_the_search(spec) or judges(spec):
+        return found
+    name = spec.mapper.model
+    return Guarantee(math.inf, 0.0, f"model {name} evaluates mappings found under {DEFAULT_MODEL!r}")
+
+
+def _known_to_the_search(spec: Spec) -> bool:
+    name = spec.mapper.model
+    return name == DEFAULT_MODEL or plugin.current_manager().law(name) is not None
 
 
 def _entry(problem: Problem, source: object, mapping: JoinedMapping, model: Model) -> MappingEntry:

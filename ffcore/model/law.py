@@ -10,14 +10,10 @@ A law of a plugin (`Law`) prices accesses by the size of what each transfer move
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import attrs
 
-from ffcore.spec.problem import Component, ComponentKind, EinsumProblem, SpatialDimension, Tensor
-
-if TYPE_CHECKING:
-    from ffcore.spec.problem import Price
+from ffcore.spec.problem import Component, ComponentKind, EinsumProblem, Price, PricingLaw, SpatialDimension, Tensor
 
 __all__ = [
     "Access",
@@ -27,6 +23,7 @@ __all__ = [
     "compute_seconds",
     "computes",
     "copied",
+    "key_of",
     "latency_forms",
     "leakage",
     "price_of",
@@ -64,6 +61,13 @@ class Access:
     action: str
     gross: float
     skipped: float
+
+
+def key_of(law: PricingLaw | None) -> tuple[str, ...] | None:
+    """What tells laws apart: the class and its fields."""
+    if law is None:
+        return None
+    return type(law).__module__, type(law).__qualname__, repr(law)
 
 
 def accesses(

@@ -32,6 +32,7 @@ def ffcore_joiners() -> Iterable[JoinerRecord]:
         "ffcore.reference.parts:ExhaustiveJoiner",
         priority=10,
         explorer="exhaustive",
+        judges=True,
     )
 
 

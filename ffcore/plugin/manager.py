@@ -5,16 +5,19 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import attrs
 import pluggy
 
 from ffcore import errors
 from ffcore.plugin import builtin, hooks
-from ffcore.plugin.records import RECORD_TYPES, ArchRecord, Record
+from ffcore.plugin.records import RECORD_TYPES, ArchRecord, Factory, ModelRecord, Record, loaded
+
+if TYPE_CHECKING:
+    from ffcore.spec.problem import PricingLaw
 
 DISABLE_VARIABLE = "FFCORE_DISABLE_PLUGINS"
 """Environment variable: ``all``, or names of distributions or entry points, separated by commas."""
@@ -134,14 +137,16 @@ class PluginManager:
         provider = next(plugin for other, plugin in self.providers(kind) if other is record)
         if isinstance(record, ArchRecord):
             _check_parameters(record, arguments)
-        try:
-            return record.load()(**arguments)
-        except errors.FFError:
-            raise
-        except Exception as error:
-            raise errors.PluginError(
-                f"{_quoted(kind)} {name!r} of {provider} does not work: {type(error).__name__}: {error}"
-            ) from error
+        return _made(record, record.factory, provider, arguments)
+
+    def law(self, name: str) -> PricingLaw | None:
+        """The law of the model ``name``, which the search is to obey; None if it has none. Raises as `get` does."""
+        record = self.record("model", name)
+        if not isinstance(record, ModelRecord) or record.law is None:
+            return None
+        provider = next(plugin for other, plugin in self.providers("model") if other is record)
+        law: PricingLaw = _made(record, record.law, provider, {})
+        return law
 
     def problems(self) -> tuple[str, ...]:
         """One sentence for each broken plugin and each name that several plugins claim."""
@@ -181,6 +186,17 @@ def _register(manager: pluggy.PluginManager, plugin: Plugin, load: Callable[[], 
             manager.unregister(module)
         reason = " ".join(str(error).split())
         return attrs.evolve(plugin, error=f"{type(error).__name__}: {reason}")
+
+
+def _made(record: Record, factory: Factory, provider: Plugin, arguments: Mapping[str, Any]) -> Any:
+    try:
+        return loaded(factory)(**arguments)
+    except errors.FFError:
+        raise
+    except Exception as error:
+        raise errors.PluginError(
+            f"{_quoted(record.kind)} {record.name!r} of {provider} does not work: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _records(manager: pluggy.PluginManager, module: Any) -> Iterator[Record]:

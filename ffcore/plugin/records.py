@@ -34,6 +34,19 @@ def _texts(items: Iterable[str]) -> tuple[str, ...]:
     return tuple(items)
 
 
+def loaded(factory: Factory) -> Callable[..., Any]:
+    """The factory itself, imported if it was given as a reference; see `Record.load` for errors."""
+    if not isinstance(factory, str):
+        return factory
+    module, _, path = factory.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in path.split("."):
+        found = getattr(found, part)
+    if not callable(found):
+        raise TypeError(f"{factory} is not callable")
+    return found  # type: ignore[no-any-return]
+
+
 @attrs.frozen
 class Record:
     """One part that a distribution offers under a name.
@@ -55,15 +68,7 @@ class Record:
 
         Raises whatever the import raises, ``TypeError`` where the reference leads to no callable.
         """
-        if not isinstance(self.factory, str):
-            return self.factory
-        module, _, path = self.factory.partition(":")
-        found: Any = importlib.import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-        if not callable(found):
-            raise TypeError(f"{self.factory} is not callable")
-        return found  # type: ignore[no-any-return]
+        return loaded(self.factory)
 
 
 @attrs.frozen
@@ -71,12 +76,14 @@ class JoinerRecord(Record):
     """``factory(**options) -> ffcore.plugin.Joiner``.
 
     ``explorer`` makes the pmappings that it joins, where a spec names no other. The factory's parameters are the
-    options that ``mapper.joiner_options`` may set; each needs a default.
+    options that ``mapper.joiner_options`` may set; each needs a default. ``judges``: its ``join`` takes ``model=`` and
+    finds the optimum under a model that looks at whole mappings, of pmappings of which none was pruned.
     """
 
     kind: ClassVar[str] = "joiner"
 
     explorer: str = attrs.field(default="default", validator=_check_name, kw_only=True)
+    judges: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.frozen
@@ -88,9 +95,16 @@ class ExplorerRecord(Record):
 
 @attrs.frozen
 class ModelRecord(Record):
-    """``factory() -> ffcore.plugin.Model``."""
+    """``factory() -> ffcore.plugin.Model``.
+
+    ``law() -> ffcore.plugin.Law``: what accesses cost, which the search obeys too, and the default model where
+    ``factory`` is ``"ffcore.plugin:DefaultModel"``. Without one, the search does not know the model: mappings are
+    found under the default one, and the result promises nothing.
+    """
 
     kind: ClassVar[str] = "model"
+
+    law: Factory | None = attrs.field(default=None, validator=attrs.validators.optional(_check_factory), kw_only=True)
 
 
 @attrs.frozen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -42,16 +42,25 @@ class Partial:
         return [m.pmapping.evaluation.reservations for m in self.members]
 
 
+Judge = Callable[[Mapping[str, Nest]], tuple[float, float]]
+"""(J, s) of a whole mapping, given as a nest for each Einsum."""
+
+
 def exhaustive_join(
-    problem: Problem, pmappings: Mapping[str, Sequence[Pmapping]], dominance: bool = False
+    problem: Problem,
+    pmappings: Mapping[str, Sequence[Pmapping]],
+    dominance: bool = False,
+    judge: Judge | None = None,
 ) -> list[Solution]:
     """The exact Pareto set, in the problem's metrics, over all joins of the given pmappings.
 
     Nothing is dropped but what does not match or does not fit. With ``dominance`` (for problems
     that are too large otherwise), among pmappings of equal compatibility, and among joined ones
     of which every later Einsum sees the same, those are dropped that another equals or betters
-    in energy, latency and the reservations of every level. Empty if nothing fits.
+    in energy, latency and the reservations of every level. With a ``judge`` its numbers count, which
+    forbids ``dominance``: it may look at all of a mapping. Empty if nothing fits.
     """
+    assert judge is None or not dominance
     users = users_of_shared(problem)
     partials: list[Partial] = []
     for index, einsum in enumerate(problem.einsums):
@@ -59,7 +68,7 @@ def exhaustive_join(
         partials = list(_extend(users, partials, choices, index))
         if dominance:
             partials = _undominated(users, partials, index)
-    return _solutions(problem, partials)
+    return _solutions(problem, [_judged(problem, p, judge) for p in partials] if judge else partials)
 
 
 def _extend(
@@ -206,6 +215,12 @@ def _solutions(problem: Problem, partials: Sequence[Partial]) -> list[Solution]:
         nests = {e.name: permuted_nest(e, m) for e, m in zip(problem.einsums, p.members, strict=True)}
         result.append(Solution(p.energy, p.latency, nests, peaks(problem, p.reservations(), p.depths)))
     return sorted(result, key=lambda s: (s.energy, s.latency))
+
+
+def _judged(problem: Problem, partial: Partial, judge: Judge) -> Partial:
+    nests = {e.name: permuted_nest(e, m) for e, m in zip(problem.einsums, partial.members, strict=True)}
+    energy, latency = judge(nests)
+    return attrs.evolve(partial, energy=energy, latency=latency)
 
 
 def _objectives(problem: Problem, partial: Partial) -> tuple[float, ...]:

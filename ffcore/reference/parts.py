@@ -11,14 +11,15 @@ import attrs
 
 from ffcore.errors import FFError, NoValidMappingError
 from ffcore.model.evaluate import evaluate_nest
-from ffcore.reference.join import exhaustive_join
+from ffcore.reference.join import Judge, exhaustive_join
 from ffcore.reference.pmappings import Pmapping, exhaustive_pmappings
 from ffcore.spec.problem import MapperOptions, Problem
 
 if TYPE_CHECKING:
     from ffcore.explore.types import EinsumPmappings
     from ffcore.join.types import JoinedMapping, PmappingSet
-    from ffcore.plugin import Progress
+    from ffcore.mapping.nest import Nest
+    from ffcore.plugin import Model, Progress
 
 
 @attrs.frozen(eq=False)
@@ -71,8 +72,12 @@ class ExhaustiveJoiner:
         row_filter: Callable[..., Any] | None = None,
         executor: Executor | None = None,
         progress: Progress | None = None,
+        model: Model | None = None,
     ) -> list[JoinedMapping]:
-        """The Pareto set over all joins. Raises ``NoValidMappingError`` when nothing matches and fits."""
+        """The Pareto set over all joins. Raises ``NoValidMappingError`` when nothing matches and fits.
+
+        ``model``: what says what a whole mapping costs, if not the law of the problem; nothing is dropped then.
+        """
         from ffcore.join.types import JoinedMapping
 
         if row_filter is not None:
@@ -83,13 +88,21 @@ class ExhaustiveJoiner:
             choices = {e.einsum.name: _evaluated(e) for e in pmappings.einsums}
         if progress is not None:
             progress(f"joining {sum(map(len, choices.values()))} pmappings exhaustively")
-        solutions = exhaustive_join(problem, choices, dominance=True)
+        solutions = exhaustive_join(problem, choices, model is None, None if model is None else _judge(problem, model))
         if not solutions:
             raise NoValidMappingError(
                 "no combination of pmappings is compatible and fits in every memory; `ff explain` says why"
             )
         names = [e.name for e in problem.einsums]
         return [JoinedMapping(s.energy, s.latency, tuple(s.nests[name] for name in names)) for s in solutions]
+
+
+def _judge(problem: Problem, model: Model) -> Judge:
+    def judge(nests: Mapping[str, Nest]) -> tuple[float, float]:
+        found = model.evaluate(problem, [nests[e.name] for e in problem.einsums])
+        return found.total_energy, found.total_latency
+
+    return judge
 
 
 def _evaluated(pmappings: EinsumPmappings) -> list[Pmapping]:

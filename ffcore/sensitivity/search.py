@@ -13,6 +13,7 @@ from ffcore.explore.explorer import explore
 from ffcore.join.guarantee import guarantee_of
 from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_of
+from ffcore.mapper.ffm import guarantee_under
 from ffcore.sensitivity.explanation import Best, Goal, Optimum, goals_of
 from ffcore.spec.problem import Problem
 
@@ -51,7 +52,15 @@ class Parts:
             promise = guarantee_of(joiner, problem)
         explorer = explorer_of(spec, name)
         model = plugin.get("model", spec.mapper.model)
-        return cls(name, explorer, str(promise or "nothing"), note, joiner, plugin.get("explorer", explorer), model)
+        return cls(
+            name,
+            explorer,
+            str(guarantee_under(spec, promise) or "nothing"),
+            note,
+            joiner,
+            plugin.get("explorer", explorer),
+            model,
+        )
 
     def mappings(
         self, problem: Problem, executor: Executor | None = None, progress: Progress | None = None

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Price: TypeAlias = Callable[
-        [NDArray[np.float64], NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]
-    ]
-    """(values of one transfer, transfers) -> (J, actions) of one transfer; see `ffcore.model.law.Law`."""
+    _Floats: TypeAlias = NDArray[np.float64]
+
+Price: TypeAlias = "Callable[[_Floats, _Floats], tuple[_Floats, _Floats]]"
+"""(values of one transfer, transfers) -> (J, actions) of one transfer; see `ffcore.model.law.Law`."""
 
 INFINITY = float("inf")
 

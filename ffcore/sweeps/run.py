@@ -306,6 +306,6 @@ class _Join:
 def _explored_content(point: Point) -> object:
     """What a whole exploration depends on: all of the spec but what only joins look at."""
     spec = point.spec.copy()
-    for field, value in (("joiner", ""), ("joiner_options", {}), ("model", ""), ("executor", None)):
+    for field, value in (("joiner", ""), ("joiner_options", {}), ("executor", None)):
         setattr(spec.mapper, field, value)
     return point.explorer, spec.hash(), repr(point.problem.options)

@@ -8,6 +8,7 @@ import attrs
 
 import ffcore as ff
 from ffcore.errors import NoValidMappingError
+from ffcore.model.law import Law
 from ffcore.spec.problem import Problem
 from ffcore_simanneal.joint import score_of
 from ffcore_simanneal.mapspace import Mapspace, TemplateExplorer
@@ -50,11 +51,13 @@ class Case:
     optimum: float
 
 
-def cases(first: int, count: int) -> Iterator[Case]:
-    """The first ``count`` problems from number ``first`` on that have a valid mapping."""
+def cases(first: int, count: int, law: Law | None = None) -> Iterator[Case]:
+    """The first ``count`` problems from number ``first`` on that have a valid mapping; ``law``: what they cost."""
     found, seed = 0, first
     while found < count:
         problem = seeded(seed)
+        if problem is not None and law is not None:
+            problem = attrs.evolve(problem, einsums=tuple(attrs.evolve(e, law=law) for e in problem.einsums))
         mappings = [] if problem is None else joined(problem)
         if problem is not None and mappings:
             scores = [score_of(problem.options.metrics, m.energy, m.latency) for m in mappings]

@@ -11,6 +11,7 @@ import pytest
 
 from ffcore import plugin
 from ffcore.join.types import PmappingSet
+from ffcore.model.law import Law
 from ffcore.model.parts import DefaultModel
 from ffcore.reference import exhaustive_map
 from ffcore_simanneal.budget import Budget, Meter
@@ -18,6 +19,7 @@ from ffcore_simanneal.joiners import Baseline, Islands
 from ffcore_simanneal.joint import score_of
 from ffcore_simanneal.tracker import Outcome, Tracker, merge
 from plugins.simanneal.tests.problems import Case, cases, two_matmuls
+from tests.laws import Odd
 
 UNPRUNED = ["simanneal", "genetic", "random"]
 EVERY = [*UNPRUNED, "simanneal2"]
@@ -199,10 +201,12 @@ def test_annealing_reaches_the_optimum_of_small_problems(first: int, count: int)
     assert reached >= 0.95 * count
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_nothing_better_than_the_optimum_and_nothing_that_the_model_contradicts(name: str) -> None:
-    reached, count = 0, 50
-    for case in cases(500, count):
+@pytest.mark.parametrize(("name", "law", "count"), [*((n, None, 50) for n in EVERY), ("simanneal", Odd(4), 25)])
+def test_nothing_better_than_the_optimum_and_nothing_that_the_model_contradicts(
+    name: str, law: Law | None, count: int
+) -> None:
+    reached = 0
+    for case in cases(500, count, law):
         tracker = track(name, case, max_evaluations=100 if name == "simanneal2" else 1000)
         if tracker.best is None:
             continue

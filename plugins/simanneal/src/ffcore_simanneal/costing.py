@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
@@ -26,12 +25,9 @@ from ffcore.model.law import (
     rates,
     saves_traffic,
 )
-from ffcore.spec.problem import Component, EinsumProblem, Tensor
+from ffcore.spec.problem import Component, EinsumProblem, Price, Tensor
 from ffcore.templates import SpatialLoop, Template
 from ffcore.templates.types import TollSite
-
-if TYPE_CHECKING:
-    from ffcore.spec.problem import Price
 
 
 @attrs.frozen
