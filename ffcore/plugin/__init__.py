@@ -10,8 +10,9 @@ For authors of plugins: ``hookimpl``, the record types and the protocols below; 
 
 from __future__ import annotations
 
+import importlib
 from concurrent.futures import Executor
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ffcore.plugin.hooks import hookimpl
 from ffcore.plugin.interfaces import (
@@ -45,6 +46,13 @@ from ffcore.plugin.records import (
     SpecLoaderRecord,
 )
 
+if TYPE_CHECKING:
+    from ffcore.model.law import Law
+    from ffcore.model.parts import DefaultModel
+    from ffcore.spec.problem import Price
+
+_LAZY = {"DefaultModel": "ffcore.model.parts", "Law": "ffcore.model.law", "Price": "ffcore.spec.problem"}
+
 __all__ = [
     "DISABLE_VARIABLE",
     "RECORD_TYPES",
@@ -55,17 +63,20 @@ __all__ = [
     "ComponentQuery",
     "CostModel",
     "CostModelRecord",
+    "DefaultModel",
     "ExecutorFactory",
     "ExecutorRecord",
     "Explorer",
     "ExplorerRecord",
     "Joiner",
     "JoinerRecord",
+    "Law",
     "Model",
     "ModelRecord",
     "Parameter",
     "Plugin",
     "PluginManager",
+    "Price",
     "Progress",
     "Record",
     "RenderKind",
@@ -117,3 +128,10 @@ def names(kind: str) -> tuple[str, ...]:
 def records(kind: str) -> tuple[Record, ...]:
     """Records of the installed parts of a kind, sorted by (priority, name)."""
     return current_manager().records(kind)
+
+
+def __getattr__(name: str) -> Any:
+    """What plugins are written against besides; imported when first used, as it is heavy."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)

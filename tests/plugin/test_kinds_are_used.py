@@ -38,6 +38,19 @@ def ffcore_spec_loaders():
 def ffcore_cost_models():
     yield CostModelRecord("fives", "all 5 J", "throwaway:Costs")
 
+class Contrary:
+    def evaluate(self, problem, nests):
+        import attrs
+        from ffcore.model.types import ActionKey
+        joint = DefaultModel().evaluate(problem, nests)
+        first, *rest = joint.evaluations
+        energy = {**first.energy, ActionKey("C", None, "contrary"): 1e12 / joint.total_energy}
+        return attrs.evolve(joint, evaluations=(attrs.evolve(first, energy=energy), *rest))
+
+@hookimpl
+def ffcore_models():
+    yield ModelRecord("contrary", "who saves pays", "throwaway:Contrary")
+
 @hookimpl
 def ffcore_arches():
     yield ArchRecord("npu", "plain data", "throwaway:npu", parameters=[Parameter("size", 1, "bit")])
@@ -54,6 +67,25 @@ def site(tmp_path: Path) -> Path:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: throwaway\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[ffcore]\nthrowaway = throwaway\n")
     return site
+
+
+def mapped(site: Path, tmp_path: Path, *options: str) -> tuple[float, str]:
+    """(J, what is promised) under the model ``contrary``."""
+    arch, workload = write_specs(tmp_path)
+    common = (arch, workload, "--set", "M=8", "--metrics", "energy", "--model", "contrary", "--max-fused-loops", "0")
+    done = ff("map", *common, *options, PYTHONPATH=str(site))
+    assert (done.returncode, done.stderr) == (0, "")
+    as_json = ff("map", *common, *options, "--format", "json", PYTHONPATH=str(site))
+    (promise,) = [line for line in done.stdout.splitlines() if "guarantee" in line]
+    return json.loads(as_json.stdout)["mappings"][0]["energy"], promise
+
+
+def test_a_model_of_whole_mappings_is_obeyed_by_the_exhaustive_parts_only(site: Path, tmp_path: Path) -> None:
+    energy, promise = mapped(site, tmp_path)
+    best, proven = mapped(site, tmp_path, "--explorer", "exhaustive", "--joiner", "exhaustive")
+    assert promise.endswith("none (model contrary evaluates mappings found under 'default')")
+    assert proven.endswith("optimal")
+    assert best < energy
 
 
 def test_files_of_other_formats_are_read_by_their_loader(site: Path, tmp_path: Path) -> None:
