@@ -29,6 +29,8 @@ from tests.oracle_problems import (
     _instances,
     _matmul,
     _workload,
+    flattened,
+    scatter,
 )
 
 MOST = 12_000  # tile choices of all Einsums together, before any limit: about a second of exhaustive search
@@ -78,7 +80,7 @@ def _is_small(problem: Problem) -> bool:
 
 
 def _generate(choose: Chooser) -> OracleProblem:
-    kind = choose.choice(["one", "one", "two", "copy", "convolution", "convolution"])
+    kind = choose.choice(["one", "one", "two", "copy", "convolution", "convolution", "flattened", "scatter"])
     workload = _WORKLOADS[kind](choose)
     return OracleProblem(kind, _arch(choose, two=workload.count("- name: ") > 1), workload, _mapper(choose))
 
@@ -133,7 +135,14 @@ def _convolution(choose: Chooser) -> str:
     return _workload(choose, sizes, einsums, _persistent(choose, "weight"))
 
 
-_WORKLOADS = {"one": _one, "two": _two, "copy": _copy, "convolution": _convolution}
+_WORKLOADS = {
+    "one": _one,
+    "two": _two,
+    "copy": _copy,
+    "convolution": _convolution,
+    "flattened": lambda choose: flattened(choose)[0],
+    "scatter": lambda choose: scatter(choose)[0],
+}
 
 
 # ---- spatial dimensions

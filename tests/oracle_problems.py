@@ -129,9 +129,18 @@ def _einsum(name: str, accesses: Sequence[_Access], weight: str, source: str, ex
     )
 
 
-def _workload(choose: Chooser, sizes: dict[str, int], einsums: Sequence[str], persistent: str = "") -> str:
+def _workload(
+    choose: Chooser,
+    sizes: dict[str, int],
+    einsums: Sequence[str],
+    persistent: str = "",
+    bounds: dict[str, int] | None = None,
+) -> str:
+    """``sizes`` of ranks, ``bounds`` of rank variables."""
     bits = choose.choice(["{All: 8}", "{All: 8}", "{Intermediates: 16, Other: 8}"])
     lines = ["workload:", "  rank_sizes: {" + ", ".join(f"{r}: {n}" for r, n in sizes.items()) + "}"]
+    if bounds is not None:
+        lines.append("  iteration_space_shape: {" + ", ".join(f"{v}: {n}" for v, n in bounds.items()) + "}")
     lines.append(f"  bits_per_value: {bits}")
     if persistent:
         lines.append(f"  persistent_tensors: {persistent}")
@@ -225,12 +234,56 @@ def _convolution(choose: Chooser) -> tuple[str, int, bool]:
     return _workload(choose, sizes, einsums), len(einsums), len(einsums) > 1
 
 
+def flattened(choose: Chooser) -> tuple[str, int, bool]:
+    """One or two matmuls over heads and channels that are one rank, perhaps with room between heads."""
+    small = [1, 2, 3, 4]
+    bounds = {v: choose.choice(small) for v in "dhf"}
+    sizes = {"M": choose.choice(small), "G": choose.choice(small)}
+    index = f"{bounds['f'] + choose.choice([0, 0, 1])}*h + f"
+    first = [
+        _Access("X", "[m, d]"),
+        _Access("WV", f"{{D: d, C: {index}}}"),
+        _Access("Z", f"{{M: m, C: {index}}}", output=True),
+    ]
+    second = [
+        _Access("Z", f"{{M: m, C: {index}}}"),
+        _Access("WO", f"{{C: {index}, G: g}}"),
+        _Access("Y", "[m, g]", True),
+    ]
+    einsums = [_einsum("V", first, "WV", "X")]
+    if choose.chance(2):
+        einsums.append(_einsum("P", second, "WO", "Z"))
+    else:
+        del sizes["G"]
+    return _workload(choose, sizes, einsums, bounds=bounds), len(einsums), len(einsums) > 1
+
+
+def scatter(choose: Chooser) -> tuple[str, int, bool]:
+    """A transposed convolution, perhaps with gaps between what it writes, perhaps read by a pointwise layer."""
+    i, r, stride = choose.choice([2, 3, 4]), choose.choice([1, 2, 3]), choose.choice([1, 2, 3])
+    sizes = {"I": i, "R": r, "C": choose.choice([1, 2]), "W": stride * (i - 1) + r}
+    up = [
+        _Access("T0", "[i, c]"),
+        _Access("WR", choose.choice(["[r, c]", "[r]"])),
+        _Access("T1", f"{{W: {stride}*i + r, C: c}}" if choose.chance(2) else f"{{W: {stride}*i + r}}", output=True),
+    ]
+    einsums = [_einsum("Up", up, "WR", "T0")]
+    if choose.chance(3):
+        sizes["D"] = choose.choice([1, 2])
+        index = "[w, c]" if "C: c" in up[2].projection else "[w]"
+        point = [_Access("T1", index), _Access("WP", "[w, d]"), _Access("T2", "[w, d]", output=True)]
+        einsums.append(_einsum("Point", point, "WP", "T1"))
+    return _workload(choose, sizes, einsums), len(einsums), len(einsums) > 1
+
+
 KINDS = {
     "chain": _chain,
     "attention": _attention,
     "diamond": _diamond,
     "copy": _copy_first,
     "convolution": _convolution,
+    "flattened": flattened,
+    "scatter": scatter,
 }
 
 

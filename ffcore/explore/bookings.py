@@ -229,7 +229,7 @@ class Booker:
             return 0
         dimension = self.columns.components[index].spatial[d]
         shared = index > access.component and saves_traffic(dimension, tensor, variable)
-        return int(skipped and variable not in tensor.fully_relevant) - int(shared)
+        return int(skipped and variable not in tensor.variables) - int(shared)
 
     def rates(self, index: int, action: str, tensor: Tensor) -> Iterator[tuple[int, float, Unit | None]]:
         """(column, amount per value moved by all instances) of one action on one tensor.

@@ -16,7 +16,7 @@ import numpy as np
 
 from ffcore.explore.kernels import Floats, Ints
 from ffcore.explore.numbers import divisors, prime_factors
-from ffcore.spec.problem import EinsumProblem, Tensor
+from ffcore.spec.problem import EinsumProblem, Tensor, rank_values
 
 
 @attrs.frozen(eq=False)
@@ -82,23 +82,21 @@ class Lattice:
     def traffic(self, tensor: Tensor, factors: Mapping[str, float], skipped: bool = False) -> Floats:
         """Values that all instances of a child move to or from its parent.
 
-        ``skipped``: of these, the first reads of outputs that memory need not serve: they recur in
-        temporal loops over fully relevant variables only (semantics, section 3). Spatial loops further out over other
-        variables multiply them.
+        ``skipped``: of these, the first reads of outputs that memory need not serve: each value has one, whichever
+        loops lead there (semantics, section 3). Spatial loops further out that the output does not see multiply them.
         """
+        if skipped:
+            return np.full(self.n, float(tensor.tile_values(self.einsum.bounds)))
         result = self.tile(tensor, factors)
         for v in self.variables:
-            if not skipped or v in tensor.fully_relevant:
-                result = result * (self.einsum.bounds[v] / (self.grid[v] * factors.get(v, 1)))
+            result = result * (self.einsum.bounds[v] / (self.grid[v] * factors.get(v, 1)))
         return result
 
 
 def tile_values(tensor: Tensor, sizes: Mapping[str, Floats], n: int) -> Floats:
-    """Product over ranks of (expression at tile - 1) + 1, for arrays of tile sizes."""
+    """As ``Tensor.tile_values``, for arrays of tile sizes."""
     result = np.ones(n)
     for rank in tensor.ranks:
-        extent = np.ones(n)
-        for v, coefficient in rank.terms:
-            extent = extent + coefficient * (sizes[v] - 1)
-        result = result * extent
+        if rank.terms:
+            result = result * rank_values(rank.terms, sizes)
     return result

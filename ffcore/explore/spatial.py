@@ -16,7 +16,7 @@ import numpy as np
 
 from ffcore.explore.kernels import Bools, Floats, Ints
 from ffcore.explore.numbers import divisors
-from ffcore.spec.problem import Component, EinsumProblem, MapperOptions, Tensor
+from ffcore.spec.problem import Component, EinsumProblem, MapperOptions, Tensor, rank_values
 from ffcore.templates import SpatialLoop, Template
 from ffcore.tolerances import FITS
 
@@ -150,11 +150,12 @@ class SpatialTable:
         if key not in self._tiles:
             values: Floats = np.ones(len(self.trips))
             for rank in tensor.ranks:
-                extent = np.ones(len(self.trips))
-                for v, coefficient in rank.terms:
+                extents = {}
+                for v, _ in rank.terms:
                     left = einsum.bounds[v] // self.product(v) if v in whole else 1
-                    extent = extent + coefficient * (self.product(v, index) * left - 1)
-                values = values * extent
+                    extents[v] = self.product(v, index) * left
+                if rank.terms:
+                    values = values * rank_values(rank.terms, extents)
             self._tiles[key] = values
         return self._tiles[key]
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffcore.explore.numbers import divisors
-from ffcore.spec.problem import Bound
+from ffcore.spec.problem import Bound, rank_values
 from ffcore.tolerances import FITS
 
 Array: TypeAlias = NDArray[Any]  # float64 or Python integers
@@ -327,10 +327,8 @@ def _extent(state: State, variable: int, times: Sequence[float]) -> NDArray[np.f
 def _bits(state: State, held: Held) -> NDArray[np.float64]:
     result = np.full((1,) * len(state.axes), held.bits)
     for rank in held.ranks:
-        extent = np.ones((1,) * len(state.axes))
-        for variable, coefficient in rank:
-            extent = extent + coefficient * (_extent(state, variable, held.times) - 1)
-        result = result * extent
+        if rank:
+            result = result * rank_values(rank, {v: _extent(state, v, held.times) for v, _ in rank})
     return result
 
 

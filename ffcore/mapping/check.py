@@ -160,7 +160,7 @@ class _Checker:
             elif extent % tile and variable in seen:
                 # Only a rank variable's outermost loop may have an imperfect factor.
                 self.errors.add(f"{place} has tile {tile}, which does not divide the {extent} above it", node.position)
-            elif extent % tile and any(variable in t.partially_relevant for t in einsum.tensors):
+            elif extent % tile and any(variable in t.compound for t in einsum.tensors):
                 self.errors.add(
                     f"{place} has tile {tile}, which does not divide the {extent} above it, "
                     "as it must for a variable inside an expression",

@@ -103,7 +103,7 @@ def _factors(resolved: ResolvedNest) -> list[str]:
     """Tile sizes divide each other, but for an imperfect factor in a variable's outermost loop."""
     problems = []
     seen: set[str] = set()
-    compound = {v for t in resolved.einsum.tensors for v in t.partially_relevant}
+    compound = {v for t in resolved.einsum.tensors for v in t.compound}
     for loop in resolved.loops:
         if loop.ratio != loop.trips:
             if loop.variable in seen:

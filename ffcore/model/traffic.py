@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import attrs
 
-from ffcore.model.own_nest import Exact, HolderAt, Loop, OwnNest
+from ffcore.model.own_nest import Exact, HolderAt, Loop, OwnNest, round_up
 from ffcore.spec.problem import Component, ComponentKind, Relevance, Tensor
 
 
@@ -67,7 +68,7 @@ def count_traffic(own: OwnNest, components: Sequence[Component], ceilings: bool)
     for place in range(len(own.items) - 1, -1, -1):
         item = own.items[place]
         if isinstance(item, Loop):
-            _loop(tensor, item, ceilings, demand, counts)
+            _loop(own, place, ceilings, demand, counts)
             continue
         component = components[item.component]
         if component.kind is ComponentKind.TOLL:
@@ -109,25 +110,29 @@ def _toll(index: int, toll: Component, child: _Demand) -> Count:
     return attrs.evolve(Count.once(index, "read", up + down, unread, child.tile), transfers=child.transfers)
 
 
-def _loop(tensor: Tensor, loop: Loop, ceilings: bool, demand: _Demand, counts: list[Count]) -> None:
-    relevance = tensor.relevance(loop.variable)
-    irrelevant = relevance is Relevance.IRRELEVANT
+def _loop(own: OwnNest, place: int, ceilings: bool, demand: _Demand, counts: list[Count]) -> None:
+    tensor, loop = own.tensor, own.items[place]
+    assert isinstance(loop, Loop)
+    irrelevant = tensor.relevance(loop.variable) is Relevance.IRRELEVANT
     n = loop.trips if ceilings or irrelevant else loop.ratio
+    first = _first_visits(own, place, n)
     demand.transfers *= n
     for count in counts:
         count.transfers *= n
     if loop.dimension is not None:
+        # Of an output that does not see the loop each instance has first reads of its own.
+        met = n if irrelevant else first
         for count in counts:
             count.gross *= n
-            count.skipped *= n
+            count.skipped *= met
+            if met != n:
+                count.skipped_each *= Fraction(met) / n
         if irrelevant and tensor.name in loop.dimension.may_reuse:
             return  # multicast of an input, spatial reduction of an output
         demand.reads *= n
         demand.writes *= n
-        demand.skipped *= n
+        demand.skipped *= met
         return
-    # The first pass over a value is a first read; only a fully relevant loop brings new values.
-    first = n if relevance is Relevance.RELEVANT else 1
     for count in counts:
         count.gross *= n
         count.gross_each *= n
@@ -136,3 +141,15 @@ def _loop(tensor: Tensor, loop: Loop, ceilings: bool, demand: _Demand, counts: l
     demand.reads *= n
     demand.writes *= n
     demand.skipped *= first
+
+
+def _first_visits(own: OwnNest, place: int, n: Exact) -> Exact:
+    """What the loop multiplies first visits by: of ``n`` times as many visits, those to values not met before."""
+    tensor, loop = own.tensor, own.items[place]
+    assert isinstance(loop, Loop)
+    relevance = tensor.relevance(loop.variable)
+    if relevance is not Relevance.PARTIAL:
+        return n if relevance is Relevance.RELEVANT else 1
+    below = round_up(own.below[place])
+    above = {**below, loop.variable: below[loop.variable] * loop.trips}
+    return Fraction(tensor.tile_values(above), tensor.tile_values(below))

@@ -119,14 +119,14 @@ def fits(evaluation: NestEvaluation) -> bool:
 
 
 def perfect_only(problem: Problem) -> frozenset[str]:
-    """Rank variables that appear inside some expression (``p + r``, ``2 * p``, ``p + 1``): their
-    tiles stay perfect factors."""
+    """Rank variables inside an expression with another one (``p + r``, ``4 * h + f``): their tiles stay perfect
+    factors."""
     return frozenset(
         variable
         for einsum in problem.einsums
         for tensor in einsum.tensors
         for rank in tensor.ranks
-        if len(rank.terms) > 1 or rank.constant or any(c != 1 for _, c in rank.terms)
+        if len(rank.terms) > 1 or rank.flat
         for variable, _ in rank.terms
     )
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import enum
 import math
 import operator
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import attrs
 
@@ -37,17 +37,73 @@ class Relevance(enum.Enum):
     PARTIAL = "partial"  # one of several in some rank (``p + r``)
 
 
+def rank_values(terms: Sequence[tuple[Any, int]], extents: Any) -> Any:
+    """How many values of a rank the expression ``sum(coefficient * variable)`` reaches (semantics, section 3).
+
+    ``extents[variable]``: how many values each variable takes: a number, or an array. Only values that are reached
+    count: with a stride larger than the kernel there are gaps between them. Of more than two terms, all from the
+    first to the last.
+
+    >>> rank_values([("p", 2), ("r", 1)], {"p": 4, "r": 1})  # 0, 2, 4, 6
+    4
+    >>> rank_values([("p", 2), ("r", 1)], {"p": 4, "r": 3})  # 0 to 8
+    9
+    """
+    if len(terms) == 1:
+        return extents[terms[0][0]]
+    if len(terms) == 2:
+        (v, a), (w, b) = terms
+        common = math.gcd(a, b)
+        reached, other = extents[v], extents[w]
+        return reached * other - _over(reached - b // common) * _over(other - a // common)
+    return sum(c * (extents[v] - 1) for v, c in terms) + 1
+
+
+def _over(number: Any) -> Any:
+    """The number, or 0 if it is negative."""
+    twice = number + abs(number)
+    return twice // 2 if isinstance(twice, int) else twice / 2
+
+
 @attrs.frozen
 class RankExpression:
-    """One rank of a tensor, indexed by ``sum(coefficient * variable) + constant``."""
+    """One rank of a tensor, indexed by ``sum(coefficient * variable) + constant``.
+
+    ``flat``: one digit of an index of mixed radix, see `digits`.
+    """
 
     rank: str
     terms: tuple[tuple[str, int], ...]  # (rank variable, coefficient > 0)
     constant: int = 0
+    flat: bool = False
 
     def tile(self, sizes: Mapping[str, int]) -> int:
-        """Extent of the rank for the given tile sizes: the expression at (tile - 1), plus 1."""
-        return sum(c * (sizes[v] - 1) for v, c in self.terms) + 1
+        """Values of the rank that variables with these extents reach."""
+        values: int = rank_values(self.terms, sizes) if self.terms else 1
+        return values
+
+    def reach(self, bounds: Mapping[str, int]) -> int:
+        """The size that the rank must have: the greatest index, plus 1."""
+        return sum(c * (bounds[v] - 1) for v, c in self.terms) + self.constant + 1
+
+    def digits(self, bounds: Mapping[str, int]) -> tuple[RankExpression, ...]:
+        """The expression as the ranks that it stands for.
+
+        One of mixed radix, in which each coefficient is larger than all that the terms with smaller ones can reach
+        together, never overlaps: each of its variables is a rank of its own. before: ``C: 4*h + f`` with 4 values of
+        f; after: ``C/4: h``, ``C/1: f``. A variable that stands alone is one whatever its coefficient is.
+        """
+        if len(self.terms) <= 1:
+            return (RankExpression(self.rank, tuple((v, 1) for v, _ in self.terms)),)
+        ascending = sorted(self.terms, key=lambda term: term[1])
+        reached = 0
+        for v, c in ascending:
+            if c <= reached:
+                return (self,)
+            reached += c * (bounds[v] - 1)
+        if len({v for v, _ in self.terms}) < len(self.terms):
+            return (self,)
+        return tuple(RankExpression(f"{self.rank}/{c}", ((v, 1),), flat=True) for v, c in reversed(ascending))
 
 
 @attrs.frozen
@@ -71,6 +127,11 @@ class Tensor:
     @cached_property
     def partially_relevant(self) -> frozenset[str]:
         return frozenset(v for r in self.ranks if len(r.terms) > 1 for v, _ in r.terms)
+
+    @cached_property
+    def compound(self) -> frozenset[str]:
+        """Variables inside expressions with another one: their tiles stay perfect factors."""
+        return frozenset(v for r in self.ranks if len(r.terms) > 1 or r.flat for v, _ in r.terms)
 
     @cached_property
     def directly_indexed_by(self) -> frozenset[str]:

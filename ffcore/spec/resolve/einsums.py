@@ -44,6 +44,7 @@ class ResolvedEinsum:
     universe: Mapping[str, Info]
     trace: Trace
     renames: tuple[tuple[Rename, Lazy, bool], ...]  # (rename, value, must be rank variables)
+    bounds: Mapping[str, int]  # of all rank variables
 
     @property
     def name(self) -> str:
@@ -100,25 +101,36 @@ def resolve_workload(spec: Spec, variables: Scope, trace: Trace, errors: ErrorCo
     _check_renames(spec, shapes, errors)
     intermediates, shared = frozenset(written & read), frozenset(t for t, by in users.items() if len(by) > 1)
     strangers = _foreign_names(spec, shapes)
-    einsums = tuple(_resolve_einsum(spec, s, intermediates, shared, strangers, variables, trace) for s in shapes)
+    einsums = tuple(
+        _resolve_einsum(spec, s, bounds, intermediates, shared, strangers, variables, trace) for s in shapes
+    )
     for einsum in einsums:
         _check_einsum(einsum, errors)
     return ResolvedWorkload(einsums, bounds, intermediates, shared)
 
 
 def tensors_of(einsum: ResolvedEinsum) -> tuple[Tensor, ...]:
-    """The Einsum's tensors, bits and persistence evaluated: inputs, then outputs."""
+    """The Einsum's tensors, bits and persistence evaluated: inputs, then outputs.
+
+    Their ranks are those that the indices stand for (`RankExpression.digits`).
+    """
     persistent = as_tensors(einsum.scope["Persistent"], "Persistent", None).names
-    inputs = [t for t in einsum.shape.tensors if not t.output]
+    inputs, bits = [t for t in einsum.shape.tensors if not t.output], einsum.universe
     return tuple(
-        Tensor(t.name, t.ranks, t.output, einsum.universe[t.name].bits_per_value, t.name in persistent)
+        Tensor(t.name, _digits(t, einsum.bounds), t.output, bits[t.name].bits_per_value, t.name in persistent)
         for t in [*inputs, *(t for t in einsum.shape.tensors if t.output)]
     )
+
+
+def _digits(tensor: Tensor, bounds: Mapping[str, int]) -> tuple[RankExpression, ...]:
+    known = all(v in bounds for v in tensor.variables)  # else it has been reported
+    return tuple(digit for r in tensor.ranks for digit in r.digits(bounds)) if known else tensor.ranks
 
 
 def _resolve_einsum(
     spec: Spec,
     shape: EinsumShape,
+    bounds: Mapping[str, int],
     intermediates: frozenset[str],
     shared: frozenset[str],
     strangers: tuple[frozenset[str], frozenset[str]],
@@ -158,7 +170,7 @@ def _resolve_einsum(
     )
     renames = tuple(_renames(spec, shape.einsum, scope, trace))
     own |= {rename.name: lazy for rename, lazy, _ in renames}
-    return ResolvedEinsum(shape, scope, universe, trace, renames)
+    return ResolvedEinsum(shape, scope, universe, trace, renames, bounds)
 
 
 def _bits_of(bits: Lazy, name: str) -> float:

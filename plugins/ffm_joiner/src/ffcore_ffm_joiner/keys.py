@@ -15,7 +15,7 @@ import numpy as np
 from ffcore.explore.chains import decode_loop
 from ffcore.explore.numbers import divisors
 from ffcore.explore.types import EinsumPmappings
-from ffcore.spec.problem import Component
+from ffcore.spec.problem import Component, rank_values
 from ffcore_ffm_joiner.arrays import Once, distinct, least, pack
 from ffcore_ffm_joiner.kernels import Floats, Ints
 
@@ -248,7 +248,8 @@ class _Loops:
             extent[v] = size
         values = np.ones(len(depth))
         for _, terms in form.ranks:
-            values = values * (1 + sum(c * (extent[v] - 1) for v, c in terms))
+            if terms:
+                values = values * rank_values(terms, extent)
         return values
 
 

@@ -25,18 +25,19 @@ from ffcore.model.law import (
     rates,
     saves_traffic,
 )
-from ffcore.spec.problem import Component, EinsumProblem, Price, Tensor
+from ffcore.spec.problem import Component, EinsumProblem, Price, Tensor, rank_values
 from ffcore.templates import SpatialLoop, Template
 from ffcore.templates.types import TollSite
 
 
 @attrs.frozen
 class Tile:
-    """Values of a tensor's tile as a function of the trips above it: a quotient, or a product of sums."""
+    """Values of a tensor's tile as a function of the trips above it: a quotient, or a product over ranks."""
 
     total: int  # values if nothing is looped over above
     variables: tuple[int, ...]  # divide by the trips above of each of these
-    ranks: tuple[tuple[tuple[int, int, int], ...], ...] = ()  # not simple: (variable, extent, coefficient) of each rank
+    ranks: tuple[tuple[tuple[int, int], ...], ...] = ()  # not simple: (variable, coefficient) of each rank
+    whole: tuple[int, ...] = ()  # and the extent of each variable if nothing is looped over above
 
     def values(self, above: Sequence[int]) -> int:
         if not self.ranks:
@@ -46,10 +47,7 @@ class Tile:
             return self.total // below
         result = 1
         for rank in self.ranks:
-            extent = 1
-            for v, whole, coefficient in rank:
-                extent += coefficient * (whole // above[v] - 1)
-            result *= extent
+            result *= rank_values(rank, {v: self.whole[v] // above[v] for v, _ in rank})
         return result
 
 
@@ -57,16 +55,16 @@ class Tile:
 class Traffic:
     """One tensor between two of its holders (or the compute).
 
-    Column c gets ``gross`` x tile x trips above the child, minus ``skipped`` x tile x trips above of ``relevant``.
+    Column c gets ``gross`` x tile x trips above the child, minus ``skipped``.
     """
 
     tile: Tile | None  # None: a simple one, which is in the rates already
     above: tuple[int, ...]  # variables whose trips above multiply the gross part
-    relevant: tuple[int, ...]  # the same for the skipped part
     gross: tuple[tuple[int, float], ...]  # (column, rate)
-    skipped: tuple[tuple[int, float], ...]
+    skipped: tuple[tuple[int, float], ...]  # (column, amount)
     priced: tuple[Priced, ...] = ()
     instances: int = 1  # that the child's tile goes to
+    first: float = 0.0  # first visits, in all
 
 
 @attrs.frozen(eq=False)
@@ -132,10 +130,11 @@ class Coster:
         whole = {v: n * below.get(v, 1) for v, n in zip(self.variables, self.iterations, strict=True)}
         number = {v: i for i, v in enumerate(self.variables)}
         total = tensor.tile_values(whole)
-        if all(len(rank.terms) == 1 and rank.terms[0][1] == 1 for rank in tensor.ranks):
-            return Tile(total, tuple(number[rank.terms[0][0]] for rank in tensor.ranks))
-        ranks = tuple(tuple((number[v], whole[v], c) for v, c in rank.terms) for rank in tensor.ranks)
-        return Tile(total, (), ranks)
+        ranks = [rank for rank in tensor.ranks if rank.terms]
+        if all(len(rank.terms) == 1 for rank in ranks):
+            return Tile(total, tuple(number[rank.terms[0][0]] for rank in ranks))
+        terms = tuple(tuple((number[v], c) for v, c in rank.terms) for rank in ranks)
+        return Tile(total, (), terms, tuple(whole.values()))
 
     def traffic(self, template: Template) -> Iterator[tuple[int, Traffic]]:
         """All that moves between holders of a template, with the child's cut; nothing for copies."""
@@ -168,33 +167,29 @@ class Coster:
             for column, rate, _ in found:
                 gross[column] = gross.get(column, 0.0) + rate * amount
                 skipped[column] = skipped.get(column, 0.0) + rate * less
-        return self._traffic(tensor, self.tile(tensor, child), instances, gross, skipped, tuple(priced))
-
-    def _traffic(
-        self,
-        tensor: Tensor,
-        tile: Tile,
-        instances: int,
-        gross: Mapping[int, float],
-        skipped: Mapping[int, float],
-        priced: tuple[Priced, ...],
-    ) -> Traffic:
-        everything = tuple(range(len(self.variables)))
-        relevant = tuple(i for i, v in enumerate(self.variables) if v in tensor.fully_relevant)
-        scale = float(instances)
+        tile = self.tile(tensor, child)
         simple = not tile.ranks and len(set(tile.variables)) == len(tile.variables) and not priced
-        if simple:
-            # tile x trips above of its own variables is the same wherever it stands
-            scale *= tile.total
+        everything = range(len(self.variables))
+        # tile x trips above of its own variables is the same wherever it stands
+        scale = float(instances * (tile.total if simple else 1))
+        first = self._first_visits(tensor, child)
         return Traffic(
             None if simple else tile,
-            tuple(i for i in everything if i not in tile.variables) if simple else everything,
-            () if simple else relevant,
+            tuple(i for i in everything if not simple or i not in tile.variables),
             tuple((c, scale * rate) for c, rate in gross.items() if rate),
-            tuple((c, scale * rate) for c, rate in skipped.items() if rate),
-            priced,
+            tuple((c, first * rate) for c, rate in skipped.items() if rate),
+            tuple(priced),
             instances,
+            first,
         )
+
+    def _first_visits(self, tensor: Tensor, child: int) -> float:
+        """Each value has one, and one in each instance of spatial loops outside that the tensor does not see."""
+        values = float(tensor.tile_values(self.einsum.bounds))
+        for loop, n in zip(self.choice.loops, self.choice.trips, strict=True):
+            if loop.index <= child and loop.variable not in tensor.variables:
+                values *= n
+        return values
 
     def _between(self, tensor: Tensor) -> list[int]:
         return [toll.index for toll in self.tolls if toll.tensor == tensor.name]

@@ -180,20 +180,16 @@ class Plan:
             amount: float = 1
             for v in traffic.above:
                 amount *= trips[v]
-            less: float = 1
             if traffic.tile is not None:
                 transfers, values = amount, traffic.tile.values(trips)
                 amount *= values
-                for v in traffic.relevant:
-                    less *= trips[v]
-                less *= values
                 for access in traffic.priced:
                     n = traffic.instances
-                    access.add(columns, values, n * transfers, n * amount, n * less)
+                    access.add(columns, values, n * transfers, n * amount, traffic.first)
             for column, rate in traffic.gross:
                 columns[column] += rate * amount
             for column, rate in traffic.skipped:
-                columns[column] -= rate * less
+                columns[column] -= rate
         latency = max(self._compute, *columns[1:]) if len(columns) > 1 else self._compute
         instances = self.template.einsum.n_instances
         return (columns[0] + self._power * latency) * instances, latency * instances
