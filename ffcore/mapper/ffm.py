@@ -21,6 +21,7 @@ from ffcore.join.objectives import select
 from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.mapper.choice import explorer_of, joiner_of
 from ffcore.mapper.workers import workers
+from ffcore.mapping.paths import settled
 from ffcore.model.law import key_of
 from ffcore.phases import phase
 from ffcore.plugin import JoinerRecord
@@ -173,7 +174,9 @@ def _entry(problem: Problem, source: object, mapping: JoinedMapping, model: Mode
     if isinstance(source, PmappingSet) and mapping.rows:
         # Runs under other constraints were combined: the model must see each Einsum as its run did.
         problem = attrs.evolve(problem, einsums=source.einsums_of(mapping.rows))
-    return MappingEntry(problem, mapping.nests, model.evaluate)
+    # The order of holders that no loop separates is nobody's choice: written down, they are one node.
+    nests = tuple(settled(e, n) for e, n in zip(problem.einsums, mapping.nests, strict=True))
+    return MappingEntry(problem, nests, model.evaluate)
 
 
 def check_any_left(pmappings: Pmappings) -> None:

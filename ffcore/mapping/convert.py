@@ -10,7 +10,7 @@ import attrs
 from ffcore.mapping import nest as flat
 from ffcore.mapping import tree
 from ffcore.mapping.nest import Nest
-from ffcore.mapping.paths import MappingError, deepest_alive, path_components, without_idle_loops
+from ffcore.mapping.paths import MappingError, deepest_alive, path_components, settled
 from ffcore.mapping.placement import Placement, Rest
 from ffcore.spec.problem import ComponentKind, EinsumProblem, Problem
 
@@ -18,9 +18,10 @@ from ffcore.spec.problem import ComponentKind, EinsumProblem, Problem
 def tree_to_nests(problem: Problem, mapping: tree.MappingTree) -> tuple[Nest, ...]:
     """One nest for each Einsum, in workload order.
 
-    Loops that run once are deleted, but for those that keep a reservation from sinking (see
-    `without_idle_loops`). Raises MappingError if an Einsum is missing, unknown or mapped twice, or if a
-    loop does not apply to an Einsum below it; `check_mapping` finds more, and names the lines.
+    Loops that run once are deleted, but for those that keep a reservation from sinking, and the order of holders that
+    no loop separates is that which takes least room (see `settled`). Raises MappingError if an Einsum is missing,
+    unknown or mapped twice, or if a loop does not apply to an Einsum below it; `check_mapping` finds more, and names
+    the lines.
     """
     nests: dict[str, Nest] = {}
     for branch in tree.branches(mapping):
@@ -29,7 +30,7 @@ def tree_to_nests(problem: Problem, mapping: tree.MappingTree) -> tuple[Nest, ..
             raise MappingError(f"the workload has no Einsum {name!r}")
         if name in nests:
             raise MappingError(f"Einsum {name} is mapped twice")
-        nests[name] = without_idle_loops(problem.einsum[name], nest_of(problem.einsum[name], branch))
+        nests[name] = settled(problem.einsum[name], nest_of(problem.einsum[name], branch))
     missing = [e.name for e in problem.einsums if e.name not in nests]
     if missing:
         raise MappingError(f"the mapping has no Compute for {', '.join(missing)}")
@@ -82,7 +83,7 @@ class _Merger:
             for tensor in einsum.tensors:
                 users.setdefault(tensor.name, []).append(place)
         self.users = users
-        self.rests = [self._rest(e, without_idle_loops(e, n)) for e, n in zip(problem.einsums, nests, strict=True)]
+        self.rests = [self._rest(e, settled(e, n)) for e, n in zip(problem.einsums, nests, strict=True)]
         self.depths = [self._depths(rest) for rest in self.rests]
         # joins[i]: loops that Einsum i shares with those before it.
         spans = [(places[0], places[-1], self.depths[places[0]].get(t, 0)) for t, places in users.items()]

@@ -76,6 +76,64 @@ def sinks_through(tensor: Tensor, nodes: Sequence[NestNode], position: int) -> l
     return passed
 
 
+def settled(einsum: EinsumProblem, nest: Nest) -> Nest:
+    """The nest as it is written down: without idle loops (`without_idle_loops`), its holders in the best order.
+
+    The order of holders of one memory that no loop separates says nothing. Only the last one's reservation can sink,
+    so that one stands last which sinking makes smaller by most. Where a memory orders its tensors
+    (``tensor_order_options``), they stay as they are.
+    """
+    while True:
+        found = _well_ordered(einsum, without_idle_loops(einsum, nest))
+        if found == nest:
+            return found
+        nest = found
+
+
+def _well_ordered(einsum: EinsumProblem, nest: Nest) -> Nest:
+    groups = _neighbours(nest.nodes)
+    nodes = list(nest.nodes)
+    holding = {c.name: c.holding for c in path_components(einsum, nest)} if groups else {}
+    for places in groups:
+        holder = nodes[places[0]]
+        own = holding.get(holder.component) if isinstance(holder, Holder) else None
+        if own is not None and own.tensor_order_options is None:
+            best = max(reversed(places), key=lambda place: _saved_by_sinking(einsum, nodes, place, places[-1]))
+            nodes.insert(places[-1], nodes.pop(best))
+    return Nest(nest.einsum, nest.compute, tuple(nodes))
+
+
+def _neighbours(nodes: Sequence[NestNode]) -> list[range]:
+    """Places of several holders of one component with no other node between them."""
+    result: list[range] = []
+    for place, node in enumerate(nodes):
+        last = nodes[place - 1] if place else None
+        if not isinstance(node, Holder) or not isinstance(last, Holder) or node.component != last.component:
+            result.append(range(place, place + 1))
+        else:
+            result[-1] = range(result[-1].start, place + 1)
+    return [places for places in result if len(places) > 1]
+
+
+def _saved_by_sinking(einsum: EinsumProblem, nodes: Sequence[NestNode], place: int, last: int) -> float:
+    """Bits that a holder's reservation shrinks by, if the holder stands last."""
+    holder = nodes[place]
+    if not isinstance(holder, Holder) or holder.tensor not in einsum.tensor:
+        return 0.0
+    if not any(isinstance(n, Holder) and n.tensor == holder.tensor for n in nodes[:place]):
+        return 0.0  # it backs the tensor
+    tensor, sizes = einsum.tensor[holder.tensor], dict(einsum.bounds)
+    for node in nodes[:last]:
+        if not isinstance(node, Holder):
+            sizes[node.variable] = node.tile
+    sunk = dict(sizes)
+    for passed in sinks_through(tensor, [*nodes[:last], holder, *nodes[last + 1 :]], last):
+        loop = nodes[passed]
+        if not isinstance(loop, Holder):
+            sunk[loop.variable] = loop.tile
+    return (tensor.tile_values(sizes) - tensor.tile_values(sunk)) * tensor.bits_per_value
+
+
 def without_idle_loops(einsum: EinsumProblem, nest: Nest) -> Nest:
     """The nest without its loops that run once, but for those that keep a reservation from sinking.
 
