@@ -14,6 +14,10 @@ from contextlib import contextmanager
 import attrs
 
 
+class SpecWarning(UserWarning):
+    """Something in a spec is valid, and hardly meant."""
+
+
 class FFError(Exception):
     """Base of all errors that tell the user what to change."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -32,7 +33,7 @@ def guard(*, debug: bool = False, no_plugins: bool = False) -> Iterator[Interrup
     """
     from ffcore.cli.interrupt import interrupts
 
-    with interrupts() as state, plugins_disabled() if no_plugins else _nothing():
+    with interrupts() as state, plugins_disabled() if no_plugins else _nothing(), _plain_warnings():
         try:
             yield state
         except (typer.Exit, typer.Abort, typer.BadParameter):
@@ -46,6 +47,22 @@ def guard(*, debug: bool = False, no_plugins: bool = False) -> Iterator[Interrup
             if state.happened:  # what is interrupted in the middle of an import may raise anything
                 raise _exit("interrupted", INTERRUPTED, debug) from None
             raise _exit(*_classify(error), debug) from None
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """What is wrong with a spec is one line for people, not a line of our code."""
+    with warnings.catch_warnings():
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if category.__name__ == "SpecWarning":
+                typer.echo(f"warning: {message}", err=True)
+            else:
+                shown(message, category, *place, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def _classify(error: Exception) -> tuple[str, int]:

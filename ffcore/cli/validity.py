@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ffcore.cli.inputs import unused_parameters
+from ffcore.diagnose.traps import traps
 from ffcore.errors import FFError, Problem, SpecError
 from ffcore.mapping.check import check_mapping
 from ffcore.mapping.dialect import tree_from_node
@@ -36,7 +37,7 @@ def check(spec: Spec) -> Checked:
     problem = spec.problem_without_costs()
     if spec.mapping is not None:
         check_mapping(problem, tree_from_node(spec.mapping))
-    return Checked(spec, (*unused_parameters(spec), *_unused_variables(spec)))
+    return Checked(spec, (*unused_parameters(spec), *_unused_variables(spec), *traps(problem)))
 
 
 def _unused_variables(spec: Spec) -> list[str]:

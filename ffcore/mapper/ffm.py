@@ -7,6 +7,7 @@ mappings = ff.mapper.FFM.join_pmappings(spec, pmappings)
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -15,11 +16,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ffcore import plugin
-from ffcore.errors import FFError, NoValidMappingError, SpecError, suggest
+from ffcore.diagnose.traps import traps
+from ffcore.errors import FFError, NoValidMappingError, SpecError, SpecWarning, suggest
 from ffcore.join.guarantee import Guarantee, guarantee_of
-from ffcore.join.objectives import select
+from ffcore.join.objectives import check_metrics, select
 from ffcore.join.types import JoinedMapping, PmappingSet
-from ffcore.mapper.choice import explorer_of, joiner_of
+from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_of
 from ffcore.mapper.workers import workers
 from ffcore.mapping.paths import settled
 from ffcore.model.law import key_of
@@ -79,6 +81,10 @@ def make_pmappings(
     explorer = plugin.get("explorer", explorer_of(spec))
     with phase("spec"):
         problem = problem_of(spec)
+        if explorer_of(spec) == DEFAULT_EXPLORER:  # others have joiners of their own, which may compare other metrics
+            check_metrics(problem.options.metrics)
+        for sentence in traps(problem):
+            warnings.warn(SpecWarning(sentence), stacklevel=2)
         if can_combine_multiple_runs:
             problem = attrs.evolve(problem, options=attrs.evolve(problem.options, combine_runs=True))
         _check_einsums(problem, einsum_names)

@@ -200,7 +200,9 @@ def _list(kind: Many | Tagged, node: Node, errors: ErrorCollector, path: str) ->
         if made is None:
             continue
         name = getattr(made, "name", None)
-        if isinstance(kind, Many) and isinstance(name, str) and name:  # arch nodes: checked over the whole tree
+        if (
+            isinstance(kind, Many) and not kind.repeats and isinstance(name, str) and name
+        ):  # arch nodes: checked over the whole tree
             if name in first:
                 errors.add(f"duplicate {kind.what} {name!r}; the first is at {first[name]}", _at(item, here))
             first.setdefault(name, item.position)

@@ -66,10 +66,11 @@ class One(Kind):
 
 @attrs.frozen
 class Many(Kind):
-    """A list of objects of a spec class, told apart by ``name`` where they have one."""
+    """A list of objects of a spec class, told apart by ``name`` where they have one; ``repeats``: not by that alone."""
 
     cls: type
     what: str  # in error messages: "action", "Einsum", ...
+    repeats: bool = False
 
 
 @attrs.frozen

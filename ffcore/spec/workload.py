@@ -58,6 +58,9 @@ class TensorAccess(SpecNode):
     persistent: Expression | None = spec_field(
         Value(), doc="whether it stays in its backing memory throughout (default: member of persistent_tensors)"
     )
+    padding: dict[str, Expression] = spec_field(
+        Data(), factory=dict, doc="values of a rank that are read beyond its size, as padding: {P: 2}"
+    )
 
 
 @attrs.define(kw_only=True, on_setattr=forget_position)
@@ -66,7 +69,7 @@ class Einsum(SpecNode):
 
     name: str = spec_field(Text(), required=True, default="", doc="unique name")
     tensor_accesses: list[TensorAccess] = spec_field(
-        Many(TensorAccess, "tensor"), required=True, factory=list, doc="its tensors"
+        Many(TensorAccess, "tensor", repeats=True), required=True, factory=list, doc="its tensors"
     )
     is_copy_operation: Expression = spec_field(Value(), default=False, doc="moves a tensor, computes nothing")
     renames: EinsumRenames = spec_field(One(EinsumRenames), factory=EinsumRenames, doc="{weight: W0, ...}")

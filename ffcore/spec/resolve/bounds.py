@@ -24,6 +24,11 @@ class EinsumShape:
     tensors: tuple[Tensor, ...]
 
     @property
+    def accesses(self) -> tuple[TensorAccess, ...]:
+        """What the file says of each tensor; of one that is read twice in the same way, the first."""
+        return tuple({a.name: a for a in reversed(self.einsum.tensor_accesses)}[t.name] for t in self.tensors)
+
+    @property
     def variables(self) -> tuple[str, ...]:
         """Rank variables in order of first use, inputs before outputs."""
         ordered = sorted(self.tensors, key=lambda t: t.output)
@@ -34,15 +39,33 @@ def shape_of(einsum: Einsum, errors: ErrorCollector) -> EinsumShape | None:
     """Parse an Einsum's projections; None if they are wrong (then it is noted in ``errors``)."""
     before = len(errors.problems)
     here = einsum.position_of("")
-    names = [a.name for a in einsum.tensor_accesses]
-    for name in sorted({n for n in names if names.count(n) > 1}):
-        errors.add(f"duplicate tensor {name!r} in Einsum {einsum.name}", here)
+    _check_twice(einsum, errors)
     if not any(a.output for a in einsum.tensor_accesses):
         errors.add(f"Einsum {einsum.name} has no output (output: True)", here)
     if all(a.output for a in einsum.tensor_accesses) and einsum.tensor_accesses:
         errors.add(f"Einsum {einsum.name} has no input", here)
-    tensors = [_tensor(access, errors) for access in einsum.tensor_accesses]
-    return None if len(errors.problems) > before else EinsumShape(einsum, tuple(tensors))
+    tensors = {access.name: _tensor(access, errors) for access in einsum.tensor_accesses}
+    return None if len(errors.problems) > before else EinsumShape(einsum, tuple(tensors.values()))
+
+
+def _check_twice(einsum: Einsum, errors: ErrorCollector) -> None:
+    """A tensor may be read twice in the same way, which is one access."""
+    first: dict[str, TensorAccess] = {}
+    for access in einsum.tensor_accesses:
+        other = first.setdefault(access.name, access)
+        if other is access:
+            continue
+        place = access.position_of("") or einsum.position_of("")
+        if access.output or other.output:
+            errors.add(f"Einsum {einsum.name} has tensor {access.name} twice, and writes it", place)
+        elif access.projection != other.projection:
+            errors.add(
+                f"Einsum {einsum.name} reads tensor {access.name} twice, with other indices: only the same indices "
+                "twice (one access) can be mapped; copy the tensor under another name first",
+                place,
+            )
+        elif (access.bits_per_value, access.persistent) != (other.bits_per_value, other.persistent):
+            errors.add(f"Einsum {einsum.name} says two things of tensor {access.name}, which it reads twice", place)
 
 
 def _tensor(access: TensorAccess, errors: ErrorCollector) -> Tensor:
@@ -91,7 +114,52 @@ def resolve_bounds(
                 if rank.rank in sizes and len(rank.terms) == 1 and rank.terms[0][1] == 1 and rank.constant == 0:
                     note(rank.terms[0][0], sizes[rank.rank])
     _check_missing(workload, shapes, found, errors)
-    return {variable: source.value for variable, source in found.items()}
+    bounds = {variable: source.value for variable, source in found.items()}
+    _check_reach(shapes, bounds, sizes, scope, errors)
+    return bounds
+
+
+def _check_reach(
+    shapes: list[EinsumShape],
+    bounds: Mapping[str, int],
+    sizes: Mapping[str, _Source],
+    scope: Scope,
+    errors: ErrorCollector,
+) -> None:
+    """No index goes beyond the size of its rank, declared or as written, but for padding."""
+    written: dict[tuple[str, str], tuple[int, str]] = {}  # (tensor, rank) -> size, which Einsum wrote it
+    for shape in shapes:
+        for access, tensor in zip(shape.accesses, shape.tensors, strict=True):
+            if not all(v in bounds for v in tensor.variables):
+                continue
+            for rank in tensor.ranks:
+                reach = rank.reach(bounds)
+                limits = [(s.value, "that rank_sizes states") for s in [sizes.get(rank.rank)] if s is not None]
+                if not tensor.output and (tensor.name, rank.rank) in written:
+                    size, writer = written[tensor.name, rank.rank]
+                    limits.append((size, f"that Einsum {writer} writes"))
+                if limits and reach > min(limits)[0]:
+                    with errors.catch():
+                        _check_padding(shape, access, rank, reach, *min(limits), scope)
+                if tensor.output:
+                    written[tensor.name, rank.rank] = reach, shape.einsum.name
+
+
+def _check_padding(
+    shape: EinsumShape, access: TensorAccess, rank: RankExpression, reach: int, size: int, what: str, scope: Scope
+) -> None:
+    place = access.position_of(f"projection.{rank.rank}") or access.place_of("projection")
+    padding = 0
+    if rank.rank in access.padding:
+        at = access.position_of(f"padding.{rank.rank}") or place
+        padding = count(evaluate(access.padding[rank.rank], scope, at), f"the padding of rank {rank.rank}", at)
+    if reach > size + padding:
+        raise SpecError.one(
+            f"Einsum {shape.einsum.name} uses {reach} values of rank {rank.rank} of tensor {access.name}, more than "
+            f"the {size} {what}{f' and {padding} of padding' if padding else ''}: make the rank larger, or say how it "
+            f"is padded (padding: {{{rank.rank}: {reach - size}}})",
+            place,
+        )
 
 
 def _rank_sizes(

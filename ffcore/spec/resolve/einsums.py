@@ -91,6 +91,7 @@ def resolve_workload(spec: Spec, variables: Scope, trace: Trace, errors: ErrorCo
         errors.add("the workload has no Einsum", workload.position_of(""))
     shapes = [s for s in (shape_of(e, errors) for e in workload.einsums) if s is not None]
     _check_dataflow(shapes, errors)
+    _check_names(shapes, errors)
     bounds = resolve_bounds(workload, shapes, variables, trace, errors)
     written = {t.name for s in shapes for t in s.tensors if t.output}
     read = {t.name for s in shapes for t in s.tensors if not t.output}
@@ -252,13 +253,44 @@ def _check_einsum(einsum: ResolvedEinsum, errors: ErrorCollector) -> None:
                 errors.add(f"{message}, expected {expected}", place)
 
 
+SET_NAMES = (
+    "All",
+    "Tensors",
+    "Nothing",
+    "Inputs",
+    "Outputs",
+    "Intermediates",
+    "Shared",
+    "Persistent",
+    "Above",
+    "Other",
+)
+"""What set expressions call sets of tensors."""
+
+
+def _check_names(shapes: list[EinsumShape], errors: ErrorCollector) -> None:
+    """No tensor and no rank variable is called like a set."""
+    said: set[str] = set()
+    for shape in shapes:
+        for access in shape.einsum.tensor_accesses:
+            for name in (access.name, *(v for t in shape.tensors if t.name == access.name for v in t.variables)):
+                if name in SET_NAMES and name not in said:
+                    said.add(name)
+                    what = "tensor" if name == access.name else "rank variable"
+                    errors.add(
+                        f"{what} {name} of Einsum {shape.einsum.name} is called like the set {name} of tensors, which "
+                        "expressions could not tell from it: give it another name",
+                        access.position_of("") or shape.einsum.position_of(""),
+                    )
+
+
 def _check_dataflow(shapes: list[EinsumShape], errors: ErrorCollector) -> None:
     """Each tensor is written at most once, before it is read, and has the same ranks everywhere."""
     writer: dict[str, EinsumShape] = {}
     first: dict[str, tuple[EinsumShape, tuple[RankExpression, ...]]] = {}
     all_writers = {t.name for s in shapes for t in s.tensors if t.output}
     for shape in shapes:
-        for access, tensor in zip(shape.einsum.tensor_accesses, shape.tensors, strict=True):
+        for access, tensor in zip(shape.accesses, shape.tensors, strict=True):
             here = access.position_of("") or shape.einsum.position_of("")
             if tensor.output and tensor.name in writer:
                 other = writer[tensor.name].einsum.name

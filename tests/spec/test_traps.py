@@ -1,0 +1,127 @@
+"""What is hardly ever meant is refused, or warned of."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+import ffcore as ff
+from ffcore.diagnose.traps import traps
+from ffcore.errors import FFError, SpecError, SpecWarning
+
+ARCH = """
+arch:
+  nodes:
+  - !Memory
+    name: DRAM
+    size: inf
+    tensors: {KEEP}
+    actions: [{name: read, energy: 10, throughput: inf}, {name: write, energy: 10, throughput: inf}]
+  - !Memory
+    name: Buffer
+    size: 64
+    tensors: {keep: ~DRAM.tensors, may_keep: All}
+    actions: [{name: read, energy: 1, throughput: inf}, {name: write, energy: 1, throughput: inf}]
+  - !Compute
+    name: MAC
+    actions: [{name: compute, energy: 1, throughput: 1}]
+"""
+KEPT = ARCH.replace("{KEEP}", "{keep: ~Intermediates, may_keep: All}")
+SAME = """
+workload:
+  rank_sizes: {P: 8, Q: 8}
+  iteration_space_shape: {r: 3, s: 3}
+  bits_per_value: {All: 1}
+  einsums:
+  - name: C1
+    tensor_accesses:
+    - {name: A, projection: {W: p + r}}
+    - {name: F, projection: [r]}
+    - {name: B, projection: {P: p}, output: True}
+  - name: C2
+    tensor_accesses:
+    - {name: B, projection: {P: q + s}PADDING}
+    - {name: G, projection: [s]}
+    - {name: D, projection: {Q: q}, output: True}
+"""
+
+
+@pytest.mark.parametrize("padding", ["", ", padding: {P: 1}"])
+@pytest.mark.parametrize("sizes", ["{P: 8, Q: 8}", "{Q: 8}"])  # declared, or what C1 writes
+def test_index_beyond_the_size_of_its_rank(padding: str, sizes: str) -> None:
+    text = SAME.replace("PADDING", padding).replace("{P: 8, Q: 8}", sizes)
+    text = text if "P: 8" in sizes else text.replace("r: 3,", "r: 3, p: 8,")
+    with pytest.raises(SpecError, match="uses 10 values of rank P of tensor B, more than the 8") as caught:
+        ff.Spec.from_string(KEPT + text).problem()
+    assert len(caught.value.problems) == 1
+    assert "padding: {P: 2}" in str(caught.value)
+
+
+def test_padding_that_is_said_is_fine() -> None:
+    assert len(ff.Spec.from_string(KEPT + SAME.replace("PADDING", ", padding: {P: 2}")).problem().einsums) == 2
+
+
+def test_an_input_may_be_larger_than_what_is_read() -> None:
+    text = SAME.replace("PADDING", ", padding: {P: 2}").replace("{P: 8, Q: 8}", "{P: 8, Q: 8, W: 100}")
+    assert ff.Spec.from_string(KEPT + text).problem()
+
+
+@pytest.mark.parametrize("name", ["All", "Inputs", "Nothing", "Persistent"])
+def test_tensors_are_not_called_like_sets(name: str) -> None:
+    text = "workload: {rank_sizes: {M: 2}, bits_per_value: {B: 8}, einsums: ['B[m] = NAME[m]']}"
+    with pytest.raises(SpecError, match=f"tensor {name} of Einsum B is called like the set {name}"):
+        ff.Spec.from_string(KEPT + text.replace("NAME", name)).problem()
+
+
+MATMUL = (
+    "workload: {rank_sizes: {M: 2, K: 2, N: 2}, bits_per_value: {All: 8}, einsums: ['C[m, n] = A[m, k] * B[k, n]']}"
+)
+
+
+def test_an_outermost_memory_that_keeps_nothing_is_warned_of() -> None:
+    spec = ff.Spec.from_string(ARCH.replace("    tensors: {KEEP}\n", "") + MATMUL)
+    assert len(traps(spec.problem())) == 1
+    with pytest.warns(SpecWarning, match="memory DRAM, the outermost, must keep nothing"):
+        ff.map_workload_to_arch(spec, n_jobs=1)
+    fine = ff.Spec.from_string(KEPT + MATMUL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ff.map_workload_to_arch(fine, n_jobs=1)
+
+
+def test_metrics_that_nobody_optimises_are_refused_before_anything_is_explored() -> None:
+    spec = ff.Spec.from_string(KEPT + MATMUL)
+    spec.set("mapper.ffm.metrics", "resource_usage")
+    with pytest.raises(FFError, match="cannot be optimised for RESOURCE_USAGE"):
+        ff.mapper.FFM.make_pmappings(spec, n_jobs=1)
+
+
+def test_a_tensor_that_is_read_twice_in_the_same_way_is_one_access() -> None:
+    twice, once = (
+        ff.map_workload_to_arch(ff.Spec.from_string(KEPT + MATMUL.replace(EINSUM, text)), n_jobs=1)
+        for text in ("L[m, k] = X[m, k] + X[m, k]", "L[m, k] = X[m, k]")
+    )
+    assert twice.energy() == once.energy()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("G[m, n] = X[m, k] * X[n, k]", "reads tensor X twice, with other indices"),
+        ("X[m, n] = X[m, n] + B[m, n]", "has tensor X twice, and writes it"),
+    ],
+)
+def test_other_ways_of_reading_twice_are_refused(text: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        ff.Spec.from_string(KEPT + MATMUL.replace(EINSUM, text)).problem()
+
+
+def test_the_own_fanout_of_a_root_memory_stands_above_everything() -> None:
+    """Each of its instances then has a part of the work; nothing multicasts into it."""
+    spatial = KEPT.replace("    size: inf\n", "    size: inf\n    spatial: [{name: x, fanout: 2}]\n")
+    spec = ff.Spec.from_string(spatial + MATMUL)
+    spec.set("mapper.ffm.metrics", "latency")
+    found = ff.map_workload_to_arch(spec, n_jobs=1)
+    assert found.latency() == 4  # of 8 computes
+    assert any(type(n).__name__ == "Spatial" for n in found.nests[0][0].nodes[:1])
