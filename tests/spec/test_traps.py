@@ -74,9 +74,8 @@ def test_tensors_are_not_called_like_sets(name: str) -> None:
         ff.Spec.from_string(KEPT + text.replace("NAME", name)).problem()
 
 
-MATMUL = (
-    "workload: {rank_sizes: {M: 2, K: 2, N: 2}, bits_per_value: {All: 8}, einsums: ['C[m, n] = A[m, k] * B[k, n]']}"
-)
+EINSUM = "C[m, n] = A[m, k] * B[k, n]"
+MATMUL = f"workload: {{rank_sizes: {{M: 2, K: 2, N: 2}}, bits_per_value: {{All: 8}}, einsums: ['{EINSUM}']}}"
 
 
 def test_an_outermost_memory_that_keeps_nothing_is_warned_of() -> None:
