@@ -10,10 +10,11 @@ TESTS ?=
 BENCH ?=
 BENCH_LIMIT ?= 300
 
-.PHONY: demo test test-all bench docs docs-serve lint clean help
+.PHONY: demo quick test test-all bench docs docs-serve lint clean help
 
 help:
 	@echo "make demo      map GPT-3 6.7B onto the TPU-like accelerator, one mapping for each fusion setting, into out/demo"
+	@echo "make quick     lint of what changed, and the unit tests without the oracle: under a minute"
 	@echo "make test      the tests; TESTS='path -k name' runs some of them"
 	@echo "make test-all  the slow ones too"
 	@echo "make bench     time and memory of whole processes, into bench/results; BENCH='gpt3 chain' runs some of it"
@@ -28,6 +29,14 @@ $(STAMP): requirements-dev.txt pyproject.toml $(addsuffix /pyproject.toml,$(PLUG
 
 demo: $(STAMP)
 	$(BIN)/python -m demo.ladder --out out/demo
+
+# What changed against the last commit, and tests of single parts that need no exhaustive mapper and no process of their own.
+QUICK := tests/spec tests/mapping tests/model tests/render tests/report tests/test_files.py tests/test_phases.py tests/test_units.py \
+	tests/plugin/test_manager.py plugins/graphviz_render plugins/tpu_arch
+quick: $(STAMP)
+	@changed=$$({ git diff --name-only --diff-filter=d HEAD; git ls-files --others --exclude-standard; } | grep '\.py$$'); \
+	test -z "$$changed" || { $(BIN)/ruff check $$changed && $(BIN)/ruff format --check --quiet $$changed; }
+	$(BIN)/python -m pytest -q -n 2 -m "not slow" $(QUICK)
 
 test: lint
 	$(BIN)/python -m pytest -n 2 -m "not slow" $(TESTS)

@@ -47,6 +47,7 @@ def root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
+    """Map tensor-algebra workloads onto accelerators, provably optimally."""
     pass
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import attrs
 
 from ffcore.cli.inputs import unused_parameters
 from ffcore.diagnose.traps import traps
-from ffcore.errors import FFError, Problem, SpecError
+from ffcore.errors import FFError, Problem, SpecError, SpecWarning
 from ffcore.mapping.check import check_mapping
 from ffcore.mapping.dialect import tree_from_node
 from ffcore.render.arch import view_arch
@@ -34,10 +35,13 @@ class Checked:
 
 def check(spec: Spec) -> Checked:
     """Check everything that can be checked without a search, the mapping too. Raises ``SpecError``."""
-    problem = spec.problem_without_costs()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SpecWarning)
+        problem = spec.problem_without_costs()
     if spec.mapping is not None:
         check_mapping(problem, tree_from_node(spec.mapping))
-    return Checked(spec, (*unused_parameters(spec), *_unused_variables(spec), *traps(problem)))
+    told = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, SpecWarning))
+    return Checked(spec, (*unused_parameters(spec), *_unused_variables(spec), *told, *traps(problem)))
 
 
 def _unused_variables(spec: Spec) -> list[str]:

@@ -13,11 +13,13 @@ DEFAULT_EXECUTOR = "forks"
 
 @hookimpl
 def ffcore_models() -> Iterable[ModelRecord]:
+    """The analytical model."""
     yield ModelRecord("default", "the analytical model of docs/architecture.md", "ffcore.model.parts:DefaultModel")
 
 
 @hookimpl
 def ffcore_explorers() -> Iterable[ExplorerRecord]:
+    """The pruned search, and the exhaustive one."""
     yield ExplorerRecord("default", "pruned exact search of templates and tiles", "ffcore.explore:DefaultExplorer")
     yield ExplorerRecord(
         "exhaustive", "every tile choice of every template", "ffcore.reference.parts:ExhaustiveExplorer", priority=10
@@ -26,6 +28,7 @@ def ffcore_explorers() -> Iterable[ExplorerRecord]:
 
 @hookimpl
 def ffcore_joiners() -> Iterable[JoinerRecord]:
+    """The exhaustive joiner."""
     yield JoinerRecord(
         "exhaustive",
         "every combination of pmappings",
@@ -38,6 +41,7 @@ def ffcore_joiners() -> Iterable[JoinerRecord]:
 
 @hookimpl
 def ffcore_executors() -> Iterable[ExecutorRecord]:
+    """Workers on this machine."""
     yield ExecutorRecord(
         "forks", "forked processes, or threads where forking is not safe", "ffcore.plugin.executors:forks"
     )

@@ -186,4 +186,5 @@ def _is_redundant(choice: HolderChoice, order: tuple[HolderAt, ...], backs: Call
 
 
 def as_holder(choice: HolderChoice, holder: HolderAt) -> Holder:
+    """The holder as a node of a nest."""
     return Holder(tensor=holder[1], component=choice.components[holder[0]].name)

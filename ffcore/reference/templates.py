@@ -213,6 +213,7 @@ def _without_removed(template: Template) -> Template:
 
 
 def dimension_of(template: Template, loop: Spatial) -> SpatialDimension:
+    """The dimension that a spatial loop runs across."""
     return next(d for d in template.component(loop.component).spatial if d.name == loop.dimension)
 
 

@@ -41,6 +41,7 @@ def describe(node: Node) -> str:
 
 
 def join_path(path: str, name: str) -> str:
+    """The path of a field within what ``path`` names."""
     return f"{path}.{name}" if path else name
 
 

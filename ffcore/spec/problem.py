@@ -156,6 +156,8 @@ class Tensor:
 
 
 class ComponentKind(enum.Enum):
+    """What a component does: hold, pass on, spread out or compute."""
+
     MEMORY = "memory"
     TOLL = "toll"
     CONTAINER = "container"  # spatial fanout only (Container, Network, Array)
@@ -231,6 +233,8 @@ class LoopBound(Bound):
 
 @attrs.frozen
 class SpatialDimension:
+    """One dimension of a component's array, and what may run across it."""
+
     name: str
     fanout: int
     reuse: frozenset[str]  # tensors: no spatial loop over any of their rank variables
@@ -381,6 +385,8 @@ class EinsumProblem:
 
 
 class Metric(enum.Flag):
+    """What a search minimises, or keeps apart."""
+
     ENERGY = enum.auto()
     LATENCY = enum.auto()
     RESOURCE_USAGE = enum.auto()

@@ -34,12 +34,15 @@ class OrderedHolder:
 
 @attrs.frozen
 class HolderOrder:
+    """A choice of holders, outermost first; the first ``outer`` of them stand in group G0."""
+
     choice: HolderChoice
     holders: tuple[OrderedHolder, ...]
     outer: int  # size of G0
 
 
 def subsets(items: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """All subsets, small ones first."""
     for size in range(len(items) + 1):
         yield from combinations(items, size)
 

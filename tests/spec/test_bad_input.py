@@ -145,7 +145,7 @@ CASES = {
         None,
     ),
     "duplicate Einsum": ("name: First", "name: D", "workload.yaml", "duplicate Einsum 'D'", None),
-    "duplicate tensor": ("name: B,", "name: A,", "workload.yaml", "duplicate tensor 'A'", None),
+    "duplicate tensor": ("name: B,", "name: A,", "workload.yaml", "reads tensor A twice, with other indices", None),
     "duplicate dimension": (
         "- {name: X, fanout: 2}",
         "- {name: X, fanout: 2}\n    - {name: X, fanout: 3}",

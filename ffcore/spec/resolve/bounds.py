@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import attrs
 
-from ffcore.errors import ErrorCollector, Position, SpecError, suggest
+from ffcore.errors import ErrorCollector, Position, SpecError, SpecWarning, suggest
 from ffcore.spec.einsum_text import parse_bound, parse_index
 from ffcore.spec.expressions import evaluate
 from ffcore.spec.problem import RankExpression, Tensor
@@ -126,7 +127,10 @@ def _check_reach(
     scope: Scope,
     errors: ErrorCollector,
 ) -> None:
-    """No index goes beyond the size of its rank, declared or as written, but for padding."""
+    """Warn of an index that goes beyond the size of its rank, declared or as written, but for padding.
+
+    No error, since files of the field leave padding out: what is read beyond the rank then counts like other values.
+    """
     written: dict[tuple[str, str], tuple[int, str]] = {}  # (tensor, rank) -> size, which Einsum wrote it
     for shape in shapes:
         for access, tensor in zip(shape.accesses, shape.tensors, strict=True):
@@ -154,12 +158,12 @@ def _check_padding(
         at = access.position_of(f"padding.{rank.rank}") or place
         padding = count(evaluate(access.padding[rank.rank], scope, at), f"the padding of rank {rank.rank}", at)
     if reach > size + padding:
-        raise SpecError.one(
+        message = (
             f"Einsum {shape.einsum.name} uses {reach} values of rank {rank.rank} of tensor {access.name}, more than "
             f"the {size} {what}{f' and {padding} of padding' if padding else ''}: make the rank larger, or say how it "
-            f"is padded (padding: {{{rank.rank}: {reach - size}}})",
-            place,
+            f"is padded (padding: {{{rank.rank}: {reach - size}}})"
         )
+        warnings.warn(SpecWarning(f"{place}: {message}" if place else message), stacklevel=2)
 
 
 def _rank_sizes(

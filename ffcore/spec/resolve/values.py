@@ -11,6 +11,7 @@ from ffcore.spec.fields import Expression
 
 
 def describe(value: object) -> str:
+    """The value as error messages name it."""
     if isinstance(value, NameSet):
         return f"the set {value}"
     return f"{type(value).__name__} {value!r}" if not isinstance(value, int | float) else f"{value:g}"
@@ -24,6 +25,7 @@ def as_number(value: object, what: str, position: Position | None) -> float:
 
 
 def at_least_zero(value: object, what: str, position: Position | None) -> float:
+    """A number that is not negative. Raises SpecError; ``what`` names it."""
     number = as_number(value, what, position)
     if number < 0:
         raise SpecError.one(f"{what} must not be negative, got {number:g}", position)
@@ -39,6 +41,7 @@ def finite(value: object, what: str, position: Position | None) -> float:
 
 
 def positive(value: object, what: str, position: Position | None) -> float:
+    """A number above 0. Raises SpecError; ``what`` names it."""
     number = as_number(value, what, position)
     if number <= 0:
         raise SpecError.one(f"{what} must be positive, got {number:g}", position)
@@ -54,6 +57,7 @@ def count(value: object, what: str, position: Position | None) -> int:
 
 
 def as_bool(value: object, what: str, position: Position | None) -> bool:
+    """Yes or no; a set says whether it has members. Raises SpecError; ``what`` names it."""
     if isinstance(value, bool) or value in (0, 1):
         return bool(value)
     if isinstance(value, NameSet):  # ``enabled: weight``: is there any?

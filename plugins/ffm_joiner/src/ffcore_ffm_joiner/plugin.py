@@ -9,4 +9,5 @@ from ffcore.plugin import JoinerRecord, hookimpl
 
 @hookimpl
 def ffcore_joiners() -> Iterable[JoinerRecord]:
+    """The exact joiner."""
     yield JoinerRecord("ffm", "exact join, linear in the number of Einsums", "ffcore_ffm_joiner.join:FFMJoiner")

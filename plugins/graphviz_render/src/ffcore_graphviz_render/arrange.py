@@ -60,6 +60,8 @@ class Column:
 
 @attrs.frozen
 class Arrangement:
+    """Where everything stands in a picture of a mapping."""
+
     columns: tuple[Column, ...]
     rows: tuple[RowKey, ...]
     chips: tuple[Chip, ...]

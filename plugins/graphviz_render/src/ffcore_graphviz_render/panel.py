@@ -88,6 +88,7 @@ def loop_runs(loop: LoopView) -> list[Run]:
 
 
 def tile_run(loop: LoopView) -> Run:
+    """The tile of a loop, in small letters."""
     return Run(f"tile {loop.tile}", SMALL, colour=FAINT)
 
 

@@ -9,6 +9,7 @@ from ffcore.plugin import RendererRecord, hookimpl
 
 @hookimpl
 def ffcore_renderers() -> Iterable[RendererRecord]:
+    """Pictures by graphviz."""
     yield RendererRecord(
         "graphviz",
         "workloads, architectures and mappings as SVG, PNG or DOT",

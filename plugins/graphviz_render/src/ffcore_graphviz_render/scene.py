@@ -92,6 +92,7 @@ class Scene:
 
 
 def width_of(runs: Iterable[Run]) -> float:
+    """The width of a line of text, in points."""
     return sum(run.width for run in runs)
 
 

@@ -9,6 +9,7 @@ from ffcore.plugin import RendererRecord, hookimpl
 
 @hookimpl
 def ffcore_renderers() -> Iterable[RendererRecord]:
+    """Reports as web pages."""
     yield RendererRecord(
         "html",
         "reports as one self-contained HTML file",

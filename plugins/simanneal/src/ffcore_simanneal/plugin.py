@@ -16,6 +16,7 @@ _JOINERS = {
 
 @hookimpl
 def ffcore_joiners() -> Iterable[JoinerRecord]:
+    """The baselines."""
     for name, (summary, part) in _JOINERS.items():
         explorer = "default" if name == "simanneal2" else "templates"
         factory = f"ffcore_simanneal.joiners:{part}"
@@ -24,5 +25,6 @@ def ffcore_joiners() -> Iterable[JoinerRecord]:
 
 @hookimpl
 def ffcore_explorers() -> Iterable[ExplorerRecord]:
+    """What the baselines search in."""
     summary = "templates alone: for joiners that search unpruned pmappings"
     yield ExplorerRecord("templates", summary, "ffcore_simanneal.mapspace:TemplateExplorer", priority=20)

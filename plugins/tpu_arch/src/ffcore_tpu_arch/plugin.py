@@ -10,6 +10,7 @@ from ffcore_tpu_arch.parameters import CONSTRAINED, UNCONSTRAINED, parameter_rec
 
 @hookimpl
 def ffcore_arches() -> Iterable[ArchRecord]:
+    """The TPU-like architectures."""
     yield ArchRecord(
         "tpu_v4i_like",
         "TPU-like: main memory, global buffer, cores with a local buffer, a systolic array and a scalar unit",
