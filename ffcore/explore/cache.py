@@ -35,7 +35,7 @@ from ffcore.files import file_name, replacing
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
 from ffcore.templates import HolderChoice, Template
 
-CACHE_VERSION = 4
+CACHE_VERSION = 5
 """Goes into every key; raise it when explorers find other rows or write them otherwise."""
 
 Arrays = Mapping[str, NDArray[Any]]

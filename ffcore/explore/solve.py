@@ -15,6 +15,7 @@ from ffcore.explore.bookings import columns_of
 from ffcore.explore.costs import Costs
 from ffcore.explore.first import unfused_first
 from ffcore.explore.kernels import Floats, Ints
+from ffcore.explore.keys import key_of
 from ffcore.explore.labels import Labeller, Node
 from ffcore.explore.lattice import Lattice
 from ffcore.explore.memory import uncollected
@@ -258,18 +259,4 @@ class _Chooser:
 
 def _fingerprint(components: Sequence[Component]) -> Hashable:
     """What of a path's components can bear on costs, whatever the choice of holders."""
-    return tuple(
-        (
-            c.name,
-            tuple((a.name, a.energy, tuple(sorted(a.values_per_action.items()))) for a in c.actions),
-            tuple(tuple(sorted(form.items())) for form in c.latency),
-            c.spatial,
-            c.size,
-            tuple(sorted(c.bits_per_value.items())),
-            c.charges_up,
-            c.charges_down,
-            c.skip_initial_output_write,
-            c.computes_copies,
-        )
-        for c in components
-    )
+    return tuple(key_of(c, None, frozenset({"holding"})) for c in components)

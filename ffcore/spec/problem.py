@@ -29,6 +29,23 @@ Price: TypeAlias = "Callable[[_Floats, _Floats], tuple[_Floats, _Floats]]"
 INFINITY = float("inf")
 
 
+NAMES = "names"
+"""Key of a field's metadata: what its texts name (`Named`)."""
+
+
+class Named(enum.Enum):
+    """What the texts in a field are, where Einsums that differ in nothing else are equal."""
+
+    LABEL = "label"  # the value's own name
+    TENSORS = "tensors"
+    VARIABLES = "rank variables"
+
+
+_LABEL = {NAMES: Named.LABEL}
+_TENSORS = {NAMES: Named.TENSORS}
+_VARIABLES = {NAMES: Named.VARIABLES}
+
+
 class Relevance(enum.Enum):
     """How a rank variable bears on a tensor (semantics, section 3)."""
 
@@ -72,8 +89,8 @@ class RankExpression:
     ``flat``: one digit of an index of mixed radix, see `digits`.
     """
 
-    rank: str
-    terms: tuple[tuple[str, int], ...]  # (rank variable, coefficient > 0)
+    rank: str = attrs.field(metadata=_LABEL)
+    terms: tuple[tuple[str, int], ...] = attrs.field(metadata=_VARIABLES)  # (rank variable, coefficient > 0)
     constant: int = 0
     flat: bool = False
 
@@ -110,7 +127,7 @@ class RankExpression:
 class Tensor:
     """One tensor as one Einsum accesses it."""
 
-    name: str
+    name: str = attrs.field(metadata=_LABEL)
     ranks: tuple[RankExpression, ...]
     output: bool
     bits_per_value: float
@@ -170,7 +187,8 @@ class Action:
 
     name: str
     energy: float  # J per action, scales applied
-    values_per_action: Mapping[str, float]  # per tensor of this Einsum; 1 for ``compute``
+    # Per tensor of this Einsum; 1 for ``compute``.
+    values_per_action: Mapping[str, float] = attrs.field(metadata=_TENSORS)
 
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
@@ -194,7 +212,7 @@ class Bound:
     case: where no number is spoken of, a plain operator holds and the product is 1.
     """
 
-    variables: frozenset[str]
+    variables: frozenset[str] = attrs.field(metadata=_VARIABLES)
     operator: str  # one of == != < <= > >= product== product!= product< product<= product> product>=
     value: float
 
@@ -237,8 +255,10 @@ class SpatialDimension:
 
     name: str
     fanout: int
-    reuse: frozenset[str]  # tensors: no spatial loop over any of their rank variables
-    may_reuse: frozenset[str]  # tensors whose traffic multicast / spatial reduction may save
+    # Tensors: no spatial loop over any of their rank variables.
+    reuse: frozenset[str] = attrs.field(metadata=_TENSORS)
+    # Tensors whose traffic multicast or spatial reduction may save.
+    may_reuse: frozenset[str] = attrs.field(metadata=_TENSORS)
     min_usage: float = 0.0
     usage_scale: float = 1.0
     power_gateable: bool = False
@@ -271,13 +291,13 @@ class TileShape(Bound):
 class Holding:
     """Which tensors a memory (or Toll) may hold, given what the memories above it hold."""
 
-    must: frozenset[str]  # keep | back, minus bypass
-    may: frozenset[str]  # may_keep minus must, minus bypass
-    back: frozenset[str] = frozenset()
-    no_refetch_from_above: frozenset[str] = frozenset()
-    no_resend_to_below: frozenset[str] = frozenset()
+    must: frozenset[str] = attrs.field(metadata=_TENSORS)  # keep | back, minus bypass
+    may: frozenset[str] = attrs.field(metadata=_TENSORS)  # may_keep minus must, minus bypass
+    back: frozenset[str] = attrs.field(default=frozenset(), metadata=_TENSORS)
+    no_refetch_from_above: frozenset[str] = attrs.field(default=frozenset(), metadata=_TENSORS)
+    no_resend_to_below: frozenset[str] = attrs.field(default=frozenset(), metadata=_TENSORS)
     # Each option: tuple of groups, outermost first; None: any order.
-    tensor_order_options: tuple[tuple[frozenset[str], ...], ...] | None = None
+    tensor_order_options: tuple[tuple[frozenset[str], ...], ...] | None = attrs.field(default=None, metadata=_TENSORS)
     tile_shape: tuple[TileShape, ...] = ()
     force_memory_hierarchy_order: bool = True
 
@@ -300,7 +320,7 @@ class Component:
     skip_initial_output_write: bool = True
     computes_copies: bool = False  # computes: charged one action per value copied
     # Bits per value of tensors that are wider or narrower in this component than elsewhere.
-    bits_per_value: Mapping[str, float] = attrs.field(factory=dict)
+    bits_per_value: Mapping[str, float] = attrs.field(factory=dict, metadata=_TENSORS)
 
     @cached_property
     def fanout(self) -> int:
@@ -351,11 +371,11 @@ class PricingLaw(Protocol):
 class EinsumProblem:
     """One Einsum: its iteration space, its tensors, the paths that it can run on."""
 
-    name: str
-    bounds: Mapping[str, int]  # rank variable -> bound, in order of first use
+    name: str = attrs.field(metadata=_LABEL)
+    bounds: Mapping[str, int] = attrs.field(metadata=_VARIABLES)  # rank variable -> bound, in order of first use
     tensors: tuple[Tensor, ...]  # inputs in order, then the output(s)
-    shared: frozenset[str]  # tensors touched by more than one Einsum
-    intermediates: frozenset[str]  # written by one Einsum and read by another
+    shared: frozenset[str] = attrs.field(metadata=_TENSORS)  # tensors touched by more than one Einsum
+    intermediates: frozenset[str] = attrs.field(metadata=_TENSORS)  # written by one Einsum and read by another
     paths: tuple[PathProblem, ...]  # one per enabled Compute
     leaks: tuple[Leak, ...] = ()
     is_copy: bool = False
