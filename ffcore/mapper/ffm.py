@@ -50,8 +50,7 @@ def problem_of(spec: Spec, *, allow_hopeless: bool = False) -> Problem:
 
     Raises SpecError and PluginError.
     """
-    name = spec.mapper.cost_model
-    problem = spec.problem(plugin.get("cost_model", name) if name else None, allow_hopeless=allow_hopeless)
+    problem = spec.problem(allow_hopeless=allow_hopeless)
     law = plugin.current_manager().law(spec.mapper.model)
     if law is None:
         return problem

@@ -115,14 +115,14 @@ class Spec(SpecNode):
     def problem(self, cost_model: CostHook | None = None, *, allow_hopeless: bool = False) -> Problem:
         """Evaluate everything: what the mapper works on, in plain numbers.
 
-        ``cost_model`` (a ``CostModel`` or a function of a ``ComponentQuery``) prices components that give a
-        ``component_class`` and lack costs. Raises one SpecError with everything that is wrong; with
-        ``allow_hopeless`` Einsums that no Compute can run, or one of whose tensors no memory may keep, are not.
+        ``cost_model`` (a ``CostModel`` or a function of a ``ComponentQuery``; default: what ``mapper.cost_model`` says)
+        prices components that give a ``component_class`` and lack costs. Raises PluginError where it is not installed,
+        and one SpecError with everything that is wrong; with ``allow_hopeless`` Einsums that no Compute can run, or one
+        of whose tensors no memory may keep, are not.
         """
         from ffcore.spec.resolve import build_problem
 
-        hook = cost_model if self._cost_models_wanted() else None
-        return build_problem(self.copy(), hook, allow_hopeless=allow_hopeless)
+        return build_problem(self.copy(), self._prices(cost_model), allow_hopeless=allow_hopeless)
 
     def validate(self) -> None:
         """Raise a SpecError if anything is wrong, but for costs that only a cost model can give."""
@@ -144,13 +144,13 @@ class Spec(SpecNode):
         """Area of each component in m², all its instances (own fanout times that of all above it)."""
         from ffcore.spec.resolve import totals
 
-        return totals(self.copy(), cost_model, "area")
+        return totals(self.copy(), self._prices(cost_model), "area")
 
     def leak_powers(self, cost_model: CostHook | None = None) -> Mapping[str, float]:
         """Leakage of each component in W, all its instances."""
         from ffcore.spec.resolve import totals
 
-        return totals(self.copy(), cost_model, "leak_power")
+        return totals(self.copy(), self._prices(cost_model), "leak_power")
 
     @property
     def unused_parameters(self) -> Mapping[str, str | None]:
@@ -184,8 +184,15 @@ class Spec(SpecNode):
         """Architecture and workload, as pictures where a renderer is installed."""
         return self.arch.render().html + self.workload.render().html
 
-    def _cost_models_wanted(self) -> bool:
-        return self.config.use_installed_component_models not in (False, "False", "false", 0)
+    def _prices(self, given: CostHook | None) -> CostHook | None:
+        """What prices components: the cost model ``given``, or the spec's own; None if none is to be used."""
+        if self.config.use_installed_component_models in (False, "False", "false", 0):
+            return None
+        if given is not None or not self.mapper.cost_model:
+            return given
+        from ffcore import plugin
+
+        return plugin.get("cost_model", self.mapper.cost_model)
 
 
 def _whole_numbers(data: Any) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ffcore.errors import ErrorCollector, SpecError
+from ffcore.errors import ErrorCollector, SpecError, SpecWarning
 from ffcore.spec import problem
 from ffcore.spec.architecture import ArchNode, Container
 from ffcore.spec.expressions import evaluate
@@ -129,7 +130,27 @@ def build_problem(spec: Spec, cost_model: CostHook | None, *, allow_hopeless: bo
         for found in hopeless.problems:
             errors.add(found.message, found.position, found.suggestion)
     errors.raise_if_any()
+    _warn_of_ignored(spec)
     return Problem(tuple(e for e in einsums if e is not None), options, spec.hash(resolution.book.content()))
+
+
+IGNORED = {
+    "model.metrics": "every metric is reported, whatever it says",
+    "mapper.ffm.info_metrics": "every metric is reported, whatever it says",
+}
+"""Fields that are read for files of other tools, and what is done instead."""
+
+
+def _warn_of_ignored(spec: Spec) -> None:
+    """One warning for each field that is set and has no effect."""
+    for path, reason in IGNORED.items():
+        owner: Any = spec
+        *parents, name = path.split(".")
+        for parent in parents:
+            owner = getattr(owner, parent)
+        if getattr(owner, name) != attrs.fields_dict(type(owner))[name].default:
+            place = owner.position_of(name)
+            warnings.warn(SpecWarning(f"{f'{place}: ' if place else ''}{path} has no effect: {reason}"), stacklevel=2)
 
 
 def _einsum_problem(
