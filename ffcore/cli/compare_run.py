@@ -152,7 +152,8 @@ def _multiple(text: str) -> float:
 
 def _is_search(name: str) -> bool:
     """Does a joiner take a budget and keep a history?"""
-    return hasattr(plugin.get("joiner", name), "track")
+    record = plugin.current_manager().record("joiner", name)
+    return isinstance(record, plugin.JoinerRecord) and record.tracks
 
 
 def run(spec: Spec, plan: Plan, runs: list[Run] | None = None) -> Comparison:

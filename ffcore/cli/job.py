@@ -61,7 +61,8 @@ def run_map(
 
 
 def _keeps_pmappings(spec: Spec) -> bool:
-    return bool(getattr(plugin.get("explorer", explorer_of(spec)), "keeps_pmappings", False))
+    record = plugin.current_manager().record("explorer", explorer_of(spec))
+    return isinstance(record, plugin.ExplorerRecord) and record.keeps_pmappings
 
 
 def run_evaluate(spec: Spec) -> Report:

@@ -30,8 +30,6 @@ class CacheWarning(UserWarning):
 class DefaultExplorer:
     """Exact: every pmapping that is Pareto-optimal for its compatibility."""
 
-    keeps_pmappings = True  # in ``cache_dir``
-
     def explore(
         self,
         problem: Problem,
@@ -47,12 +45,11 @@ class DefaultExplorer:
         written, each as soon as it is explored: an exploration that ends early goes on there. A file that is
         damaged gives a ``CacheWarning`` and is written again.
         With a limit of time (``mapper.ffm.time_limit``) an Einsum may have only a part of them, which is not written.
-        Raises ``NoValidMappingError`` when an Einsum has none; it says why, at once where no tile can fit. Raises
-        ``TimeLimitError`` and ``MemoryLimitError`` for limits that leave nothing.
+        Where an Einsum has none the exploration ends, at once where no tile can fit: the set is empty and says which.
+        Raises ``TimeLimitError`` and ``MemoryLimitError`` for limits that leave nothing.
         """
-        from ffcore.diagnose import explain_einsums
         from ffcore.explore.cache import PmappingCache
-        from ffcore.explore.explorer import explore
+        from ffcore.explore.explorer import NothingFound, explore
         from ffcore.join.types import PmappingSet
 
         begun = time.monotonic()
@@ -61,22 +58,23 @@ class DefaultExplorer:
         found = {} if cache is None else _stored(cache, names, progress)
         missing = [name for name in names if name not in found]
         if missing:
-            explored = explore(
-                problem,
-                executor=executor,
-                progress=progress,
-                einsum_names=missing,
-                known=found,
-                found=None if cache is None else partial(_store, cache),
-                refused=partial(explain_einsums, problem),
-                whole=einsum_names is None,
-            )
+            try:
+                explored = explore(
+                    problem,
+                    executor=executor,
+                    progress=progress,
+                    einsum_names=missing,
+                    known=found,
+                    found=None if cache is None else partial(_store, cache),
+                    stop_at_nothing=True,
+                    whole=einsum_names is None,
+                )
+            except NothingFound as nothing:
+                return PmappingSet(problem, (), seconds=time.monotonic() - begun, without=nothing.names)
             found |= {pmappings.einsum.name: pmappings for pmappings in explored}
-        empty = [name for name in names if not len(found[name].rows)]
-        if empty:
-            raise explain_einsums(problem, empty)
+        empty = tuple(name for name in names if not len(found[name].rows))
         seconds = time.monotonic() - begun
-        return PmappingSet(problem, tuple(found[name] for name in names), seconds=seconds)
+        return PmappingSet(problem, tuple(found[name] for name in names), seconds=seconds, without=empty)
 
 
 def _store(cache: PmappingCache, pmappings: EinsumPmappings) -> None:

@@ -38,16 +38,16 @@ def explore(
     known: Mapping[str, EinsumPmappings] | None = None,
     found: Callable[[EinsumPmappings], None] | None = None,
     limits: Limits | None = None,
-    refused: Callable[[Sequence[str]], Exception] | None = None,
+    stop_at_nothing: bool = False,
     whole: bool = False,
 ) -> tuple[EinsumPmappings, ...]:
     """Pareto-optimal pmappings of each Einsum, per compatibility, in workload order.
 
     ``known``: those of other Einsums, which serve their equals. ``found`` is given those of each Einsum as soon as they
     are there, by the calling thread. ``limits``: of time and memory, where the options' are not meant; when time is up
-    pmappings are what was found by then. ``refused`` makes the error that is raised at once for an Einsum without any
-    (before anything is explored if it is plain that no tile fits): it is given that and one of each kind that is yet to
-    be explored. ``whole``: pmappings of all Einsums are wanted, to be joined; what cannot be is refused at once too.
+    pmappings are what was found by then. ``stop_at_nothing``: raise `NothingFound` at once for an Einsum without any
+    (before anything is explored if it is plain that no tile fits). ``whole``: pmappings of all Einsums are wanted, to
+    be joined; what cannot be is refused at once too.
 
     Raises ``FFError`` for options that only another explorer offers, ``TimeLimitError`` for an Einsum that has nothing
     when time is up, ``MemoryLimitError`` when memory runs out.
@@ -59,8 +59,8 @@ def explore(
         progress(Step("explore", len(known), len(known) + len(names), note="making templates"))
     plan = _Plan.of(problem, names, known)
     unfit = plan.unfit()
-    if unfit and refused is not None:
-        raise refused([*plan.names(unfit), *plan.names(plan.left())])
+    if unfit and stop_at_nothing:
+        raise NothingFound([*plan.names(unfit), *plan.names(plan.left())])
     if whole and not problem.options.combine_runs:  # another run may keep tensors elsewhere
         plan.check_persistent()
     new = plan.left()
@@ -83,9 +83,17 @@ def explore(
         for n, solved in run:
             tally.finish(n, solved.stats.evaluated)
             tell(plan.served(new[n], solved))
-            if refused is not None and not len(solved.rows):
-                raise refused([*plan.names([new[n]]), *plan.names(plan.left())])
+            if stop_at_nothing and not len(solved.rows):
+                raise NothingFound([*plan.names([new[n]]), *plan.names(plan.left())])
     return tuple(plan.done[i] for i in plan.wanted)
+
+
+class NothingFound(Exception):
+    """An Einsum has no pmapping: its name, and one of each kind that is yet to be explored."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(*names)
+        self.names = tuple(names)
 
 
 @attrs.define

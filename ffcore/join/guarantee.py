@@ -48,14 +48,14 @@ def guarantee_of(
     n Einsums together at most n t. Nothing is promised where a limit of time ended the exploration of ``source`` or the
     join of its ``joined`` mappings.
     """
-    promise = getattr(joiner, "guarantee", None)
-    if promise is None:
+    factor = joiner.guarantee(problem.options)
+    if factor is None:
         return None
     ended = _ended(problem, source, joined)
     if ended:
         return Guarantee(math.inf, 0.0, ended)
     free = problem.options.resource_usage_tolerance * len(problem.einsums)
-    return Guarantee(float(promise(problem.options)), min(1.0, free))
+    return Guarantee(float(factor), min(1.0, free))
 
 
 def check_complete(problem: Problem, source: object) -> None:

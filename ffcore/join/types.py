@@ -19,6 +19,8 @@ class PmappingSet:
     einsums: tuple[EinsumPmappings, ...]
     filtered: bool = False  # a user's filter has left some out, so that they are not all of their mapspace
     seconds: float = 0.0  # that the exploration took
+    # Einsums without any, if the exploration ended there; after the first, those not yet explored then.
+    without: tuple[str, ...] = ()
 
     def keep(self, masks: dict[str, NDArray[np.bool_]]) -> PmappingSet:
         """The set with only those rows of each named Einsum for which its mask is true."""

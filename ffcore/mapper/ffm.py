@@ -22,6 +22,7 @@ from ffcore.join.guarantee import Guarantee, guarantee_of
 from ffcore.join.objectives import check_metrics, select
 from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_of
+from ffcore.mapper.nothing import check_explored, is_exact, nothing_joined
 from ffcore.mapper.workers import workers
 from ffcore.mapping.paths import settled
 from ffcore.model.law import key_of
@@ -90,6 +91,7 @@ def make_pmappings(
     cache = None if cache_dir is None else Path(cache_dir)
     with phase("explore"), workers(spec, n_jobs, executor) as pool:
         found = explorer.explore(problem, executor=pool, progress=progress, cache_dir=cache, einsum_names=einsum_names)
+        check_explored(problem, found)
     return Pmappings(found, problem, can_combine_multiple_runs)
 
 
@@ -145,6 +147,8 @@ def join_as(
         check_any_left(pmappings)
         judged = {"model": model} if judges(spec) else {}
         joined = joiner.join(problem, pmappings.source, executor=pool, progress=progress, **judged)
+        if not joined:
+            raise nothing_joined(problem, pmappings.source, joiner, is_exact(spec.mapper.joiner))
         if not problem.options.metrics & ~COMPARED:
             joined = select(problem, joined)  # whatever the joiner: the metrics say what is returned
     entries = [_entry(problem, pmappings.source, mapping, model) for mapping in joined]

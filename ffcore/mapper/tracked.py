@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ffcore import plugin
 from ffcore.errors import FFError
 from ffcore.mapper.choice import joiner_of
 from ffcore.mapper.ffm import check_any_left, problem_to_join
@@ -49,7 +50,8 @@ class TrackedMapper:
         does not have, FFError for values that make no sense, NoValidMappingError where nothing is compatible.
         """
         joiner = joiner_of(spec, self.name, options)
-        if not hasattr(joiner, "track"):
+        record = plugin.current_manager().record("joiner", self.name)
+        if not (isinstance(record, plugin.JoinerRecord) and record.tracks):
             raise FFError(f"the joiner {self.name!r} keeps no history: name it in spec.mapper.joiner instead")
         with phase("spec"):
             problem = problem_to_join(spec, pmappings)

@@ -14,6 +14,7 @@ import importlib
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from ffcore.plugin.executors import workers_of
 from ffcore.plugin.hooks import hookimpl
 from ffcore.plugin.interfaces import (
     Arch,
@@ -91,6 +92,7 @@ __all__ = [
     "hookimpl",
     "names",
     "records",
+    "workers_of",
 ]
 
 

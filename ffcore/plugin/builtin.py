@@ -20,7 +20,12 @@ def ffcore_models() -> Iterable[ModelRecord]:
 @hookimpl
 def ffcore_explorers() -> Iterable[ExplorerRecord]:
     """The pruned search, and the exhaustive one."""
-    yield ExplorerRecord("default", "pruned exact search of templates and tiles", "ffcore.explore:DefaultExplorer")
+    yield ExplorerRecord(
+        "default",
+        "pruned exact search of templates and tiles",
+        "ffcore.explore:DefaultExplorer",
+        keeps_pmappings=True,
+    )
     yield ExplorerRecord(
         "exhaustive", "every tile choice of every template", "ffcore.reference.parts:ExhaustiveExplorer", priority=10
     )
@@ -36,6 +41,7 @@ def ffcore_joiners() -> Iterable[JoinerRecord]:
         priority=10,
         explorer="exhaustive",
         judges=True,
+        exact=True,
     )
 
 

@@ -79,10 +79,10 @@ def _submitted(
 
 
 def workers_of(executor: Executor | None, calls: int) -> int:
-    """How many of so many calls run at once."""
+    """How many of so many calls run at once: what the executor's ``n_jobs`` says, or a pool of the standard library."""
     if executor is None or isinstance(executor, SerialExecutor):
         return 1
-    known = getattr(executor, "_n_jobs", None) or getattr(executor, "_max_workers", None) or os.cpu_count() or 1
+    known = getattr(executor, "n_jobs", None) or getattr(executor, "_max_workers", None) or os.cpu_count() or 1
     return max(1, min(int(known), calls))
 
 
@@ -134,13 +134,13 @@ class ForkExecutor(Executor):
     """
 
     def __init__(self, n_jobs: int) -> None:
-        self._n_jobs = n_jobs
+        self.n_jobs = n_jobs
         self._threads: Executor | None = None
         self._running: list[Generator[Any, None, None]] = []
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         if self._threads is None:
-            self._threads = threads(self._n_jobs)
+            self._threads = threads(self.n_jobs)
         return self._threads.submit(fn, *args, **kwargs)
 
     def map(
@@ -158,7 +158,7 @@ class ForkExecutor(Executor):
         """What comes of each call, as soon as it is done; see `as_completed`."""
         if len(calls) < 2 or not _may_fork():
             return _submitted(self, fn, calls, meanwhile)
-        running = _outcomes(len(calls), _fork(fn, calls, min(self._n_jobs, len(calls))), meanwhile)
+        running = _outcomes(len(calls), _fork(fn, calls, min(self.n_jobs, len(calls))), meanwhile)
         self._running.append(running)
         return running
 

@@ -6,7 +6,7 @@ and keep no state between jobs. A part that cannot do what it is asked raises an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ffcore.join.types import JoinedMapping, PmappingSet
     from ffcore.mapping.nest import Nest
     from ffcore.model.types import JointEvaluation
-    from ffcore.spec.problem import Problem
+    from ffcore.spec.problem import MapperOptions, Problem
 
 RenderKind: TypeAlias = Literal["workload", "arch", "mapping", "report"]
 """What a renderer may be asked to draw."""
@@ -58,35 +58,29 @@ class Explorer(Protocol):
 
         Every Pareto-optimal pmapping of each compatibility must be there for the joined result to be exact.
         Without an executor all work is done in the calling thread; the result must not depend on the executor.
-        An explorer that keeps pmappings in ``cache_dir``, and uses them again, has the attribute
-        ``keeps_pmappings = True``; ``ff map --out`` then has them kept as soon as each Einsum is explored.
-        Raises ``NoValidMappingError`` when an Einsum has no pmapping.
+        Einsums without any come back with no rows, or are named in the set's ``without``: to say why is not a part's
+        work. ``cache_dir``: a folder to keep pmappings in, for those whose record says that they do.
         """
 
 
 class Joiner(Protocol):
-    """Joins pmappings of all Einsums into mappings of the workload.
+    """Joins pmappings of all Einsums into mappings of the workload."""
 
-    One that promises something has the method ``guarantee(options) -> float`` too: a factor >= 1 by which no mapping
-    is better, in any metric asked for, than some returned one (see ``ffcore.join.guarantee``).
-
-    One that takes time to say why nothing fits should also have ``mappings(problem, pmappings)``, which returns an
-    empty list where ``join`` raises: ``ff explain`` asks it about many changed problems.
-    """
+    def guarantee(self, options: MapperOptions) -> float | None:
+        """A factor >= 1 by which no mapping is better, in any metric asked for, than some returned one; None: nothing
+        is promised (see ``ffcore.join.guarantee``)."""
 
     def join(
         self,
         problem: Problem,
         pmappings: PmappingSet,
         *,
-        row_filter: Callable[..., Any] | None = None,
         executor: Executor | None = None,
         progress: Progress | None = None,
     ) -> Sequence[JoinedMapping]:
         """Return joined mappings, none dominated by another in the metrics asked for.
 
-        ``row_filter`` sees each group's table of pmappings and returns the rows to keep.
-        Raises ``NoValidMappingError`` when no combination is compatible and fits.
+        Empty where no combination is compatible and fits; one that knows why may raise ``NoValidMappingError``.
         """
 
 

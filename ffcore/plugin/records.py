@@ -77,20 +77,30 @@ class JoinerRecord(Record):
 
     ``explorer`` makes the pmappings that it joins, where a spec names no other. The factory's parameters are the
     options that ``mapper.joiner_options`` may set; each needs a default. ``judges``: its ``join`` takes ``model=`` and
-    finds the optimum under a model that looks at whole mappings, of pmappings of which none was pruned.
+    finds the optimum under a model that looks at whole mappings, of pmappings of which none was pruned. ``exact``: it
+    returns nothing only where nothing goes together, so that `ff explain` may ask it. ``tracks``: it has
+    ``track(problem, pmappings, executor=, progress=)``, which tells how its search went, and takes budgets.
     """
 
     kind: ClassVar[str] = "joiner"
 
     explorer: str = attrs.field(default="default", validator=_check_name, kw_only=True)
     judges: bool = attrs.field(default=False, kw_only=True)
+    exact: bool = attrs.field(default=False, kw_only=True)
+    tracks: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.frozen
 class ExplorerRecord(Record):
-    """``factory() -> ffcore.plugin.Explorer``."""
+    """``factory() -> ffcore.plugin.Explorer``.
+
+    ``keeps_pmappings``: in ``cache_dir``, and uses them again; ``ff map --out`` then has them kept as soon as each
+    Einsum is explored.
+    """
 
     kind: ClassVar[str] = "explorer"
+
+    keeps_pmappings: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.frozen

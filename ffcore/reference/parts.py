@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
-from ffcore.errors import FFError, NoValidMappingError
+from ffcore.errors import FFError
 from ffcore.model.evaluate import evaluate_nest
 from ffcore.reference.join import Judge, exhaustive_join
 from ffcore.reference.pmappings import Pmapping, exhaustive_pmappings
@@ -29,6 +29,11 @@ class ExhaustivePmappings:
     problem: Problem
     pmappings: Mapping[str, Sequence[Pmapping]]
 
+    @property
+    def without(self) -> tuple[str, ...]:
+        """Einsums that have none."""
+        return tuple(name for name, found in self.pmappings.items() if not found)
+
 
 class ExhaustiveExplorer:
     """Explorer ``exhaustive``: enumerates the mapspace in the calling thread and caches nothing."""
@@ -42,16 +47,13 @@ class ExhaustiveExplorer:
         cache_dir: Path | None = None,
         einsum_names: Sequence[str] | None = None,
     ) -> ExhaustivePmappings:
-        """All valid pmappings. Raises ``NoValidMappingError`` for an Einsum that has none."""
+        """All valid pmappings; of an Einsum that has none, none."""
         if cache_dir is not None:
             raise FFError("the explorer 'exhaustive' keeps no cache; leave the cache folder out")
         names = [e.name for e in problem.einsums] if einsum_names is None else list(einsum_names)
         found: dict[str, Sequence[Pmapping]] = {}
         for name in names:
             found |= exhaustive_pmappings(attrs.evolve(problem, einsums=(problem.einsum[name],)))
-            if not found[name]:
-                message = f"Einsum {name}: no mapping keeps all constraints and fits; `ff explain` says why"
-                raise NoValidMappingError(message, einsum=name)
             if progress is not None:
                 progress(f"{name}: {len(found[name])} valid pmappings")
         return ExhaustivePmappings(problem, found)
@@ -69,19 +71,16 @@ class ExhaustiveJoiner:
         problem: Problem,
         pmappings: PmappingSet | ExhaustivePmappings,
         *,
-        row_filter: Callable[..., Any] | None = None,
         executor: Executor | None = None,
         progress: Progress | None = None,
         model: Model | None = None,
     ) -> list[JoinedMapping]:
-        """The Pareto set over all joins. Raises ``NoValidMappingError`` when nothing matches and fits.
+        """The Pareto set over all joins; empty where nothing matches and fits.
 
         ``model``: what says what a whole mapping costs, if not the law of the problem; nothing is dropped then.
         """
         from ffcore.join.types import JoinedMapping
 
-        if row_filter is not None:
-            raise FFError("the joiner 'exhaustive' takes no row filter; filter the pmappings before joining")
         if isinstance(pmappings, ExhaustivePmappings):
             choices = pmappings.pmappings
         else:
@@ -89,10 +88,6 @@ class ExhaustiveJoiner:
         if progress is not None:
             progress(f"joining {sum(map(len, choices.values()))} pmappings exhaustively")
         solutions = exhaustive_join(problem, choices, model is None, None if model is None else _judge(problem, model))
-        if not solutions:
-            raise NoValidMappingError(
-                "no combination of pmappings is compatible and fits in every memory; `ff explain` says why"
-            )
         names = [e.name for e in problem.einsums]
         return [JoinedMapping(s.energy, s.latency, tuple(s.nests[name] for name in names)) for s in solutions]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,9 @@ import attrs
 
 from ffcore import plugin
 from ffcore.errors import NoValidMappingError, PluginError
-from ffcore.explore.explorer import explore
 from ffcore.join.guarantee import guarantee_of
 from ffcore.join.types import JoinedMapping, PmappingSet
-from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_of
+from ffcore.mapper.choice import explorer_of, joiner_of
 from ffcore.mapper.ffm import guarantee_under
 from ffcore.sensitivity.explanation import Best, Goal, Optimum, goals_of
 from ffcore.spec.problem import Problem
@@ -72,20 +72,17 @@ class Parts:
         return [] if pmappings is None else self.join(problem, pmappings)
 
     def _pmappings(self, problem: Problem, executor: Executor | None, progress: Progress | None) -> Any:
-        if self.explorer == DEFAULT_EXPLORER:  # itself, which does not look for reasons
-            found = explore(problem, executor=executor, progress=progress)
-            return PmappingSet(problem, found) if all(len(e.rows) for e in found) else None
         try:
-            return self.the_explorer.explore(problem, executor=executor, progress=progress)
-        except NoValidMappingError:
+            found = self.the_explorer.explore(problem, executor=executor, progress=progress)
+        except NoValidMappingError:  # some parts know why at once
             return None
+        return None if found.without else found
 
     def join(self, problem: Problem, pmappings: PmappingSet) -> list[JoinedMapping]:
         """What joins, or nothing."""
-        if hasattr(self.the_joiner, "mappings"):
-            return list(self.the_joiner.mappings(problem, pmappings))
+        options = attrs.evolve(problem.options, time_limit=math.inf)
         try:
-            return list(self.the_joiner.join(problem, pmappings))
+            return list(self.the_joiner.join(attrs.evolve(problem, options=options), pmappings))
         except NoValidMappingError:
             return []
 

@@ -20,11 +20,12 @@ from ffcore.explore.types import EinsumPmappings
 from ffcore.join.objectives import select
 from ffcore.join.types import PmappingSet
 from ffcore.mapper.ffm import COMPARED, join_as, make_pmappings
+from ffcore.mapper.nothing import check_explored, is_exact, nothing_joined
 from ffcore.mapper.workers import workers
 from ffcore.mapping.nest import Nest
 from ffcore.phases import phase
 from ffcore.plugin import Step
-from ffcore.plugin.executors import as_completed
+from ffcore.plugin.executors import as_completed, workers_of
 from ffcore.results.mappings import MappingEntry, Mappings
 from ffcore.spec.problem import Problem
 from ffcore.sweeps.axes import Axis, Value, axes_of
@@ -121,7 +122,7 @@ class _Run:
     def all(self, points: Sequence[Point]) -> Iterator[SweepPoint]:
         """The points, those of equal explorations one after the other, as they are finished."""
         sharing = sorted((p for p in points if p.shares), key=lambda p: [k for _, k in self.plan.needs[p.number]])
-        at_once = _POINTS_AT_ONCE * (getattr(self.pool, "_n_jobs", 2) if self.pool is not None else 1)
+        at_once = _POINTS_AT_ONCE * workers_of(self.pool, len(sharing))
         for start in range(0, len(sharing), at_once):
             batch, later = sharing[start : start + at_once], sharing[start + at_once :]
             self._explore({k for p in batch for _, k in self.plan.needs[p.number]})
@@ -259,6 +260,7 @@ class _Join:
 
     problem: Problem
     joiner: Any
+    exact: bool  # the joiner
     model: Any
     needs: tuple[Need, ...]
     found: tuple[EinsumPmappings, ...]
@@ -270,6 +272,7 @@ class _Join:
         return cls(
             point.problem,
             point.joiner,
+            is_exact(point.spec.mapper.joiner),
             point.model,
             needs,
             tuple(found[k] for k in numbers),
@@ -280,12 +283,11 @@ class _Join:
         """Join the rows that the point has; what goes wrong with this point alone is its outcome."""
         try:
             pmappings = PmappingSet(self.problem, tuple(self._own()))
-            empty = [e.einsum.name for e in pmappings.einsums if not len(e.rows)]
-            if empty:
-                from ffcore.diagnose import explain_einsums
-
-                raise explain_einsums(self.problem, empty)
+            empty = tuple(e.einsum.name for e in pmappings.einsums if not len(e.rows))
+            check_explored(self.problem, attrs.evolve(pmappings, without=empty))
             joined = self.joiner.join(self.problem, pmappings, executor=executor, progress=progress)
+            if not joined:
+                raise nothing_joined(self.problem, pmappings, self.joiner, self.exact)
             if not self.problem.options.metrics & ~COMPARED:
                 joined = select(self.problem, joined)
             evaluations = [self.model.evaluate(self.problem, mapping.nests) for mapping in joined]

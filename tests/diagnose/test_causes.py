@@ -9,6 +9,7 @@ from ffcore.diagnose import explain, explain_einsum, explain_join
 from ffcore.diagnose.relax import with_sizes
 from ffcore.errors import NoValidMappingError
 from ffcore.explore import DefaultExplorer
+from ffcore.mapper.nothing import check_explored, nothing_joined
 from ffcore.reference import exhaustive_map
 from ffcore.spec.problem import Problem
 from tests.diagnose.specs import ANY, BRANCHES, arch, array, buffered, matmuls, memory, problem
@@ -21,9 +22,20 @@ TAKE = "keep: ~MainMemory.tensors, may_keep: Nothing"
 
 def refusal(problem: Problem) -> NoValidMappingError:
     """The error of the default explorer or, if that finds pmappings, of the joiner."""
-    with pytest.raises(NoValidMappingError) as caught:
-        joining.FFMJoiner().join(problem, DefaultExplorer().explore(problem))
-    return caught.value
+    error = reason(problem)
+    assert error is not None
+    return error
+
+
+def reason(problem: Problem) -> NoValidMappingError | None:
+    """What the mapper says of the two; None where there is a mapping."""
+    found = DefaultExplorer().explore(problem)
+    try:
+        check_explored(problem, found)
+    except NoValidMappingError as error:
+        return error
+    joiner = joining.FFMJoiner()
+    return None if joiner.join(problem, found) else nothing_joined(problem, found, joiner, exact=True)
 
 
 def oracle_finds(problem: Problem) -> bool:
@@ -88,7 +100,7 @@ def test_the_einsum_that_asks_for_most_is_named() -> None:
     error = refusal(spec)
     assert (error.einsum, error.memory, error.needed_bits) == ("MakeC", "GlobalBuffer", 128)  # B and C
     DefaultExplorer().explore(with_sizes(spec, {"GlobalBuffer": 128}))
-    whole = explain(spec, joining._mappings)  # with A, which waits
+    whole = explain(spec, joining.FFMJoiner().join)  # with A, which waits
     assert (whole.einsum, whole.memory, whole.needed_bits) == ("MakeC", "GlobalBuffer", 192)
 
 
@@ -221,9 +233,9 @@ def test_pmappings_filtered_too_far() -> None:
     depths = [e.rows.depth[:, 0] for e in found.einsums]
     assert all(len(set(d.tolist())) > 1 for d in depths)
     apart = found.keep({"Matmul0": depths[0] == 0, "Matmul1": depths[1] > 0})
-    assert "filtered too far" in str(explain_join(spec, apart, joining._mappings))
+    assert "filtered too far" in str(explain_join(spec, apart, joining.FFMJoiner().join))
     none = found.keep({"Matmul1": depths[1] > 100})
-    assert "no pmappings were given" in str(explain_join(spec, none, joining._mappings))
+    assert "no pmappings were given" in str(explain_join(spec, none, joining.FFMJoiner().join))
 
 
 def test_explaining_what_is_valid_is_refused() -> None:
@@ -231,12 +243,12 @@ def test_explaining_what_is_valid_is_refused() -> None:
     with pytest.raises(ValueError, match="Einsum Matmul1 has a pmapping"):
         explain_einsum(spec, "Matmul1")
     with pytest.raises(ValueError, match="has a mapping"):
-        explain(spec, joining._mappings)
+        explain(spec, joining.FFMJoiner().join)
 
 
 def test_without_time_a_size_that_does_is_still_named() -> None:
     spec = problem(buffered(7, main=LEAVE, buffer=TAKE), BRANCHES, "max_fused_loops: 0")
-    error = explain(spec, joining._mappings, seconds=0)
+    error = explain(spec, joining.FFMJoiner().join, seconds=0)
     assert "a size that would do (not the smallest) is" in str(error)
     assert error.needed_bits is not None
     assert error.needed_bits >= 192

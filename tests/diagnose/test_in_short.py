@@ -6,7 +6,6 @@ import math
 
 import pytest
 
-import ffcore_ffm_joiner.join as joining
 from ffcore.diagnose import CauseKind, explain_einsums, find_cause
 from ffcore.diagnose.capacity import too_small
 from ffcore.diagnose.einsum import cause_of_einsums
@@ -15,6 +14,7 @@ from ffcore.diagnose.search import Budget, Usage
 from ffcore.errors import TimeLimitError
 from ffcore.explore.limits import Limits
 from ffcore.spec.problem import Problem
+from ffcore_ffm_joiner.join import FFMJoiner
 from tests.api.specs import chain
 
 
@@ -43,7 +43,7 @@ def test_a_memory_that_is_too_small_is_named_with_what_it_needs_at_least(no_time
     least = "what it must keep takes at least 24 bits (3 B)"
     said = f"Einsum Matmul0: Buffer is too small: it has 16 bits (2 B), and {least}"
     assert str(explain_einsums(crowded(16), ["Matmul0", "Matmul1"])) == said
-    cause = find_cause(crowded(16), joining._mappings)
+    cause = find_cause(crowded(16), FFMJoiner().join)
     assert cause is not None
     assert cause.message == said
 
@@ -53,7 +53,7 @@ def test_what_is_not_plain_is_not_known(no_time: None) -> None:
     cause = cause_of_einsums(crowded(1e6), ["Matmul1"], budget)
     assert (cause.kind, budget.spent) == (CauseKind.UNKNOWN, True)
     assert cause.message == "Einsum Matmul1: no mapping keeps all constraints and fits; to search why takes too long"
-    cause = find_cause(crowded(1e6), joining._mappings)
+    cause = find_cause(crowded(1e6), FFMJoiner().join)
     assert cause is not None
     assert cause.message == "no mapping keeps all constraints and fits; to search why takes too long"
 

@@ -35,7 +35,7 @@ def quick_diagnosis(monkeypatch: pytest.MonkeyPatch) -> None:
         return NoValidMappingError("nothing is valid")
 
     monkeypatch.setattr("ffcore.diagnose.explain_einsums", explained)
-    monkeypatch.setattr("ffcore_ffm_joiner.join.explain_join", explained)
+    monkeypatch.setattr("ffcore.diagnose.explain_join", explained)
 
 
 def job(seed: int) -> Job | None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Any
 
 import attrs
 
-from ffcore.diagnose import explain_join
-from ffcore.errors import FFError
 from ffcore.explore.limits import Limits
-from ffcore.join.guarantee import check_complete
 from ffcore.join.objectives import check_metrics, select
 from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.plugin import Progress
@@ -38,31 +33,17 @@ class FFMJoiner:
         problem: Problem,
         pmappings: PmappingSet,
         *,
-        row_filter: Callable[..., Any] | None = None,
         executor: Executor | None = None,
         progress: Progress | None = None,
     ) -> list[JoinedMapping]:
         """Joined mappings, ascending in energy.
 
-        With a limit of time, what is known when it is up (``proven`` is false then). Raises ``NoValidMappingError``
-        when nothing matches and fits; it says why. Raises ``TimeLimitError`` and ``MemoryLimitError`` where a limit
-        leaves nothing.
+        None where nothing matches and fits. With a limit of time, what is known when it is up (``proven`` is false
+        then). Raises ``TimeLimitError`` and ``MemoryLimitError`` where a limit leaves nothing.
         """
         check_metrics(problem.options.metrics)
-        if row_filter is not None:
-            raise FFError("the joiner 'ffm' takes no row filter; filter the pmappings before joining")
+        if not pmappings.einsums or not all(len(e.rows) for e in pmappings.einsums):
+            return []
         limits = Limits.of_join(problem.options, pmappings.seconds)
         mappings, _ = join_all(attrs.evolve(pmappings, problem=problem), progress, limits)
-        if not mappings:
-            check_complete(problem, pmappings)
-            raise explain_join(problem, pmappings, _mappings)
         return select(problem, mappings)
-
-    def mappings(self, problem: Problem, pmappings: PmappingSet) -> list[JoinedMapping]:
-        """As `join`, but nothing where nothing matches and fits: what asks has a use for that, and for no reason."""
-        return select(problem, _mappings(problem, pmappings))
-
-
-def _mappings(problem: Problem, pmappings: PmappingSet) -> list[JoinedMapping]:
-    """What joins, or nothing: what the diagnosis asks."""
-    return join_all(attrs.evolve(pmappings, problem=problem))[0]

@@ -10,4 +10,5 @@ from ffcore.plugin import JoinerRecord, hookimpl
 @hookimpl
 def ffcore_joiners() -> Iterable[JoinerRecord]:
     """The exact joiner."""
-    yield JoinerRecord("ffm", "exact join, linear in the number of Einsums", "ffcore_ffm_joiner.join:FFMJoiner")
+    summary = "exact join, linear in the number of Einsums"
+    yield JoinerRecord("ffm", summary, "ffcore_ffm_joiner.join:FFMJoiner", exact=True)

@@ -14,7 +14,8 @@ from ffcore.errors import FFError
 from ffcore.join.evaluated import evaluated_alone
 from ffcore.join.objectives import check_metrics
 from ffcore.join.types import JoinedMapping, PmappingSet
-from ffcore.spec.problem import Problem
+from ffcore.plugin import workers_of
+from ffcore.spec.problem import MapperOptions, Problem
 from ffcore_simanneal.anneal import Annealing, anneal
 from ffcore_simanneal.budget import Budget, Ceiling, Meter, check_count, check_positive, check_share
 from ffcore_simanneal.genetic import Breeding, breed, wander
@@ -50,11 +51,6 @@ class Islands:
         if outcome.samples and self.budget.reached(outcome.samples[-1].score):
             self.ceiling.lower(outcome.samples[-1].evaluations)
         return outcome
-
-
-def workers_of(executor: Executor | None) -> int:
-    """How many islands an executor runs at the same time; 1 where it does not say."""
-    return next((int(getattr(executor, n)) for n in ("_max_workers", "_n_jobs") if hasattr(executor, n)), 1)
 
 
 @attrs.frozen(kw_only=True)
@@ -104,7 +100,7 @@ class Baseline:
         count = self.islands
         if budget.max_evaluations is not None:
             count = max(1, min(count, int(budget.max_evaluations)))  # each needs one evaluation at least
-        at_once = min(count, workers_of(executor))
+        at_once = workers_of(executor, count)
         island = Islands(search, budget.share(count, at_once), self.seed, begun, self.clock, at_once)
         run = map(island, range(count)) if executor is None else executor.map(island, range(count))
         outcomes: list[Outcome] = []
@@ -115,18 +111,18 @@ class Baseline:
                 progress(f"{name}: island {len(outcomes)} of {count}, {best} after {found.evaluations:.0f} evaluations")
         return merge(outcomes, budget, self.clock() - begun)
 
+    def guarantee(self, options: MapperOptions) -> None:
+        """Nothing is promised."""
+
     def join(
         self,
         problem: Problem,
         pmappings: Any,
         *,
-        row_filter: Callable[..., Any] | None = None,
         executor: Executor | None = None,
         progress: Progress | None = None,
     ) -> Sequence[JoinedMapping]:
         """The best mapping found. Raises ``NoValidMappingError`` if none was."""
-        if row_filter is not None:
-            raise FFError("the baselines take no row filter; filter the pmappings before joining")
         return self.track(problem, pmappings, executor=executor, progress=progress).joined()
 
     def track(

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from ffcore.errors import FFError, NoValidMappingError
+from ffcore.errors import FFError
 from ffcore.explore.options import not_offered
 from ffcore.join.types import PmappingSet
 from ffcore.phases import phase
@@ -23,6 +23,7 @@ class Mapspace:
 
     problem: Problem
     templates: tuple[tuple[Template, ...], ...]
+    without: tuple[str, ...] = ()  # Einsums that have none
 
 
 class TemplateExplorer:
@@ -37,7 +38,7 @@ class TemplateExplorer:
         cache_dir: Path | None = None,
         einsum_names: Sequence[str] | None = None,
     ) -> Mapspace:
-        """The templates of all Einsums. Raises ``NoValidMappingError`` for an Einsum that has none."""
+        """The templates of all Einsums, those that have none named."""
         if cache_dir is not None:
             raise FFError("the explorer 'templates' keeps no cache; leave the cache folder out")
         if einsum_names is not None and set(einsum_names) != {e.name for e in problem.einsums}:
@@ -46,11 +47,10 @@ class TemplateExplorer:
         with phase("templates"):
             templates = tuple(einsum_templates(e, problem.options) for e in problem.einsums)
         for einsum, own in zip(problem.einsums, templates, strict=True):
-            if not own:
-                raise NoValidMappingError(f"Einsum {einsum.name} has no template that keeps all", einsum=einsum.name)
             if progress is not None:
                 progress(f"{einsum.name}: {len(own)} templates")
-        return Mapspace(problem, templates)
+        without = (e.name for e, own in zip(problem.einsums, templates, strict=True) if not own)
+        return Mapspace(problem, templates, tuple(without))
 
 
 def mapspace_of(problem: Problem, pmappings: Any, joiner: str) -> Mapspace:

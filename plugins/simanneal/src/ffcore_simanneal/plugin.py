@@ -20,7 +20,7 @@ def ffcore_joiners() -> Iterable[JoinerRecord]:
     for name, (summary, part) in _JOINERS.items():
         explorer = "default" if name == "simanneal2" else "templates"
         factory = f"ffcore_simanneal.joiners:{part}"
-        yield JoinerRecord(name, f"{summary}; not exact", factory, priority=20, explorer=explorer)
+        yield JoinerRecord(name, f"{summary}; not exact", factory, priority=20, explorer=explorer, tracks=True)
 
 
 @hookimpl
