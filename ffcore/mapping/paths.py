@@ -79,9 +79,10 @@ def sinks_through(tensor: Tensor, nodes: Sequence[NestNode], position: int) -> l
 def settled(einsum: EinsumProblem, nest: Nest) -> Nest:
     """The nest as it is written down: without idle loops (`without_idle_loops`), its holders in the best order.
 
-    The order of holders of one memory that no loop separates says nothing. Only the last one's reservation can sink,
-    so that one stands last which sinking makes smaller by most. Where a memory orders its tensors
-    (``tensor_order_options``), they stay as they are.
+    Of holders of one memory that no loop separates only the last one's reservation can sink. Where a tensor among them
+    has partially relevant variables, so that it matters much and nobody means it, the order says nothing: that one
+    stands last which sinking makes smaller by most. Others stay as they are (published mappings are meant so), and so
+    do those of a memory that orders its tensors (``tensor_order_options``).
     """
     while True:
         found = _well_ordered(einsum, without_idle_loops(einsum, nest))
@@ -97,10 +98,19 @@ def _well_ordered(einsum: EinsumProblem, nest: Nest) -> Nest:
     for places in groups:
         holder = nodes[places[0]]
         own = holding.get(holder.component) if isinstance(holder, Holder) else None
-        if own is not None and own.tensor_order_options is None:
+        partial = any(_is_partial(einsum, nodes[place]) for place in places)
+        if partial and own is not None and own.tensor_order_options is None:
             best = max(reversed(places), key=lambda place: _saved_by_sinking(einsum, nodes, place, places[-1]))
             nodes.insert(places[-1], nodes.pop(best))
     return Nest(nest.einsum, nest.compute, tuple(nodes))
+
+
+def _is_partial(einsum: EinsumProblem, node: NestNode) -> bool:
+    return (
+        isinstance(node, Holder)
+        and node.tensor in einsum.tensor
+        and bool(einsum.tensor[node.tensor].partially_relevant)
+    )
 
 
 def _neighbours(nodes: Sequence[NestNode]) -> list[range]:

@@ -21,6 +21,7 @@ from ffcore.spec.problem import ALL_OPERATORS, Bound, EinsumProblem, Problem
 from ffcore.templates import einsum_templates
 from tests.api.specs import chain, one_matmul
 from tests.array_problems import array_problem
+from tests.oracle.compare import seeded
 from tests.oracle_problems import random_problem
 
 make = ff.mapper.FFM.make_pmappings
@@ -94,6 +95,8 @@ def test_counts_beyond_floats_are_exact() -> None:
 # In 12 the oracle also lists a useless holder of a copy, in an order against the hierarchy.
 @pytest.mark.parametrize("seed", [s for s in range(40) if s != 12])
 def test_random_problems_count_like_the_exhaustive_mapper(seed: int) -> None:
+    if seeded(seed) is None:
+        pytest.skip("refused: no memory may keep some tensor")
     problem = random_problem(seed).problem()
     # imperfect loops are for the exhaustive mapper alone
     options = attrs.evolve(
