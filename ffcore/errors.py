@@ -79,7 +79,7 @@ class Position:
 
 
 @attrs.frozen
-class Problem:
+class SpecProblem:
     """One thing that is wrong with a spec; ``suggestion`` is a name that was probably meant."""
 
     message: str
@@ -95,16 +95,16 @@ class Problem:
 class SpecError(FFError):
     """One or many problems of a spec; ``str()`` prints one line for each."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[SpecProblem]) -> None:
         if not problems:
             raise ValueError("a SpecError needs at least one problem")
-        self.problems: tuple[Problem, ...] = tuple(problems)
+        self.problems: tuple[SpecProblem, ...] = tuple(problems)
         super().__init__(self.problems)  # as the only argument, so that it survives pickling
 
     @classmethod
     def one(cls, message: str, position: Position | None = None, suggestion: str | None = None) -> SpecError:
         """The error that has a single problem."""
-        return cls([Problem(message, position, suggestion)])
+        return cls([SpecProblem(message, position, suggestion)])
 
     def __str__(self) -> str:
         return "\n".join(str(p) for p in self.problems)
@@ -121,14 +121,14 @@ class ErrorCollector:
     """
 
     def __init__(self) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[SpecProblem] = []
 
     def __bool__(self) -> bool:
         return bool(self.problems)
 
     def add(self, message: str, position: Position | None = None, suggestion: str | None = None) -> None:
         """Note one problem (a repeated one counts once)."""
-        self._append(Problem(message, position, suggestion))
+        self._append(SpecProblem(message, position, suggestion))
 
     def extend(self, error: SpecError) -> None:
         """Note all problems of ``error``."""
@@ -148,7 +148,7 @@ class ErrorCollector:
         if self.problems:
             raise SpecError(self.problems)
 
-    def _append(self, problem: Problem) -> None:
+    def _append(self, problem: SpecProblem) -> None:
         if problem not in self.problems:
             self.problems.append(problem)
 

@@ -20,7 +20,7 @@ from ffcore.join.guarantee import Guarantee, guarantee_of
 from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_of
 from ffcore.mapper.ffm import join_as, make_pmappings
 from ffcore.mapper.workers import workers
-from ffcore.spec.problem import Metric
+from ffcore.objectives import Objectives
 from ffcore.units import Dimension, format_quantity, parse_quantity
 
 if TYPE_CHECKING:
@@ -312,12 +312,9 @@ def _evaluated(pmappings: Pmappings) -> float | None:
 
 
 def _score_name(spec: Spec) -> tuple[str, str]:
-    metrics = spec.mapper.ffm.metrics
-    both = Metric.ENERGY_DELAY_PRODUCT in metrics or (Metric.ENERGY in metrics and Metric.LATENCY in metrics)
-    if both:
-        return "energy-delay product", "J·s"
-    return ("energy", "J") if Metric.ENERGY in metrics else ("latency", "s")
+    objectives = Objectives.of(spec.mapper.ffm.metrics)
+    return objectives.name, objectives.unit
 
 
 def _score(spec: Spec, energy: float, latency: float) -> float:
-    return {"J·s": energy * latency, "J": energy, "s": latency}[_score_name(spec)[1]]
+    return Objectives.of(spec.mapper.ffm.metrics).score(energy, latency)

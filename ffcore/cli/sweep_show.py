@@ -12,6 +12,7 @@ from ffcore.cli.run_json import as_json
 from ffcore.cli.sweep_folder import PLAN, Folder
 from ffcore.cli.sweep_folder import write as write_file
 from ffcore.files import csv_cell
+from ffcore.objectives import Objectives
 from ffcore.render.lines import Curve, Scale, line_plot
 from ffcore.spec.problem import Metric
 from ffcore.sweeps.axes import Axis, Value, in_si, short_names, show_value
@@ -115,7 +116,5 @@ def _place(value: Value) -> float | None:
 
 def _score(metrics: Metric) -> tuple[str, str, str]:
     """(name, unit, attribute of a point) of what is optimised."""
-    wanted = metrics & (Metric.ENERGY | Metric.LATENCY | Metric.ENERGY_DELAY_PRODUCT)
-    if wanted == Metric.ENERGY:
-        return "energy", "J", "energy"
-    return ("latency", "s", "latency") if wanted == Metric.LATENCY else ("energy-delay product", "J·s", "edp")
+    objectives = Objectives.of(metrics)
+    return objectives.name, objectives.unit, "edp" if objectives.product else objectives.name

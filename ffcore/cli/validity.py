@@ -12,7 +12,7 @@ import attrs
 
 from ffcore.cli.inputs import unused_parameters
 from ffcore.diagnose.traps import traps
-from ffcore.errors import FFError, Problem, SpecError, SpecWarning
+from ffcore.errors import FFError, SpecError, SpecProblem, SpecWarning
 from ffcore.mapping.check import check_mapping
 from ffcore.mapping.dialect import tree_from_node
 from ffcore.render.arch import view_arch
@@ -110,7 +110,7 @@ def as_data(load: Callable[[], Checked]) -> dict[str, Any]:
     except SpecError as error:
         return {"valid": False, "problems": [_problem(p) for p in error.problems]}
     except FFError as error:
-        return {"valid": False, "problems": [_problem(Problem(str(error)))]}
+        return {"valid": False, "problems": [_problem(SpecProblem(str(error)))]}
     spec = checked.spec
     return {
         "valid": True,
@@ -130,7 +130,7 @@ def _component_data(node: Any) -> dict[str, Any]:
     return data
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def _problem(problem: SpecProblem) -> dict[str, Any]:
     place = problem.position
     return {
         "message": problem.message,

@@ -24,7 +24,8 @@ from ffcore.explore.lattice import Lattice
 from ffcore.explore.numbers import prime_factors
 from ffcore.explore.outline import Outline
 from ffcore.explore.spread import Thinner
-from ffcore.spec.problem import MapperOptions, Metric
+from ffcore.objectives import Objectives
+from ffcore.spec.problem import MapperOptions
 
 WORTH = 1_000_000  # nodes times states from which on the beam search pays
 _BEAM = 200  # labels kept at each step for each of the three ways to look good
@@ -81,7 +82,7 @@ def _guard(labeller: Labeller, roots: Sequence[Node], known: Floats) -> None:
     """Set guards and shares of all nodes below the roots."""
     lattice, columns = labeller.lattice, labeller.columns
     height = 1 + len(columns.forms)
-    timed = float(bool(labeller.options.metrics & (Metric.LATENCY | Metric.ENERGY_DELAY_PRODUCT)))
+    timed = float(Objectives.of(labeller.options.metrics).latency)
     scale = np.array([_least_scale(labeller, index) for index, _ in columns.forms], np.float64)
     to_go: dict[int, Floats] = {id(root): np.zeros((height, lattice.n)) for root in roots}
     share: dict[int, float] = {id(root): 1.0 for root in roots}

@@ -144,7 +144,7 @@ def columns_of(
     memories = [
         i
         for i, c in enumerate(components)
-        if c.holding is not None and (c.size < most_bits(einsum, c) or c.name in known)
+        if c.holding is not None and (c.size < einsum.most_bits(c) or c.name in known)
     ]
     leaks = leakage(einsum, components)
     constant = sum(leak.power for leak in leaks if not leak.gates)
@@ -152,12 +152,6 @@ def columns_of(
     forms = tuple(latency_forms(components)) if with_latency else ()
     power = tuple((leak.power, leak.gates) for leak in leaks if leak.gates and leak.power)
     return Columns(einsum, components, forms, tuple(memories), seconds, power, constant)
-
-
-def most_bits(einsum: EinsumProblem, component: Component) -> float:
-    """The most bits that an Einsum can ask of a memory: it holds each tensor at most once."""
-    bits = sum(t.tile_values(einsum.bounds) * component.width(t) for t in einsum.tensors)
-    return bits * max(1.0, einsum.n_instances)
 
 
 def factors_of(index: int, inside: Iterable[tuple[LoopName, int]], around: Iterable[tuple[LoopName, int]]) -> Factors:

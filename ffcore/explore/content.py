@@ -67,11 +67,9 @@ def free_sizes(choices: Sequence[HolderChoice]) -> dict[str, float]:
 def needs(einsum: EinsumProblem, choices: Sequence[HolderChoice]) -> dict[str, float]:
     """The most bits that the Einsum can put into each memory: every tensor once and whole, for all its instances."""
     most: dict[str, float] = {}
-    copies = max(1.0, einsum.n_instances)
     for c in _components(choices):
         if c.kind is ComponentKind.MEMORY:
-            bits = sum(t.tile_values(einsum.bounds) * c.width(t) for t in einsum.tensors) * copies
-            most[c.name] = max(bits, most.get(c.name, 0.0))
+            most[c.name] = max(einsum.most_bits(c), most.get(c.name, 0.0))
     return most
 
 

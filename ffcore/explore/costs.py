@@ -129,9 +129,9 @@ class Costs:
     def _bits(self, reserved: Reserved) -> Floats:
         einsum = self.lattice.einsum
         tensor = einsum.tensor[reserved.tensor]
-        width = self.columns.components[reserved.index].width(tensor)
-        copies = einsum.n_instances if reserved.persistent else 1.0  # all instances stay at once
-        return self.lattice.tile(tensor, dict(reserved.factors)) * (width * copies)
+        values = self.lattice.tile(tensor, dict(reserved.factors))
+        found: Floats = einsum.bits(tensor, self.columns.components[reserved.index], values, reserved.persistent)
+        return found
 
     def _mask(self, limited: Limited) -> Floats:
         """0 where a holder's tile obeys its memory's ``tile_shape``, infinity elsewhere."""

@@ -265,8 +265,7 @@ class _Program:
         einsum = self.template.einsum
         component = self.template.components[index]
         tensors = [einsum.tensor[s.tensor] for s in self.template.sites if s.index == index]
-        most = sum(t.tile_values(einsum.bounds) * component.width(t) for t in tensors) * max(1.0, einsum.n_instances)
-        return most > component.size
+        return einsum.most_bits(component, tensors) > component.size
 
     def _held(self, site: Site, cut: int) -> Held:
         """A site's tensor as a function of the extents at its cut."""
@@ -283,8 +282,8 @@ class _Program:
                 assert across.fixed is not None
                 n = across.fixed[across.variables.index(variable)]
                 times[variable] *= 1 / n if own else n
-        copies = template.einsum.n_instances if site.persistent else 1.0
-        return Held(ranks, template.components[site.index].width(tensor) * copies, tuple(times))
+        bits = template.einsum.bits(tensor, template.components[site.index], persistent=site.persistent)
+        return Held(ranks, bits, tuple(times))
 
 
 def _joined(steps: Sequence[Step]) -> Iterator[Step]:

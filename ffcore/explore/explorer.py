@@ -304,8 +304,7 @@ class _LimitedMemories:
                     continue
                 size[component.name] = min(component.size, size.get(component.name, component.size))
                 tensor = einsum.tensor[site.tensor]
-                bits = tensor.tile_values(einsum.bounds) * component.width(tensor)
-                bits *= einsum.n_instances if site.persistent else 1
+                bits = einsum.bits(tensor, component, tensor.tile_values(einsum.bounds), site.persistent)
                 tensors = held.setdefault(component.name, {})
                 tensors[site.tensor] = max(bits, tensors.get(site.tensor, 0.0))
                 shared = site.backing and site.tensor in einsum.shared

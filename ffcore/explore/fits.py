@@ -59,8 +59,8 @@ def _bits(template: Template, sites: Sequence[Site]) -> dict[int, float]:
     for site in sites:
         tensor = template.einsum.tensor[site.tensor]
         extents = {v: _extent(template, site, v, first) for v in tensor.variables}
-        copies = template.einsum.n_instances if site.persistent else 1.0
-        bits = tensor.tile_values(extents) * template.components[site.index].width(tensor) * copies
+        values, component = tensor.tile_values(extents), template.components[site.index]
+        bits = template.einsum.bits(tensor, component, values, site.persistent)
         result[site.index] = result.get(site.index, 0.0) + bits
     return result
 

@@ -19,7 +19,8 @@ from ffcore.explore.kernels import Bools, Floats, Ints, pareto_mask, template_ro
 from ffcore.explore.labels import Labeller, Node
 from ffcore.explore.outline import Outline
 from ffcore.explore.spatial import SpatialChoice, spatial_choice
-from ffcore.spec.problem import Component, MapperOptions, Metric
+from ffcore.objectives import Objectives
+from ffcore.spec.problem import Component, MapperOptions
 from ffcore.templates import Site, Template
 
 _NARROW = 1 << 16  # columns of up to so many values need no numbers of their own
@@ -157,11 +158,8 @@ class RowMaker:
             return None
         columns = self.labeller.columns
         addend, scale, target = self._outer(chains, labels.columns)
-        metrics, instances = self.options.metrics, self.template.einsum.n_instances
-        wanted = (
-            instances if metrics & (Metric.ENERGY | Metric.ENERGY_DELAY_PRODUCT) else 0.0,
-            instances if metrics & (Metric.LATENCY | Metric.ENERGY_DELAY_PRODUCT) else 0.0,
-        )
+        objectives, instances = Objectives.of(self.options.metrics), self.template.einsum.n_instances
+        wanted = (instances if objectives.energy else 0.0, instances if objectives.latency else 0.0)
         chain, label, values = template_rows(
             (labels.offsets, labels.values),
             (bottom, addend, scale, target, self._open(chains)),

@@ -21,6 +21,7 @@ from ffcore.explore.kernels import Bools, Floats, Ints, pareto_mask
 from ffcore.explore.rows import Job, Rows, RowShape
 from ffcore.explore.spatial import SpatialChoice, SpatialMenu, SpatialTable, smallest_usage
 from ffcore.explore.types import EinsumPmappings
+from ffcore.objectives import Objectives
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Metric
 from ffcore.templates import Template
 from ffcore.tolerances import FITS
@@ -62,10 +63,10 @@ def restricted(
     kept = np.flatnonzero(keep)
     group = np.repeat(np.arange(len(found.offsets) - 1), np.diff(found.offsets))[kept]
     values = _values(rows.values[kept], own, explored, sizes, shape)
-    metrics = options.metrics
+    needed = Objectives.of(options.metrics).needed
     fewer = set(own.memories) - set(shape.memories)
     for column, metric in enumerate((Metric.ENERGY, Metric.LATENCY)):
-        if not metrics & (metric | Metric.ENERGY_DELAY_PRODUCT):
+        if metric not in needed:
             values[:, column] = 0.0
             fewer.add(metric.name or "")
     if fewer and len(kept):

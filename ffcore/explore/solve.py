@@ -25,7 +25,8 @@ from ffcore.explore.spatial import SpatialMenu
 from ffcore.explore.spread import Rules, passes
 from ffcore.explore.tally import Slot
 from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
-from ffcore.spec.problem import Component, EinsumProblem, MapperOptions, Metric
+from ffcore.objectives import Objectives
+from ffcore.spec.problem import Component, EinsumProblem, MapperOptions
 from ffcore.templates import SpatialLoop, Template
 
 _PRUNE_EVERY = 1_000_000  # rows
@@ -143,7 +144,7 @@ class _Paths:
 
     def _of_path(self, templates: Sequence[Template], lattice: Lattice, numbers: dict[str, int]) -> list[RowMaker]:
         components = templates[0].components
-        with_latency = bool(self.options.metrics & ~Metric.ENERGY) or any(leak.power for leak in self.einsum.leaks)
+        with_latency = Objectives.of(self.options.metrics).latency or any(leak.power for leak in self.einsum.leaks)
         columns = columns_of(self.einsum, components, with_latency, self.shape.memories)
         tracked = frozenset(i for i, c in enumerate(components) if c.name in self.shape.memories)
         labeller = Labeller(Costs(lattice, columns), columns, tracked, self.options, self.pulse)
@@ -166,9 +167,9 @@ class _Paths:
 
     def _compete(self, maker: RowMaker) -> bool:
         """Do all rows compete with each other, in energy and latency alone?"""
-        wanted = self.options.metrics & (Metric.ENERGY | Metric.ENERGY_DELAY_PRODUCT)
+        wanted = Objectives.of(self.options.metrics).energy
         alike = not maker.outline.fused and not maker.outline.space_above
-        return bool(wanted) and alike and not self.shape.memories and not self.options.resource_usage_tolerance
+        return wanted and alike and not self.shape.memories and not self.options.resource_usage_tolerance
 
     def _guard(self, maker: RowMaker) -> None:
         def found(labeller: Labeller, node: Node) -> Floats:

@@ -268,8 +268,7 @@ def smallest_usage(template: Template, table: SpatialTable) -> dict[int, Floats]
     for site in template.sites:
         tensor = template.einsum.tensor[site.tensor]
         whole = frozenset(v for v in tensor.variables if v in first and site.reservation <= first[v])
-        width = template.components[site.index].width(tensor)
-        copies = template.einsum.n_instances if site.persistent else 1.0
-        bits = table.tile(template.einsum, tensor, site.index, whole) * (width * copies)
+        values = table.tile(template.einsum, tensor, site.index, whole)
+        bits = template.einsum.bits(tensor, template.components[site.index], values, site.persistent)
         usage[site.index] = usage.get(site.index, 0.0) + bits
     return usage

@@ -9,27 +9,8 @@ import attrs
 from ffcore.explore.chains import decode_loop
 from ffcore.explore.numbers import divisors
 from ffcore.explore.types import EinsumPmappings
+from ffcore.model.types import LoopAbove
 from ffcore.spec.problem import EinsumProblem
-
-
-@attrs.frozen
-class NestLoop:
-    """A fused loop of one pmapping."""
-
-    variable: str
-    trips: int
-    tile: int
-    spatial: bool
-
-
-@attrs.frozen
-class Loop:
-    """A fused loop as a shared tensor sees it: ``ranks`` of the tensor, not rank variables."""
-
-    ranks: tuple[str, ...]
-    trips: int
-    tile: int
-    spatial: bool
 
 
 @attrs.frozen
@@ -38,7 +19,7 @@ class TensorReservation:
 
     name: str
     memory: str
-    loops: tuple[Loop, ...]
+    loops: tuple[LoopAbove, ...]  # as the tensor sees them: its ranks, no variable
     persistent: bool = False
 
     @property
@@ -56,11 +37,11 @@ class Compatibility:
     """
 
     tensors: tuple[TensorReservation, ...]
-    nest: tuple[NestLoop, ...]  # fused loops down to the deepest shared tensor, outermost first
+    nest: tuple[LoopAbove, ...]  # fused loops down to the deepest shared tensor, outermost first
     blocks: tuple[int, ...] = ()  # per loop of the nest
 
     @property
-    def loops(self) -> tuple[NestLoop, ...]:
+    def loops(self) -> tuple[LoopAbove, ...]:
         return self.nest
 
     def tensor(self, name: str) -> TensorReservation:
@@ -95,27 +76,27 @@ class _Reader:
     """Reads loop codes back; everything is interned, since groups share most of it."""
 
     einsum: EinsumProblem
-    _loops: dict[int, NestLoop] = attrs.Factory(dict)
-    _seen: dict[tuple[str, NestLoop], Loop] = attrs.Factory(dict)
+    _loops: dict[int, LoopAbove] = attrs.Factory(dict)
+    _seen: dict[tuple[str, LoopAbove], LoopAbove] = attrs.Factory(dict)
 
-    def nest(self, codes: Sequence[int]) -> tuple[NestLoop, ...]:
+    def nest(self, codes: Sequence[int]) -> tuple[LoopAbove, ...]:
         return tuple(self._loop(code) for code in codes if code)
 
-    def _loop(self, code: int) -> NestLoop:
+    def _loop(self, code: int) -> LoopAbove:
         if code not in self._loops:
             axis, spatial, trips, tile = decode_loop(code)
             variable = list(self.einsum.bounds)[axis]
             values = divisors(self.einsum.bounds[variable])
-            self._loops[code] = NestLoop(variable, values[trips], values[tile], spatial)
+            self._loops[code] = LoopAbove(variable, (), values[trips], values[tile], spatial)
         return self._loops[code]
 
-    def reservation(self, name: str, memory: str, nest: Sequence[NestLoop], depth: int) -> TensorReservation:
+    def reservation(self, name: str, memory: str, nest: Sequence[LoopAbove], depth: int) -> TensorReservation:
         loops = tuple(self._as_seen(name, loop) for loop in nest[: max(0, depth)])
         return TensorReservation(name, memory, loops, depth < 0)
 
-    def _as_seen(self, name: str, loop: NestLoop) -> Loop:
+    def _as_seen(self, name: str, loop: LoopAbove) -> LoopAbove:
         key = (name, loop)
         if key not in self._seen:
             ranks = self.einsum.tensor[name].ranks_of(loop.variable)
-            self._seen[key] = Loop(ranks, loop.trips, loop.tile, loop.spatial)
+            self._seen[key] = LoopAbove("", ranks, loop.trips, loop.tile, loop.spatial)
         return self._seen[key]

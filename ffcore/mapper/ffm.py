@@ -19,13 +19,14 @@ from ffcore import plugin
 from ffcore.diagnose.traps import traps
 from ffcore.errors import FFError, NoValidMappingError, SpecError, SpecWarning, suggest
 from ffcore.join.guarantee import Guarantee, guarantee_of
-from ffcore.join.objectives import check_metrics, select
+from ffcore.join.objectives import select
 from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_of
 from ffcore.mapper.nothing import check_explored, is_exact, nothing_joined
 from ffcore.mapper.workers import workers
 from ffcore.mapping.paths import settled
 from ffcore.model.law import key_of
+from ffcore.objectives import COMPARED, Objectives, check_metrics
 from ffcore.phases import phase
 from ffcore.plugin import JoinerRecord
 from ffcore.results.mappings import MappingEntry, Mappings
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from ffcore.spec import Spec
 
 DEFAULT_MODEL = "default"
-
-COMPARED = Metrics.ENERGY | Metrics.LATENCY | Metrics.ENERGY_DELAY_PRODUCT
-"""Metrics that mappings can be compared by."""
 
 __all__ = ["Mappings", "Metrics", "Pmappings", "join_pmappings", "make_pmappings"]
 
@@ -215,15 +213,8 @@ def _explored(problem: Problem, found: PmappingSet) -> Problem:
         for mine, theirs in zip(problem.einsums, explored.einsums, strict=True):
             if changed := difference(mine, theirs):
                 raise FFError(f"the spec has changed since the pmappings were made: {changed}; make them again")
-    wanted, kept = _needed(problem.options.metrics), _needed(explored.options.metrics)
+    wanted, kept = (Objectives.of(p.options.metrics).needed for p in (problem, explored))
     if wanted & ~kept:
         names = " and ".join(m.name.lower() for m in wanted & ~kept if m.name)
         raise FFError(f"the pmappings were made without regard to {names}: make them again for these metrics")
     return attrs.evolve(explored, options=problem.options)
-
-
-def _needed(metrics: Metrics) -> Metrics:
-    """The objectives that must be kept for the metrics: the energy-delay product needs both."""
-    if Metrics.ENERGY_DELAY_PRODUCT in metrics:
-        return metrics & ~Metrics.ENERGY_DELAY_PRODUCT | Metrics.ENERGY | Metrics.LATENCY
-    return metrics

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ffcore.errors import Problem as Fault
-from ffcore.errors import SpecError
+from ffcore.errors import SpecError, SpecProblem
 from ffcore.mapping.nest import Nest
 from ffcore.mapping.paths import MappingError
 from ffcore.model.check import broken_constraints
@@ -30,5 +29,5 @@ class DefaultModel:
         except MappingError as error:
             raise SpecError.one(str(error)) from error
         if broken:
-            raise SpecError([Fault(message) for message in broken])
+            raise SpecError([SpecProblem(message) for message in broken])
         return joint

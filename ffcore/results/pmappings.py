@@ -17,6 +17,7 @@ from ffcore.explore.types import EinsumPmappings
 from ffcore.join.compatibility import Compatibility, compatibilities
 from ffcore.join.evaluated import evaluated_alone
 from ffcore.join.types import PmappingSet
+from ffcore.objectives import Objectives
 from ffcore.results import columns
 from ffcore.results.union import union
 from ffcore.spec.problem import Metric, Problem
@@ -216,9 +217,10 @@ def _table(pmappings: EinsumPmappings, metrics: Metric, start: int, stop: int) -
 
     values, shape = pmappings.rows.values[start:stop], pmappings.shape
     data = {}
-    if metrics & (Metric.ENERGY | Metric.ENERGY_DELAY_PRODUCT):
+    objectives = Objectives.of(metrics)
+    if objectives.energy:
         data[columns.join(columns.TOTAL, columns.ENERGY)] = values[:, 0]
-    if metrics & (Metric.LATENCY | Metric.ENERGY_DELAY_PRODUCT):
+    if objectives.latency:
         data[columns.join(columns.TOTAL, columns.LATENCY)] = values[:, 1]
     for m, memory in enumerate(shape.memories):
         data[columns.join(columns.USAGE, memory)] = values[:, shape.own(m)]

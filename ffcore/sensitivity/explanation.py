@@ -10,6 +10,7 @@ import attrs
 
 from ffcore.diagnose import Cause
 from ffcore.errors import Position
+from ffcore.objectives import Objectives
 from ffcore.spec.problem import Metric
 
 
@@ -26,11 +27,10 @@ def goals_of(metrics: Metric) -> tuple[Goal, ...]:
 
     Energy and latency together give the Pareto set, on which the least energy-delay product lies too.
     """
-    energy, latency = Metric.ENERGY in metrics, Metric.LATENCY in metrics
     wanted = {
-        Goal.EDP: Metric.ENERGY_DELAY_PRODUCT in metrics or (energy and latency),
-        Goal.ENERGY: energy,
-        Goal.LATENCY: latency,
+        Goal.EDP: Objectives.of(metrics).product,
+        Goal.ENERGY: Metric.ENERGY in metrics,
+        Goal.LATENCY: Metric.LATENCY in metrics,
     }
     return tuple(goal for goal, asked in wanted.items() if asked)
 

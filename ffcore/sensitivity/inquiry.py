@@ -13,9 +13,9 @@ from ffcore.diagnose import Cause, CauseKind, find_cause
 from ffcore.diagnose.relax import limited_memories, with_sizes
 from ffcore.diagnose.search import bits_text
 from ffcore.errors import FFError, SpecError
-from ffcore.join.objectives import check_metrics
 from ffcore.mapper.ffm import problem_of
 from ffcore.mapper.workers import DEFAULT_JOBS, workers
+from ffcore.objectives import check_metrics
 from ffcore.plugin import Step
 from ffcore.sensitivity.capacities import smallest_capacities
 from ffcore.sensitivity.changes import same_problem

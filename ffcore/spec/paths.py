@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from ffcore.errors import ErrorCollector, Position, Problem, SpecError, suggest
+from ffcore.errors import ErrorCollector, Position, SpecError, SpecProblem, suggest
 from ffcore.spec.architecture import NodeList, TensorHolder, walk
 from ffcore.spec.convert import convert_field, from_plain
 from ffcore.spec.fields import SpecNode, spec_fields
@@ -79,7 +79,7 @@ def steps_below(spec: SpecNode, path: str) -> list[str]:
     return [f"{name}." if isinstance(value, SpecNode | list | dict) else f"{name}=" for name, value in found.items()]
 
 
-def _without_file(problem: Problem, path: str) -> Problem:
+def _without_file(problem: SpecProblem, path: str) -> SpecProblem:
     """The value stands in no file: the path says all about its place."""
     if problem.position is None or problem.position.file != _file(path):
         return problem

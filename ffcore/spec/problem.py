@@ -386,6 +386,19 @@ class EinsumProblem:
     def tensor(self) -> Mapping[str, Tensor]:
         return {t.name: t for t in self.tensors}
 
+    def bits(self, tensor: Tensor, component: Component, values: Any = 1.0, persistent: bool = False) -> Any:
+        """Bits that so many values of a tensor (a number, or an array) take in one instance of a memory.
+
+        Of a tensor that stays there, the values of all instances of the Einsum are kept at once.
+        """
+        return values * (component.width(tensor) * (self.n_instances if persistent else 1.0))
+
+    def most_bits(self, component: Component, tensors: Iterable[Tensor] | None = None) -> float:
+        """The most bits that tensors (default: all) can take of a memory, which holds each at most once."""
+        held = self.tensors if tensors is None else tensors
+        bits = sum(float(self.bits(t, component, t.tile_values(self.bounds))) for t in held)
+        return bits * max(1.0, self.n_instances)
+
     def spatial_candidates(self, dimension: SpatialDimension, held: Container[str]) -> tuple[str, ...]:
         """Rank variables that may have a loop across a dimension, below the holders of the tensors ``held``.
 

@@ -8,13 +8,12 @@ from typing import Any
 import attrs
 
 from ffcore import plugin
-from ffcore.errors import FFError, SpecError
-from ffcore.errors import Problem as Mistake
+from ffcore.errors import FFError, SpecError, SpecProblem
 from ffcore.explore.options import not_offered
 from ffcore.join.guarantee import guarantee_of
-from ffcore.join.objectives import check_metrics
 from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_of
 from ffcore.mapper.ffm import problem_of
+from ffcore.objectives import check_metrics
 from ffcore.spec import Spec
 from ffcore.spec.problem import Problem
 from ffcore.sweeps.axes import Axis, Value, grid, in_si, show_value
@@ -50,7 +49,7 @@ def points_of(source: Source, axes: Sequence[Axis]) -> list[Point]:
     """All points in order of the grid. Raises one SpecError with the mistakes of all points."""
     combinations = grid(axes)
     bases = _Bases(source)
-    mistakes: dict[Mistake, list[int]] = {}
+    mistakes: dict[SpecProblem, list[int]] = {}
     points = []
     for number, values in enumerate(combinations):
         try:
@@ -59,7 +58,7 @@ def points_of(source: Source, axes: Sequence[Axis]) -> list[Point]:
             for mistake in error.problems:
                 mistakes.setdefault(mistake, []).append(number)
         except FFError as error:
-            mistakes.setdefault(Mistake(str(error)), []).append(number)
+            mistakes.setdefault(SpecProblem(str(error)), []).append(number)
     if mistakes:
         raise SpecError([_placed(m, numbers, combinations) for m, numbers in mistakes.items()])
     return points
@@ -112,7 +111,7 @@ class _Bases:
         return self._read[key].copy()
 
 
-def _placed(mistake: Mistake, numbers: Sequence[int], combinations: Sequence[Mapping[str, Value]]) -> Mistake:
+def _placed(mistake: SpecProblem, numbers: Sequence[int], combinations: Sequence[Mapping[str, Value]]) -> SpecProblem:
     """The mistake with the points that it is made in."""
     if len(numbers) == len(combinations):
         return mistake

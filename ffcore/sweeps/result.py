@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ffcore.errors import NoValidMappingError
+from ffcore.objectives import Objectives
 from ffcore.results.mappings import Mappings
 from ffcore.spec.problem import Metric
 from ffcore.sweeps.axes import Axis, Value
@@ -98,12 +99,11 @@ class Sweep(Sequence[SweepPoint]):
 
 def best_of(metrics: Metric, numbers: Sequence[tuple[float, float]]) -> int:
     """The mapping that the metrics prefer, by energy and latency of each."""
-    wanted = metrics & (Metric.ENERGY | Metric.LATENCY | Metric.ENERGY_DELAY_PRODUCT)
-    column = {Metric.ENERGY: 0, Metric.LATENCY: 1}.get(wanted)
+    objectives = Objectives.of(metrics)
 
     def score(i: int) -> tuple[float, ...]:
         energy, latency = numbers[i]
-        return (energy * latency,) if column is None else (numbers[i][column], energy * latency)
+        return objectives.score(energy, latency), energy * latency
 
     return min(range(len(numbers)), key=score)
 

@@ -19,10 +19,11 @@ from ffcore.explore.solve import explore_einsum
 from ffcore.explore.types import EinsumPmappings
 from ffcore.join.objectives import select
 from ffcore.join.types import PmappingSet
-from ffcore.mapper.ffm import COMPARED, join_as, make_pmappings
+from ffcore.mapper.ffm import join_as, make_pmappings
 from ffcore.mapper.nothing import check_explored, is_exact, nothing_joined
 from ffcore.mapper.workers import workers
 from ffcore.mapping.nest import Nest
+from ffcore.objectives import COMPARED
 from ffcore.phases import phase
 from ffcore.plugin import Step
 from ffcore.plugin.executors import as_completed, workers_of

@@ -18,7 +18,7 @@ LAYERS: list[set[str]] = [
     {"errors", "files", "phases", "tolerances", "units"},
     {"plugin"},
     {"spec"},
-    {"mapping", "model"},
+    {"mapping", "model", "objectives"},
     {"templates"},
     {"explore", "reference"},
     {"join"},

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ffcore.errors import ErrorCollector, Position, Problem, SpecError, suggest
+from ffcore.errors import ErrorCollector, Position, SpecError, SpecProblem, suggest
 from ffcore.spec.expressions import MaxLinear, RankVariableSet, TensorSet, evaluate, names_in
 from ffcore.spec.expressions.operations import MAX_STEPS
 
@@ -532,7 +532,7 @@ def test_errors_print_one_line_each_and_survive_pickling() -> None:
     errors.add("unknown field 'siez'", Position("a.yaml", 3, "arch.Buffer"), "size")
     with errors.catch():
         raise SpecError(
-            [Problem("another"), Problem("unknown field 'siez'", Position("a.yaml", 3, "arch.Buffer"), "size")]
+            [SpecProblem("another"), SpecProblem("unknown field 'siez'", Position("a.yaml", 3, "arch.Buffer"), "size")]
         )
     with pytest.raises(SpecError) as caught:
         errors.raise_if_any()

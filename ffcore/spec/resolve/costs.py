@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
-from ffcore.errors import Position, Problem, SpecError, suggest
+from ffcore.errors import Position, SpecError, SpecProblem, suggest
 from ffcore.spec.architecture import Action, Component, Compute, Memory, Network
 from ffcore.spec.expressions import MaxLinear, evaluate
 from ffcore.spec.resolve.nodes import Fields
@@ -109,7 +109,7 @@ def component_costs(
     )
 
 
-def missing_costs(fields: Fields, costs: Costs) -> list[Problem]:
+def missing_costs(fields: Fields, costs: Costs) -> list[SpecProblem]:
     """What is needed and unknown, in words; empty if nothing is."""
     node = fields.node
     if not isinstance(node, Component):
@@ -123,7 +123,7 @@ def missing_costs(fields: Fields, costs: Costs) -> list[Problem]:
         return []
     kind = f" (component_class {node.component_class})" if node.component_class else ""
     remedy = "give them, or install a cost model that knows the class" if node.component_class else "give them"
-    return [Problem(f"{node.name}{kind} has no {', '.join(lacking)}: {remedy}", node.place_of("actions"))]
+    return [SpecProblem(f"{node.name}{kind} has no {', '.join(lacking)}: {remedy}", node.place_of("actions"))]
 
 
 def latency_forms(fields: Fields, costs: Costs) -> tuple[Mapping[str, float], ...]:

@@ -78,7 +78,7 @@ def _form(e: EinsumPmappings, name: str, components: Sequence[Component], number
         ),
         tuple(memories.index(c.name) if c.name in memories else -1 for c in components),
         # A memory of size 0 holds nothing in any row.
-        tuple(c.width(tensor) / c.size if c.size else 0.0 for c in components),
+        tuple(e.einsum.bits(tensor, c) / c.size if c.size else 0.0 for c in components),
         e.einsum.n_instances,
     )
 

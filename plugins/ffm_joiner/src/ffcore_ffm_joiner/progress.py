@@ -8,6 +8,7 @@ import attrs
 
 from ffcore.errors import TimeLimitError
 from ffcore.explore.limits import Limits, time_text
+from ffcore.objectives import Objectives
 from ffcore.plugin import Progress, Step
 from ffcore.spec.problem import Metric
 from ffcore_ffm_joiner.kernels import Floats
@@ -55,10 +56,7 @@ class Told:
 
     @property
     def _unit(self) -> str:
-        both = Metric.ENERGY | Metric.LATENCY
-        if Metric.ENERGY_DELAY_PRODUCT in self.metrics or both in self.metrics:
-            return "J·s"
-        return "J" if Metric.ENERGY in self.metrics else "s"
+        return Objectives.of(self.metrics).unit
 
     def _send(self, done: int, rows: int, note: str) -> None:
         if self.progress is not None:

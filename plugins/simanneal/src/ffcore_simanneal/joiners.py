@@ -12,8 +12,8 @@ import attrs
 
 from ffcore.errors import FFError
 from ffcore.join.evaluated import evaluated_alone
-from ffcore.join.objectives import check_metrics
 from ffcore.join.types import JoinedMapping, PmappingSet
+from ffcore.objectives import check_metrics
 from ffcore.plugin import workers_of
 from ffcore.spec.problem import MapperOptions, Problem
 from ffcore_simanneal.anneal import Annealing, anneal

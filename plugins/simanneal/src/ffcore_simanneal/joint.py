@@ -16,6 +16,7 @@ from ffcore.mapping.nest import Nest
 from ffcore.mapping.paths import MappingError
 from ffcore.model.check import broken_constraints
 from ffcore.model.joint import evaluate_joint
+from ffcore.objectives import Objectives
 from ffcore.spec.problem import Metric, Problem
 from ffcore.tolerances import FITS, SAME
 from ffcore_simanneal.parts import Key, Part
@@ -23,9 +24,7 @@ from ffcore_simanneal.parts import Key, Part
 
 def score_of(metrics: Metric, energy: float, latency: float) -> float:
     """The one number that is minimised: energy (J) or latency (s) if asked for alone, else their product (J·s)."""
-    if metrics & Metric.ENERGY_DELAY_PRODUCT or (Metric.ENERGY in metrics and Metric.LATENCY in metrics):
-        return energy * latency
-    return energy if Metric.ENERGY in metrics else latency
+    return Objectives.of(metrics).score(energy, latency)
 
 
 @attrs.frozen(eq=False)

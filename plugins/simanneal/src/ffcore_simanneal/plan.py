@@ -222,8 +222,7 @@ class Plan:
     def _room(self, coster: Coster, site: Site, shared: Sequence[str]) -> _Room:
         component = self.template.components[site.index]
         tensor = self.template.einsum.tensor[site.tensor]
-        copies = self.template.einsum.n_instances if site.persistent else 1.0
-        bits = component.width(tensor) * copies
+        bits = self.template.einsum.bits(tensor, component, persistent=site.persistent)
         per_value = bits / component.size if component.size else (float("inf") if bits else 0.0)
         place = self.memories.index(component.name) if component.name in self.memories else -1
         spatial = sum(loop.index <= site.index for loop in self.choice.loops)

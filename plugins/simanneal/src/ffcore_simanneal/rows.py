@@ -10,8 +10,9 @@ import attrs
 
 from ffcore.explore.nests import nest_of_row
 from ffcore.explore.types import EinsumPmappings
-from ffcore.join.compatibility import Compatibility, NestLoop, compatibilities
+from ffcore.join.compatibility import Compatibility, compatibilities
 from ffcore.mapping.nest import Nest
+from ffcore.model.types import LoopAbove
 from ffcore_simanneal.parts import FusedLoop, Key, KeyTable, Part
 from ffcore_simanneal.repair import Wanted
 
@@ -124,14 +125,13 @@ def _seen(
         loops: tuple[FusedLoop, ...] = tuple((tensor.ranks_of(x.variable), x.trips, x.tile, x.spatial) for x in above)
         keys.append(table.key(reservation.memory, reservation.persistent, loops))
         sizes = {**einsum.bounds, **{x.variable: x.tile for x in above}}
-        copies = einsum.n_instances if reservation.persistent else 1.0
-        bits = tensor.tile_values(sizes) * component.width(tensor) * copies
+        bits = einsum.bits(tensor, component, tensor.tile_values(sizes), reservation.persistent)
         shares.append(bits / component.size if component.size else 0.0)
         places.append(memories.index(reservation.memory) if reservation.memory in memories else -1)
     return tuple(keys), tuple(shares), tuple(places)
 
 
-def _retiled(bounds: Mapping[str, int], loops: Sequence[NestLoop]) -> list[NestLoop]:
+def _retiled(bounds: Mapping[str, int], loops: Sequence[LoopAbove]) -> list[LoopAbove]:
     """The loops with the tiles that they have in this order: what the loops above leave over."""
     left: dict[str, int] = {}
     result = []
