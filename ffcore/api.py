@@ -7,10 +7,8 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ffcore import plugin
 from ffcore.errors import NoValidMappingError, SpecError
-from ffcore.mapper.choice import joiner_of
-from ffcore.mapper.ffm import join_as, make_pmappings, problem_of
+from ffcore.mapper.job import Job
 from ffcore.mapper.workers import set_n_parallel_jobs, workers
 from ffcore.mapping.check import check_mapping
 from ffcore.mapping.convert import tree_to_nests
@@ -60,22 +58,15 @@ def map_with_pmappings(
     progress: Progress | None = None,
 ) -> tuple[Mappings, Pmappings]:
     """`map_workload_to_arch`, which also returns the pmappings that were joined."""
-    # Looked up first: a misspelt name should not cost a search.
-    with phase("imports"):
-        joiner_of(spec)
-        plugin.get("model", spec.mapper.model)
+    job = Job.of(spec).check()
     with workers(spec, n_jobs, executor) as pool:
-        limit = n_jobs if pool is not None else 1
-        pmappings = make_pmappings(spec, cache_dir=cache_dir, n_jobs=limit, executor=pool, progress=progress)
-        mappings = join_as(
-            spec,
-            pmappings.problem,
-            pmappings,
-            pmapping_row_filter_function,
-            n_jobs=limit,
-            executor=pool,
-            progress=progress,
+        pmappings = job.explore(
+            cache_dir=None if cache_dir is None else Path(cache_dir), executor=pool, progress=progress
         )
+        kept = pmappings
+        if pmapping_row_filter_function is not None:
+            kept = pmappings.filter_rows(pmapping_row_filter_function)
+        mappings = job.join(kept, executor=pool, progress=progress)
     return mappings, pmappings
 
 
@@ -94,10 +85,8 @@ def evaluate_trees(spec: Spec, trees: Sequence[MappingTree], names: Sequence[str
 
     ``names`` say in a NoValidMappingError which of them it is that does not fit.
     """
-    model = plugin.get("model", spec.mapper.model)
-    entries = []
-    with phase("spec"):
-        problem = problem_of(spec)
+    job = Job.of(spec)
+    model, problem, entries = job.model, job.problem, []
     for i, tree in enumerate(trees):
         with phase("spec"):
             check_mapping(problem, tree)

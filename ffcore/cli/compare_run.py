@@ -17,15 +17,15 @@ from ffcore.api import map_workload_to_arch
 from ffcore.cli.progress import progress_display
 from ffcore.errors import FFError, NoValidMappingError, SpecError
 from ffcore.join.guarantee import Guarantee, guarantee_of
-from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_of
-from ffcore.mapper.ffm import join_as, make_pmappings
+from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of
+from ffcore.mapper.job import Job
 from ffcore.mapper.workers import workers
 from ffcore.objectives import Objectives
 from ffcore.units import Dimension, format_quantity, parse_quantity
 
 if TYPE_CHECKING:
     from ffcore.plugin import Progress
-    from ffcore.results import Mappings, Pmappings
+    from ffcore.results import Pmappings
     from ffcore.spec import Spec
 
 _LONGER = {"min": 60.0, "h": 3600.0, "minutes": 60.0, "minute": 60.0, "hours": 3600.0, "hour": 3600.0}
@@ -220,14 +220,9 @@ class _Explored:
 
     def by(self, explorer: str, progress: Progress | None) -> tuple[Pmappings, float]:
         if explorer not in self._made:
-            self._made[explorer] = _timed(
-                lambda: _with(
-                    self.spec,
-                    "explorer",
-                    explorer,
-                    lambda: make_pmappings(self.spec, n_jobs=self.jobs, progress=progress),
-                )
-            )
+            job = Job.of(self.spec, explorer=explorer)
+            with workers(self.spec, self.jobs) as pool:
+                self._made[explorer] = _timed(lambda: job.explore(executor=pool, progress=progress))
         return self._made[explorer]
 
 
@@ -237,30 +232,17 @@ def _timed(call: Callable[[], Any]) -> tuple[Any, float]:
     return result, time.perf_counter() - start
 
 
-def _with(spec: Spec, field: str, value: str | None, call: Callable[[], Any]) -> Any:
-    """Call with a field of ``spec.mapper`` set for so long."""
-    before = getattr(spec.mapper, field)
-    setattr(spec.mapper, field, value)
-    try:
-        return call()
-    finally:
-        setattr(spec.mapper, field, before)
-
-
 def _plain(spec: Spec, plan: Plan, name: str, explored: _Explored, progress: Progress | None) -> Run:
     """A joiner that takes no budget, exact or not."""
-    pmappings, exploring = explored.by(explorer_of(spec, name), progress)
+    job = Job.of(spec, joiner=name)
+    pmappings, exploring = explored.by(job.explorer_name, progress)
     start = time.perf_counter()
     try:
-        mappings: Mappings = _with(
-            spec,
-            "joiner",
-            name,
-            lambda: join_as(spec, pmappings.problem, pmappings, n_jobs=plan.jobs, progress=progress),
-        )
+        with workers(spec, plan.jobs) as pool:
+            mappings = job.join(pmappings, pmappings.problem, executor=pool, progress=progress)
         scores = [_score(spec, e.total_energy, e.total_latency) for e in mappings.evaluations]
     except NoValidMappingError as error:
-        if _exact(guarantee_of(joiner_of(spec, name), pmappings.problem)):  # whatever mappings cost
+        if _exact(guarantee_of(job.joiner, pmappings.problem)):  # whatever mappings cost
             raise  # proven: searches need not try
         seconds = exploring + time.perf_counter() - start
         return Run(name, False, None, None, math.inf, None, seconds, exploring, (), str(error))
@@ -285,13 +267,13 @@ def _search(
     progress: Progress | None,
 ) -> Run:
     seconds, multiple = budget
-    pmappings, exploring = explored.by(explorer_of(spec, name), progress)
+    pmappings, exploring = explored.by(Job.of(spec, joiner=name).explorer_name, progress)
     if exploring >= seconds:
         note = f"making its pmappings takes {format_quantity(exploring, Dimension.TIME)}"
         return Run(name, False, seconds, multiple, math.inf, 0.0, exploring, exploring, (), note)
     start = time.perf_counter()
     options = {"time_limit": seconds - exploring, "max_evaluations": None, "seed": plan.seed, "islands": plan.jobs}
-    joiner = joiner_of(spec, name, options)
+    joiner: Any = Job.of(spec, joiner=name, options=options).joiner
     try:
         with workers(spec, plan.jobs) as pool:
             tracker = joiner.track(pmappings.problem, pmappings.source, executor=pool, progress=progress)

@@ -48,7 +48,8 @@ def guarantee_of(
     n Einsums together at most n t. Nothing is promised where a limit of time ended the exploration of ``source`` or the
     join of its ``joined`` mappings.
     """
-    factor = joiner.guarantee(problem.options)
+    promise = getattr(joiner, "guarantee", None)  # a joiner without it promises nothing
+    factor = None if promise is None else promise(problem.options)
     if factor is None:
         return None
     ended = _ended(problem, source, joined)

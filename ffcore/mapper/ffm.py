@@ -6,8 +6,6 @@ mappings = ff.mapper.FFM.join_pmappings(spec, pmappings)
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -15,46 +13,23 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ffcore import plugin
-from ffcore.diagnose.traps import traps
-from ffcore.errors import FFError, NoValidMappingError, SpecError, SpecWarning, suggest
-from ffcore.join.guarantee import Guarantee, guarantee_of
-from ffcore.join.objectives import select
-from ffcore.join.types import JoinedMapping, PmappingSet
-from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_of
-from ffcore.mapper.nothing import check_explored, is_exact, nothing_joined
+from ffcore.errors import FFError
+from ffcore.join.types import PmappingSet
+from ffcore.mapper.job import Job, problem_of
 from ffcore.mapper.workers import workers
-from ffcore.mapping.paths import settled
-from ffcore.model.law import key_of
-from ffcore.objectives import COMPARED, Objectives, check_metrics
+from ffcore.objectives import Objectives
 from ffcore.phases import phase
-from ffcore.plugin import JoinerRecord
-from ffcore.results.mappings import MappingEntry, Mappings
+from ffcore.results.mappings import Mappings
 from ffcore.results.pmappings import Pmappings, RowFilter
 from ffcore.results.union import difference
 from ffcore.spec.problem import Metric as Metrics
 from ffcore.spec.problem import Problem
 
 if TYPE_CHECKING:
-    from ffcore.plugin import Model, Progress
+    from ffcore.plugin import Progress
     from ffcore.spec import Spec
 
-DEFAULT_MODEL = "default"
-
 __all__ = ["Mappings", "Metrics", "Pmappings", "join_pmappings", "make_pmappings"]
-
-
-def problem_of(spec: Spec, *, allow_hopeless: bool = False) -> Problem:
-    """The spec in plain numbers, priced by the cost model and by the law of the model that it names.
-
-    Raises SpecError and PluginError.
-    """
-    problem = spec.problem(allow_hopeless=allow_hopeless)
-    law = plugin.current_manager().law(spec.mapper.model)
-    if law is None:
-        return problem
-    einsums = tuple(attrs.evolve(einsum, law=law) for einsum in problem.einsums)
-    return attrs.evolve(problem, einsums=einsums, spec_hash="|".join([problem.spec_hash, *(key_of(law) or ())]))
 
 
 def make_pmappings(
@@ -76,21 +51,16 @@ def make_pmappings(
     now and then. With ``spec.mapper.ffm.time_limit`` they may be a part of all. Raises SpecError, PluginError,
     NoValidMappingError, TimeLimitError and MemoryLimitError.
     """
-    explorer = plugin.get("explorer", explorer_of(spec))
-    with phase("spec"):
-        problem = problem_of(spec)
-        if explorer_of(spec) == DEFAULT_EXPLORER:  # others have joiners of their own, which may compare other metrics
-            check_metrics(problem.options.metrics)
-        for sentence in traps(problem):
-            warnings.warn(SpecWarning(sentence), stacklevel=2)
-        if can_combine_multiple_runs:
-            problem = attrs.evolve(problem, options=attrs.evolve(problem.options, combine_runs=True))
-        _check_einsums(problem, einsum_names)
+    job = Job.of(spec)
     cache = None if cache_dir is None else Path(cache_dir)
-    with phase("explore"), workers(spec, n_jobs, executor) as pool:
-        found = explorer.explore(problem, executor=pool, progress=progress, cache_dir=cache, einsum_names=einsum_names)
-        check_explored(problem, found)
-    return Pmappings(found, problem, can_combine_multiple_runs)
+    with workers(spec, n_jobs, executor) as pool:
+        return job.explore(
+            can_combine_multiple_runs=can_combine_multiple_runs,
+            cache_dir=cache,
+            einsum_names=einsum_names,
+            executor=pool,
+            progress=progress,
+        )
 
 
 def join_pmappings(
@@ -137,68 +107,10 @@ def join_as(
     progress: Progress | None = None,
 ) -> Mappings:
     """`join_pmappings` where it is known which problem the pmappings are to be joined for."""
-    joiner = joiner_of(spec)
-    model = plugin.get("model", spec.mapper.model)
-    with phase("join"), workers(spec, n_jobs, executor) as pool:
-        if pmapping_row_filter_function is not None:
-            pmappings = pmappings.filter_rows(pmapping_row_filter_function)
-        check_any_left(pmappings)
-        judged = {"model": model} if judges(spec) else {}
-        joined = joiner.join(problem, pmappings.source, executor=pool, progress=progress, **judged)
-        if not joined:
-            raise nothing_joined(problem, pmappings.source, joiner, is_exact(spec.mapper.joiner))
-        if not problem.options.metrics & ~COMPARED:
-            joined = select(problem, joined)  # whatever the joiner: the metrics say what is returned
-    entries = [_entry(problem, pmappings.source, mapping, model) for mapping in joined]
-    return Mappings(entries, guarantee_under(spec, guarantee_of(joiner, problem, pmappings.source, joined)))
-
-
-def judges(spec: Spec) -> bool:
-    """Does the search itself ask the spec's model, which no law describes, what whole mappings cost?
-
-    Only a joiner that can, on pmappings of which the explorer pruned none.
-    """
-    if _known_to_the_search(spec):
-        return False
-    record = plugin.current_manager().record("joiner", spec.mapper.joiner)
-    return isinstance(record, JoinerRecord) and record.judges and explorer_of(spec) == record.explorer
-
-
-def guarantee_under(spec: Spec, found: Guarantee | None) -> Guarantee | None:
-    """What a search that promises ``found`` promises under the spec's model: nothing where it does not know it."""
-    if found is None or _known_to_the_search(spec) or judges(spec):
-        return found
-    name = spec.mapper.model
-    return Guarantee(math.inf, 0.0, f"model {name} evaluates mappings found under {DEFAULT_MODEL!r}")
-
-
-def _known_to_the_search(spec: Spec) -> bool:
-    name = spec.mapper.model
-    return name == DEFAULT_MODEL or plugin.current_manager().law(name) is not None
-
-
-def _entry(problem: Problem, source: object, mapping: JoinedMapping, model: Model) -> MappingEntry:
-    if isinstance(source, PmappingSet) and mapping.rows:
-        # Runs under other constraints were combined: the model must see each Einsum as its run did.
-        problem = attrs.evolve(problem, einsums=source.einsums_of(mapping.rows))
-    # The order of holders that no loop separates is nobody's choice: written down, they are one node.
-    nests = tuple(settled(e, n) for e, n in zip(problem.einsums, mapping.nests, strict=True))
-    return MappingEntry(problem, nests, model.evaluate)
-
-
-def check_any_left(pmappings: Pmappings) -> None:
-    """Raise NoValidMappingError for an Einsum without pmappings."""
-    for found in pmappings.set.einsums if isinstance(pmappings.source, PmappingSet) else ():
-        if not len(found.rows):
-            name = found.einsum.name
-            raise NoValidMappingError(f"no pmapping of Einsum {name} is left", einsum=name)
-
-
-def _check_einsums(problem: Problem, names: Sequence[str] | None) -> None:
-    for name in names or ():
-        if name not in problem.einsum:
-            known = ", ".join(problem.einsum)
-            raise SpecError.one(f"no Einsum {name!r}; there are {known}", suggestion=suggest(name, problem.einsum))
+    if pmapping_row_filter_function is not None:
+        pmappings = pmappings.filter_rows(pmapping_row_filter_function)
+    with workers(spec, n_jobs, executor) as pool:
+        return Job.of(spec).join(pmappings, problem, executor=pool, progress=progress)
 
 
 def _explored(problem: Problem, found: PmappingSet) -> Problem:

@@ -25,7 +25,7 @@ def is_exact(joiner: str) -> bool:
 
 def check_explored(problem: Problem, found: Any) -> None:
     """Raise NoValidMappingError, with the reason, if some Einsum has no pmapping."""
-    if not found.without:
+    if not getattr(found, "without", ()):  # an explorer of a plugin may have a set of its own
         return
     if isinstance(found, PmappingSet):
         from ffcore.diagnose import explain_einsums

@@ -15,7 +15,8 @@ import attrs
 from ffcore import plugin
 from ffcore.errors import FFError
 from ffcore.mapper.choice import joiner_of
-from ffcore.mapper.ffm import check_any_left, problem_to_join
+from ffcore.mapper.ffm import problem_to_join
+from ffcore.mapper.job import check_any_left
 from ffcore.mapper.workers import workers
 from ffcore.phases import phase
 

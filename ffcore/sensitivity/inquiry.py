@@ -13,7 +13,7 @@ from ffcore.diagnose import Cause, CauseKind, find_cause
 from ffcore.diagnose.relax import limited_memories, with_sizes
 from ffcore.diagnose.search import bits_text
 from ffcore.errors import FFError, SpecError
-from ffcore.mapper.ffm import problem_of
+from ffcore.mapper.job import problem_of
 from ffcore.mapper.workers import DEFAULT_JOBS, workers
 from ffcore.objectives import check_metrics
 from ffcore.plugin import Step

@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ffcore import plugin
 from ffcore.errors import NoValidMappingError, PluginError
-from ffcore.join.guarantee import guarantee_of
 from ffcore.join.types import JoinedMapping, PmappingSet
-from ffcore.mapper.choice import explorer_of, joiner_of
-from ffcore.mapper.ffm import guarantee_under
+from ffcore.mapper.job import Job
 from ffcore.sensitivity.explanation import Best, Goal, Optimum, goals_of
 from ffcore.spec.problem import Problem
 
 if TYPE_CHECKING:
-    from ffcore.plugin import Model, Progress
+    from ffcore.plugin import Progress
     from ffcore.spec import Spec
 
 _EXACT = "ffm"  # that is asked in the place of a joiner that promises nothing
@@ -28,39 +25,28 @@ _EXACT = "ffm"  # that is asked in the place of a joiner that promises nothing
 class Parts:
     """Joiner, explorer and model of a job. ``note``: why the joiner is another one than the spec's."""
 
-    joiner: str
-    explorer: str
+    job: Job
     guarantee: str
     note: str
-    the_joiner: Any
-    the_explorer: Any
-    the_model: Model
 
     @classmethod
     def of(cls, spec: Spec, problem: Problem) -> Parts:
         """The spec's own parts. What a limit costs is a difference of optima, so that a joiner that promises nothing
         gives way to the exact one. Raises PluginError where that is not installed."""
-        name, note = spec.mapper.joiner, ""
-        joiner = joiner_of(spec)
-        promise = guarantee_of(joiner, problem)
-        if promise is None:
-            note = f"the joiner {name!r} promises no optimum: {_EXACT!r} is asked instead"
+        job, note = Job.of(spec), ""
+        if job.guarantee(problem) is None:
+            note = f"the joiner {job.joiner_name!r} promises no optimum: {_EXACT!r} is asked instead"
+            job = Job.of(spec, joiner=_EXACT)
             try:
-                name, joiner = _EXACT, joiner_of(spec, _EXACT)
+                job.check()
             except PluginError as error:
-                raise PluginError(f"explaining takes a joiner that is exact, and {name!r} is not: {error}") from None
-            promise = guarantee_of(joiner, problem)
-        explorer = explorer_of(spec, name)
-        model = plugin.get("model", spec.mapper.model)
-        return cls(
-            name,
-            explorer,
-            str(guarantee_under(spec, promise) or "nothing"),
-            note,
-            joiner,
-            plugin.get("explorer", explorer),
-            model,
-        )
+                raise PluginError(f"explaining takes a joiner that is exact, and {_EXACT!r} is not: {error}") from None
+        return cls(job, str(job.guarantee(problem) or "nothing"), note)
+
+    @property
+    def joiner(self) -> str:
+        """The name of the joiner that is asked."""
+        return self.job.joiner_name
 
     def mappings(
         self, problem: Problem, executor: Executor | None = None, progress: Progress | None = None
@@ -73,7 +59,7 @@ class Parts:
 
     def _pmappings(self, problem: Problem, executor: Executor | None, progress: Progress | None) -> Any:
         try:
-            found = self.the_explorer.explore(problem, executor=executor, progress=progress)
+            found = self.job.explorer.explore(problem, executor=executor, progress=progress)
         except NoValidMappingError:  # some parts know why at once
             return None
         return None if found.without else found
@@ -82,7 +68,7 @@ class Parts:
         """What joins, or nothing."""
         options = attrs.evolve(problem.options, time_limit=math.inf)
         try:
-            return list(self.the_joiner.join(attrs.evolve(problem, options=options), pmappings))
+            return list(self.job.joiner.join(attrs.evolve(problem, options=options), pmappings))
         except NoValidMappingError:
             return []
 
@@ -97,6 +83,6 @@ class Parts:
 
     def _best(self, problem: Problem, found: list[JoinedMapping], goal: Goal) -> Best:
         chosen = min(found, key=lambda m: (Best(m.energy, m.latency).value(goal), m.energy, m.latency))
-        evaluation = self.the_model.evaluate(problem, chosen.nests)
+        evaluation = self.job.model.evaluate(problem, chosen.nests)
         peaks = {memory: peak.bits for memory, peak in evaluation.peaks.items()}
         return Best(evaluation.total_energy, evaluation.total_latency, peaks)

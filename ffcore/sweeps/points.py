@@ -7,12 +7,11 @@ from typing import Any
 
 import attrs
 
-from ffcore import plugin
 from ffcore.errors import FFError, SpecError, SpecProblem
 from ffcore.explore.options import not_offered
 from ffcore.join.guarantee import guarantee_of
-from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_of
-from ffcore.mapper.ffm import problem_of
+from ffcore.mapper.choice import DEFAULT_EXPLORER
+from ffcore.mapper.job import Job
 from ffcore.objectives import check_metrics
 from ffcore.spec import Spec
 from ffcore.spec.problem import Problem
@@ -69,10 +68,9 @@ def _point(number: int, values: Mapping[str, Value], bases: _Bases) -> Point:
     for path, value in values.items():
         if path not in bases.parameters(values):
             spec.set(path, value)
-    explorer = explorer_of(spec)
-    joiner, model = joiner_of(spec), plugin.get("model", spec.mapper.model)
-    plugin.get("explorer", explorer)
-    problem = problem_of(spec)
+    job = Job.of(spec).check()
+    explorer, joiner, model, problem = job.explorer_name, job.joiner, job.model, job.problem
+    job.explorer  # noqa: B018 - looked up at once
     refused = []
     if explorer == DEFAULT_EXPLORER:  # others have joiners of their own, which may compare other metrics
         check_metrics(problem.options.metrics)
