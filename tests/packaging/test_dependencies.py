@@ -31,13 +31,11 @@ LAYERS: list[set[str]] = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 # The exhaustive mapper is both an explorer and a joiner; `spec.workload.render()` is a shortcut to the text renderer;
-# the default explorer hands out a joiner's input, and asks for a diagnosis when an Einsum has no pmapping.
+# the default explorer hands out a joiner's input.
 ALLOWED = {
     ("reference", "join"),
     ("spec", "render"),
-    ("mapping", "render"),
     ("explore", "join"),
-    ("explore", "diagnose"),
 }
 
 
