@@ -10,7 +10,6 @@ For authors of plugins: ``hookimpl``, the record types and the protocols below; 
 
 from __future__ import annotations
 
-import importlib
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -48,11 +47,7 @@ from ffcore.plugin.records import (
 )
 
 if TYPE_CHECKING:
-    from ffcore.model.law import Law
-    from ffcore.model.parts import DefaultModel
-    from ffcore.spec.problem import Price
-
-_LAZY = {"DefaultModel": "ffcore.model.parts", "Law": "ffcore.model.law", "Price": "ffcore.spec.problem"}
+    from ffcore.plugin.contract import *  # noqa: F403
 
 __all__ = [
     "DISABLE_VARIABLE",
@@ -64,20 +59,17 @@ __all__ = [
     "ComponentQuery",
     "CostModel",
     "CostModelRecord",
-    "DefaultModel",
     "ExecutorFactory",
     "ExecutorRecord",
     "Explorer",
     "ExplorerRecord",
     "Joiner",
     "JoinerRecord",
-    "Law",
     "Model",
     "ModelRecord",
     "Parameter",
     "Plugin",
     "PluginManager",
-    "Price",
     "Progress",
     "Record",
     "RenderKind",
@@ -133,7 +125,7 @@ def records(kind: str) -> tuple[Record, ...]:
 
 
 def __getattr__(name: str) -> Any:
-    """What plugins are written against besides; imported when first used, as it is heavy."""
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_LAZY[name]), name)
+    """What plugins are written against besides, see ``ffcore.plugin.contract``."""
+    from ffcore.plugin.contract import find
+
+    return find(name)

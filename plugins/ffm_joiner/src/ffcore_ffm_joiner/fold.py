@@ -15,11 +15,8 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from ffcore.errors import TimeLimitError
-from ffcore.explore.limits import Limits as Ends
-from ffcore.explore.nests import nest_of_row
-from ffcore.join.types import JoinedMapping, PmappingSet
-from ffcore.plugin import Progress
+from ffcore.plugin import JoinedMapping, PmappingSet, Progress, TimeLimitError, nest_of_row
+from ffcore.plugin import Limits as Ends
 from ffcore_ffm_joiner.arrays import Once
 from ffcore_ffm_joiner.graph import Bounds, Step, bounds, build, forward
 from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, join_rows

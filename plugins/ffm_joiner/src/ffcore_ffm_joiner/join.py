@@ -6,12 +6,7 @@ from concurrent.futures import Executor
 
 import attrs
 
-from ffcore.explore.limits import Limits
-from ffcore.join.objectives import select
-from ffcore.join.types import JoinedMapping, PmappingSet
-from ffcore.objectives import check_metrics
-from ffcore.plugin import Progress
-from ffcore.spec.problem import MapperOptions, Problem
+from ffcore.plugin import JoinedMapping, Limits, MapperOptions, PmappingSet, Problem, Progress, check_metrics, select
 from ffcore_ffm_joiner.fold import join_all
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ffcore.tolerances import FITS
+from ffcore.plugin import FITS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -12,10 +12,7 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from ffcore.explore.chains import decode_loop
-from ffcore.explore.numbers import divisors
-from ffcore.explore.types import EinsumPmappings
-from ffcore.spec.problem import Component, rank_values
+from ffcore.plugin import Component, EinsumPmappings, decode_loop, divisors, rank_values
 from ffcore_ffm_joiner.arrays import Once, distinct, least, pack
 from ffcore_ffm_joiner.kernels import Floats, Ints
 

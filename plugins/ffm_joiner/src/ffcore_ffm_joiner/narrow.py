@@ -14,9 +14,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ffcore.explore.chains import decode_loops, encode_loops
-from ffcore.explore.numbers import divisors
-from ffcore.explore.rows import Rows
+from ffcore.plugin import Rows, decode_loops, divisors, encode_loops
 from ffcore_ffm_joiner.arrays import Once, distinct, distinct_rows, least, offsets_of, pack
 from ffcore_ffm_joiner.graph import bounds, build, forward
 from ffcore_ffm_joiner.kernels import Floats, Ints, Mask, pareto

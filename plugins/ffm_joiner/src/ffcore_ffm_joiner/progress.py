@@ -6,11 +6,7 @@ import time
 
 import attrs
 
-from ffcore.errors import TimeLimitError
-from ffcore.explore.limits import Limits, time_text
-from ffcore.objectives import Objectives
-from ffcore.plugin import Progress, Step
-from ffcore.spec.problem import Metric
+from ffcore.plugin import Limits, Metric, Objectives, Progress, Step, TimeLimitError, time_text
 from ffcore_ffm_joiner.kernels import Floats
 
 

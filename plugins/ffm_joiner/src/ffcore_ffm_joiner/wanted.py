@@ -7,7 +7,7 @@ import math
 import attrs
 import numpy as np
 
-from ffcore.spec.problem import MapperOptions, Metric
+from ffcore.plugin import MapperOptions, Metric
 from ffcore_ffm_joiner.kernels import Floats, Mask
 
 _ROUNDING = 1 + 1e-13  # sums in another order may differ in the last bits

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import graphviz
 
-from ffcore.render.arch import NodeView
+from ffcore.plugin import NodeView
 from ffcore_graphviz_render import labels
 from ffcore_graphviz_render.labels import cell, row, table, text
 from ffcore_graphviz_render.style import COMPUTE, HOLDER, LINE, LOOP, SPATIAL, SPATIAL_INK, TOLL, new_graph

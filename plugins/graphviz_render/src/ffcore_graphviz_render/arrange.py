@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import attrs
 
-from ffcore.render.mapping import ComputeView, HolderView, LoopView, MappingView, StepView, TensorTile
+from ffcore.plugin import ComputeView, HolderView, LoopView, MappingView, StepView, TensorTile
 from ffcore_graphviz_render.align import RowKey, align
 
 Span: TypeAlias = tuple[int, int]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ffcore.render.mapping import MappingView
+from ffcore.plugin import MappingView
 from ffcore_graphviz_render import labels
 from ffcore_graphviz_render.arrange import Arrangement
 from ffcore_graphviz_render.labels import FAINT, INK

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ffcore.render.mapping import MappingView
+from ffcore.plugin import MappingView
 from ffcore_graphviz_render.arrange import arrange
 from ffcore_graphviz_render.legend import draw_legend
 from ffcore_graphviz_render.panel import Look, Panel

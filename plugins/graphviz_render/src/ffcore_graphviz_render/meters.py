@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ffcore.render.facts import CostView
-from ffcore.render.mapping import MappingView
-from ffcore.tolerances import FANOUT
+from ffcore.plugin import FANOUT, CostView, MappingView
 from ffcore_graphviz_render.labels import FAINT, INK
 from ffcore_graphviz_render.scene import Box, Run, Scene
 from ffcore_graphviz_render.style import ALARM, EDGE, MARGIN, METER, METER_FULL, SMALL

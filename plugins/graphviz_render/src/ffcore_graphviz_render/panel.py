@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from ffcore.render.mapping import LoopView, MappingView
-from ffcore.render.palette import tensor_colours
+from ffcore.plugin import LoopView, MappingView, tensor_colours
 from ffcore_graphviz_render.arrange import Arrangement, Chip, Column, Loops, Span
 from ffcore_graphviz_render.labels import FAINT, INK
 from ffcore_graphviz_render.meters import draw_meters

@@ -8,12 +8,15 @@ from typing import Any
 
 import graphviz
 
-from ffcore.errors import PluginError
-from ffcore.plugin import RenderKind
-from ffcore.render.arch import view_arch
-from ffcore.render.mapping import MappingView, view_mapping
-from ffcore.render.rendering import MissingProgramError
-from ffcore.render.workload import view_workload
+from ffcore.plugin import (
+    MappingView,
+    MissingProgramError,
+    PluginError,
+    RenderKind,
+    view_arch,
+    view_mapping,
+    view_workload,
+)
 from ffcore_graphviz_render.arch import arch_graph
 from ffcore_graphviz_render.dot import scene_dot
 from ffcore_graphviz_render.mapping import mapping_scene

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import graphviz
 
-from ffcore.render.palette import tensor_colours
-from ffcore.render.workload import EinsumView, TensorView, WorkloadView
-from ffcore.units import Dimension, format_quantity
+from ffcore.plugin import Dimension, EinsumView, TensorView, WorkloadView, format_quantity, tensor_colours
 from ffcore_graphviz_render import labels
 from ffcore_graphviz_render.labels import cell, row, table, text
 from ffcore_graphviz_render.style import COMPUTE, LINE, new_graph

@@ -12,10 +12,21 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ffcore.render.mapping import BranchView, ComputeView, HolderView, LoopView, StepView, einsums_of, title_of
-from ffcore.render.palette import tensor_colours
-from ffcore.report.types import MappingDetail, Point, ReportData
-from ffcore.units import Dimension, format_quantity
+from ffcore.plugin import (
+    BranchView,
+    ComputeView,
+    Dimension,
+    HolderView,
+    LoopView,
+    MappingDetail,
+    Point,
+    ReportData,
+    StepView,
+    einsums_of,
+    format_quantity,
+    tensor_colours,
+    title_of,
+)
 from ffcore_html_report.payload import UNFUSED, component_colours, embedded
 
 _DIGITS = 4

@@ -12,8 +12,7 @@ from typing import Any
 
 import attrs
 
-from ffcore.render.palette import tensor_colours
-from ffcore.report.types import MappingDetail, Occupancy, Point, ReportData, RooflinePoint
+from ffcore.plugin import MappingDetail, Occupancy, Point, ReportData, RooflinePoint, tensor_colours
 
 # Seen on white and on black, apart for most kinds of colour vision, and deeper than the tensors' pale ones.
 _COMPONENT_COLOURS = (

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ffcore.errors import PluginError
-from ffcore.plugin import RenderKind
-from ffcore.report import ReportData
+from ffcore.plugin import PluginError, RenderKind, ReportData
 from ffcore_html_report.page import page
 
 

@@ -9,8 +9,7 @@ from collections.abc import Callable
 
 import attrs
 
-from ffcore.errors import FFError
-from ffcore.tolerances import ROUNDING
+from ffcore.plugin import ROUNDING, FFError
 
 
 @attrs.frozen

@@ -13,8 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 import attrs
 import numpy as np
 
-from ffcore.explore.spatial import SpatialChoice
-from ffcore.model.law import (
+from ffcore.plugin import (
+    Component,
+    EinsumProblem,
+    Price,
+    SpatialChoice,
+    SpatialLoop,
+    Template,
+    Tensor,
+    TollSite,
     accesses,
     compute_seconds,
     computes,
@@ -22,12 +29,10 @@ from ffcore.model.law import (
     latency_forms,
     leakage,
     price_of,
+    rank_values,
     rates,
     saves_traffic,
 )
-from ffcore.spec.problem import Component, EinsumProblem, Price, Tensor, rank_values
-from ffcore.templates import SpatialLoop, Template
-from ffcore.templates.types import TollSite
 
 
 @attrs.frozen

@@ -10,12 +10,16 @@ from typing import Any, ClassVar
 
 import attrs
 
-from ffcore.errors import FFError
-from ffcore.join.evaluated import evaluated_alone
-from ffcore.join.types import JoinedMapping, PmappingSet
-from ffcore.objectives import check_metrics
-from ffcore.plugin import workers_of
-from ffcore.spec.problem import MapperOptions, Problem
+from ffcore.plugin import (
+    FFError,
+    JoinedMapping,
+    MapperOptions,
+    PmappingSet,
+    Problem,
+    check_metrics,
+    evaluated_alone,
+    workers_of,
+)
 from ffcore_simanneal.anneal import Annealing, anneal
 from ffcore_simanneal.budget import Budget, Ceiling, Meter, check_count, check_positive, check_share
 from ffcore_simanneal.genetic import Breeding, breed, wander

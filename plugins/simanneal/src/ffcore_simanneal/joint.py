@@ -11,14 +11,18 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from ffcore.join.types import JoinedMapping
-from ffcore.mapping.nest import Nest
-from ffcore.mapping.paths import MappingError
-from ffcore.model.check import broken_constraints
-from ffcore.model.joint import evaluate_joint
-from ffcore.objectives import Objectives
-from ffcore.spec.problem import Metric, Problem
-from ffcore.tolerances import FITS, SAME
+from ffcore.plugin import (
+    FITS,
+    SAME,
+    JoinedMapping,
+    MappingError,
+    Metric,
+    Nest,
+    Objectives,
+    Problem,
+    broken_constraints,
+    evaluate_joint,
+)
 from ffcore_simanneal.parts import Key, Part
 
 

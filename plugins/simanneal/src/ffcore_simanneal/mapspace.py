@@ -9,12 +9,7 @@ from typing import Any
 
 import attrs
 
-from ffcore.errors import FFError
-from ffcore.explore.options import not_offered
-from ffcore.join.types import PmappingSet
-from ffcore.phases import phase
-from ffcore.spec.problem import MapperOptions, Problem
-from ffcore.templates import Template, einsum_templates
+from ffcore.plugin import FFError, MapperOptions, PmappingSet, Problem, Template, einsum_templates, not_offered, phase
 
 
 @attrs.frozen(eq=False)

@@ -7,8 +7,7 @@ from random import Random
 
 import attrs
 
-from ffcore.explore.spatial import SpatialChoice
-from ffcore.templates import Template
+from ffcore.plugin import SpatialChoice, Template
 from ffcore_simanneal.plan import Entry
 
 

@@ -10,10 +10,18 @@ from typing import TypeAlias
 
 import attrs
 
-from ffcore.explore.spatial import SpatialChoice
-from ffcore.mapping.nest import Holder, Nest, NestNode, Spatial, Temporal
-from ffcore.spec.problem import MapperOptions, TileShape
-from ffcore.templates import Site, Template
+from ffcore.plugin import (
+    Holder,
+    MapperOptions,
+    Nest,
+    NestNode,
+    Site,
+    Spatial,
+    SpatialChoice,
+    Template,
+    Temporal,
+    TileShape,
+)
 from ffcore_simanneal.costing import Coster, Tile, Traffic
 from ffcore_simanneal.parts import FusedLoop, Key, KeyTable, Part
 

@@ -8,11 +8,7 @@ from random import Random
 
 import attrs
 
-from ffcore.explore.nests import nest_of_row
-from ffcore.explore.types import EinsumPmappings
-from ffcore.join.compatibility import Compatibility, compatibilities
-from ffcore.mapping.nest import Nest
-from ffcore.model.types import LoopAbove
+from ffcore.plugin import Compatibility, EinsumPmappings, LoopAbove, Nest, compatibilities, nest_of_row
 from ffcore_simanneal.parts import FusedLoop, Key, KeyTable, Part
 from ffcore_simanneal.repair import Wanted
 

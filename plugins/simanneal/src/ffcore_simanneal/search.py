@@ -8,8 +8,7 @@ from random import Random
 
 import attrs
 
-from ffcore.errors import NoValidMappingError
-from ffcore.join.types import JoinedMapping
+from ffcore.plugin import JoinedMapping, NoValidMappingError
 from ffcore_simanneal.budget import Meter, Sample
 from ffcore_simanneal.joint import Joint, confirm
 from ffcore_simanneal.mapspace import Mapspace

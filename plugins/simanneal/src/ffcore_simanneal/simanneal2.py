@@ -14,8 +14,7 @@ from random import Random
 
 import attrs
 
-from ffcore.errors import NoValidMappingError
-from ffcore.join.types import JoinedMapping, PmappingSet
+from ffcore.plugin import JoinedMapping, NoValidMappingError, PmappingSet
 from ffcore_simanneal.budget import Meter
 from ffcore_simanneal.joint import Joint, confirm
 from ffcore_simanneal.parts import KeyTable, Part

@@ -8,9 +8,7 @@ from random import Random
 
 import attrs
 
-from ffcore.explore.spatial import SpatialChoice, SpatialMenu, SpatialTable
-from ffcore.spec.problem import EinsumProblem, MapperOptions
-from ffcore.templates import Site, Template
+from ffcore.plugin import EinsumProblem, MapperOptions, Site, SpatialChoice, SpatialMenu, SpatialTable, Template
 from ffcore_simanneal.costing import Coster
 from ffcore_simanneal.parts import KeyTable, Part
 from ffcore_simanneal.place import Placing, place_loops

@@ -8,12 +8,16 @@ from functools import cached_property
 
 import attrs
 
-from ffcore.errors import NoValidMappingError
-from ffcore.join.types import JoinedMapping
-from ffcore.model.parts import DefaultModel
-from ffcore.render.convergence import Line, convergence
-from ffcore.results.mappings import MappingEntry, Mappings
-from ffcore.spec.problem import Problem
+from ffcore.plugin import (
+    DefaultModel,
+    JoinedMapping,
+    Line,
+    MappingEntry,
+    Mappings,
+    NoValidMappingError,
+    Problem,
+    convergence,
+)
 from ffcore_simanneal.budget import Budget, Sample
 
 

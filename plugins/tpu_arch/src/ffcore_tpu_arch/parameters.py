@@ -11,9 +11,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from ffcore.errors import ErrorCollector, SpecError, suggest
-from ffcore.plugin import Parameter
-from ffcore.units import Dimension, parse_quantity
+from ffcore.plugin import Dimension, ErrorCollector, Parameter, SpecError, parse_quantity, suggest
 
 INFINITY = math.inf
 MIB = 8.0 * 2**20  # bits
