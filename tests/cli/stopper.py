@@ -30,7 +30,7 @@ def ffcore_arches():
 
 @hookimpl
 def ffcore_explorers():
-    yield ExplorerRecord("stopping", "", "ffcore_stopper_parts:Explorer")
+    yield ExplorerRecord("stopping", "", "ffcore_stopper_parts:Explorer", keeps_pmappings=True)
 
 @hookimpl
 def ffcore_joiners():

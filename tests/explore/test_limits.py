@@ -19,7 +19,7 @@ from ffcore import plugin
 from ffcore.errors import MemoryLimitError, NoValidMappingError, TimeLimitError
 from ffcore.explore import DefaultExplorer, explorer, tally
 from ffcore.explore.equal import Kinds
-from ffcore.explore.explorer import explore
+from ffcore.explore.explorer import NothingFound, explore
 from ffcore.explore.fits import least_bits, may_fit
 from ffcore.explore.limits import PATIENCE, SHARE, Limits
 from ffcore.explore.spatial import SpatialMenu, smallest_usage
@@ -27,6 +27,7 @@ from ffcore.explore.system import addresses_left, available, resident
 from ffcore.explore.tally import Slot, StoppedError, Tally
 from ffcore.explore.types import EinsumPmappings
 from ffcore.join.guarantee import guarantee_of
+from ffcore.mapper.nothing import check_explored, nothing_joined
 from ffcore.spec.problem import MapperOptions, Problem
 from tests.api.specs import chain
 from tests.oracle.compare import seeded
@@ -267,8 +268,11 @@ class TestTime:
         found = DefaultExplorer().explore(problem)
         first = found.einsums[0]
         elsewhere = attrs.evolve(first, rows=attrs.evolve(first.rows, depth=first.rows.depth - 1))
+        apart = attrs.evolve(found, einsums=(elsewhere, *found.einsums[1:]))
+        joiner = plugin.get("joiner", "ffm")
+        assert joiner.join(problem, apart) == []
         with pytest.raises(TimeLimitError, match="no mapping was found in time: the time limit of 1 us"):
-            plugin.get("joiner", "ffm").join(problem, attrs.evolve(found, einsums=(elsewhere, *found.einsums[1:])))
+            nothing_joined(problem, apart, joiner, exact=True)
 
 
 def _only_matmul0(einsum: Any, templates: Any, shape: Any, options: Any, slot: Slot) -> EinsumPmappings:
@@ -335,12 +339,13 @@ class TestNothingFits:
         spec.arch.nodes["Buffer"].tensors.keep = "All"
         problem = spec.problem()
         monkeypatch.setattr(explorer, "explore_einsum", lambda *_: pytest.fail("explored"))
-        with pytest.raises(LookupError, match="Matmul0 Matmul1 Matmul2"):
-            explore(problem, refused=lambda names: LookupError(" ".join(names)))
+        with pytest.raises(NothingFound) as nothing:
+            explore(problem, stop_at_nothing=True)
+        assert nothing.value.names == ("Matmul0", "Matmul1", "Matmul2")
         assert not any(len(e.rows) for e in explore(problem))
         monkeypatch.undo()
         with pytest.raises(NoValidMappingError, match=r"Buffer is too small: it has 8 bits .*24 bits") as error:
-            DefaultExplorer().explore(problem)
+            check_explored(problem, DefaultExplorer().explore(problem))
         assert error.value.memory == "Buffer"
 
     def test_persistent_tensors_that_fit_alone_but_not_together_are_refused_at_once(
@@ -363,21 +368,15 @@ class TestNothingFits:
             DefaultExplorer().explore(persistent(2 * 128 + 24))
 
     def test_an_einsum_without_rows_ends_the_exploration(self) -> None:
-        explored: list[str] = []
-
-        def refused(names: Any) -> Exception:
-            explored.extend(names)
-            return NoValidMappingError("nothing")
-
         def nothing(einsum: Any, templates: Any, shape: Any, options: Any, slot: Any) -> EinsumPmappings:
             found = SOLVE(einsum, templates, shape, options, slot)
             return attrs.evolve(found, rows=found.rows.take(np.zeros(0, np.int64)), offsets=np.zeros(1, np.int64))
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(explorer, "explore_einsum", nothing)
-            with pytest.raises(NoValidMappingError, match="nothing"):
-                explore(limited(), refused=refused)
-        assert explored == ["Matmul0", "Matmul1", "Matmul3"]  # and Matmul2 is as Matmul1
+            with pytest.raises(NothingFound) as found:
+                explore(limited(), stop_at_nothing=True)
+        assert found.value.names == ("Matmul0", "Matmul1", "Matmul3")  # and Matmul2 is as Matmul1
 
 
 def test_an_interruption_reaches_threads_inside_of_a_template(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from ffcore.model.joint import evaluate_joint
 from ffcore.reference import Solution, exhaustive_join, exhaustive_map, exhaustive_pmappings, templates
 from ffcore.reference.templates import reservation_level
 from ffcore.spec.problem import Problem
+from tests.oracle.compare import seeded
 from tests.oracle_problems import KINDS, OracleProblem, oracle_problems, random_problem
 
 QUICK = settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -62,7 +63,7 @@ def test_solutions_are_what_the_model_says(seed: int) -> None:
 
 
 def test_most_random_problems_have_a_mapping() -> None:
-    assert sum(bool(solve(seed)[1]) for seed in range(20, 40)) >= 15
+    assert sum(bool(solve(seed)[1]) for seed in range(20, 40) if seeded(seed) is not None) >= 15
 
 
 @pytest.mark.slow
@@ -74,6 +75,8 @@ def test_solutions_are_what_the_model_says_more(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(30))
 def test_reduction_changes_no_result(seed: int) -> None:
     """On those random problems whose plain product of pmappings is affordable."""
+    if seeded(seed) is None:
+        pytest.skip("refused: no memory may hold some tensor")
     problem = random_problem(seed).problem()
     try:
         pmappings = exhaustive_pmappings(problem)
