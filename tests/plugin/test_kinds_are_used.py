@@ -12,6 +12,7 @@ from tests.cli.process import ff, write_specs
 
 PLUGIN = """
 from ffcore.plugin import *
+from ffcore.plugin import DefaultModel
 
 class Toml:
     def load(self, path):
