@@ -17,3 +17,9 @@ SAME = 1e-9
 
 ROUNDING = 1 + 1e-12
 """Within one search, of two values whose quotient is below this none is better: only their last bits differ."""
+
+NOT_WORSE = 1 + 1e-13
+"""A sum may exceed another by this factor and still count as no worse: the terms are the same, in another order."""
+
+BETTER = 1 + 1e-9
+"""A known mapping must be better by this factor before a search lets something go because of it."""

@@ -11,6 +11,8 @@ import math
 import numpy as np
 from numba import njit
 
+from ffcore.tolerances import BETTER, NOT_WORSE
+
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _shared(a, b, c, floor):  # type: ignore[no-untyped-def]  # pragma: no cover
@@ -104,8 +106,8 @@ def _hopeless(values, row, state, share, ends, which, most, least, guard):  # ty
     energy += power * latency
     latency *= timed
     for u in range(known.shape[0]):
-        no_worse = known[u, 0] <= energy * (1 + 1e-13) and known[u, 1] <= latency * (1 + 1e-13)
-        if no_worse and (known[u, 0] * (1 + 1e-9) < energy or known[u, 1] * (1 + 1e-9) < latency):
+        no_worse = known[u, 0] <= energy * NOT_WORSE and known[u, 1] <= latency * NOT_WORSE
+        if no_worse and (known[u, 0] * BETTER < energy or known[u, 1] * BETTER < latency):
             return True
     return False
 

@@ -48,18 +48,24 @@ def _fields(cls: Hashable) -> tuple[tuple[str, Named | None], ...]:
     return tuple((field.name, field.metadata.get(NAMES)) for field in attrs.fields(cast(Any, cls)))
 
 
+class _Nameless(enum.Enum):
+    """In place of a name without a position."""
+
+    NAME = 0
+
+
 def _plain(value: Any, named: Named | None, positions: Positions | None) -> Hashable:
     if isinstance(value, str):
         if named is None or named is Named.LABEL or positions is None:
             return value
-        return positions.of(named).get(value, -1)
+        return positions.of(named).get(value, _Nameless.NAME)
     if value is None or isinstance(value, int | float | enum.Enum):
         return value
     if isinstance(value, Mapping):
         items = [(_plain(k, named, positions), _plain(v, named, positions)) for k, v in value.items()]
-        return tuple(sorted((k, v) for k, v in items if k != -1))
+        return tuple(sorted((k, v) for k, v in items if k is not _Nameless.NAME))
     if isinstance(value, frozenset):
-        return frozenset(p for p in (_plain(v, named, positions) for v in value) if p != -1)
+        return frozenset(p for p in (_plain(v, named, positions) for v in value) if p is not _Nameless.NAME)
     if isinstance(value, tuple):
         return tuple(_plain(v, named, positions) for v in value)
     if attrs.has(type(value)):

@@ -109,6 +109,7 @@ if TYPE_CHECKING:
     from ffcore.templates.types import TollSite as TollSite
     from ffcore.tolerances import FANOUT as FANOUT
     from ffcore.tolerances import FITS as FITS
+    from ffcore.tolerances import NOT_WORSE as NOT_WORSE
     from ffcore.tolerances import ROUNDING as ROUNDING
     from ffcore.tolerances import SAME as SAME
     from ffcore.units import Dimension as Dimension
@@ -255,6 +256,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.tolerances": (
         "FANOUT",
         "FITS",
+        "NOT_WORSE",
         "ROUNDING",
         "SAME",
     ),

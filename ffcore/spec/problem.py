@@ -114,6 +114,8 @@ class RankExpression:
             return (RankExpression(self.rank, tuple((v, 1) for v, _ in self.terms)),)
         ascending = sorted(self.terms, key=lambda term: term[1])
         reached = 0
+        if len({c for _, c in self.terms}) < len(self.terms):
+            return (self,)  # a window, also where one of its variables has a single value
         for v, c in ascending:
             if c <= reached:
                 return (self,)

@@ -107,6 +107,16 @@ def test_a_tensor_that_is_read_twice_in_the_same_way_is_one_access() -> None:
     assert twice.energy() == once.energy()
 
 
+def test_the_order_in_which_an_index_is_written_does_not_matter() -> None:
+    conv = "workload: {rank_sizes: {P: 4, R: 1}, bits_per_value: {All: 8}, einsums: ['O[p] = %s * W[r]']}"
+    summed, turned, twice = (
+        ff.Spec.from_string(KEPT + conv % text).problem().einsums[0]
+        for text in ("I[X: p + r]", "I[X: r + p]", "I[X: p + r] * I[X: r + p]")
+    )
+    assert [t.partially_relevant for t in summed.tensors] == [t.partially_relevant for t in turned.tensors]
+    assert len(twice.tensors) == 3
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -126,4 +136,13 @@ def test_the_own_fanout_of_a_root_memory_stands_above_everything() -> None:
     spec.set("mapper.ffm.metrics", "latency")
     found = ff.map_workload_to_arch(spec, n_jobs=1)
     assert found.latency() == 4  # of 8 computes
+    spec.mapper.explorer = spec.mapper.joiner = "exhaustive"
+    exact = ff.map_workload_to_arch(spec, n_jobs=1)
+    assert exact.latency() == 4
+    energies = []
+    for part in ("exhaustive", "default"):
+        spec.set("mapper.ffm.metrics", "energy")
+        spec.mapper.explorer, spec.mapper.joiner = part, part.replace("default", "ffm")
+        energies.append(ff.map_workload_to_arch(spec, n_jobs=1).energy())
+    assert energies[0] == pytest.approx(energies[1], rel=1e-12)
     assert any(type(n).__name__ == "Spatial" for n in found.nests[0][0].nodes[:1])

@@ -59,7 +59,7 @@ def _check_twice(einsum: Einsum, errors: ErrorCollector) -> None:
         place = access.position_of("") or einsum.position_of("")
         if access.output or other.output:
             errors.add(f"Einsum {einsum.name} has tensor {access.name} twice, and writes it", place)
-        elif access.projection != other.projection:
+        elif _indices(access) != _indices(other):
             errors.add(
                 f"Einsum {einsum.name} reads tensor {access.name} twice, with other indices: only the same indices "
                 "twice (one access) can be mapped; copy the tensor under another name first",
@@ -67,6 +67,19 @@ def _check_twice(einsum: Einsum, errors: ErrorCollector) -> None:
             )
         elif (access.bits_per_value, access.persistent) != (other.bits_per_value, other.persistent):
             errors.add(f"Einsum {einsum.name} says two things of tensor {access.name}, which it reads twice", place)
+
+
+def _indices(access: TensorAccess) -> dict[str, object]:
+    """The index of each rank whatever order its terms are written in; as it is written where it is wrong."""
+    result: dict[str, object] = {}
+    for rank, index in access.projection.items():
+        try:
+            terms, constant = parse_index(index)
+        except SpecError:
+            result[rank] = index
+        else:
+            result[rank] = (frozenset(terms), constant)
+    return result
 
 
 def _tensor(access: TensorAccess, errors: ErrorCollector) -> Tensor:

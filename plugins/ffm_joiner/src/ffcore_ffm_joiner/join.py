@@ -34,7 +34,7 @@ class FFMJoiner:
     ) -> list[JoinedMapping]:
         """Joined mappings, ascending in energy.
 
-        None where nothing matches and fits. With a limit of time, what is known when it is up (``proven`` is false
+        Empty where nothing matches and fits. With a limit of time, what is known when it is up (``proven`` is false
         then). Raises ``TimeLimitError`` and ``MemoryLimitError`` where a limit leaves nothing.
         """
         check_metrics(problem.options.metrics)

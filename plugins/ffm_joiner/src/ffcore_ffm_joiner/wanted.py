@@ -7,10 +7,8 @@ import math
 import attrs
 import numpy as np
 
-from ffcore.plugin import MapperOptions, Metric
+from ffcore.plugin import NOT_WORSE, MapperOptions, Metric
 from ffcore_ffm_joiner.kernels import Floats, Mask
-
-_ROUNDING = 1 + 1e-13  # sums in another order may differ in the last bits
 
 
 @attrs.frozen(eq=False)
@@ -50,14 +48,14 @@ class Target:
         """Points such that a bound no less than one of them in both is not wanted."""
         if self.product:
             return np.zeros((0, 2))
-        return np.ascontiguousarray(self.known / (self.slack * _ROUNDING))
+        return np.ascontiguousarray(self.known / (self.slack * NOT_WORSE))
 
     @property
     def most(self) -> float:
         """Product of energy and latency that no bound of a wanted mapping exceeds."""
         if not self.product or not len(self.known):
             return np.inf
-        return float((self.known[:, 0] * self.known[:, 1]).min()) / (self.slack * _ROUNDING)
+        return float((self.known[:, 0] * self.known[:, 1]).min()) / (self.slack * NOT_WORSE)
 
     def open(self, energy: Floats, latency: Floats) -> Mask:
         """Which of these bounds may belong to wanted mappings."""
