@@ -18,8 +18,8 @@ from unittest import mock
 import ffcore as ff
 from bench.jobs import INPUTS
 from bench.run import ROOT
-from ffcore.explore import labels, spread
 from ffcore.explore.explorer import explore
+from ffcore.explore.search import labels, spread
 
 FANOUTS = (64, 256, 1024, 4096, 16384, 65536)
 REPEAT = 3

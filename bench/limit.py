@@ -16,8 +16,8 @@ import attrs
 
 import ffcore as ff
 from bench.jobs import CONSTRAINED, FREE, Sizes
-from ffcore.explore import kernels
 from ffcore.explore.explorer import explore
+from ffcore.explore.search import kernels
 
 KERNELS = ("_union", "_add", "_rows", "_fronts")
 REPEAT = 3

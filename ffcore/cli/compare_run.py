@@ -16,11 +16,11 @@ from ffcore import plugin
 from ffcore.api import map_workload_to_arch
 from ffcore.cli.progress import progress_display
 from ffcore.errors import FFError, NoValidMappingError, SpecError
-from ffcore.join.guarantee import Guarantee, guarantee_of
 from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of
 from ffcore.mapper.job import Job
 from ffcore.mapper.workers import workers
 from ffcore.objectives import Objectives
+from ffcore.pmappings.guarantee import Guarantee, guarantee_of
 from ffcore.units import Dimension, format_quantity, parse_quantity
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from ffcore.api import evaluate_mapping, map_with_pmappings
 from ffcore.cli.output import Report
 from ffcore.cli.progress import Watch, progress_display
 from ffcore.cli.unfused import SWITCHED_OFF, unfused
-from ffcore.join.types import PmappingSet
 from ffcore.mapper.choice import explorer_of
 from ffcore.phases import phase, recording
 from ffcore.plugin import Step
+from ffcore.pmappings.set import PmappingSet
 
 if TYPE_CHECKING:
     from ffcore.results import Mappings, Pmappings

@@ -2,7 +2,7 @@
 
 ``run.json``   the run: status, arguments, versions, parameters, times, counts
 ``spec.json``  the whole spec as plain data
-``pmappings``  those of each Einsum, as soon as it is explored (ffcore.explore.cache)
+``pmappings``  those of each Einsum, as soon as it is explored (ffcore.explore.reuse.cache)
 
 Results are written beside them (``ffcore.cli.output``). A folder may come from a stranger: what is read here is data,
 checked like any input. Files are replaced at once or not at all.

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from ffcore.api import map_with_pmappings
 from ffcore.errors import FFError, NoValidMappingError
-from ffcore.join.types import PmappingSet
 from ffcore.mapper.ffm import join_as
 from ffcore.phases import phase, unrecorded
+from ffcore.pmappings.set import PmappingSet
 from ffcore.spec.problem import ComponentKind, PathProblem, Problem
 
 if TYPE_CHECKING:

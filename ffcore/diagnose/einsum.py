@@ -15,10 +15,10 @@ from ffcore.diagnose.search import Budget, Probe, Usage, culprits
 from ffcore.errors import NoValidMappingError
 from ffcore.explore.explorer import explore
 from ffcore.explore.limits import Limits
-from ffcore.explore.nests import nest_of_row
-from ffcore.explore.spatial import SpatialMenu
-from ffcore.explore.types import EinsumPmappings
+from ffcore.explore.search.spatial import SpatialMenu
 from ffcore.model.evaluate import evaluate_nest
+from ffcore.pmappings.nests import nest_of_row
+from ffcore.pmappings.set import EinsumPmappings
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
 from ffcore.templates import einsum_templates
 from ffcore.templates.holders import holder_choices, holder_orders

@@ -16,10 +16,9 @@ from ffcore.diagnose.search import Budget, Usage, culprits
 from ffcore.errors import NoValidMappingError, TimeLimitError
 from ffcore.explore.explorer import explore
 from ffcore.explore.limits import Limits
-from ffcore.explore.types import EinsumPmappings
-from ffcore.join.compatibility import TensorReservation, compatibilities
-from ffcore.join.types import JoinedMapping, PmappingSet
-from ffcore.model.joint import evaluate_joint
+from ffcore.model.mapping import evaluate_joint
+from ffcore.pmappings.compatibility import TensorReservation, compatibilities
+from ffcore.pmappings.set import EinsumPmappings, JoinedMapping, PmappingSet
 from ffcore.spec.problem import EinsumProblem, Problem
 
 _SCALE = 3.0  # a search of a whole workload may take so many times longer than that of an Einsum

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ffcore.explore.cache import PmappingCache
-    from ffcore.explore.types import EinsumPmappings
-    from ffcore.join.types import PmappingSet
+    from ffcore.explore.reuse.cache import PmappingCache
     from ffcore.plugin import Progress
+    from ffcore.pmappings.set import EinsumPmappings, PmappingSet
     from ffcore.spec.problem import Problem
 
 __all__ = ["CacheWarning", "DefaultExplorer"]
@@ -48,9 +47,9 @@ class DefaultExplorer:
         Where an Einsum has none the exploration ends, at once where no tile can fit: the set is empty and says which.
         Raises ``TimeLimitError`` and ``MemoryLimitError`` for limits that leave nothing.
         """
-        from ffcore.explore.cache import PmappingCache
         from ffcore.explore.explorer import NothingFound, explore
-        from ffcore.join.types import PmappingSet
+        from ffcore.explore.reuse.cache import PmappingCache
+        from ffcore.pmappings.set import PmappingSet
 
         begun = time.monotonic()
         names = [e.name for e in problem.einsums if einsum_names is None or e.name in einsum_names]
@@ -84,7 +83,7 @@ def _store(cache: PmappingCache, pmappings: EinsumPmappings) -> None:
 
 
 def _stored(cache: PmappingCache, names: Sequence[str], progress: Progress | None) -> dict[str, EinsumPmappings]:
-    from ffcore.explore.cache import DamagedCacheError
+    from ffcore.explore.reuse.cache import DamagedCacheError
 
     found = {}
     for name in names:

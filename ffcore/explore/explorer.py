@@ -11,17 +11,16 @@ import attrs
 import numpy as np
 
 from ffcore.errors import FFError, NoValidMappingError
-from ffcore.explore.equal import Kinds
 from ffcore.explore.fits import kept_throughout, may_fit
 from ffcore.explore.limits import Limits
 from ffcore.explore.options import not_offered
-from ffcore.explore.rows import Rows, RowShape
-from ffcore.explore.solve import explore_einsum
-from ffcore.explore.spatial import SpatialChoice
-from ffcore.explore.tally import Slot, Tally
-from ffcore.explore.types import EinsumPmappings, Job, PmappingStats
+from ffcore.explore.progress import Slot, Tally
+from ffcore.explore.reuse.equal import Kinds
+from ffcore.explore.search.solve import explore_einsum
 from ffcore.plugin import Progress, Step
 from ffcore.plugin.executors import as_completed, workers_of
+from ffcore.pmappings.rows import Rows, RowShape, SpatialChoice
+from ffcore.pmappings.set import EinsumPmappings, Job, PmappingStats
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
 from ffcore.templates import Template
 from ffcore.tolerances import FITS

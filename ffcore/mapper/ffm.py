@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ffcore.errors import FFError
-from ffcore.join.types import PmappingSet
 from ffcore.mapper.job import Job, problem_of
 from ffcore.mapper.workers import workers
 from ffcore.objectives import Objectives
 from ffcore.phases import phase
+from ffcore.pmappings.set import PmappingSet
 from ffcore.results.mappings import Mappings
 from ffcore.results.pmappings import Pmappings, RowFilter
 from ffcore.results.union import difference

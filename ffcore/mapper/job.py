@@ -15,9 +15,6 @@ import attrs
 from ffcore import plugin
 from ffcore.diagnose.traps import traps
 from ffcore.errors import NoValidMappingError, SpecError, SpecWarning, suggest
-from ffcore.join.guarantee import Guarantee, guarantee_of
-from ffcore.join.objectives import select
-from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_of
 from ffcore.mapper.nothing import check_explored, is_exact, nothing_joined
 from ffcore.mapping.paths import settled
@@ -25,6 +22,9 @@ from ffcore.model.law import key_of
 from ffcore.objectives import COMPARED, check_metrics
 from ffcore.phases import phase
 from ffcore.plugin import JoinerRecord
+from ffcore.pmappings.guarantee import Guarantee, guarantee_of
+from ffcore.pmappings.select import select
+from ffcore.pmappings.set import JoinedMapping, PmappingSet
 from ffcore.results.mappings import MappingEntry, Mappings
 from ffcore.results.pmappings import Pmappings
 from ffcore.spec.problem import Problem

@@ -9,8 +9,8 @@ import attrs
 
 from ffcore import plugin
 from ffcore.errors import NoValidMappingError
-from ffcore.join.guarantee import check_complete
-from ffcore.join.types import JoinedMapping, PmappingSet
+from ffcore.pmappings.guarantee import check_complete
+from ffcore.pmappings.set import JoinedMapping, PmappingSet
 from ffcore.spec.problem import Problem
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ def check_mapping(problem: Problem, mapping: tree.MappingTree) -> None:
     Checks names (with the nearest known one), that each Einsum is mapped once and in workload order,
     that tile sizes divide and leave no work undone, that a memory holds each tensor, and that Einsums
     share all loops above the first memory of a tensor that they share. The constraints of the architecture
-    are another matter: see `ffcore.model.check.check_nest`.
+    are another matter: see `ffcore.model.constraints.check_nest`.
     """
     errors = ErrorCollector()
     _Checker(problem, errors).check(mapping)

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from ffcore.mapping.nest import Nest
-from ffcore.model.own_nest import Exact, HolderAt, Loop, OwnNest, ResolvedNest, own_nest, resolve, sink
+from ffcore.model.tensor_nest import Exact, HolderAt, Loop, OwnNest, ResolvedNest, own_nest, resolve, sink
 from ffcore.model.traffic import count_traffic
 from ffcore.model.types import LEAK, ActionCount, ActionKey, LoopAbove, NestEvaluation, Reservation
 from ffcore.spec.problem import EinsumProblem, Relevance, Tensor

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import attrs
 
-from ffcore.model.own_nest import Exact, HolderAt, Loop, OwnNest, round_up
+from ffcore.model.tensor_nest import Exact, HolderAt, Loop, OwnNest, round_up
 from ffcore.spec.problem import Component, ComponentKind, Relevance, Tensor
 
 

@@ -14,7 +14,7 @@ DEFAULT_EXECUTOR = "forks"
 @hookimpl
 def ffcore_models() -> Iterable[ModelRecord]:
     """The analytical model."""
-    yield ModelRecord("default", "the analytical model of docs/architecture.md", "ffcore.model.parts:DefaultModel")
+    yield ModelRecord("default", "the analytical model of docs/architecture.md", "ffcore.model.default:DefaultModel")
 
 
 @hookimpl

@@ -17,25 +17,12 @@ if TYPE_CHECKING:
     from ffcore.errors import SpecError as SpecError
     from ffcore.errors import TimeLimitError as TimeLimitError
     from ffcore.errors import suggest as suggest
-    from ffcore.explore.chains import decode_loop as decode_loop
-    from ffcore.explore.chains import decode_loops as decode_loops
-    from ffcore.explore.chains import encode_loops as encode_loops
+    from ffcore.explore.evaluated import evaluated_alone as evaluated_alone
     from ffcore.explore.limits import Limits as Limits
     from ffcore.explore.limits import time_text as time_text
-    from ffcore.explore.nests import nest_of_row as nest_of_row
-    from ffcore.explore.numbers import divisors as divisors
     from ffcore.explore.options import not_offered as not_offered
-    from ffcore.explore.rows import Rows as Rows
-    from ffcore.explore.spatial import SpatialChoice as SpatialChoice
-    from ffcore.explore.spatial import SpatialMenu as SpatialMenu
-    from ffcore.explore.spatial import SpatialTable as SpatialTable
-    from ffcore.explore.types import EinsumPmappings as EinsumPmappings
-    from ffcore.join.compatibility import Compatibility as Compatibility
-    from ffcore.join.compatibility import compatibilities as compatibilities
-    from ffcore.join.evaluated import evaluated_alone as evaluated_alone
-    from ffcore.join.objectives import select as select
-    from ffcore.join.types import JoinedMapping as JoinedMapping
-    from ffcore.join.types import PmappingSet as PmappingSet
+    from ffcore.explore.search.spatial import SpatialMenu as SpatialMenu
+    from ffcore.explore.search.spatial import SpatialTable as SpatialTable
     from ffcore.mapping.dialect import from_yaml as from_yaml
     from ffcore.mapping.nest import Holder as Holder
     from ffcore.mapping.nest import Nest as Nest
@@ -43,8 +30,8 @@ if TYPE_CHECKING:
     from ffcore.mapping.nest import Spatial as Spatial
     from ffcore.mapping.nest import Temporal as Temporal
     from ffcore.mapping.paths import MappingError as MappingError
-    from ffcore.model.check import broken_constraints as broken_constraints
-    from ffcore.model.joint import evaluate_joint as evaluate_joint
+    from ffcore.model.constraints import broken_constraints as broken_constraints
+    from ffcore.model.default import DefaultModel as DefaultModel
     from ffcore.model.law import Law as Law
     from ffcore.model.law import accesses as accesses
     from ffcore.model.law import compute_seconds as compute_seconds
@@ -55,13 +42,26 @@ if TYPE_CHECKING:
     from ffcore.model.law import price_of as price_of
     from ffcore.model.law import rates as rates
     from ffcore.model.law import saves_traffic as saves_traffic
-    from ffcore.model.parts import DefaultModel as DefaultModel
+    from ffcore.model.mapping import evaluate_joint as evaluate_joint
     from ffcore.model.types import JointEvaluation as JointEvaluation
     from ffcore.model.types import LoopAbove as LoopAbove
     from ffcore.model.types import NestEvaluation as NestEvaluation
     from ffcore.objectives import Objectives as Objectives
     from ffcore.objectives import check_metrics as check_metrics
     from ffcore.phases import phase as phase
+    from ffcore.pmappings.compatibility import Compatibility as Compatibility
+    from ffcore.pmappings.compatibility import compatibilities as compatibilities
+    from ffcore.pmappings.loops import decode_loop as decode_loop
+    from ffcore.pmappings.loops import decode_loops as decode_loops
+    from ffcore.pmappings.loops import encode_loops as encode_loops
+    from ffcore.pmappings.nests import nest_of_row as nest_of_row
+    from ffcore.pmappings.numbers import divisors as divisors
+    from ffcore.pmappings.rows import Rows as Rows
+    from ffcore.pmappings.rows import SpatialChoice as SpatialChoice
+    from ffcore.pmappings.select import select as select
+    from ffcore.pmappings.set import EinsumPmappings as EinsumPmappings
+    from ffcore.pmappings.set import JoinedMapping as JoinedMapping
+    from ffcore.pmappings.set import PmappingSet as PmappingSet
     from ffcore.render import render_arch as render_arch
     from ffcore.render import render_mapping as render_mapping
     from ffcore.render import render_workload as render_workload
@@ -127,34 +127,15 @@ MODULES: dict[str, tuple[str, ...]] = {
         "TimeLimitError",
         "suggest",
     ),
-    "ffcore.explore.chains": (
-        "decode_loop",
-        "decode_loops",
-        "encode_loops",
-    ),
+    "ffcore.explore.evaluated": ("evaluated_alone",),
     "ffcore.explore.limits": (
         "Limits",
         "time_text",
     ),
-    "ffcore.explore.nests": ("nest_of_row",),
-    "ffcore.explore.numbers": ("divisors",),
     "ffcore.explore.options": ("not_offered",),
-    "ffcore.explore.rows": ("Rows",),
-    "ffcore.explore.spatial": (
-        "SpatialChoice",
+    "ffcore.explore.search.spatial": (
         "SpatialMenu",
         "SpatialTable",
-    ),
-    "ffcore.explore.types": ("EinsumPmappings",),
-    "ffcore.join.compatibility": (
-        "Compatibility",
-        "compatibilities",
-    ),
-    "ffcore.join.evaluated": ("evaluated_alone",),
-    "ffcore.join.objectives": ("select",),
-    "ffcore.join.types": (
-        "JoinedMapping",
-        "PmappingSet",
     ),
     "ffcore.mapping.dialect": ("from_yaml",),
     "ffcore.mapping.nest": (
@@ -165,8 +146,8 @@ MODULES: dict[str, tuple[str, ...]] = {
         "Temporal",
     ),
     "ffcore.mapping.paths": ("MappingError",),
-    "ffcore.model.check": ("broken_constraints",),
-    "ffcore.model.joint": ("evaluate_joint",),
+    "ffcore.model.constraints": ("broken_constraints",),
+    "ffcore.model.default": ("DefaultModel",),
     "ffcore.model.law": (
         "Law",
         "accesses",
@@ -179,7 +160,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "rates",
         "saves_traffic",
     ),
-    "ffcore.model.parts": ("DefaultModel",),
+    "ffcore.model.mapping": ("evaluate_joint",),
     "ffcore.model.types": (
         "JointEvaluation",
         "LoopAbove",
@@ -190,6 +171,27 @@ MODULES: dict[str, tuple[str, ...]] = {
         "check_metrics",
     ),
     "ffcore.phases": ("phase",),
+    "ffcore.pmappings.compatibility": (
+        "Compatibility",
+        "compatibilities",
+    ),
+    "ffcore.pmappings.loops": (
+        "decode_loop",
+        "decode_loops",
+        "encode_loops",
+    ),
+    "ffcore.pmappings.nests": ("nest_of_row",),
+    "ffcore.pmappings.numbers": ("divisors",),
+    "ffcore.pmappings.rows": (
+        "Rows",
+        "SpatialChoice",
+    ),
+    "ffcore.pmappings.select": ("select",),
+    "ffcore.pmappings.set": (
+        "EinsumPmappings",
+        "JoinedMapping",
+        "PmappingSet",
+    ),
     "ffcore.render": (
         "render_arch",
         "render_mapping",

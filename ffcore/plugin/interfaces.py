@@ -16,9 +16,9 @@ import attrs
 from ffcore.plugin.progress import Progress
 
 if TYPE_CHECKING:
-    from ffcore.join.types import JoinedMapping, PmappingSet
     from ffcore.mapping.nest import Nest
     from ffcore.model.types import JointEvaluation
+    from ffcore.pmappings.set import JoinedMapping, PmappingSet
     from ffcore.spec.problem import MapperOptions, Problem
 
 RenderKind: TypeAlias = Literal["workload", "arch", "mapping", "report"]
@@ -68,7 +68,7 @@ class Joiner(Protocol):
 
     def guarantee(self, options: MapperOptions) -> float | None:
         """A factor >= 1 by which no mapping is better, in any metric asked for, than some returned one; None: nothing
-        is promised (see ``ffcore.join.guarantee``)."""
+        is promised (see ``ffcore.pmappings.guarantee``)."""
 
     def join(
         self,

@@ -16,10 +16,9 @@ from ffcore.reference.pmappings import Pmapping, exhaustive_pmappings
 from ffcore.spec.problem import MapperOptions, Problem
 
 if TYPE_CHECKING:
-    from ffcore.explore.types import EinsumPmappings
-    from ffcore.join.types import JoinedMapping, PmappingSet
     from ffcore.mapping.nest import Nest
     from ffcore.plugin import Model, Progress
+    from ffcore.pmappings.set import EinsumPmappings, JoinedMapping, PmappingSet
 
 
 @attrs.frozen(eq=False)
@@ -79,7 +78,7 @@ class ExhaustiveJoiner:
 
         ``model``: what says what a whole mapping costs, if not the law of the problem; nothing is dropped then.
         """
-        from ffcore.join.types import JoinedMapping
+        from ffcore.pmappings.set import JoinedMapping
 
         if isinstance(pmappings, ExhaustivePmappings):
             choices = pmappings.pmappings
@@ -102,7 +101,7 @@ def _judge(problem: Problem, model: Model) -> Judge:
 
 def _evaluated(pmappings: EinsumPmappings) -> list[Pmapping]:
     """An explorer's rows as nests that the model evaluates anew; orders of one block count once."""
-    from ffcore.explore.nests import nest_of_row
+    from ffcore.pmappings.nests import nest_of_row
 
     einsum = pmappings.einsum
     nests = dict.fromkeys(nest_of_row(pmappings, row) for row in range(len(pmappings.rows)))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ffcore.model.joint import kept_while_running
+from ffcore.model.mapping import kept_while_running
 from ffcore.model.types import NestEvaluation, Reservation
 from ffcore.render.mapping import view_mapping
 from ffcore.report.roofline import roofline_of

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ffcore.errors import FFError
-from ffcore.join.guarantee import Guarantee
 from ffcore.mapping.convert import nests_to_tree
 from ffcore.mapping.dialect import to_yaml
 from ffcore.mapping.nest import Nest
 from ffcore.mapping.tree import MappingTree
 from ffcore.model.types import JointEvaluation, NestEvaluation
+from ffcore.pmappings.guarantee import Guarantee
 from ffcore.results import columns
 from ffcore.results.table import ResultTable
 from ffcore.spec.problem import EinsumProblem, Problem

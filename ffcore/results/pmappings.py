@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffcore.errors import FFError, suggest
-from ffcore.explore.counting import MapspaceCounter
-from ffcore.explore.types import EinsumPmappings
-from ffcore.join.compatibility import Compatibility, compatibilities
-from ffcore.join.evaluated import evaluated_alone
-from ffcore.join.types import PmappingSet
+from ffcore.explore.evaluated import evaluated_alone
+from ffcore.mapspace.total import MapspaceCounter
 from ffcore.objectives import Objectives
+from ffcore.pmappings.compatibility import Compatibility, compatibilities
+from ffcore.pmappings.set import EinsumPmappings, PmappingSet
 from ffcore.results import columns
 from ffcore.results.union import union
 from ffcore.spec.problem import Metric, Problem
@@ -104,7 +103,7 @@ class Pmappings:
 
         Those whose own reservations fit together in each memory, whose tiles obey ``tile_shape`` and whose loops
         keep the limits on fused loops. ``min_usage`` leaves nothing out: it prefers some valid ones. None of
-        them is listed: `ffcore.explore.counting` says how they are counted.
+        them is listed: `ffcore.mapspace.total` says how they are counted.
         """
         counter = MapspaceCounter(self.set.problem.options)
         return self._count(lambda e: counter.valid(e.templates), per_einsum)
@@ -121,7 +120,7 @@ class Pmappings:
     def _evaluated_pmappings_for_simanneal_baseline_compare(self, per_einsum: bool = False) -> Any:
         """What the published annealing baseline is charged with: evaluations without cross-group pruning.
 
-        See `ffcore.join.evaluated.evaluated_alone`: as `evaluated_pmappings`, with each Einsum counted for itself.
+        See `ffcore.explore.evaluated.evaluated_alone`: as `evaluated_pmappings`, with each Einsum counted for itself.
         """
         counts = evaluated_alone(self.set)
         return counts if per_einsum else sum(counts.values())

@@ -8,9 +8,8 @@ import attrs
 import numpy as np
 
 from ffcore.errors import FFError
-from ffcore.explore.rows import Rows, RowShape, places, prune
-from ffcore.explore.types import EinsumPmappings, PmappingStats
-from ffcore.join.types import PmappingSet
+from ffcore.pmappings.rows import Rows, RowShape, places, prune, reshaped
+from ffcore.pmappings.set import EinsumPmappings, PmappingSet, PmappingStats
 from ffcore.spec.problem import Component, EinsumProblem, PathProblem, Problem
 
 
@@ -103,22 +102,7 @@ def _reshaped(pmappings: EinsumPmappings, common: RowShape) -> EinsumPmappings:
     new = attrs.evolve(common, shared=old.shared)
     if new == old:
         return pmappings
-    n = len(rows)
-    loops = np.zeros((n, new.depth), np.int64)
-    loops[:, : old.depth] = rows.loops
-    blocks = np.full((n, new.depth), -2, np.int64)
-    blocks[:, : old.depth] = rows.blocks
-    states = np.full((n, new.cuts), -1, np.int64)
-    states[:, : old.cuts] = rows.states
-    values = np.zeros((n, new.width))
-    values[:, :2] = rows.values[:, :2]
-    for m, memory in enumerate(old.memories):
-        place = new.memories.index(memory)
-        values[:, new.own(place)] = rows.values[:, old.own(m)]
-        for depth in range(new.depth + 1):  # below the deepest loop of the run nothing more is open
-            values[:, new.opened(place, depth)] = rows.values[:, old.opened(m, min(depth, old.depth))]
-    changed = attrs.evolve(rows, loops=loops, blocks=blocks, states=states, values=values)
-    return attrs.evolve(pmappings, shape=new, rows=changed)
+    return attrs.evolve(pmappings, shape=new, rows=reshaped(rows, old, new))
 
 
 def _merged(a: EinsumPmappings, b: EinsumPmappings) -> EinsumPmappings:

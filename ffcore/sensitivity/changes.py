@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ffcore.explore.equal import members_of
+from ffcore.explore.reuse.equal import members_of
 from ffcore.spec.problem import Problem
 
 

@@ -133,7 +133,7 @@ def _context() -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ffcore.sensitivity.search", "ffcore.explore.solve"])
+    context.set_forkserver_preload(["ffcore.sensitivity.search", "ffcore.explore.search.solve"])
     return context
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ffcore.errors import NoValidMappingError, PluginError
-from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.mapper.job import Job
+from ffcore.pmappings.set import JoinedMapping, PmappingSet
 from ffcore.sensitivity.explanation import Best, Goal, Optimum, goals_of
 from ffcore.spec.problem import Problem
 

@@ -9,10 +9,10 @@ import attrs
 
 from ffcore.errors import FFError, SpecError, SpecProblem
 from ffcore.explore.options import not_offered
-from ffcore.join.guarantee import guarantee_of
 from ffcore.mapper.choice import DEFAULT_EXPLORER
 from ffcore.mapper.job import Job
 from ffcore.objectives import check_metrics
+from ffcore.pmappings.guarantee import guarantee_of
 from ffcore.spec import Spec
 from ffcore.spec.problem import Problem
 from ffcore.sweeps.axes import Axis, Value, grid, in_si, show_value

@@ -13,12 +13,9 @@ import attrs
 
 from ffcore.errors import FFError, NoValidMappingError
 from ffcore.explore import CacheWarning
-from ffcore.explore.cache import DamagedCacheError, PmappingFiles, Stored
-from ffcore.explore.shared import Restricted, Sizes, restricted
-from ffcore.explore.solve import explore_einsum
-from ffcore.explore.types import EinsumPmappings
-from ffcore.join.objectives import select
-from ffcore.join.types import PmappingSet
+from ffcore.explore.reuse.cache import DamagedCacheError, PmappingFiles, Stored
+from ffcore.explore.reuse.restrict import Restricted, Sizes, restricted
+from ffcore.explore.search.solve import explore_einsum
 from ffcore.mapper.ffm import join_as, make_pmappings
 from ffcore.mapper.nothing import check_explored, is_exact, nothing_joined
 from ffcore.mapper.workers import workers
@@ -27,6 +24,8 @@ from ffcore.objectives import COMPARED
 from ffcore.phases import phase
 from ffcore.plugin import Step
 from ffcore.plugin.executors import as_completed, workers_of
+from ffcore.pmappings.select import select
+from ffcore.pmappings.set import EinsumPmappings, PmappingSet
 from ffcore.results.mappings import MappingEntry, Mappings
 from ffcore.spec.problem import Problem
 from ffcore.sweeps.axes import Axis, Value, axes_of

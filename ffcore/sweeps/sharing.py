@@ -1,4 +1,4 @@
-"""Which explorations the points of a sweep need: Einsums of equal content share one (see ``ffcore.explore.shared``)."""
+"""Which explorations the points of a sweep need: Einsums of equal content share one (``explore/reuse/restrict``)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from operator import or_
 
 import attrs
 
-from ffcore.explore.cache import Stored
-from ffcore.explore.content import einsum_content, free_sizes, needs, resized
-from ffcore.explore.equal import Kinds, Member
 from ffcore.explore.explorer import row_shapes
-from ffcore.explore.numbers import divisors
-from ffcore.explore.rows import RowShape
-from ffcore.explore.shared import Preferences, Sizes, prefers_alike
+from ffcore.explore.reuse.cache import Stored
+from ffcore.explore.reuse.content import einsum_content, free_sizes, needs, resized
+from ffcore.explore.reuse.equal import Kinds, Member
+from ffcore.explore.reuse.restrict import Preferences, Sizes, prefers_alike
+from ffcore.pmappings.numbers import divisors
+from ffcore.pmappings.rows import RowShape
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
 from ffcore.sweeps.points import Point
 from ffcore.templates import HolderChoice, Template, TemplateStock, einsum_choices, einsum_templates

@@ -49,7 +49,7 @@ class TemplateStock:
         ]
 
     def of(self, einsum: EinsumProblem, choices: Sequence[HolderChoice]) -> tuple[Template, ...]:
-        """The templates of an equal Einsum (see ``ffcore.explore.equal``), whose own choices are given."""
+        """The templates of an equal Einsum (see ``ffcore.explore.reuse.equal``), whose own choices are given."""
         if einsum is self._einsum:
             return self._templates
         t = dict(zip((t.name for t in self._einsum.tensors), (t.name for t in einsum.tensors), strict=True))

@@ -13,8 +13,8 @@ import pytest
 
 import ffcore as ff
 from ffcore.errors import NoValidMappingError
-from ffcore.explore.counting import MapspaceCounter, divisor_chains
-from ffcore.explore.ways import Across, Limits, Loop, spatial_ways, ways
+from ffcore.mapspace.total import MapspaceCounter, divisor_chains
+from ffcore.mapspace.valid import Across, Limits, Loop, spatial_ways, ways
 from ffcore.reference import count_pmappings, templates
 from ffcore.reference.tiles import satisfies_spatial_limits, tile_choices
 from ffcore.spec.problem import ALL_OPERATORS, Bound, EinsumProblem, Problem

@@ -42,7 +42,7 @@ def by_hand() -> Mappings:
     from ffcore.mapper.ffm import problem_of
     from ffcore.mapping.convert import tree_to_nests
     from ffcore.mapping.dialect import from_yaml
-    from ffcore.model.parts import DefaultModel
+    from ffcore.model.default import DefaultModel
     from ffcore.results.mappings import MappingEntry
 
     problem = problem_of(one_matmul(8 * 8))
@@ -205,7 +205,7 @@ def test_pictures_and_text(front: Mappings) -> None:
 
 
 def test_nothing_is_evaluated_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ffcore.model.parts import DefaultModel
+    from ffcore.model.default import DefaultModel
 
     calls = []
     evaluate = DefaultModel.evaluate

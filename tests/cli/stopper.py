@@ -47,7 +47,7 @@ def ffcore_renderers():
 PARTS = """
 import ffcore.spec.library
 from ffcore.explore import DefaultExplorer
-from ffcore.model.parts import DefaultModel
+from ffcore.model.default import DefaultModel
 from ffcore_stopper import stop
 
 def arch():

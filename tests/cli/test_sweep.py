@@ -134,7 +134,7 @@ def test_mistakes(files: tuple[str, ...], tmp_path: Path, words: tuple[str, ...]
 STOPPING = """
 import os, signal, sys
 from ffcore.cli import sweep_folder
-from ffcore.explore import cache
+from ffcore.explore.reuse import cache
 where, count, left = {where}, {name!r}, [{after}]
 plain = getattr(where, count)
 def stopping(self, *args):

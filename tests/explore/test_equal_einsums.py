@@ -14,10 +14,10 @@ from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
 from ffcore.errors import SpecError
-from ffcore.explore import equal
-from ffcore.explore.equal import Kinds, signature
 from ffcore.explore.explorer import explore
-from ffcore.explore.nests import nest_of_row
+from ffcore.explore.reuse import equal
+from ffcore.explore.reuse.equal import Kinds, signature
+from ffcore.pmappings.nests import nest_of_row
 from ffcore.spec import Spec
 from ffcore.spec.problem import Problem
 from ffcore.templates import einsum_choices, einsum_templates

@@ -9,9 +9,9 @@ from typing import Any
 import attrs
 import pytest
 
-from ffcore.explore.content import einsum_content
-from ffcore.explore.equal import signature
-from ffcore.explore.keys import key_of
+from ffcore.explore.reuse.content import einsum_content
+from ffcore.explore.reuse.equal import signature
+from ffcore.explore.reuse.keys import key_of
 from ffcore.spec import Spec, problem
 from ffcore.spec.problem import NAMES, EinsumProblem, Named
 from ffcore.templates import HolderChoice, einsum_choices

@@ -17,17 +17,18 @@ import pytest
 
 from ffcore import plugin
 from ffcore.errors import MemoryLimitError, NoValidMappingError, TimeLimitError
-from ffcore.explore import DefaultExplorer, explorer, tally
-from ffcore.explore.equal import Kinds
+from ffcore.explore import DefaultExplorer, explorer
+from ffcore.explore import progress as tally
 from ffcore.explore.explorer import NothingFound, explore
 from ffcore.explore.fits import least_bits, may_fit
 from ffcore.explore.limits import PATIENCE, SHARE, Limits
-from ffcore.explore.spatial import SpatialMenu, smallest_usage
+from ffcore.explore.progress import Slot, StoppedError, Tally
+from ffcore.explore.reuse.equal import Kinds
+from ffcore.explore.search.spatial import SpatialMenu, smallest_usage
 from ffcore.explore.system import addresses_left, available, resident
-from ffcore.explore.tally import Slot, StoppedError, Tally
-from ffcore.explore.types import EinsumPmappings
-from ffcore.join.guarantee import guarantee_of
 from ffcore.mapper.nothing import check_explored, nothing_joined
+from ffcore.pmappings.guarantee import guarantee_of
+from ffcore.pmappings.set import EinsumPmappings
 from ffcore.spec.problem import MapperOptions, Problem
 from tests.api.specs import chain
 from tests.oracle.compare import seeded
@@ -184,7 +185,7 @@ class TestSlot:
 
     def test_time_is_shared_among_what_has_not_begun(self, monkeypatch: pytest.MonkeyPatch) -> None:
         clock = [100.0]
-        monkeypatch.setattr("ffcore.explore.tally.time.monotonic", lambda: clock[0])
+        monkeypatch.setattr("ffcore.explore.progress.time.monotonic", lambda: clock[0])
         mine = Tally([10, 30, 40], None, Limits(soft=180.0))
         assert mine.allot(0) == pytest.approx(100 + 80 / 3)
         clock[0] = 110.0  # quicker than it might have been

@@ -12,17 +12,19 @@ from hypothesis import strategies as st
 
 from ffcore import plugin
 from ffcore.errors import NoValidMappingError, SpecError
-from ffcore.explore import beat as beat_module
-from ffcore.explore import kernels
-from ffcore.explore import labels as labels_module
-from ffcore.explore import outline as outline_module
-from ffcore.explore import rows as rows_module
-from ffcore.explore.bookings import Column
 from ffcore.explore.explorer import explore
-from ffcore.explore.kernels import Bools, Floats, Ints, Rivals, pareto_mask, union_prime
-from ffcore.explore.lattice import Lattice
-from ffcore.explore.numbers import divisors, prime_factors
-from ffcore.explore.ranges import Ranges
+from ffcore.explore.search import beat as beat_module
+from ffcore.explore.search import kernels
+from ffcore.explore.search import labels as labels_module
+from ffcore.explore.search import outline as outline_module
+from ffcore.explore.search import rows as rows_module
+from ffcore.explore.search.bookings import Column
+from ffcore.explore.search.kernels import Rivals, union_prime
+from ffcore.explore.search.lattice import Lattice
+from ffcore.explore.search.ranges import Ranges
+from ffcore.pmappings.arrays import Bools, Floats, Ints
+from ffcore.pmappings.numbers import divisors, prime_factors
+from ffcore.pmappings.pareto import pareto_mask
 from ffcore.spec import Spec
 from ffcore.spec.problem import Problem
 from ffcore.templates import Template

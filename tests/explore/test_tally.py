@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from ffcore import plugin
-from ffcore.explore import DefaultExplorer, tally
+from ffcore.explore import DefaultExplorer
+from ffcore.explore import progress as tally
 from ffcore.explore.explorer import explore
-from ffcore.explore.tally import StoppedError, Tally
-from ffcore.explore.types import EinsumPmappings
+from ffcore.explore.progress import StoppedError, Tally
 from ffcore.plugin import Step
 from ffcore.plugin.executors import as_completed
+from ffcore.pmappings.set import EinsumPmappings
 from ffcore.spec.problem import Problem
 from tests.api.specs import chain
 

@@ -11,12 +11,12 @@ import pytest
 
 from ffcore.api import map_workload_to_arch
 from ffcore.explore import DefaultExplorer
-from ffcore.explore.nests import nest_of_row
-from ffcore.explore.types import EinsumPmappings
 from ffcore.mapping.nest import Nest
 from ffcore.model.evaluate import evaluate_nest
-from ffcore.model.joint import evaluate_joint
+from ffcore.model.mapping import evaluate_joint
 from ffcore.model.types import JointEvaluation, NestEvaluation
+from ffcore.pmappings.nests import nest_of_row
+from ffcore.pmappings.set import EinsumPmappings
 from ffcore.spec import Spec
 
 pytestmark = pytest.mark.ladder

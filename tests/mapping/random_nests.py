@@ -6,9 +6,9 @@ import random
 from collections.abc import Iterator
 
 from ffcore.mapping.nest import Holder, Nest, NestNode, Spatial, Temporal
-from ffcore.model.check import check_nest
+from ffcore.model.constraints import check_nest
 from ffcore.model.evaluate import evaluate_nest
-from ffcore.model.joint import mismatch
+from ffcore.model.mapping import mismatch
 from ffcore.model.types import NestEvaluation
 from ffcore.spec.problem import EinsumProblem, Problem
 from tests.model.problems import FakePath, compute, container, dimension, einsum, memory, tensor, toll

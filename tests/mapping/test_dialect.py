@@ -12,7 +12,7 @@ from ffcore.mapping import tree
 from ffcore.mapping.check import check_mapping
 from ffcore.mapping.convert import tree_to_nests
 from ffcore.mapping.dialect import from_yaml, to_data, to_yaml, tree_from_node
-from ffcore.model.joint import evaluate_joint
+from ffcore.model.mapping import evaluate_joint
 from ffcore.spec.problem import Problem
 from ffcore.spec.source import load_sources
 from tests.model.problems import einsum, matmul_chain, tensor

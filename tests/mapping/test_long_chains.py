@@ -12,7 +12,7 @@ from ffcore.mapping.convert import nests_to_tree, tree_to_nests
 from ffcore.mapping.nest import Holder, Nest, Temporal
 from ffcore.mapping.paths import deepest_alive
 from ffcore.mapping.placement import Rest
-from ffcore.model.joint import evaluate_joint
+from ffcore.model.mapping import evaluate_joint
 from tests.model.problems import matmul_chain
 
 SPANS = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7), st.integers(0, 3)), max_size=12)

@@ -14,7 +14,7 @@ from ffcore.mapping.dialect import from_yaml, to_yaml
 from ffcore.mapping.nest import Holder, Nest, NestNode, Spatial, Temporal
 from ffcore.mapping.paths import MappingError, settled, without_idle_loops
 from ffcore.model.evaluate import evaluate_nest
-from ffcore.model.joint import evaluate_joint
+from ffcore.model.mapping import evaluate_joint
 from ffcore.spec.problem import Problem
 from tests.mapping.random_nests import chain, diamond, random_mappings
 from tests.model.problems import FakePath, compute, container, dimension, einsum, matmul_chain, memory, tensor

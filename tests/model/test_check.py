@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from ffcore.mapping.nest import Holder, Nest, NestNode, Spatial, Temporal
-from ffcore.model.check import check_nest
+from ffcore.model.constraints import check_nest
 from ffcore.spec.problem import EinsumProblem, LoopBound, TileShape
 from tests.model.problems import FakePath, compute, container, dimension, einsum, memory, tensor, toll
 

@@ -8,7 +8,7 @@ import pytest
 from ffcore.mapping.nest import Holder, Nest, NestNode, Temporal
 from ffcore.mapping.paths import MappingError
 from ffcore.model.evaluate import evaluate_nest
-from ffcore.model.joint import (
+from ffcore.model.mapping import (
     IncompatibleNestsError,
     evaluate_joint,
     join_evaluations,

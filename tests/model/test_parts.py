@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from ffcore.errors import SpecError
-from ffcore.model.parts import DefaultModel
+from ffcore.model.default import DefaultModel
 from tests.model.problems import matmul_chain
 from tests.model.test_joint import fused_pair
 

@@ -11,7 +11,7 @@ import attrs
 
 from ffcore.errors import NoValidMappingError, SpecError
 from ffcore.explore import DefaultExplorer
-from ffcore.join.types import JoinedMapping
+from ffcore.pmappings.set import JoinedMapping
 from ffcore.reference import exhaustive_map
 from ffcore.spec.problem import INFINITY, Metric, Problem
 from ffcore_ffm_joiner.join import FFMJoiner

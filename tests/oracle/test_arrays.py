@@ -16,7 +16,7 @@ import pytest
 
 from ffcore.errors import NoValidMappingError
 from ffcore.mapping.nest import Holder
-from ffcore.model.check import broken_constraints
+from ffcore.model.constraints import broken_constraints
 from ffcore.reference.pmappings import perfect_only
 from ffcore.reference.templates import templates
 from ffcore.reference.tiles import satisfies_limits, satisfies_spatial_limits, tile_choices, trip_counts

@@ -8,12 +8,12 @@ import pytest
 
 from ffcore.errors import NoValidMappingError
 from ffcore.explore import DefaultExplorer
-from ffcore.explore.nests import nest_of_row
 from ffcore.mapping.check import check_mapping
 from ffcore.mapping.convert import nests_to_tree, tree_to_nests
 from ffcore.mapping.dialect import from_yaml, to_yaml
+from ffcore.model.default import DefaultModel
 from ffcore.model.evaluate import evaluate_nest
-from ffcore.model.parts import DefaultModel
+from ffcore.pmappings.nests import nest_of_row
 from ffcore.spec.problem import Metric, Problem
 from tests.oracle.compare import TOLERANCE, joined, objectives, seeded
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ffcore import plugin
-from ffcore.model.joint import evaluate_joint
+from ffcore.model.mapping import evaluate_joint
 from ffcore.spec import Spec
 from ffcore.spec.problem import Problem
 

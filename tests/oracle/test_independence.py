@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from ffcore import plugin
-from ffcore.join.types import JoinedMapping
+from ffcore.pmappings.set import JoinedMapping
 from ffcore.spec.problem import Problem
 from tests.oracle.compare import fast, joined, same, seeded, variant
 from tests.oracle_problems import OracleProblem, random_problem

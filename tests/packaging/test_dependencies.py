@@ -20,8 +20,9 @@ LAYERS: list[set[str]] = [
     {"spec"},
     {"mapping", "model", "objectives"},
     {"templates"},
+    {"pmappings"},
     {"explore", "reference"},
-    {"join"},
+    {"mapspace"},
     {"diagnose", "results", "render"},
     {"report"},
     {"api", "mapper"},
@@ -30,13 +31,8 @@ LAYERS: list[set[str]] = [
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
-# The exhaustive mapper is both an explorer and a joiner; `spec.workload.render()` is a shortcut to the text renderer;
-# the default explorer hands out a joiner's input.
-ALLOWED = {
-    ("reference", "join"),
-    ("spec", "render"),
-    ("explore", "join"),
-}
+# `spec.workload.render()` is a shortcut to the text renderer.
+ALLOWED = {("spec", "render")}
 
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:

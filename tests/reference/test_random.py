@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from ffcore.errors import NoValidMappingError
 from ffcore.mapping.nest import Holder
 from ffcore.model.evaluate import evaluate_nest
-from ffcore.model.joint import evaluate_joint
+from ffcore.model.mapping import evaluate_joint
 from ffcore.reference import Solution, exhaustive_join, exhaustive_map, exhaustive_pmappings, templates
 from ffcore.reference.templates import reservation_level
 from ffcore.spec.problem import Problem

@@ -6,7 +6,7 @@ from ffcore.mapping.convert import nests_to_tree
 from ffcore.mapping.nest import Holder, Nest
 from ffcore.mapping.nest import Temporal as NestTemporal
 from ffcore.mapping.tree import Compute, MappingTree, Nested, Sequential, Spatial, Storage, Temporal, Toll
-from ffcore.model.joint import evaluate_joint
+from ffcore.model.mapping import evaluate_joint
 from ffcore.render import arch_text, workload_text
 from ffcore.render.arch import view_arch
 from ffcore.render.mapping import BranchView, ComputeView, HolderView, LoopView, TensorTile, title_of, view_mapping

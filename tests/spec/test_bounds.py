@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import ffcore as ff
 from ffcore.cli.main import app
 from ffcore.errors import NoValidMappingError
-from ffcore.model.check import check_nest
+from ffcore.model.constraints import check_nest
 from ffcore.spec.problem import ALL_OPERATORS, Bound, LoopBound, Problem, SpatialDimension, TileShape
 from tests.model.problems import FakePath, compute, container, dimension, einsum, memory, tensor
 from tests.oracle.compare import fast, joined, reference, same

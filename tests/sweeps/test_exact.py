@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 import ffcore as ff
-from ffcore.explore import shared
-from ffcore.explore.types import EinsumPmappings
+from ffcore.explore.reuse import restrict as shared
+from ffcore.pmappings.set import EinsumPmappings
 from ffcore.spec.problem import INFINITY
 from ffcore.sweeps import run as run_module
 from ffcore.sweeps import sharing

@@ -8,9 +8,9 @@ import pytest
 from ffcore import plugin
 from ffcore.errors import NoValidMappingError
 from ffcore.explore.explorer import explore
-from ffcore.join.types import PmappingSet
 from ffcore.mapper.nothing import check_explored
-from ffcore.model.joint import evaluate_joint
+from ffcore.model.mapping import evaluate_joint
+from ffcore.pmappings.set import PmappingSet
 from ffcore.spec import Spec
 from ffcore_ffm_joiner import kernels as kernels_module
 from ffcore_ffm_joiner.arrays import Once, distinct, pack

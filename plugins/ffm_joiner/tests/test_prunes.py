@@ -16,7 +16,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ffcore.explore import DefaultExplorer
-from ffcore.join.types import PmappingSet
+from ffcore.pmappings.set import PmappingSet
 from ffcore.spec.problem import Metric
 from ffcore_ffm_joiner import fold as fold_module
 from ffcore_ffm_joiner import kernels as kernels_module

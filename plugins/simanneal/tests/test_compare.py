@@ -20,9 +20,9 @@ from ffcore import plugin
 from ffcore.cli import compare_run, compare_show
 from ffcore.cli.compare_run import parse_time
 from ffcore.errors import NoValidMappingError, SpecError
-from ffcore.join.types import JoinedMapping, PmappingSet
 from ffcore.plugin import JoinerRecord, hookimpl
 from ffcore.plugin.manager import scan
+from ffcore.pmappings.set import JoinedMapping, PmappingSet
 from ffcore.spec import Spec
 from ffcore.spec.problem import Problem
 from tests.cli.process import ff, ff_here, write_specs

@@ -8,9 +8,9 @@ import pytest
 
 import ffcore as ff
 from ffcore.errors import NoValidMappingError
-from ffcore.model.check import broken_constraints
+from ffcore.model.constraints import broken_constraints
 from ffcore.model.evaluate import evaluate_nest
-from ffcore.model.joint import join_evaluations, mismatch
+from ffcore.model.mapping import join_evaluations, mismatch
 from ffcore.spec.problem import Problem
 from ffcore_simanneal.budget import Budget, Meter
 from ffcore_simanneal.joint import Joint

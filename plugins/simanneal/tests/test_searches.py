@@ -10,9 +10,9 @@ from itertools import pairwise
 import pytest
 
 from ffcore import plugin
-from ffcore.join.types import PmappingSet
+from ffcore.model.default import DefaultModel
 from ffcore.model.law import Law
-from ffcore.model.parts import DefaultModel
+from ffcore.pmappings.set import PmappingSet
 from ffcore.reference import exhaustive_map
 from ffcore_simanneal.budget import Budget, Meter
 from ffcore_simanneal.joiners import Baseline, Islands

@@ -8,8 +8,7 @@ import attrs
 import pytest
 
 import ffcore as ff
-from ffcore.explore.types import PmappingStats
-from ffcore.join.types import PmappingSet
+from ffcore.pmappings.set import PmappingSet, PmappingStats
 from ffcore.results import Pmappings
 from ffcore_simanneal.budget import Budget, Meter
 from ffcore_simanneal.joiners import SimAnneal2, charges

@@ -1,7 +1,7 @@
 """Compatibility as integers: every distinct reservation of a shared tensor gets a number.
 
 Two groups of pmappings agree on a tensor exactly when its numbers are equal. All is done on whole
-arrays; the readable form of the same facts is ``ffcore.join.compatibility``.
+arrays; the readable form of the same facts is ``ffcore.pmappings.compatibility``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Whole mappings as lists of parts: do they match, do they fit, what do they cost (semantics, section 4)?
 
-The same rules as `ffcore.model.joint`, on numbers prepared once for each pmapping, so that a search can ask many
+The same rules as `ffcore.model.mapping`, on numbers prepared once for each pmapping, so that a search can ask many
 thousand times a second. What a search reports is evaluated by the model again (`confirm`).
 """
 

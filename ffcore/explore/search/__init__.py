@@ -1,0 +1,1 @@
+"""The search for the Pareto-optimal pmappings of one Einsum: a dynamic programme over tile sizes, cut by cut."""

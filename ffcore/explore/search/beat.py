@@ -1,0 +1,176 @@
+"""What labels have to beat: good mappings found by a quick search, and the least that is still to come.
+
+Only where all rows compete with each other in energy and latency alone: no fused loops, no memory that the join looks
+at. A label is dropped when some known mapping is better than the least that it can become:
+
+* its energy and latencies so far, pending columns multiplied by as little as loops to come can multiply them by,
+* and the least that cuts further out add, whatever tile sizes are chosen there: a search from the outermost cut
+  inwards, column by column, that forgets all but what single tiles take of memories.
+
+The known mappings come from a beam search over all templates: at each step only the labels are kept that look best.
+Exact: a mapping that betters, or equals, every known one is never dropped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from ffcore.explore.search.kernels import Guard, Rivals, least_sums
+from ffcore.explore.search.labels import Labeller, Node
+from ffcore.explore.search.lattice import Lattice
+from ffcore.explore.search.outline import Outline
+from ffcore.explore.search.spread import Thinner
+from ffcore.objectives import Objectives
+from ffcore.pmappings.arrays import Floats, Ints
+from ffcore.pmappings.numbers import prime_factors
+from ffcore.spec.problem import MapperOptions
+
+WORTH = 1_000_000  # nodes times states from which on the beam search pays
+_BEAM = 200  # labels kept at each step for each of the three ways to look good
+
+
+def guard(
+    labeller: Labeller,
+    root: Node,
+    outlines: Sequence[Outline],
+    options: MapperOptions,
+    found: Callable[[Labeller, Node], Floats],
+) -> None:
+    """Give the nodes of the only group of templates on a path what their labels have to beat.
+
+    ``found``: (energy, latency) of the rows that a node of all the outlines gives.
+    """
+    nodes = list(_outermost_first([root]))
+    if len(nodes) * labeller.lattice.n < WORTH:
+        return
+    beam = Labeller(labeller.costs, labeller.columns, labeller.tracked, options, labeller.pulse, _thinner(labeller))
+    root_of_beam = beam.node(outlines, outlines[0].fused)
+    assert root_of_beam is not None  # as that of the labeller is there
+    _guard(beam, [root_of_beam], np.zeros((0, 2)))
+    _guard(labeller, [root], _front(found(beam, root_of_beam)))
+
+
+def _front(known: Floats) -> Floats:
+    """Points that no other one betters."""
+    order = np.lexsort((known[:, 1], known[:, 0]))
+    kept: list[int] = []
+    for k in order.tolist():
+        if not kept or known[k, 1] < known[kept[-1], 1]:
+            kept.append(k)
+    return known[kept]
+
+
+def _outermost_first(roots: Sequence[Node]) -> Iterator[Node]:
+    """Each node below the roots once, after all those further out that have it as a part."""
+    order: list[Node] = []
+    seen: set[int] = set()
+    stack = [(root, False) for root in roots]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            order.append(node)
+        elif id(node) not in seen:
+            seen.add(id(node))
+            stack.append((node, True))
+            stack.extend((part.inner.node, False) for part in node.parts)
+    yield from reversed(order)
+
+
+def _guard(labeller: Labeller, roots: Sequence[Node], known: Floats) -> None:
+    """Set guards and shares of all nodes below the roots."""
+    lattice, columns = labeller.lattice, labeller.columns
+    height = 1 + len(columns.forms)
+    timed = float(Objectives.of(labeller.options.metrics).latency)
+    scale = np.array([_least_scale(labeller, index) for index, _ in columns.forms], np.float64)
+    to_go: dict[int, Floats] = {id(root): np.zeros((height, lattice.n)) for root in roots}
+    share: dict[int, float] = {id(root): 1.0 for root in roots}
+    for node in _outermost_first(roots):
+        own = to_go[id(node)]
+        node.guard = Guard(own, scale, columns.constant_power, timed, known)
+        node.share = share[id(node)]
+        further = own + _added(labeller, node)
+        for v in node.outline.closed[node.cut]:
+            axis = lattice.variables.index(v)
+            further[:, lattice.grid[v] < lattice.values[axis][-1]] = np.inf
+        for part in node.parts:
+            inner = part.inner
+            moving = {*part.outline.template.blocks[node.cut], *(v for _, _, v in inner.spread.loops)}
+            least = further.copy()
+            for v in moving:
+                _over_multiples(least, lattice, lattice.variables.index(v))
+            key = id(inner.node)
+            to_go[key] = np.minimum(to_go[key], least) if key in to_go else least
+            instances = math.prod(most for _, _, most in inner.spread.most)
+            inner.share = min(inner.share, node.share) if key in share else node.share
+            share[key] = min(share.get(key, 1.0), node.share / instances)
+
+
+def _least_scale(labeller: Labeller, index: int) -> float:
+    """The least that the total of a component is multiplied by: 1 / the most instances of it."""
+    columns = labeller.columns
+    points = float(math.prod(columns.einsum.bounds.values()))
+    result = 1.0
+    for component in columns.components[: index + 1]:
+        for dimension in component.spatial:
+            result /= max(1.0, min(points, dimension.most))
+    return result
+
+
+def _added(labeller: Labeller, node: Node) -> Floats:
+    """The least that a node's cut adds to energy and forms, per state; infinity where a tile does not fit."""
+    columns, costs = labeller.columns, labeller.costs
+    entries = costs.entries(node.outline.cuts[node.cut])
+    own = columns.ordered(c for _, c in entries)
+    values = np.zeros((labeller.lattice.n, 1 + len(own)))
+    for row, column in entries:
+        values[:, 1 + own.index(column)] += costs.bank[row]
+    totals = least_sums(values, costs.ranges.rivals(own))
+    forms = slice(2, 2 + len(columns.forms))
+    # What is skipped is never more than what is moved.
+    result: Floats = np.maximum(0.0, np.concatenate([totals[:1], totals[forms]]))
+    memories = slice(forms.stop, columns.first_power)
+    limits = np.array(columns.limits(columns.plain()))[memories, None]
+    result[:, (totals[memories] > limits).any(axis=0)] = np.inf
+    return result
+
+
+def _over_multiples(values: Floats, lattice: Lattice, axis: int) -> None:
+    """Per state, the least over all states whose extent of one variable is a multiple; in place."""
+    size, stride = len(lattice.values[axis]), lattice.strides[axis]
+    shaped = values.reshape(len(values), -1, size, stride)
+    own = lattice.values[axis]
+    place = {value: i for i, value in enumerate(own)}
+    for p in prime_factors(own[-1]):
+        for i in range(size - 1, -1, -1):
+            j = place.get(own[i] * p)
+            if j is not None:
+                np.minimum(shaped[:, :, i], shaped[:, :, j], out=shaped[:, :, i])
+
+
+def _thinner(labeller: Labeller) -> Callable[[Guard], Thinner]:
+    """Keeps the labels that look best: in energy, in time, in their product."""
+    n = labeller.lattice.n
+
+    def of(guard: Guard) -> Thinner:
+        def thinned(offsets: Ints, values: Floats, rivals: Rivals) -> tuple[Ints, Floats, Ints]:
+            count = np.diff(offsets)
+            if len(values) <= _BEAM:
+                return offsets, values, np.arange(len(values))
+            places = np.repeat(np.arange(len(count)), count)
+            first = rivals.ends[0]
+            own = (places % n)[:, None], rivals.which[0, None, 1:first]
+            factors = np.sqrt(rivals.most[own] * rivals.least[own])
+            energy = (values[:, 1:first] * factors).sum(axis=1) + guard.to_go[0, places % n]
+            time = values[:, first]
+            chosen = [np.lexsort(keys)[:_BEAM] for keys in ((time, energy), (energy, time))]
+            chosen.append(np.argsort(energy * time, kind="stable")[:_BEAM])
+            kept = np.unique(np.concatenate(chosen))
+            left = np.bincount(places[kept], minlength=len(count))
+            return np.concatenate([[0], np.cumsum(left)]).astype(np.int64), values[kept], kept
+
+        return thinned
+
+    return of

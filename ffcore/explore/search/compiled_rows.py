@@ -1,0 +1,63 @@
+"""The compiled loops over rows; as those over labels in ``compiled.py``."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+def _rows(  # type: ignore[no-untyped-def]  # pragma: no cover
+    offsets, values, bottom, addend, scale, target, limits, forms, rates, columns, shares, opened, chain, label, out
+):
+    width = addend.shape[1]
+    memories = columns.shape[0]
+    levels = opened.shape[1] // max(1, memories)
+    own = np.empty(width)
+    filled = 0
+    scaled = scale.shape[0] > 0
+    for i in range(bottom.shape[0]):
+        start = filled
+        for a in range(offsets[bottom[i]], offsets[bottom[i] + 1]):
+            for c in range(width):
+                own[c] = addend[i, c]
+            for c in range(target.shape[0]):
+                if scaled:
+                    own[target[c]] += values[a, c + 1] * scale[i, c]
+                else:
+                    own[target[c]] += values[a, c + 1]
+            fits = True
+            for c in range(width):
+                if not own[c] <= limits[c]:
+                    fits = False
+            if not fits:
+                continue
+            latency = 0.0
+            for c in range(1, 2 + forms):
+                if own[c] > latency:
+                    latency = own[c]
+            power = rates[1]
+            for c in range(int(rates[0]), width):
+                power += own[c]
+            out[filled, 0] = (own[0] + power * latency) * rates[2]
+            out[filled, 1] = latency * rates[3]
+            at = 2
+            for m in range(memories):
+                out[filled, at] = own[columns[m]] * shares[m] if columns[m] >= 0 else 0.0
+                at += 1
+                for j in range(levels):
+                    out[filled, at] = opened[i, m * levels + j]
+                    at += 1
+            k = filled - 1
+            while k >= start:
+                c = 0
+                while c < at and out[k, c] <= out[filled, c]:
+                    c += 1
+                if c == at:
+                    break
+                k -= 1
+            if k < start:
+                chain[filled] = i
+                label[filled] = a
+                filled += 1
+    return filled

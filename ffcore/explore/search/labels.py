@@ -1,0 +1,342 @@
+"""Labels: the Pareto fronts of everything below a cut, by dynamic programming over the lattice.
+
+The part of a template below a cut is a problem of its own, whatever stands above. Templates that share that part
+share its solution (one `Node`), and templates that are the same above a cut are solved at once from there on: their
+labels at the cut are compared with each other, and only the best are taken further out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+
+import attrs
+import numpy as np
+
+from ffcore.explore.search.bookings import Column, Columns, LoopName
+from ffcore.explore.search.costs import Costs
+from ffcore.explore.search.kernels import NO_GUARD, Guard, Moves, add_costs, gather, stacked, union_prime
+from ffcore.explore.search.lattice import Lattice
+from ffcore.explore.search.outline import Cut, Outline
+from ffcore.explore.search.spread import Spread, Spreading, Thinner
+from ffcore.pmappings.arrays import Bools, Floats, Ints
+from ffcore.spec.problem import MapperOptions
+
+Item = tuple[int, int, int]
+
+
+@attrs.define(eq=False)
+class Node:
+    """The labels at one cut of outlines that are the same above it.
+
+    ``outline``: one of them. ``parts``: what they have below the cut, each with the loops between.
+    """
+
+    outline: Outline
+    cut: int
+    parts: tuple[Part, ...]
+    uses: int = 0  # by nodes further out and rows, still to come
+    labels: Labels | None = None
+    guard: Guard = NO_GUARD
+    share: float = 1.0  # the least that compute time will be multiplied by further out
+
+
+@attrs.define(eq=False)
+class Spaced:
+    """A node and the spatial loops right outside of it."""
+
+    node: Node
+    spread: Spread
+    uses: int = 0  # by parts, still to come
+    labels: Labels | None = None
+    spreading: Spreading | None = None
+    share: float = 1.0
+
+
+@attrs.define(eq=False)
+class Part:
+    """Loops below a node's cut, and the node below them. ``outline``: one that has them."""
+
+    item: Item
+    outline: Outline
+    inner: Spaced
+    start: int = 0  # number of its first label among all parts'
+
+
+@attrs.define(eq=False)
+class Labels:
+    """Pareto-optimal label rows per state; ``origin`` numbers labels of the node's parts.
+
+    State ``s`` has rows ``offsets[s]:offsets[s + 1]``, in lexicographic order of their values.
+    """
+
+    columns: tuple[Column, ...]
+    offsets: Ints
+    values: Floats
+    origin: Ints
+
+
+@attrs.define(eq=False)
+class Trace:
+    """How labels came about: per label its outline, the states at its cuts and the trips of its spatial loops."""
+
+    outlines: list[Outline]
+    outline: Ints  # number in ``outlines``
+    states: Ints  # (labels, cuts)
+    trips: dict[LoopName, Ints]
+
+
+@attrs.define(eq=False)
+class Labeller:
+    """Makes the labels of one Einsum's templates on one path."""
+
+    costs: Costs
+    columns: Columns
+    tracked: frozenset[int]  # memories whose usage the join must know
+    options: MapperOptions
+    pulse: Callable[[int], None]
+    thinner: Callable[[Guard], Thinner] | None = None  # for labels that need not be exact
+    _nodes: dict[Hashable, Node] = attrs.Factory(dict)
+    _spaced: dict[Hashable, Spaced] = attrs.Factory(dict)
+    _spreads: dict[Hashable, Spread | None] = attrs.Factory(dict)
+
+    @property
+    def lattice(self) -> Lattice:
+        return self.costs.lattice
+
+    # -- structure --------------------------------------------------------------------------------
+
+    def node(self, outlines: Sequence[Outline], cut: int) -> Node | None:
+        """The node of outlines that are the same above ``cut`` and at it; None if none of them has a mapping."""
+        different = {o.keys[cut]: o for o in outlines}
+        key = frozenset(different)
+        if key not in self._nodes:
+            found = self._made(list(different.values()), cut)
+            if found is None:
+                return None
+            self._nodes[key] = found
+        node = self._nodes[key]
+        node.uses += 1
+        return node
+
+    def _made(self, outlines: Sequence[Outline], cut: int) -> Node | None:
+        if outlines[0].cuts[cut].last:
+            return Node(outlines[0], cut, ())
+        by_item: dict[Item, list[Outline]] = {}
+        for outline in outlines:
+            by_item.setdefault(outline.item(cut), []).append(outline)
+        parts = []
+        for item, own in sorted(by_item.items()):
+            inner = self._inner(own, cut)
+            if inner is not None:
+                parts.append(Part(item, own[0], inner))
+        return Node(outlines[0], cut, tuple(parts)) if parts else None
+
+    def _inner(self, outlines: Sequence[Outline], cut: int) -> Spaced | None:
+        """What lies below the temporal loops below ``cut``."""
+        spread = self._spread(outlines[0], cut)
+        if spread is None:
+            return None
+        key = frozenset(o.keys[cut + 1] for o in outlines), outlines[0].spaces[cut]
+        if key not in self._spaced:
+            node = self.node(outlines, cut + 1)
+            if node is None:
+                return None
+            self._spaced[key] = Spaced(node, spread)
+        self._spaced[key].uses += 1
+        return self._spaced[key]
+
+    def _spread(self, outline: Outline, cut: int) -> Spread | None:
+        """The spatial loops in the block below ``cut``; None if their rules allow nothing."""
+        key = outline.spaces[cut]
+        if key not in self._spreads:
+            self._spreads[key] = Spread.of(outline.spatial[cut], self.columns, self.options)
+        return self._spreads[key]
+
+    # -- labels -----------------------------------------------------------------------------------
+
+    def labels(self, node: Node) -> Labels:
+        """The labels of a node, costs and reservations standing at its cut included."""
+        if node.labels is None:
+            at = node.outline.cuts[node.cut]
+            found = self._innermost(at) if at.last else self._inside(node)
+            node.labels = self._added(found, at, node)
+            for part in node.parts:
+                part.inner.uses -= 1
+                if not part.inner.uses and part.inner.labels is not None:
+                    part.inner.labels.values = _NONE
+        return node.labels
+
+    def release(self, node: Node) -> None:
+        """One use of a node is over; after the last one its values are let go (not where its labels come from)."""
+        node.uses -= 1
+        if not node.uses and node.labels is not None:
+            node.labels.values = _NONE
+
+    def _innermost(self, at: Cut) -> Labels:
+        offsets = np.ones(self.lattice.n + 1, np.int64)  # one label, in the state where nothing is left to do
+        offsets[0] = 0
+        columns = self.columns.plain()
+        values = np.array([[0.0, *self.costs.constant(at)]])
+        values[0, 0] = values[0, 1]
+        return Labels(columns, offsets, values, np.zeros(1, np.int64))
+
+    def _inside(self, node: Node) -> Labels:
+        """Labels below a node's cut, of all its parts; ``origin`` numbers them part by part."""
+        start = 0
+        by_block: dict[int, list[Labels]] = {}
+        for part in node.parts:
+            inner = self._spaced_labels(part.inner)
+            part.start = start
+            start += len(inner.origin)
+            found = Labels(inner.columns, inner.offsets, inner.values, inner.origin + part.start)
+            by_block.setdefault(part.item[0], []).append(found)
+        outline = {part.item[0]: part.outline for part in node.parts}
+        looped = [
+            self._loop(self._merged(found), outline[block], node.cut) for block, found in sorted(by_block.items())
+        ]
+        return self._merged(looped)
+
+    def _spaced_labels(self, spaced: Spaced) -> Labels:
+        """The labels outside of spatial loops, numbered."""
+        if spaced.labels is None:
+            inner = self.labels(spaced.node)
+            offsets, values, columns = inner.offsets, inner.values, inner.columns
+            if spaced.spread.passes:
+                guard = spaced.node.guard
+                thinned = None if self.thinner is None else self.thinner(guard)
+                rules = self.pulse, guard, spaced.share, thinned
+                found = spaced.spread.apply(self.costs.ranges, columns, (offsets, values), *rules)
+                columns = spaced.spread.columns_after(self.columns, columns)
+                offsets, values = found.offsets, found.values
+                spaced.spreading = attrs.evolve(found, values=_NONE)
+            spaced.labels = Labels(columns, offsets, values, np.arange(len(values)))
+            self.release(spaced.node)
+        return spaced.labels
+
+    def _merged(self, found: Sequence[Labels]) -> Labels:
+        """The Pareto fronts, by tile sizes, of several sets of labels.
+
+        Exact: from here outwards a label's future depends on the tile sizes alone.
+        """
+        if len(found) == 1:
+            return found[0]
+        columns = self.columns.ordered(c for labels in found for c in labels.columns)
+        rivals = self.costs.ranges.rivals(columns)
+        values = stacked([(labels.values, _into(labels.columns, columns)) for labels in found], rivals.width)
+        ends = np.cumsum([len(labels.values) for labels in found])
+        offsets = [np.zeros(1, np.int64)]
+        for labels, end in zip(found, ends, strict=True):
+            offsets.append(labels.offsets[1:] + (end - len(labels.values)))
+        classes = len(found)
+        kinds = np.zeros((1, 1), np.int64)
+        arrivals = np.stack([np.arange(classes), np.zeros(classes, np.int64)], axis=1)
+        departures = np.zeros((classes, 2), np.int64)
+        moves = Moves(
+            arrivals,
+            np.array([0, classes]),
+            departures,
+            np.arange(classes + 1),
+            self.lattice.n,
+            1,
+            kinds,
+            kinds,
+            np.ones((1, 1 + len(columns))),
+            np.arange(1 + len(columns)),
+            rivals,
+            np.zeros(1),
+        )
+        merged, kept, source, _ = gather(np.concatenate(offsets), values, self.lattice.n, moves)
+        self.pulse(len(kept))
+        origin = np.concatenate([labels.origin for labels in found])
+        return Labels(columns, merged, kept, origin[source])
+
+    def _loop(self, labels: Labels, outline: Outline, cut: int) -> Labels:
+        """Labels above the temporal loops between ``cut`` and the next one.
+
+        A variable without a loop further out must have done everything here: only states with all
+        of its iterations are kept, and such variables come first, which keeps the others' work small.
+        Exact: a chain of tile sizes begins with all iterations of all variables.
+        """
+        lattice = self.lattice
+        closed, block = outline.closed[cut], outline.template.blocks[cut]
+        offsets, values, origin = labels.offsets, labels.values, labels.origin
+        rivals = self.costs.ranges.rivals(labels.columns)
+        for k, v in enumerate(lattice.variables):
+            # Spatial loops of this block may have been the last to run over a variable.
+            if v in closed and v not in block and v not in outline.closed[cut + 1] and len(lattice.values[k]) > 1:
+                nothing = np.full(len(lattice.values[k]), -1)
+                along = lattice.strides[k], nothing, rivals, True
+                offsets, values, origin, _ = union_prime(offsets, values, origin, *along)
+        for v in sorted(block, key=lambda v: (v not in closed, lattice.variables.index(v))):
+            axis = lattice.variables.index(v)
+            steps = lattice.smaller(axis)
+            for smaller in steps:
+                last = v in closed and smaller is steps[-1]
+                offsets, values, origin, made = union_prime(
+                    offsets, values, origin, lattice.strides[axis], smaller, rivals, last
+                )
+                self.pulse(made)
+        return Labels(labels.columns, offsets, values, origin)
+
+    def _added(self, labels: Labels, at: Cut, node: Node) -> Labels:
+        """Labels with the costs of a cut."""
+        entries = self.costs.entries(at)
+        columns = self.columns.ordered((*labels.columns, *(c for _, c in entries)))
+        pairs = np.array([(row, 1 + columns.index(c)) for row, c in entries], np.int64).reshape(-1, 2)
+        limits = np.array([np.inf, *self.columns.limits(columns)])
+        found = labels.offsets, labels.values, labels.origin
+        rules = limits, self._forgotten(at, columns), self.costs.ranges.rivals(columns)
+        into = _into(labels.columns, columns)
+        offsets, values, origin = add_costs(
+            found, into, self.costs.bank, pairs, *rules, node.guard, 0.0 if self.lattice.einsum.is_copy else node.share
+        )
+        if self.thinner is not None:
+            offsets, values, kept = self.thinner(node.guard)(offsets, values, rules[-1])
+            origin = origin[kept]
+        return Labels(columns, offsets, values, origin)
+
+    def _forgotten(self, at: Cut, columns: Sequence[Column]) -> Bools:
+        """Columns of memories that nothing further out adds to: checked, they are forgotten."""
+        gone = {self.columns.memory(i) for i in at.closing if i not in self.tracked}
+        return np.array([False, *(c[0] in gone for c in columns)])
+
+    # -- where labels come from -------------------------------------------------------------------
+
+    def trace(self, node: Node, outlines: Sequence[Outline], rows: Ints, cuts: int) -> Trace:
+        """How labels of a node came about; ``outlines``: those whose node it is, ``cuts``: the most cuts of any."""
+        trace = Trace(list(outlines), np.zeros(len(rows), np.int64), np.full((len(rows), cuts), -1, np.int64), {})
+        self._follow(trace, node, outlines[0].fused, list(range(len(outlines))), np.arange(len(rows)), rows)
+        return trace
+
+    def _follow(self, trace: Trace, node: Node, cut: int, own: Sequence[int], at: Ints, rows: Ints) -> None:
+        """Fill in what lies below a node; ``own``: outlines that may still be meant, ``at``: the labels' places.
+
+        ``cut``: where the node is in these outlines; in others that share it, it may be elsewhere.
+        """
+        assert node.labels is not None
+        trace.states[at, cut] = np.searchsorted(node.labels.offsets, rows, side="right") - 1
+        if not node.parts:
+            trace.outline[at] = own[0]
+            return
+        origin = node.labels.origin[rows]
+        starts = np.array([part.start for part in node.parts])
+        which = np.searchsorted(starts, origin, side="right") - 1
+        for number in np.unique(which):
+            part = node.parts[number]
+            mine = np.flatnonzero(which == number)
+            inner = origin[mine] - part.start
+            spreading = part.inner.spreading
+            if spreading is not None:
+                for loop, trips in spreading.trips(inner).items():
+                    trace.trips.setdefault(loop, np.ones(len(trace.outline), np.int64))[at[mine]] = trips
+                inner = spreading.origin[inner]
+            left = [k for k in own if trace.outlines[k].item(cut) == part.item]
+            self._follow(trace, part.inner.node, cut + 1, left, at[mine], inner)
+
+
+_NONE = np.zeros((0, 1))
+
+
+def _into(before: tuple[Column, ...], after: tuple[Column, ...]) -> Ints:
+    """What each column becomes among ``after``, counted with the key in front."""
+    return np.array([0, *(1 + after.index(c) for c in before)])

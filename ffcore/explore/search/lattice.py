@@ -1,0 +1,102 @@
+"""The lattice of tile sizes of one Einsum.
+
+A state gives each rank variable the number of iterations that all loops further in do, in time and in space:
+its *extent* ``x`` in 1 .. bound, a divisor of the bound. Any count of the model, taken over all instances and all
+time, is a product of per-variable factors of the state at one cut (a sum of such products with affine ranks), so a
+cost is a dense array over states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import attrs
+import numpy as np
+
+from ffcore.pmappings.arrays import Floats, Ints
+from ffcore.pmappings.numbers import divisors, prime_factors
+from ffcore.spec.problem import EinsumProblem, Tensor, rank_values
+
+
+@attrs.frozen(eq=False)
+class Lattice:
+    """States of the tile sizes; state number = sum(coordinate * stride)."""
+
+    einsum: EinsumProblem
+    variables: tuple[str, ...]
+    values: tuple[tuple[int, ...], ...]  # per variable, ascending divisors of its bound
+    strides: tuple[int, ...]
+    n: int
+
+    @classmethod
+    def build(cls, einsum: EinsumProblem) -> Lattice:
+        variables = tuple(einsum.bounds)
+        values = tuple(divisors(einsum.bounds[v]) for v in variables)
+        strides, n = [], 1
+        for value in values:
+            strides.append(n)
+            n *= len(value)
+        return cls(einsum, variables, values, tuple(strides), n)
+
+    @cached_property
+    def grid(self) -> Mapping[str, Floats]:
+        """Per variable, the extent of each state."""
+        states = np.arange(self.n)
+        return {
+            v: np.asarray(value, dtype=np.float64)[(states // stride) % len(value)]
+            for v, value, stride in zip(self.variables, self.values, self.strides, strict=True)
+        }
+
+    @cached_property
+    def coordinates(self) -> Mapping[str, Mapping[int, int]]:
+        """Per variable, the coordinate of each of its values."""
+        return {
+            v: {value: i for i, value in enumerate(values)}
+            for v, values in zip(self.variables, self.values, strict=True)
+        }
+
+    def extents(self, states: Ints, axis: int) -> Ints:
+        """Extents of one variable in the given states."""
+        values = np.asarray(self.values[axis])
+        found: Ints = values[(states // self.strides[axis]) % len(values)]
+        return found
+
+    def down(self, axis: int, factor: int) -> Ints:
+        """Per coordinate of a variable, that of its value divided by ``factor``, or -1."""
+        place = self.coordinates[self.variables[axis]]
+        return np.array([place[u // factor] if u % factor == 0 else -1 for u in self.values[axis]], np.int64)
+
+    def smaller(self, axis: int) -> list[Ints]:
+        """Per prime factor of a variable's values: the coordinate of value / prime, or -1."""
+        return [self.down(axis, p) for p in prime_factors(self.values[axis][-1])]
+
+    def sizes(self, tensor: Tensor, factors: Mapping[str, float]) -> dict[str, Floats]:
+        """Tile sizes of a tensor's variables; ``factors``: what extents are multiplied by."""
+        return {v: self.grid[v] * factors[v] if v in factors else self.grid[v] for v in tensor.variables}
+
+    def tile(self, tensor: Tensor, factors: Mapping[str, float]) -> Floats:
+        """Values of ``tensor`` in its tile, per state."""
+        return tile_values(tensor, self.sizes(tensor, factors), self.n)
+
+    def traffic(self, tensor: Tensor, factors: Mapping[str, float], skipped: bool = False) -> Floats:
+        """Values that all instances of a child move to or from its parent.
+
+        ``skipped``: of these, the first reads of outputs that memory need not serve: each value has one, whichever
+        loops lead there (semantics, section 3). Spatial loops further out that the output does not see multiply them.
+        """
+        if skipped:
+            return np.full(self.n, float(tensor.tile_values(self.einsum.bounds)))
+        result = self.tile(tensor, factors)
+        for v in self.variables:
+            result = result * (self.einsum.bounds[v] / (self.grid[v] * factors.get(v, 1)))
+        return result
+
+
+def tile_values(tensor: Tensor, sizes: Mapping[str, Floats], n: int) -> Floats:
+    """As ``Tensor.tile_values``, for arrays of tile sizes."""
+    result = np.ones(n)
+    for rank in tensor.ranks:
+        if rank.terms:
+            result = result * rank_values(rank.terms, sizes)
+    return result

@@ -1,0 +1,102 @@
+"""How much loops to come can multiply pending columns by, state by state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+
+from ffcore.explore.search.bookings import Column, Columns, LoopName, Signature
+from ffcore.explore.search.kernels import Rivals
+from ffcore.explore.search.lattice import Lattice
+from ffcore.pmappings.arrays import Floats
+
+_CLUSTERS = 3  # that kernels know of
+
+
+def _clusters(signatures: Sequence[Signature]) -> list[tuple[list[int], Signature]]:
+    """(which of the signatures, all their loops) of sets that have no loop in common.
+
+    Only signatures that nothing but divides; of more than three clusters some are left out.
+    """
+    found: list[tuple[list[int], set[tuple[LoopName, int]]]] = []
+    for k, signature in enumerate(signatures):
+        if not signature or any(power >= 0 for _, power in signature):
+            continue
+        members, loops = [k], set(signature)
+        for other in [f for f in found if f[1] & loops]:
+            members, loops = [*other[0], *members], loops | other[1]
+            found.remove(other)
+        found.append((members, loops))
+    return [(members, tuple(sorted(loops))) for members, loops in found[:_CLUSTERS]]
+
+
+@attrs.define(eq=False)
+class Ranges:
+    """Bounds of the factors of pending columns, one column for each signature that occurs.
+
+    A loop further out over a rank variable runs at most as often as is left of the bound, and all loops across a
+    dimension together at most as often as its fanout allows.
+    """
+
+    lattice: Lattice
+    columns: Columns
+    _rows: dict[Signature, int] = attrs.Factory(dict)
+    _most: Floats = attrs.field(init=False)
+    _least: Floats = attrs.field(init=False)
+    _rivals: dict[tuple[Column, ...], Rivals] = attrs.Factory(dict)
+
+    def __attrs_post_init__(self) -> None:
+        self._most = np.empty((self.lattice.n, 32))
+        self._least = np.empty((self.lattice.n, 32))
+
+    def rivals(self, columns: tuple[Column, ...]) -> Rivals:
+        """When a label with these columns (see ``Columns.ordered``) dominates another."""
+        if columns not in self._rivals:
+            targets = [target for target, _ in columns]
+            ends = [1 + k for k in range(1, len(targets) + 1) if k == len(targets) or targets[k] != targets[k - 1]]
+            which = np.full((6, 1 + len(columns)), self.row(()), np.int64)
+            which[0, 1:] = [self.row(signature) for _, signature in columns]
+            which[1] = 0
+            begin = 0
+            for end in (e - 1 for e in ends):
+                clusters = _clusters([signature for _, signature in columns[begin:end]])
+                for number, (members, loops) in enumerate(clusters, 1):
+                    which[1, [1 + begin + k for k in members]] = number
+                    which[1 + number, 1 + begin : 1 + end] = self.row(loops)
+                every = tuple(sorted(loop for _, loops in clusters for loop in loops))
+                which[5, 1 + begin : 1 + end] = self.row(every)
+                begin = end
+            self._rivals[columns] = Rivals(np.array(ends, np.int64), which, self._most, self._least)
+        return self._rivals[columns]
+
+    def of(self, signature: Signature) -> tuple[Floats, Floats]:
+        """The least and the most, per state."""
+        row = self.row(signature)
+        return self._least[:, row], self._most[:, row]
+
+    def row(self, signature: Signature) -> int:
+        if signature not in self._rows:
+            row = len(self._rows)
+            if row == self._most.shape[1]:
+                self._most = np.concatenate([self._most, np.empty_like(self._most)], axis=1)
+                self._least = np.concatenate([self._least, np.empty_like(self._least)], axis=1)
+            self._rows[signature] = row
+            self._least[:, row], self._most[:, row] = self._made(signature)
+        return self._rows[signature]
+
+    def _made(self, signature: Signature) -> tuple[Floats, Floats]:
+        lattice, einsum = self.lattice, self.lattice.einsum
+        low, high = np.ones(lattice.n), np.ones(lattice.n)
+        own: dict[tuple[int, int], dict[int, Floats]] = {}
+        for (index, d, variable), power in signature:
+            trips = own.setdefault((index, d), {})
+            left = einsum.bounds[variable] / lattice.grid[variable]
+            trips[power] = trips[power] * left if power in trips else left
+        for (index, d), powers in own.items():
+            most = self.columns.components[index].spatial[d].most
+            for power, trips_of in powers.items():
+                extreme = np.maximum(1.0, np.minimum(most, trips_of)) ** power
+                low, high = low * np.minimum(1.0, extreme), high * np.maximum(1.0, extreme)
+        return low, high

@@ -1,0 +1,264 @@
+"""One Einsum: its templates path by path, those that are the same down to the fused cut at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
+from itertools import product
+
+import attrs
+import numpy as np
+
+from ffcore.errors import TimeLimitError
+from ffcore.explore.first import unfused_first
+from ffcore.explore.memory import uncollected
+from ffcore.explore.progress import Slot
+from ffcore.explore.reuse.keys import key_of
+from ffcore.explore.search.beat import guard
+from ffcore.explore.search.bookings import columns_of
+from ffcore.explore.search.costs import Costs
+from ffcore.explore.search.labels import Labeller, Node
+from ffcore.explore.search.lattice import Lattice
+from ffcore.explore.search.outline import Dimension, Fixed, Outline, Outliner, out_of_order
+from ffcore.explore.search.rows import Candidates, Known, RowMaker, pruned
+from ffcore.explore.search.spatial import SpatialMenu
+from ffcore.explore.search.spread import Rules, passes
+from ffcore.objectives import Objectives
+from ffcore.pmappings.arrays import Floats, Ints
+from ffcore.pmappings.rows import Rows, RowShape, grouped, places
+from ffcore.pmappings.set import EinsumPmappings, Job, PmappingStats
+from ffcore.spec.problem import Component, EinsumProblem, MapperOptions
+from ffcore.templates import SpatialLoop, Template
+
+_PRUNE_EVERY = 1_000_000  # rows
+
+
+def explore_einsum(
+    einsum: EinsumProblem,
+    templates: Sequence[Template],
+    shape: RowShape,
+    options: MapperOptions,
+    slot: Slot | None = None,
+) -> EinsumPmappings:
+    """All Pareto-optimal pmappings of an Einsum.
+
+    ``slot`` counts templates; when time is up what was found so far is returned. Raises as ``Slot.pulse`` does.
+    """
+    work = _Work(len(templates), slot)
+    numbers = {c.name: i for i, c in enumerate(places(templates))}
+    paths = _Paths(einsum, shape, options, work.pulse)
+    limited = slot is not None and slot.soft < float("inf")
+    try:
+        for makers in paths.makers(unfused_first(templates) if limited else templates, numbers):
+            for maker in makers:
+                work.add(maker.candidates())
+                work.templates_done(len(maker.outlines))
+        work.all_done()
+    except TimeLimitError:
+        if not work.parts:
+            raise
+    rows, offsets, jobs = _written(work.parts, shape)
+    work.parts.clear()  # labels and what counts them refer to each other, and the next Einsum needs the room
+    stats = PmappingStats(0, work.evaluated, len(templates) - work.done)
+    return EinsumPmappings(einsum, tuple(templates), jobs, shape, rows, offsets, stats)
+
+
+@attrs.define
+class _Work:
+    """What was found so far, and how far the work is."""
+
+    templates: int
+    slot: Slot | None
+    evaluated: int = 0
+    done: int = 0  # templates
+    parts: list[Candidates] = attrs.Factory(list)
+
+    def pulse(self, made: int) -> None:
+        """Between two steps: so many labels were made."""
+        self.evaluated += made
+        if self.slot is not None:
+            self.slot.pulse(lambda: self.evaluated, self.done / self.templates)
+
+    def add(self, found: Candidates | None) -> None:
+        """Rows of some templates."""
+        if found is None or not len(found):
+            return
+        self.parts.append(found)
+        if self.slot is not None:
+            self.slot.has_rows = True
+        if sum(map(len, self.parts)) > _PRUNE_EVERY:
+            self.parts[:] = [p for p in pruned(self.parts)[0] if len(p)]
+
+    def templates_done(self, number: int) -> None:
+        """So many more templates are done, as far as there are any."""
+        for _ in range(min(number, self.templates - self.done)):
+            self.done += 1
+            if self.slot is not None:
+                self.slot.template_done(lambda: self.evaluated)
+
+    def all_done(self) -> None:
+        """Nothing is left: the other templates have no rows."""
+        rest, self.done = self.templates - self.done, self.templates
+        if self.slot is not None:
+            for _ in range(rest):
+                with suppress(TimeLimitError):
+                    self.slot.template_done(lambda: self.evaluated)
+
+
+def _written(parts: Sequence[Candidates], shape: RowShape) -> tuple[Rows, Ints, tuple[Job, ...]]:
+    """(rows, offsets of their groups, jobs) of what is Pareto-optimal among all parts."""
+    if not parts:
+        return Rows.empty(shape), np.zeros(1, np.int64), ()
+    jobs: list[Job] = []
+    written, groups = [], []
+    for part, group in zip(*pruned(parts), strict=True):
+        if len(part):
+            rows, own = part.maker.expand(part, len(jobs))
+            jobs.extend(own)
+            written.append(rows)
+            groups.append(group)
+    rows, offsets = grouped(Rows.concatenate(written), np.concatenate(groups))
+    return rows, offsets, tuple(jobs)
+
+
+@attrs.frozen
+class _Paths:
+    """Sorts the templates of an Einsum by path, and those of each path by what is the same."""
+
+    einsum: EinsumProblem
+    shape: RowShape
+    options: MapperOptions
+    pulse: Callable[[int], None]
+
+    def makers(self, templates: Sequence[Template], numbers: dict[str, int]) -> Iterator[list[RowMaker]]:
+        """Row makers, path by path; together they stand for all templates that can fit."""
+        lattice = Lattice.build(self.einsum)
+        prints: dict[int, tuple[tuple[Component, ...], Hashable]] = {}
+        by_path: dict[Hashable, list[Template]] = {}
+        for template in templates:
+            components = template.components
+            if id(components) not in prints:
+                prints[id(components)] = components, _fingerprint(components)
+            by_path.setdefault(prints[id(components)][1], []).append(template)
+        for own in by_path.values():
+            yield self._of_path(own, lattice, numbers)
+
+    def _of_path(self, templates: Sequence[Template], lattice: Lattice, numbers: dict[str, int]) -> list[RowMaker]:
+        components = templates[0].components
+        with_latency = Objectives.of(self.options.metrics).latency or any(leak.power for leak in self.einsum.leaks)
+        columns = columns_of(self.einsum, components, with_latency, self.shape.memories)
+        tracked = frozenset(i for i, c in enumerate(components) if c.name in self.shape.memories)
+        labeller = Labeller(Costs(lattice, columns), columns, tracked, self.options, self.pulse)
+        outliner = Outliner(columns)
+        chooser = _Chooser(self.options, SpatialMenu(self.options))
+        known, makers = Known(), []
+        with uncollected():
+            groups: dict[Hashable, list[Outline]] = {}
+            for template in templates:
+                for usages, fixed in chooser.choices(template):
+                    outline = outliner.outline(template, usages, fixed)
+                    groups.setdefault(outline.above(), []).append(outline)
+            for own in groups.values():
+                node = labeller.node(own, own[0].fused)
+                if node is not None:
+                    makers.append(RowMaker(labeller, tuple(own), node, self.shape, self.options, numbers, known))
+        if len(makers) == 1 and self._compete(makers[0]):
+            self._guard(makers[0])
+        return makers
+
+    def _compete(self, maker: RowMaker) -> bool:
+        """Do all rows compete with each other, in energy and latency alone?"""
+        wanted = Objectives.of(self.options.metrics).energy
+        alike = not maker.outline.fused and not maker.outline.space_above
+        return wanted and alike and not self.shape.memories and not self.options.resource_usage_tolerance
+
+    def _guard(self, maker: RowMaker) -> None:
+        def found(labeller: Labeller, node: Node) -> Floats:
+            own = attrs.evolve(maker, labeller=labeller, node=node).candidates()
+            values = np.zeros((0, 2)) if own is None else own.values[:, :2]
+            return values / self.einsum.n_instances
+
+        guard(maker.labeller, maker.node, maker.outlines, self.options, found)
+
+
+@attrs.frozen
+class _Chooser:
+    """What is chosen before anything is solved: spatial loops `out_of_order`, and what ``min_usage`` asks."""
+
+    options: MapperOptions
+    menu: SpatialMenu
+
+    def choices(self, template: Template) -> Iterator[tuple[dict[tuple[int, int], float], Fixed]]:
+        """(usages, trips of loops out of order) under which a template is explored."""
+        if not self._empty_dimensions_allowed(template):
+            return
+        usages = self._usages(template)
+        if usages is None:
+            return
+        components = sorted(out_of_order(template))
+        if not components:
+            yield usages, Fixed({})
+            return
+        places = [(i, d) for i in components for d in range(len(template.components[i].spatial))]
+        for chosen in product(*(list(self._trips(template, *place)) for place in places)):
+            loops = [s for own, _ in chosen for s in own]
+            trips = [n for _, own in chosen for n in own]
+            total: dict[str, int] = {}
+            for loop, n in zip(loops, trips, strict=True):
+                total[loop.variable] = total.get(loop.variable, 1) * n
+            if all(template.einsum.bounds[v] % n == 0 for v, n in total.items()):
+                yield usages, Fixed(dict(zip(loops, trips, strict=True)))
+
+    def _empty_dimensions_allowed(self, template: Template) -> bool:
+        """Do the rules of dimensions that nothing may run across hold?"""
+        used = {(s.index, s.dimension) for s in template.spatial}
+        for i, component in enumerate(template.components):
+            for k, dimension in enumerate(component.spatial):
+                rules = Rules(dimension, Dimension(i, k, ()), self.options)
+                if (i, k) not in used and not rules.accepts((min(1, dimension.fanout - 1), *rules.start[1:])):
+                    return False
+        return True
+
+    def _usages(self, template: Template) -> dict[tuple[int, int], float] | None:
+        """What the ``min_usage`` rule asks of each dimension; None if nothing fits."""
+        wanted = [(i, k) for i, c in enumerate(template.components) for k, d in enumerate(c.spatial) if d.min_usage > 0]
+        if not wanted or template.einsum.is_copy:
+            return {}
+        table, numbers = self.menu.fitting(template)
+        if not len(numbers):
+            return None
+        preferred = table.choice(template, int(numbers[0]))
+        trips = dict.fromkeys(wanted, 1)
+        for loop, n in zip(preferred.loops, preferred.trips, strict=True):
+            if (loop.index, loop.dimension) in trips:
+                trips[loop.index, loop.dimension] *= n
+        return {(i, k): template.components[i].spatial[k].rank(n) for (i, k), n in trips.items()}
+
+    def _trips(self, template: Template, index: int, d: int) -> Iterator[tuple[list[SpatialLoop], tuple[int, ...]]]:
+        """All ways to run across one dimension."""
+        loops = [s for s in template.spatial if (s.index, s.dimension) == (index, d)]
+        if not loops:
+            yield [], ()
+            return
+        rules = Rules(
+            template.components[index].spatial[d], Dimension(index, d, tuple(s.variable for s in loops)), self.options
+        )
+
+        def extended(k: int, at: int) -> Iterator[tuple[int, ...]]:
+            if k == len(steps):
+                yield ()
+                return
+            for q, t, to in steps[k].moves:
+                if q == at:
+                    for rest in extended(k + 1, to):
+                        yield (steps[k].trips[t], *rest)
+
+        steps = passes(rules, template.einsum.bounds) or []
+        if steps:
+            for trips in extended(0, 0):
+                yield loops, trips
+
+
+def _fingerprint(components: Sequence[Component]) -> Hashable:
+    """What of a path's components can bear on costs, whatever the choice of holders."""
+    return tuple(key_of(c, None, frozenset({"holding"})) for c in components)

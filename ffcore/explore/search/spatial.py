@@ -1,0 +1,219 @@
+"""Trip counts of a template's spatial loops: every legal choice, and the ``min_usage`` rule.
+
+The explorer fixes the trip counts of all spatial loops first. What is left is a problem in
+temporal tile sizes alone, in which each count depends on the tile sizes at one cut only, and the
+lattices of all spatial choices together are hardly larger than the one lattice without spatial
+loops (what runs in space no longer runs in time).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+
+import attrs
+import numpy as np
+
+from ffcore.pmappings.arrays import Bools, Floats, Ints
+from ffcore.pmappings.numbers import divisors
+from ffcore.pmappings.rows import SpatialChoice
+from ffcore.spec.problem import EinsumProblem, MapperOptions, Tensor, rank_values
+from ffcore.templates import SpatialLoop, Template
+from ffcore.tolerances import FITS
+
+
+def _all_trips(template: Template, options: MapperOptions) -> Iterator[tuple[int, ...]]:
+    """Trips of each of ``template.spatial``: all choices within fanouts, loop bounds and perfect factors."""
+    for loops in _by_dimension(template, options, dict(template.einsum.bounds), 0):
+        trips = dict(loops)
+        yield tuple(trips[loop] for loop in template.spatial)
+
+
+_Loops = tuple[tuple[SpatialLoop, int], ...]
+
+
+def _dimensions(template: Template) -> list[tuple[int, int]]:
+    return [(i, d) for i, c in enumerate(template.components) for d in range(len(c.spatial))]
+
+
+def _by_dimension(template: Template, options: MapperOptions, left: dict[str, int], k: int) -> Iterator[_Loops]:
+    dimensions = _dimensions(template)
+    if k == len(dimensions):
+        yield ()
+        return
+    index, d = dimensions[k]
+    loops = [s for s in template.spatial if (s.index, s.dimension) == (index, d)]
+    dimension = template.components[index].spatial[d]
+    for chosen in _trips(loops, left, dimension.most):
+        if sum(n > 1 for _, n in chosen) > options.max_loops_per_spatial_dimension:
+            continue
+        if not all(b.allows(n for s, n in chosen if s.variable in b.variables) for b in dimension.loop_bounds):
+            continue
+        rest = dict(left)
+        for loop, n in chosen:
+            rest[loop.variable] //= n
+        for tail in _by_dimension(template, options, rest, k + 1):
+            yield chosen + tail
+
+
+def _trips(loops: Sequence[SpatialLoop], left: dict[str, int], limit: float) -> Iterator[_Loops]:
+    if not loops:
+        if limit >= 1:
+            yield ()
+        return
+    for n in divisors(left[loops[0].variable]):
+        if n > limit:
+            break
+        for tail in _trips(loops[1:], left, limit / n):
+            yield ((loops[0], n), *tail)
+
+
+@attrs.frozen(eq=False)
+class SpatialTable:
+    """All spatial choices of templates with the same candidate loops, as an array.
+
+    ``classes``: numbers of the choices that the ``min_usage`` rule prefers alike, most preferred first.
+    """
+
+    number: int  # of the table in its menu
+    variables: tuple[str, ...]  # of each candidate loop
+    indices: tuple[int, ...]  # component of each
+    trips: Ints  # (choices, candidate loops)
+    classes: tuple[Ints, ...]
+    _products: dict[tuple[int, ...], Ints] = attrs.Factory(dict)
+    _tiles: dict[tuple[str, int, frozenset[str]], Floats] = attrs.Factory(dict)
+
+    def product(self, variable: str, beyond: int = -1) -> Ints:
+        """Per choice, the trips over one rank variable across components further in than ``beyond``."""
+        own = tuple(k for k, v in enumerate(self.variables) if v == variable and self.indices[k] > beyond)
+        if own not in self._products:
+            self._products[own] = np.asarray(self.trips[:, own].prod(axis=1), np.int64)
+        return self._products[own]
+
+    def tile(self, einsum: EinsumProblem, tensor: Tensor, index: int, whole: frozenset[str]) -> Floats:
+        """Per choice, the values of a tensor in component ``index`` below temporal loops over all but ``whole``."""
+        key = (tensor.name, index, whole)
+        if key not in self._tiles:
+            values: Floats = np.ones(len(self.trips))
+            for rank in tensor.ranks:
+                extents = {}
+                for v, _ in rank.terms:
+                    left = einsum.bounds[v] // self.product(v) if v in whole else 1
+                    extents[v] = self.product(v, index) * left
+                if rank.terms:
+                    values = values * rank_values(rank.terms, extents)
+            self._tiles[key] = values
+        return self._tiles[key]
+
+    def choice(self, template: Template, number: int) -> SpatialChoice:
+        """One choice, in the loops of a template."""
+        return spatial_choice(template.spatial, self.trips[number].tolist())
+
+
+def spatial_choice(loops: Sequence[SpatialLoop], trips: Sequence[int]) -> SpatialChoice:
+    """A choice of trips for some loops; those that run once are left out."""
+    kept = [(loop, n) for loop, n in zip(loops, trips, strict=True) if n > 1]
+    return SpatialChoice(tuple(loop for loop, _ in kept), tuple(n for _, n in kept))
+
+
+@attrs.define
+class SpatialMenu:
+    """Spatial choices of one Einsum's templates; templates with the same candidates share a table."""
+
+    options: MapperOptions
+    _tables: dict[Hashable, SpatialTable] = attrs.Factory(dict)
+    _everything: dict[Hashable, tuple[Ints, list[tuple[float, ...]]]] = attrs.Factory(dict)
+
+    def fitting(self, template: Template) -> tuple[SpatialTable, Ints]:
+        """(table, numbers of choices) for which some tile choice fits all memories, after the ``min_usage`` rule.
+
+        Whether a ``tile_shape`` leaves any is not looked at.
+
+        Occupancy grows with every tile size and the smallest of all tiles (each rank variable's
+        outermost temporal loop does everything) are one choice, so testing that one decides. The
+        rule keeps, dimension by dimension, what reaches ``min_usage`` or else the highest usage:
+        that is the lexicographic maximum of the usages cut off at ``min_usage``.
+        """
+        table = self.table(template)
+        fits = smallest_fits(template, table)
+        for members in table.classes:
+            if fits[members].any():
+                return table, members[fits[members]]
+        return table, np.zeros(0, np.int64)
+
+    def table(self, template: Template) -> SpatialTable:
+        """All choices, whether they fit or not."""
+        bounds = template.einsum.bounds
+        temporal = frozenset(v for block in template.blocks for v in block)
+        key = (_candidates(template), temporal)
+        if key not in self._tables:
+            everything, preferences = self._choices(template)
+            total = {v: everything[:, [s.variable == v for s in template.spatial]].prod(axis=1) for v in bounds}
+            done = np.ones(len(everything), np.bool_)
+            for v, bound in bounds.items():
+                if v not in temporal:
+                    done &= total[v] == bound
+            trips = everything[done]
+            classes: dict[tuple[float, ...], list[int]] = {}
+            for number, source in enumerate(np.flatnonzero(done).tolist()):
+                classes.setdefault(preferences[source], []).append(number)
+            self._tables[key] = SpatialTable(
+                len(self._tables),
+                tuple(s.variable for s in template.spatial),
+                tuple(s.index for s in template.spatial),
+                trips,
+                tuple(np.array(members) for _, members in sorted(classes.items(), reverse=True)),
+            )
+        return self._tables[key]
+
+    def _choices(self, template: Template) -> tuple[Ints, list[tuple[float, ...]]]:
+        """(trips of each loop, preference) of every choice within fanouts and bounds, whatever runs in time too."""
+        key = _candidates(template)
+        if key not in self._everything:
+            trips = list(_all_trips(template, self.options))
+            preferences = [_preference(template, spatial_choice(template.spatial, chosen)) for chosen in trips]
+            self._everything[key] = np.array(trips, np.int64).reshape(len(trips), len(template.spatial)), preferences
+        return self._everything[key]
+
+
+def _candidates(template: Template) -> Hashable:
+    """What the choices of a template's spatial loops depend on."""
+    return (
+        tuple((s.variable, s.index, s.dimension) for s in template.spatial),
+        tuple(c.spatial for c in template.components),
+    )
+
+
+def _preference(template: Template, choice: SpatialChoice) -> tuple[float, ...]:
+    """Usages cut off at ``min_usage``, innermost component first; copies do not care."""
+    if template.einsum.is_copy:
+        return ()
+    return tuple(
+        dimension.rank(choice.across(index, d))
+        for index in reversed(range(len(template.components)))
+        for d, dimension in enumerate(template.components[index].spatial)
+        if dimension.min_usage > 0
+    )
+
+
+def smallest_fits(template: Template, table: SpatialTable) -> Bools:
+    """Per choice: do the smallest tiles fit all memories? (``tile_shape`` apart.)"""
+    fits = np.ones(len(table.trips), np.bool_)
+    for i, bits in smallest_usage(template, table).items():
+        fits &= bits <= template.components[i].size * FITS
+    return fits
+
+
+def smallest_usage(template: Template, table: SpatialTable) -> dict[int, Floats]:
+    """Per component and choice, the bits that the smallest tiles take, of one instance."""
+    first: dict[str, int] = {}
+    for b, block in enumerate(template.blocks):
+        for v in block:
+            first.setdefault(v, b)
+    usage: dict[int, Floats] = {}
+    for site in template.sites:
+        tensor = template.einsum.tensor[site.tensor]
+        whole = frozenset(v for v in tensor.variables if v in first and site.reservation <= first[v])
+        values = table.tile(template.einsum, tensor, site.index, whole)
+        bits = template.einsum.bits(tensor, template.components[site.index], values, site.persistent)
+        usage[site.index] = usage.get(site.index, 0.0) + bits
+    return usage

@@ -1,0 +1,266 @@
+"""Spatial loops as steps of the dynamic programme: dimension by dimension, rank variable by rank variable.
+
+Within a dimension labels are in *classes*: what the trips chosen so far come to, as far as the rest of the
+dimension's rules (fanout, ``loop_bounds``, limits on loops, ``min_usage``) can depend on it. Once its last variable has
+been passed, only labels of classes that the rules allow are left, in one class.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import attrs
+import numpy as np
+
+from ffcore.explore.search.bookings import Column, Columns, LoopName
+from ffcore.explore.search.kernels import NO_GUARD, Guard, Moves, Rivals, gather
+from ffcore.explore.search.lattice import Lattice
+from ffcore.explore.search.outline import Dimension
+from ffcore.explore.search.ranges import Ranges
+from ffcore.pmappings.arrays import Floats, Ints
+from ffcore.pmappings.numbers import divisors
+from ffcore.spec.problem import LoopBound, MapperOptions, SpatialDimension
+
+_Class = tuple[int, ...]  # product of all trips, loops that run more than once, product for each bound on several
+
+
+Thinner = Callable[[Ints, Floats, Rivals], tuple[Ints, Floats, Ints]]  # offsets and values, which labels are left
+
+
+@attrs.frozen
+class Rules:
+    """What one dimension allows."""
+
+    dimension: SpatialDimension
+    own: Dimension
+    options: MapperOptions
+
+    def allowed(self, variable: str, trips: int) -> bool:
+        """May the loop over one variable run so often? (Whatever the others do.)"""
+        if self.own.fixed is not None and trips != self.own.fixed[self.own.variables.index(variable)]:
+            return False
+        bounds = [b for b in self.dimension.loop_bounds if variable in b.variables and not b.of_product]
+        return trips <= self.most and all(b.allows((trips,)) for b in bounds)
+
+    @property
+    def most(self) -> float:
+        """The most that the product of trips may come to."""
+        return self.dimension.most
+
+    @property
+    def start(self) -> _Class:
+        return (1, 0, *(1 for _ in self._products))
+
+    @property
+    def _products(self) -> list[LoopBound]:
+        return [b for b in self.dimension.loop_bounds if b.of_product]
+
+    def after(self, before: _Class, variable: str, trips: int) -> _Class:
+        """The class after a loop of so many trips."""
+        limited = self.options.max_loops_per_spatial_dimension < math.inf
+        return (
+            before[0] * trips,
+            before[1] + int(limited and trips > 1),
+            *(n * trips if variable in b.variables else n for n, b in zip(before[2:], self._products, strict=True)),
+        )
+
+    def may_go_on(self, reached: _Class) -> bool:
+        return reached[0] <= self.most and reached[1] <= self.options.max_loops_per_spatial_dimension
+
+    def accepts(self, reached: _Class) -> bool:
+        """Do all the trips together obey the rules?"""
+        d = self.dimension
+        return (
+            self.may_go_on(reached)
+            and all(b.allows((n,)) for n, b in zip(reached[2:], self._products, strict=True))
+            and (self.own.usage is None or d.rank(reached[0]) == self.own.usage)
+        )
+
+
+@attrs.frozen(eq=False)
+class _Pass:
+    """The moves of one loop, whatever the columns: (class from, index of trips, class to)."""
+
+    loop: LoopName
+    trips: tuple[int, ...]
+    moves: tuple[tuple[int, int, int], ...]
+    classes: int  # that labels come out in
+    used: tuple[float, ...]  # of each, the least share of the dimension that is still free
+
+
+def passes(rules: Rules, bounds: Mapping[str, int]) -> list[_Pass] | None:
+    """The loops of a dimension, one after the other; None if its rules allow nothing."""
+    layers: list[list[_Class]] = [[rules.start]]
+    steps: list[list[tuple[int, int, _Class]]] = []  # (class from, trips, class to)
+    for v in rules.own.variables:
+        trips = [n for n in divisors(bounds[v]) if rules.allowed(v, n)]
+        found = [
+            (q, n, after)
+            for q, before in enumerate(layers[-1])
+            for n in trips
+            if rules.may_go_on(after := rules.after(before, v, n))
+        ]
+        layers.append(sorted({after for _, _, after in found}))
+        steps.append(found)
+    if not steps:
+        return []
+    accepted = {c: 0 for c in layers[-1] if rules.accepts(c)}
+    result: list[_Pass] = []
+    for k in reversed(range(len(steps))):  # classes that lead nowhere are left out
+        useful = sorted({q for q, _, after in steps[k] if after in accepted})
+        number = {q: i for i, q in enumerate(useful)}
+        trips = sorted({n for _, n, after in steps[k] if after in accepted})
+        moves = tuple((number[q], trips.index(n), accepted[after]) for q, n, after in steps[k] if after in accepted)
+        classes = max(accepted.values(), default=-1) + 1
+        last = k == len(steps) - 1
+        used = tuple(1.0 if last else min(1.0, c[0] / rules.most) for c in sorted(accepted, key=accepted.__getitem__))
+        result.append(_Pass(rules.own.name(rules.own.variables[k]), tuple(trips), moves, classes, used[:classes]))
+        accepted = {layers[k][q]: i for q, i in number.items()}
+    return result[::-1] if accepted else None
+
+
+@attrs.frozen(eq=False)
+class Spread:
+    """The spatial loops at the end of one block: all ways in which they can run."""
+
+    passes: tuple[_Pass, ...]  # innermost first
+    most: tuple[tuple[int, int, float], ...]  # of each dimension (component index, number), the most instances in use
+
+    @classmethod
+    def of(cls, dimensions: Sequence[Dimension], columns: Columns, options: MapperOptions) -> Spread | None:
+        """None if nothing is allowed. ``dimensions``: outermost first."""
+        found: list[_Pass] = []
+        most: list[tuple[int, int, float]] = []
+        for own in reversed(dimensions):
+            dimension = columns.components[own.index].spatial[own.dimension]
+            ways = passes(Rules(dimension, own, options), columns.einsum.bounds)
+            if ways is None:
+                return None
+            found += ways
+            bound = math.prod(columns.einsum.bounds[v] for v in own.variables)
+            limit = Rules(dimension, own, options).most
+            most.append((own.index, own.dimension, min(float(bound), limit)))
+        return cls(tuple(found), tuple(most))
+
+    @property
+    def loops(self) -> list[LoopName]:
+        return [p.loop for p in self.passes]
+
+    def columns_after(self, columns: Columns, before: Sequence[Column]) -> tuple[Column, ...]:
+        """The columns of labels once all loops have been passed: what was pending may have come to its end."""
+        return columns.ordered(columns.passed(c, self.loops) for c in before)
+
+    def apply(
+        self,
+        ranges: Ranges,
+        before: tuple[Column, ...],
+        labels: tuple[Ints, Floats],
+        pulse: Callable[[int], None],
+        guard: Guard = NO_GUARD,
+        share: float = 1.0,
+        thinned: Thinner | None = None,
+    ) -> Spreading:
+        """The labels (offsets, values) outside of the loops.
+
+        ``share``: the least that compute time will be multiplied by outside of these. ``thinned``: for labels that
+        need not be exact.
+        """
+        lattice, columns = ranges.lattice, ranges.columns
+        offsets, values = labels
+        after = self.columns_after(columns, before)
+        into, rivals = np.arange(len(before)), ranges.rivals(before)
+        origin = np.arange(len(values))
+        codes = _Codes([], [])
+        for number, step in enumerate(self.passes):
+            if number == len(self.passes) - 1:
+                into = np.array([after.index(columns.passed(c, self.loops)) for c in before])
+                rivals = ranges.rivals(after)
+            elif step.trips == (1,) and step.moves == ((0, 0, 0),):
+                continue
+            free = share
+            for index, d, most in self.most:  # innermost first; what is further in has been passed
+                if (index, d) in {p.loop[:2] for p in self.passes[number + 1 :]} and (index, d) != step.loop[:2]:
+                    free /= most
+            moves = self._moves(step, lattice, columns, before, into, rivals, free)
+            offsets, values, source, kind = gather(offsets, values, lattice.n, moves, guard)
+            if thinned is not None:
+                offsets, values, kept = thinned(offsets, values, rivals)
+                source, kind = source[kept], kind[kept]
+            origin = origin[source]
+            codes = codes.extended(step, source, kind)
+            pulse(len(values))
+        return Spreading(offsets, values, origin, codes)
+
+    def _moves(
+        self,
+        step: _Pass,
+        lattice: Lattice,
+        columns: Columns,
+        before: Sequence[Column],
+        into: Ints,
+        rivals: Rivals,
+        free: float,
+    ) -> Moves:
+        axis = lattice.variables.index(step.loop[2])
+        down = np.array([lattice.down(axis, n) for n in step.trips])
+        up = np.full_like(down, -1)
+        for k, row in enumerate(down):
+            reached = np.flatnonzero(row >= 0)
+            up[k, row[reached]] = reached
+        powers = np.array([columns.power_of(c, step.loop) for c in before], np.float64)
+        scale = np.array(step.trips, np.float64)[:, None] ** np.concatenate([[0.0], powers])
+        shares = np.zeros(step.classes) if columns.einsum.is_copy else free * np.array(step.used)
+        arrivals, starts = _sorted(((to, q, t) for q, t, to in step.moves), step.classes)
+        departures, departure_starts = _sorted(
+            ((q, to, t) for q, t, to in step.moves), max(q for q, _, _ in step.moves) + 1
+        )
+        along = lattice.strides[axis], len(lattice.values[axis])
+        links = arrivals, starts, departures, departure_starts
+        return Moves(*links, *along, down, up, scale, _behind_key(into), rivals, shares)
+
+
+def _behind_key(into: Ints) -> Ints:
+    """Numbers of columns counted with the key in front."""
+    return np.concatenate([[0], into + 1])
+
+
+def _sorted(moves: Iterable[tuple[int, int, int]], classes: int) -> tuple[Ints, Ints]:
+    """The last two of each triple, sorted by the first, and where each number of the first begins."""
+    table = np.array(sorted(moves), np.int64).reshape(-1, 3)
+    return np.ascontiguousarray(table[:, 1:]), np.searchsorted(table[:, 0], np.arange(classes + 1)).astype(np.int64)
+
+
+@attrs.frozen(eq=False)
+class _Codes:
+    """The trips of each loop for each label, packed into as few integers as they fit."""
+
+    words: list[Ints]
+    places: list[tuple[LoopName, tuple[int, ...], int, int]]  # loop, its trips, word, what one step is worth there
+
+    def extended(self, step: _Pass, source: Ints, kind: Ints) -> _Codes:
+        """Codes of the labels that come from the given rows by the given kinds of move."""
+        words = [word[source] for word in self.words]
+        base = self.places[-1][3] * len(self.places[-1][1]) if self.places else 2**62
+        if base * len(step.trips) >= 2**62:
+            words.append(np.zeros(len(source), np.int64))
+            base = 1
+        words[-1] = words[-1] + kind * base
+        return _Codes(words, [*self.places, (step.loop, step.trips, len(words) - 1, base)])
+
+
+@attrs.frozen(eq=False)
+class Spreading:
+    """Labels outside of spatial loops, and how each came about."""
+
+    offsets: Ints
+    values: Floats
+    origin: Ints  # the row that it comes from
+    codes: _Codes
+
+    def trips(self, rows: Ints) -> dict[LoopName, Ints]:
+        """The trips of each loop in some of the labels."""
+        return {
+            loop: np.asarray(trips, np.int64)[(self.codes.words[word][rows] // base) % len(trips)]
+            for loop, trips, word, base in self.codes.places
+        }

@@ -1,1 +1,0 @@
-"""Joining: compatibility of pmappings, and what joiners take and give."""
