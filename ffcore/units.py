@@ -261,3 +261,21 @@ def format_quantity(value: float, dimension: Dimension, digits: int = 3) -> str:
     if dimension in (Dimension.FREQUENCY, Dimension.RATE):
         return _scaled(value, dimension.value, _LARGE, digits)
     return _scaled(value, dimension.value, _SMALL + _LARGE[1:], digits)
+
+
+_LONGER = {"min": 60.0, "h": 3600.0, "minutes": 60.0, "minute": 60.0, "hours": 3600.0, "hour": 3600.0}
+
+
+def parse_time(option: str, text: str) -> float:
+    """Seconds: ``60s``, ``1.5``, ``500ms``, ``2min``, ``1h``. Raises ``SpecError``."""
+    match = re.fullmatch(r"(.*?)\s*(min|minutes?|h|hours?)", text.strip())
+    try:
+        if match is not None:
+            seconds = parse_quantity(match[1], Dimension.COUNT) * _LONGER[match[2]]
+        else:
+            seconds = parse_quantity(text, Dimension.TIME)
+    except SpecError as error:
+        raise SpecError.one(f"{option}: {error}; expected a time such as 60s or 2min") from None
+    if not 0 < seconds < math.inf:
+        raise SpecError.one(f"{option} must be above 0 and finite, not {text}")
+    return seconds

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -21,14 +20,13 @@ from ffcore.mapper.job import Job
 from ffcore.mapper.workers import workers
 from ffcore.objectives import Objectives
 from ffcore.pmappings.guarantee import Guarantee, guarantee_of
-from ffcore.units import Dimension, format_quantity, parse_quantity
+from ffcore.units import Dimension, format_quantity, parse_time
 
 if TYPE_CHECKING:
     from ffcore.plugin import Progress
     from ffcore.results import Pmappings
     from ffcore.spec import Spec
 
-_LONGER = {"min": 60.0, "h": 3600.0, "minutes": 60.0, "minute": 60.0, "hours": 3600.0, "hour": 3600.0}
 _DEFAULT_BUDGET = 60.0  # s
 
 
@@ -123,21 +121,6 @@ def plan(joiners: str, budget: str | None, multiples: str | None, *, seed: int, 
     if _is_search(names[0]):
         raise SpecError.one("--multiples are of the wall time of an exact joiner: name it first, as in ffm,simanneal")
     return Plan(names, tuple(_multiple(text) for text in multiples.split(",")), True, seed, count)
-
-
-def parse_time(option: str, text: str) -> float:
-    """Seconds: ``60s``, ``1.5``, ``500ms``, ``2min``, ``1h``. Raises ``SpecError``."""
-    match = re.fullmatch(r"(.*?)\s*(min|minutes?|h|hours?)", text.strip())
-    try:
-        if match is not None:
-            seconds = parse_quantity(match[1], Dimension.COUNT) * _LONGER[match[2]]
-        else:
-            seconds = parse_quantity(text, Dimension.TIME)
-    except SpecError as error:
-        raise SpecError.one(f"{option}: {error}; expected a time such as 60s or 2min") from None
-    if not 0 < seconds < math.inf:
-        raise SpecError.one(f"{option} must be above 0 and finite, not {text}")
-    return seconds
 
 
 def _multiple(text: str) -> float:

@@ -13,6 +13,8 @@ from typing import Annotated
 import typer
 
 from ffcore.cli import options as opt
+from ffcore.cli.arguments import MAPPER_FIELDS
+from ffcore.cli.command import Request, spec_command
 from ffcore.cli.compare import compare
 from ffcore.cli.explain import explain
 from ffcore.cli.guard import INTERRUPTED, guard
@@ -52,31 +54,18 @@ def root(
 
 
 @app.command("map")
+@spec_command(*MAPPER_FIELDS, arch=opt.ArchToMap)
 def map_command(
-    arch: opt.ArchToMap = None,
-    workload: opt.Workload = None,
-    set_variable: opt.SetVariable = None,
-    set_field: opt.SetField = None,
-    arch_param: opt.ArchParam = None,
-    allow_dir: opt.AllowDir = None,
-    metrics: opt.Metrics = None,
-    max_fused_loops: opt.MaxFusedLoops = None,
-    explorer: opt.Explorer = None,
-    joiner: opt.Joiner = None,
-    model: opt.Model = None,
-    cost_model: opt.CostModel = None,
+    request: Request,
     time_limit: opt.TimeLimit = None,
     memory_limit: opt.MemoryLimit = None,
     jobs: opt.Jobs = None,
-    executor: opt.ExecutorName = None,
     cache: opt.Cache = None,
     out: opt.Out = None,
     resume: opt.Resume = None,
     no_baseline: opt.NoBaseline = False,
     format: opt.OutputFormat = opt.Format.text,
     profile: opt.Profile = False,
-    no_plugins: opt.NoPlugins = False,
-    debug: opt.Debug = False,
 ) -> None:
     """Find the optimal mappings of a workload onto an architecture.
 
@@ -84,78 +73,35 @@ def map_command(
     takes --time-limit, --memory-limit, --jobs, --cache, --no-baseline, --format and --profile. Exit code: 0 found;
     1 no valid mapping, or none within the limits; 2 bad input; 130 interrupted.
     """
-    mapper = {
-        "ffm.metrics": metrics,
-        "ffm.max_fused_loops": max_fused_loops,
-        "explorer": explorer,
-        "joiner": joiner,
-        "model": model,
-        "cost_model": cost_model,
-        "executor": executor,
-    }
-    if arch is None and resume is None:
-        raise typer.BadParameter("ARCH is missing (or --resume DIR, to go on with a run)")
-    with guard(debug=debug, no_plugins=no_plugins) as interrupts:
-        from ffcore.cli import map_run
-        from ffcore.cli.run_folder import Arguments
+    import attrs
 
-        limits = map_run.limits(time_limit, memory_limit)
-        wanted = map_run.Wanted(jobs, cache, out, format.value, profile, limits)
-        if resume is not None:
-            files = {"ARCH": arch, "WORKLOAD": workload, "--set": set_variable, "--spec": set_field, "--out": out}
-            others = {"--arch-param": arch_param, "--allow-dir": allow_dir}
-            words = {f"--{name.removeprefix('ffm.').replace('_', '-')}": text for name, text in mapper.items()}
-            map_run.check_resume([name for name, value in {**files, **others, **words}.items() if value])
-            map_run.resume(resume, wanted, interrupts, not no_baseline)
-            return
-        assert arch is not None
-        arguments = Arguments(
-            arch,
-            workload,
-            set_variable,
-            set_field,
-            arch_param,
-            [str(folder) for folder in allow_dir or ()],
-            {name: text for name, text in mapper.items() if text is not None} | limits,
-            no_plugins,
-            not no_baseline,
-        )
-        map_run.run(arguments, wanted, interrupts)
+    from ffcore.cli import map_run
+
+    arguments = request.arguments
+    if not arguments.arch and resume is None:
+        raise typer.BadParameter("ARCH is missing (or --resume DIR, to go on with a run)")
+    limits = map_run.limits(time_limit, memory_limit)
+    wanted = map_run.Wanted(jobs, cache, out, format.value, profile, limits)
+    if resume is not None:
+        map_run.check_resume([*arguments.given(), *(["--out"] if out else [])])
+        map_run.resume(resume, wanted, request.interrupts, not no_baseline)
+        return
+    arguments = attrs.evolve(arguments, mapper={**arguments.mapper, **limits}, baseline=not no_baseline)
+    map_run.run(arguments, wanted, request.interrupts)
 
 
 @app.command()
-def evaluate(
-    arch: opt.Arch,
-    workload: opt.Workload = None,
-    set_variable: opt.SetVariable = None,
-    set_field: opt.SetField = None,
-    arch_param: opt.ArchParam = None,
-    allow_dir: opt.AllowDir = None,
-    model: opt.Model = None,
-    cost_model: opt.CostModel = None,
-    out: opt.Out = None,
-    format: opt.OutputFormat = opt.Format.text,
-    no_plugins: opt.NoPlugins = False,
-    debug: opt.Debug = False,
-) -> None:
+@spec_command("model", "cost_model")
+def evaluate(request: Request, out: opt.Out = None, format: opt.OutputFormat = opt.Format.text) -> None:
     """Evaluate the mapping that one of the files holds under the key `mapping`.
 
     Exit code: 0 evaluated; 1 the mapping does not fit; 2 bad input.
     """
-    with guard(debug=debug, no_plugins=no_plugins):
-        from ffcore.cli import inputs, job, output
+    from ffcore.cli import job, output
 
-        spec = inputs.load_spec(
-            arch,
-            workload,
-            variables=set_variable,
-            fields=set_field,
-            arch_params=arch_param,
-            allowed_dirs=allow_dir,
-            mapper={"model": model, "cost_model": cost_model},
-        )
-        result = job.run_evaluate(spec)
-        output.show(output.titled(result, arch, workload or ()), format.value, out)
+    arguments = request.arguments
+    result = job.run_evaluate(arguments.load())
+    output.show(output.titled(result, arguments.arch, arguments.workload), format.value, out)
 
 
 app.command()(compare)

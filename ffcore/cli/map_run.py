@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ffcore.cli.arguments import Arguments
 from ffcore.cli.guard import plugins_disabled
 from ffcore.cli.interrupt import Interrupts
 from ffcore.cli.progress import Watch, progress_display
-from ffcore.cli.run_folder import Arguments, RunFolder, Stopped, begin, begin_without_spec, known_so_far, read
+from ffcore.cli.run_folder import RunFolder, Stopped, begin, begin_without_spec, known_so_far, read
 from ffcore.errors import FFError, NoValidMappingError, SpecError
 from ffcore.phases import Clock, phase, recording
 
@@ -37,8 +38,7 @@ def limits(time_limit: str | None, memory_limit: str | None) -> dict[str, str]:
     """The limits given on the command line, by fields of ``spec.mapper``. Raises ``SpecError`` for what is no time."""
     found = {} if memory_limit is None else {"ffm.memory_limit": memory_limit}
     if time_limit is not None:
-        from ffcore.cli.compare_run import parse_time
-        from ffcore.units import INFINITY_WORDS
+        from ffcore.units import INFINITY_WORDS, parse_time
 
         endless = time_limit.strip().lower() in INFINITY_WORDS
         found["ffm.time_limit"] = "inf" if endless else repr(parse_time("--time-limit", time_limit))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import attrs
 import typer
 
 from ffcore.cli import run_folder
+from ffcore.cli.profile import profile_table
 from ffcore.cli.run_json import write_spec
 from ffcore.mapping.dialect import to_data
 from ffcore.units import Dimension, format_quantity
@@ -89,23 +89,9 @@ def as_text(report: Report) -> str:
 
 
 def profile(report: Report, seconds: Mapping[str, float]) -> str:
-    """A table of the seconds of each phase, with the evaluations and the peak memory of this process so far."""
-    total = sum(seconds.values())
-    lines = [f"{'phase':10} {'seconds':>9} {'share':>6}"]
-    for name, used in (*seconds.items(), ("total", total)):
-        lines.append(f"{name:10} {used:9.3f} {used / total if total else 0:6.1%}")
-    for name in ("evaluated_pmappings", "pareto_optimal_pmappings"):
-        if name in report.stats:
-            lines.append(f"{name.replace('_', ' ')}: {report.stats[name]:,}")
-    lines.append(f"peak memory: {_peak_bytes() / 2**20:.0f} MiB")
-    return "\n".join(lines)
-
-
-def _peak_bytes() -> int:
-    import resource
-
-    largest = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return largest if sys.platform == "darwin" else largest * 1024  # macOS counts bytes, Linux KiB
+    """The seconds of each phase, with the evaluations and the peak memory so far."""
+    names = "evaluated_pmappings", "pareto_optimal_pmappings"
+    return profile_table(seconds, {name: report.stats[name] for name in names if name in report.stats})
 
 
 def write(report: Report, out: Path) -> None:

@@ -12,6 +12,7 @@ import attrs
 
 from ffcore.api import evaluate_trees
 from ffcore.cli import run_folder
+from ffcore.cli.arguments import Arguments
 from ffcore.cli.output import Report
 from ffcore.cli.run_folder import EVALUATED, RUN, SPEC
 from ffcore.cli.run_json import read_json, read_spec
@@ -31,23 +32,13 @@ if TYPE_CHECKING:
 _KEYS = re.compile(r"^(arch|mapping|workload|variables|config|renames|mapper|model)\s*:", re.MULTILINE)
 
 
-@attrs.frozen
-class Options:
-    """How files are read: ``--set``, ``--spec``, ``--allow-dir``; and how many jobs a search may use."""
-
-    variables: Sequence[str]
-    fields: Sequence[str]
-    allowed_dirs: Sequence[Path]
-    jobs: int | None
-
-
-def is_folder(folder: Path, files: Sequence[str] | None) -> bool:
+def is_folder(folder: Path, files: Sequence[str]) -> bool:
     """Is it a folder of results, rather than an architecture by whose name there happens to be a folder?"""
     return folder.is_dir() and ((folder / SPEC).is_file() or not files)
 
 
 @contextmanager
-def no_folder(folder: Path, files: Sequence[str] | None) -> Iterator[None]:
+def no_folder(folder: Path, files: Sequence[str]) -> Iterator[None]:
     """What stands alone was meant as a folder: if it is none, and no architecture either, the error says so."""
     try:
         yield
@@ -58,7 +49,7 @@ def no_folder(folder: Path, files: Sequence[str] | None) -> Iterator[None]:
         raise SpecError([attrs.evolve(p, message=message + p.message) for p in error.problems]) from None
 
 
-def check_alone(folder: Path, files: Sequence[str] | None, arch_params: Sequence[str] | None) -> None:
+def check_alone(folder: Path, files: Sequence[str], arch_params: Sequence[str]) -> None:
     """A folder brings its own spec. Raises SpecError if more is given, or if the folder has no spec."""
     if files:
         raise SpecError.one(f"{folder} is a folder of --out, which has its own workload: leave out {files[0]}")
@@ -79,7 +70,7 @@ def _top_level_keys(path: Path) -> set[str]:
     return set(_KEYS.findall(path.read_text(errors="replace"))) if path.is_file() else set()
 
 
-def of_folder(folder: Path, target: Path, mapper: Mapping[str, str | None], options: Options, baseline: bool) -> Report:
+def of_folder(folder: Path, target: Path, arguments: Arguments, baseline: bool, jobs: int | None) -> Report:
     """The mappings of a folder that ``--out`` wrote, with what it says of their search, to be written to ``target``.
 
     Where options make it another spec, nothing holds any longer of what the search said, and the best mappings
@@ -89,17 +80,16 @@ def of_folder(folder: Path, target: Path, mapper: Mapping[str, str | None], opti
     spec = read_spec(folder / SPEC)
     run = read_json(folder / RUN) if (folder / RUN).is_file() else {}
     made_for = run.get("spec_hash", spec.hash())
-    for name, text in mapper.items():
-        if text is not None:
-            spec.set(f"mapper.{name}", text)
-    if options.variables:
+    for name, text in arguments.mapper.items():
+        spec.set(f"mapper.{name}", text)
+    if arguments.set_variable:
         raise SpecError.one("--set is for Jinja parameters of spec files; for a folder use --spec PATH=VALUE")
-    for path, value in split_assignments("--spec", options.fields).items():
+    for path, value in split_assignments("--spec", arguments.set_field).items():
         spec.set(path, value)
     files = mapping_files(folder)
     if not files:
         raise SpecError.one(f"{folder} holds no mapping (mapping_0.yaml)")
-    report = _report(spec, [(file, _tree(file)) for file in files], options, baseline)
+    report = _report(spec, [(file, _tree(file)) for file in files], baseline, jobs)
     report = attrs.evolve(report, inputs=tuple(files))
     title = {"title": str(run.get("title") or folder.resolve().name)}
     if spec.hash() != made_for:
@@ -128,26 +118,27 @@ def _tree(file: Path) -> MappingTree:
         raise SpecError.one(f"{file} is not UTF-8 text (byte {error.start})") from None
 
 
-def of_files(spec: Spec, files: Sequence[str], options: Options, baseline: bool) -> Report:
+def of_files(spec: Spec, files: Sequence[str], arguments: Arguments, baseline: bool, jobs: int | None) -> Report:
     """The mappings of these files, or the one that the spec holds. Raises as `of_folder` does."""
     trees = []
     if spec.mapping is not None:
         trees.append((Path(spec.mapping.position.file), tree_from_node(spec.mapping)))
     for name in files:
-        node = read_sources([name], parse_assignments("--set", options.variables), options.allowed_dirs).get("mapping")
+        allowed = [Path(folder) for folder in arguments.allow_dir]
+        node = read_sources([name], parse_assignments("--set", arguments.set_variable), allowed).get("mapping")
         assert node is not None
         trees.append((Path(name), tree_from_node(node)))
     if not trees:
         raise SpecError.one("there is no mapping: give a file with the top-level key 'mapping'")
-    return attrs.evolve(_report(spec, trees, options, baseline), inputs=tuple(path for path, _ in trees))
+    return attrs.evolve(_report(spec, trees, baseline, jobs), inputs=tuple(path for path, _ in trees))
 
 
-def _report(spec: Spec, trees: Sequence[tuple[Path, MappingTree]], options: Options, baseline: bool) -> Report:
+def _report(spec: Spec, trees: Sequence[tuple[Path, MappingTree]], baseline: bool, jobs: int | None) -> Report:
     mappings = evaluate_trees(spec, [tree for _, tree in trees], [str(path) for path, _ in trees])
     if not baseline:
         return Report(mappings, unfused_note=SWITCHED_OFF, spec=spec)
-    pmappings = make_pmappings(spec, n_jobs=options.jobs)
-    others, note = unfused(spec, pmappings, jobs=options.jobs)
+    pmappings = make_pmappings(spec, n_jobs=jobs)
+    others, note = unfused(spec, pmappings, jobs=jobs)
     return Report(mappings, unfused=others, unfused_note=note, spec=spec)
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 import ffcore
+from ffcore.cli.arguments import Arguments
 from ffcore.cli.run_json import ANEW, as_json, encoded, read_json, read_spec, write_spec
 from ffcore.errors import FFError
 from ffcore.files import write_atomically
@@ -34,63 +35,6 @@ FORMAT = 1
 RUN, SPEC, PMAPPINGS = "run.json", "spec.json", "pmappings"
 STATUSES = ("running", "interrupted", "failed", "no_valid_mapping", "done")  # of a search
 EVALUATED = "evaluated"  # there was no search in this folder
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(value or ())
-
-
-def _is_text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    items = value if isinstance(value, tuple) else (value,)
-    if not all(isinstance(item, str) for item in items):
-        raise TypeError(f"{attribute.name} should be text")
-
-
-@attrs.frozen
-class Arguments:
-    """What the command line said of the spec: enough to read it again."""
-
-    arch: str = attrs.field(validator=_is_text)
-    workload: tuple[str, ...] = attrs.field(default=(), converter=_texts, validator=_is_text)
-    set_variable: tuple[str, ...] = attrs.field(default=(), converter=_texts, validator=_is_text)
-    set_field: tuple[str, ...] = attrs.field(default=(), converter=_texts, validator=_is_text)
-    arch_param: tuple[str, ...] = attrs.field(default=(), converter=_texts, validator=_is_text)
-    allow_dir: tuple[str, ...] = attrs.field(default=(), converter=_texts, validator=_is_text)
-    mapper: Mapping[str, str] = attrs.field(factory=dict)  # field of spec.mapper -> text
-    no_plugins: bool = False
-    baseline: bool = True
-
-    @mapper.validator
-    def _texts_by_name(self, _: object, value: object) -> None:
-        if not isinstance(value, dict) or not all(isinstance(text, str) for item in value.items() for text in item):
-            raise TypeError("mapper should be texts by name")
-
-    def load(self) -> Spec:
-        """The spec. Raises ``SpecError`` and ``PluginError``."""
-        from ffcore.cli.inputs import load_spec
-
-        return load_spec(
-            self.arch,
-            self.workload,
-            variables=self.set_variable,
-            fields=self.set_field,
-            arch_params=self.arch_param,
-            allowed_dirs=[Path(folder) for folder in self.allow_dir],
-            mapper=self.mapper,
-        )
-
-    def from_anywhere(self) -> Arguments:
-        """The same with files by their full paths."""
-        return attrs.evolve(
-            self,
-            arch=_full(self.arch),
-            workload=tuple(map(_full, self.workload)),
-            allow_dir=tuple(str(Path(folder).resolve()) for folder in self.allow_dir),
-        )
-
-
-def _full(source: str) -> str:
-    return str(Path(source).resolve()) if Path(source).exists() else source
 
 
 @attrs.define

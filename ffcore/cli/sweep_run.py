@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import resource
 import shlex
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 import typer
@@ -20,10 +18,10 @@ from ffcore.sweeps.result import Sweep
 from ffcore.sweeps.run import prepared
 
 
-def axes(arch: str | None, vary: Sequence[str] | None) -> tuple[Axis, ...]:
+def axes(arch: str, vary: Sequence[str] | None) -> tuple[Axis, ...]:
     """What ``--vary`` says. Raises one SpecError for all that is wrong or missing."""
     errors = ErrorCollector()
-    if arch is None:
+    if not arch:
         errors.add("name an architecture and a workload, or a sweep to go on with: ff sweep --resume DIR")
     given = []
     for text in vary or ():
@@ -86,14 +84,3 @@ def run(folder: Folder, state: Interrupts, *, jobs: int | None, format: str, ane
     if not any(point.numbers for point in result):
         reasons = dict.fromkeys(point.reason for point in result)
         raise NoValidMappingError(f"no point has one ({'; '.join(reasons)})")
-
-
-def profile(seconds: Mapping[str, float]) -> str:
-    """A table of the seconds of each phase, and the peak memory of the largest process so far."""
-    total = sum(seconds.values())
-    lines = [f"{'phase':10} {'seconds':>9} {'share':>6}"]
-    for name, used in (*seconds.items(), ("total", total)):
-        lines.append(f"{name:10} {used:9.3f} {used / total if total else 0:6.1%}")
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    lines.append(f"peak memory: {peak * (1 if sys.platform == 'darwin' else 1024) / 2**20:.0f} MiB")
-    return "\n".join(lines)

@@ -5,48 +5,30 @@ from __future__ import annotations
 import typer
 
 from ffcore.cli import options as opt
-from ffcore.cli.guard import BAD_INPUT, guard
+from ffcore.cli.command import Request, spec_command
+from ffcore.cli.guard import BAD_INPUT
 
 
-def validate(
-    arch: opt.Arch,
-    workload: opt.Workload = None,
-    set_variable: opt.SetVariable = None,
-    set_field: opt.SetField = None,
-    arch_param: opt.ArchParam = None,
-    allow_dir: opt.AllowDir = None,
-    format: opt.OutputFormat = opt.Format.text,
-    no_plugins: opt.NoPlugins = False,
-    debug: opt.Debug = False,
-) -> None:
+@spec_command()
+def validate(request: Request, format: opt.OutputFormat = opt.Format.text) -> None:
     """Check spec files, and a mapping if they hold one, without mapping anything.
 
     Every problem is listed with file, line and field; with `--format json` on stdout. Exit code: 0 valid; 2 not.
     """
-    with guard(debug=debug, no_plugins=no_plugins):
-        from ffcore.cli import inputs, validity
+    from ffcore.cli import validity
 
-        def load() -> validity.Checked:
-            spec = inputs.load_spec(
-                arch,
-                workload,
-                variables=set_variable,
-                fields=set_field,
-                arch_params=arch_param,
-                allowed_dirs=allow_dir,
-                warn=False,
-            )
-            return validity.check(spec)
+    def load() -> validity.Checked:
+        return validity.check(request.arguments.load(warn=False))
 
-        if format is opt.Format.text:
-            checked = load()
-            typer.echo(validity.as_text(checked))
-            for warning in checked.warnings:
-                typer.echo(f"warning: {warning}", err=True)
-            return
-        data = validity.as_data(load)
-        import json
+    if format is opt.Format.text:
+        checked = load()
+        typer.echo(validity.as_text(checked))
+        for warning in checked.warnings:
+            typer.echo(f"warning: {warning}", err=True)
+        return
+    data = validity.as_data(load)
+    import json
 
-        typer.echo(json.dumps(data, indent=2))
-        if not data["valid"]:
-            raise typer.Exit(BAD_INPUT)
+    typer.echo(json.dumps(data, indent=2))
+    if not data["valid"]:
+        raise typer.Exit(BAD_INPUT)

@@ -18,13 +18,13 @@ import pytest
 
 from ffcore import plugin
 from ffcore.cli import compare_run, compare_show
-from ffcore.cli.compare_run import parse_time
 from ffcore.errors import NoValidMappingError, SpecError
 from ffcore.plugin import JoinerRecord, hookimpl
 from ffcore.plugin.manager import scan
 from ffcore.pmappings.set import JoinedMapping, PmappingSet
 from ffcore.spec import Spec
 from ffcore.spec.problem import Problem
+from ffcore.units import parse_time
 from tests.cli.process import ff, ff_here, write_specs
 
 SVG = "{http://www.w3.org/2000/svg}"
