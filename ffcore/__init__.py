@@ -11,8 +11,8 @@ no pandas, no graphviz and no plugin.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
+import importlib.util
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from ffcore import mapper, plugin
     from ffcore.api import evaluate_mapping, map_workload_to_arch, set_n_parallel_jobs
     from ffcore.errors import FFError, LimitError, NoValidMappingError, PluginError, SpecError
-    from ffcore.sensitivity import explain
     from ffcore.spec import Spec, arch
-    from ffcore.sweeps.run import sweep
 
 __all__ = [
     "FFError",
@@ -34,12 +32,10 @@ __all__ = [
     "__version__",
     "arch",
     "evaluate_mapping",
-    "explain",
     "map_workload_to_arch",
     "mapper",
     "plugin",
     "set_n_parallel_jobs",
-    "sweep",
 ]
 
 # Public name -> where it is; an empty attribute means the module itself.
@@ -52,24 +48,41 @@ _PUBLIC = {
     "SpecError": ("ffcore.errors", "SpecError"),
     "arch": ("ffcore.spec", "arch"),
     "evaluate_mapping": ("ffcore.api", "evaluate_mapping"),
-    "explain": ("ffcore.sensitivity", "explain"),
     "map_workload_to_arch": ("ffcore.api", "map_workload_to_arch"),
     "mapper": ("ffcore.mapper", ""),
     "plugin": ("ffcore.plugin", ""),
     "set_n_parallel_jobs": ("ffcore.api", "set_n_parallel_jobs"),
-    "sweep": ("ffcore.sweeps.run", "sweep"),
 }
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
+    """A public name, imported; or the function of a command that a plugin brings, such as ``ffcore.sweep``."""
     if name not in _PUBLIC:
-        raise AttributeError(f"module 'ffcore' has no attribute {name!r}")
+        return _function_of_command(name)
     module, attribute = _PUBLIC[name]
-    value: object = importlib.import_module(module)
+    value: Any = importlib.import_module(module)
     if attribute:
         value = getattr(value, attribute)
     globals()[name] = value
     return value
+
+
+def _function_of_command(name: str) -> Any:
+    if name.startswith("_") or importlib.util.find_spec(f"{__name__}.{name}"):  # one about to be imported
+        raise AttributeError(f"module 'ffcore' has no attribute {name!r}")
+    from ffcore.errors import PluginError
+    from ffcore.plugin.manager import current_manager
+
+    why, manager, command = "", current_manager(), name.replace("_", "-")
+    if command in (*manager.names("command"), *manager.missing("command")):
+        try:
+            found = manager.function(command)
+        except PluginError as error:
+            why = f": {error}"
+        else:
+            if found is not None:
+                return found
+    raise AttributeError(f"module 'ffcore' has no attribute {name!r}{why}")
 
 
 def __dir__() -> list[str]:

@@ -17,6 +17,7 @@ from ffcore.cli.arguments import MAPPER_FIELDS
 from ffcore.cli.command import Request, spec_command
 from ffcore.cli.compare import compare
 from ffcore.cli.explain import explain
+from ffcore.cli.group import Commands
 from ffcore.cli.guard import INTERRUPTED, guard
 from ffcore.cli.new_plugin import new_plugin
 from ffcore.cli.render import app as render_app
@@ -26,6 +27,7 @@ from ffcore.cli.validate import validate
 
 app = typer.Typer(
     name="ff",
+    cls=Commands,
     help="Map tensor-algebra workloads onto accelerators: provably optimal fused mappings.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -119,7 +121,7 @@ def plugins(
     no_plugins: opt.NoPlugins = False,
     debug: opt.Debug = False,
 ) -> None:
-    """List what is installed: joiners, explorers, models, architectures, renderers, executors."""
+    """List what is installed: joiners, explorers, models, architectures, renderers, executors, commands."""
     with guard(debug=debug, no_plugins=no_plugins):
         from ffcore.cli import listing
         from ffcore.plugin import current_manager

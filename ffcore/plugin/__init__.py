@@ -10,10 +10,8 @@ For authors of plugins: ``hookimpl``, the record types and the protocols below; 
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from ffcore.plugin.executors import workers_of
 from ffcore.plugin.hooks import hookimpl
 from ffcore.plugin.interfaces import (
     Arch,
@@ -35,6 +33,7 @@ from ffcore.plugin.progress import Progress, Step
 from ffcore.plugin.records import (
     RECORD_TYPES,
     ArchRecord,
+    CommandRecord,
     CostModelRecord,
     ExecutorRecord,
     ExplorerRecord,
@@ -47,6 +46,8 @@ from ffcore.plugin.records import (
 )
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from ffcore.plugin.contract import *  # noqa: F403
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "Arch",
     "ArchData",
     "ArchRecord",
+    "CommandRecord",
     "ComponentCost",
     "ComponentQuery",
     "CostModel",
@@ -84,7 +86,6 @@ __all__ = [
     "hookimpl",
     "names",
     "records",
-    "workers_of",
 ]
 
 
@@ -109,7 +110,8 @@ def get(kind: str, name: str, **arguments: Any) -> Any: ...
 def get(kind: str, name: str, **arguments: Any) -> Any:
     """Make the part that is registered as ``name``: see ``PluginManager.get``.
 
-    Kinds: ``spec_loader``, ``arch``, ``cost_model``, ``model``, ``explorer``, ``joiner``, ``renderer``, ``executor``.
+    Kinds: ``spec_loader``, ``arch``, ``cost_model``, ``model``, ``explorer``, ``joiner``, ``renderer``, ``executor``,
+    ``command`` (which is the function itself).
     """
     return current_manager().get(kind, name, **arguments)
 

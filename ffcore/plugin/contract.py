@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from ffcore.objectives import Objectives as Objectives
     from ffcore.objectives import check_metrics as check_metrics
     from ffcore.phases import phase as phase
+    from ffcore.plugin.executors import workers_of as workers_of
     from ffcore.pmappings.compatibility import Compatibility as Compatibility
     from ffcore.pmappings.compatibility import compatibilities as compatibilities
     from ffcore.pmappings.loops import decode_loop as decode_loop
@@ -171,6 +172,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "check_metrics",
     ),
     "ffcore.phases": ("phase",),
+    "ffcore.plugin.executors": ("workers_of",),
     "ffcore.pmappings.compatibility": (
         "Compatibility",
         "compatibilities",

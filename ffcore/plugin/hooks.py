@@ -18,6 +18,7 @@ import pluggy
 
 from ffcore.plugin.records import (
     ArchRecord,
+    CommandRecord,
     CostModelRecord,
     ExecutorRecord,
     ExplorerRecord,
@@ -133,6 +134,18 @@ def ffcore_executors() -> Iterable[ExecutorRecord]:  # type: ignore[empty-body]
     """
 
 
+@hookspec
+def ffcore_commands() -> Iterable[CommandRecord]:  # type: ignore[empty-body]
+    """Register commands of ``ff``.
+
+    Example::
+
+        @hookimpl
+        def ffcore_commands():
+            yield CommandRecord("roofline", "is a workload bound by memory?", "my_plugin.command:roofline")
+    """
+
+
 HOOK_OF_KIND: dict[str, str] = {
     "spec_loader": "ffcore_spec_loaders",
     "arch": "ffcore_arches",
@@ -142,4 +155,5 @@ HOOK_OF_KIND: dict[str, str] = {
     "joiner": "ffcore_joiners",
     "renderer": "ffcore_renderers",
     "executor": "ffcore_executors",
+    "command": "ffcore_commands",
 }

@@ -14,7 +14,8 @@ import pluggy
 
 from ffcore import errors
 from ffcore.plugin import builtin, hooks
-from ffcore.plugin.records import RECORD_TYPES, ArchRecord, Factory, ModelRecord, Record, loaded
+from ffcore.plugin.known import DISTRIBUTION_OF
+from ffcore.plugin.records import RECORD_TYPES, ArchRecord, CommandRecord, Factory, ModelRecord, Record, loaded
 
 if TYPE_CHECKING:
     from ffcore.spec.problem import PricingLaw
@@ -23,15 +24,6 @@ DISABLE_VARIABLE = "FFCORE_DISABLE_PLUGINS"
 """Environment variable: ``all``, or names of distributions or entry points, separated by commas."""
 
 CORE = "ffcore"
-
-# Parts that are sold separately: what to install when the name is known and the part is not there.
-_DISTRIBUTION_OF = {
-    ("joiner", "ffm"): "ffcore-ffm-joiner",
-    **{("joiner", name): "ffcore-simanneal" for name in ("simanneal", "simanneal2", "genetic", "random")},
-    ("explorer", "templates"): "ffcore-simanneal",
-    ("arch", "tpu_v4i_like"): "ffcore-tpu-arch",
-    ("renderer", "graphviz"): "ffcore-graphviz-render",
-}
 
 T = TypeVar("T")
 
@@ -135,6 +127,8 @@ class PluginManager:
         """
         record = self.record(kind, name)
         provider = next(plugin for other, plugin in self.providers(kind) if other is record)
+        if isinstance(record, CommandRecord):
+            return _working(record, provider, lambda: loaded(record.factory))
         if isinstance(record, ArchRecord):
             _check_parameters(record, arguments)
         return _made(record, record.factory, provider, arguments)
@@ -148,6 +142,20 @@ class PluginManager:
         law: PricingLaw = _made(record, record.law, provider, {})
         return law
 
+    def function(self, name: str) -> Callable[..., Any] | None:
+        """The Python function of the command ``name``, or None if it has none. Raises as `get` does."""
+        record = self.record("command", name)
+        reference = record.function if isinstance(record, CommandRecord) else None
+        if reference is None:
+            return None
+        provider = next(plugin for other, plugin in self.providers("command") if other is record)
+        return _working(record, provider, lambda: loaded(reference))
+
+    def missing(self, kind: str) -> dict[str, str]:
+        """Parts of a kind that are known and not there -> the distribution that brings them."""
+        there = self.names(kind)
+        return {name: dist for (k, name), dist in DISTRIBUTION_OF.items() if k == kind and name not in there}
+
     def problems(self) -> tuple[str, ...]:
         """One sentence for each broken plugin and each name that several plugins claim."""
         broken = [f"{plugin} ({plugin.name}) is broken: {plugin.error}" for plugin in self.plugins if plugin.error]
@@ -160,7 +168,7 @@ class PluginManager:
     def _not_installed(self, kind: str, name: str) -> str:
         installed = self.names(kind)
         parts = [f"{_quoted(kind)} {name!r} is not installed", f"installed: {', '.join(installed) or 'none'}"]
-        distribution = _DISTRIBUTION_OF.get((kind, name))
+        distribution = DISTRIBUTION_OF.get((kind, name))
         suggestion = errors.suggest(name, installed)
         there = {_normalised(p.distribution): p for p in self.plugins}
         if distribution in there and there[distribution].disabled:
@@ -189,8 +197,12 @@ def _register(manager: pluggy.PluginManager, plugin: Plugin, load: Callable[[], 
 
 
 def _made(record: Record, factory: Factory, provider: Plugin, arguments: Mapping[str, Any]) -> Any:
+    return _working(record, provider, lambda: loaded(factory)(**arguments))
+
+
+def _working(record: Record, provider: Plugin, make: Callable[[], T]) -> T:
     try:
-        return loaded(factory)(**arguments)
+        return make()
     except errors.FFError:
         raise
     except Exception as error:

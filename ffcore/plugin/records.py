@@ -183,6 +183,21 @@ class SpecLoaderRecord(Record):
     suffixes: tuple[str, ...] = attrs.field(default=(), converter=_texts, kw_only=True)
 
 
+@attrs.frozen
+class CommandRecord(Record):
+    """``factory`` is the command itself: a function with typer's annotations (`ffcore.plugin.spec_command` makes one
+    with the options that every spec has), or a ``typer.Typer`` with commands of its own.
+
+    ``ff --help`` shows name and summary without importing it. ``function``: what the Python name ``ffcore.NAME`` is.
+    """
+
+    kind: ClassVar[str] = "command"
+
+    function: Factory | None = attrs.field(
+        default=None, validator=attrs.validators.optional(_check_factory), kw_only=True
+    )
+
+
 RECORD_TYPES: dict[str, type[Record]] = {
     record.kind: record
     for record in (
@@ -194,6 +209,7 @@ RECORD_TYPES: dict[str, type[Record]] = {
         JoinerRecord,
         RendererRecord,
         ExecutorRecord,
+        CommandRecord,
     )
 }
 """Kind -> its record type, in the order of the pipeline."""
