@@ -28,7 +28,8 @@ from bench.measure import FAILED, LIMIT, OK, Measured, measure
 from bench.run import ROOT
 from ffcore.cli.values import parse_assignments
 from ffcore.errors import FFError, SpecError
-from ffcore.spec.library import find, is_name
+from ffcore.spec.library import is_name
+from ffcore.spec.library import find_file
 
 TOLERANCE = 1e-5
 OURS_ONLY = re.compile(r"^\s*computes_copies:.*\n", re.MULTILINE)
@@ -135,7 +136,7 @@ def compare(case: Case, peer_python: str, *, repeat: int, limit: float, jobs: in
 
 def _shared_file(name: str, folder: Path) -> str:
     """A file that both can read: without ``computes_copies``, a field that only ffcore knows."""
-    path = find(name) if is_name(name) else Path(name)
+    path = find_file(name) if is_name(name) else Path(name)
     if path is None or not path.is_file():
         raise SpecError.one(f"{name}: no such file or packaged file; the peer reads files only")
     text = path.read_text()

@@ -18,7 +18,7 @@ import attrs
 from bench.jobs import COLD, TITLES, WARM
 from bench.measure import LIMIT, OK
 from bench.run import ROOT, Row
-from bench.svg import loglog
+from ffcore.render.xy import Line, xy_plot
 
 PHASES = ("imports", "spec", "templates", "explore", "join", "evaluate")
 SLOPE_FROM = 8  # shortest chain that counts for the slope
@@ -110,8 +110,9 @@ def chain_plot(rows: Sequence[Row]) -> str | None:
     lines = {f"whole process, {mode}": [(r.x, r.wall) for r in good if r.mode == mode] for mode in (COLD, WARM)}
     for phase in PHASES:
         lines[phase] = [(r.x, r.phases[phase]) for r in good if r.mode == WARM and phase in r.phases]
-    lines = {name: points for name, points in lines.items() if points}
-    return loglog("Chain of N matmuls", "N (Einsums)", "seconds", lines) if lines else None
+    shown = [(name, tuple(sorted(p for p in points if min(p) > 0))) for name, points in lines.items() if points]
+    drawn = [Line(name, number, points) for number, (name, points) in enumerate(shown)]
+    return xy_plot("Chain of N matmuls", drawn, "N (Einsums)", "seconds") if drawn else None
 
 
 def markdown(results: Results) -> str:

@@ -82,7 +82,7 @@ def report(files: Sequence[str], vary: dict[str, tuple[str, ...]], profile: bool
 
 def bits(text: str) -> str:
     """A size in bits, as `ff map --spec` takes it; other values as they are."""
-    from ffcore.sweeps.axes import parse_value
+    from ffcore_sweep.axes import parse_value
 
     return str(parse_value(text))
 

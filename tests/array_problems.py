@@ -15,10 +15,10 @@ from functools import lru_cache
 import attrs
 
 from ffcore.errors import NoValidMappingError, SpecError
-from ffcore.reference.pmappings import perfect_only
-from ffcore.reference.templates import templates
-from ffcore.reference.tiles import count_tile_choices
 from ffcore.spec.problem import ALL_OPERATORS, Problem
+from ffcore_exhaustive.pmappings import perfect_only
+from ffcore_exhaustive.templates import templates
+from ffcore_exhaustive.tiles import count_tile_choices
 from tests.oracle_problems import (
     Chooser,
     OracleProblem,

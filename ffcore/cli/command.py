@@ -19,26 +19,27 @@ from typing import Any
 
 import attrs
 
-from ffcore.cli import options as opt
+from ffcore.cli import complete as complete
+from ffcore.cli import options as options
 from ffcore.cli.arguments import MAPPER_FIELDS, Arguments
 from ffcore.cli.guard import guard
 from ffcore.cli.interrupt import Interrupts
 
 _OF_EVERY_SPEC = ("set_variable", "set_field", "arch_param", "allow_dir")
 _SHARED: dict[str, Any] = {
-    "set_variable": opt.SetVariable,
-    "set_field": opt.SetField,
-    "arch_param": opt.ArchParam,
-    "allow_dir": opt.AllowDir,
-    "metrics": opt.Metrics,
-    "max_fused_loops": opt.MaxFusedLoops,
-    "explorer": opt.Explorer,
-    "joiner": opt.Joiner,
-    "model": opt.Model,
-    "cost_model": opt.CostModel,
-    "executor": opt.ExecutorName,
+    "set_variable": options.SetVariable,
+    "set_field": options.SetField,
+    "arch_param": options.ArchParam,
+    "allow_dir": options.AllowDir,
+    "metrics": options.Metrics,
+    "max_fused_loops": options.MaxFusedLoops,
+    "explorer": options.Explorer,
+    "joiner": options.Joiner,
+    "model": options.Model,
+    "cost_model": options.CostModel,
+    "executor": options.ExecutorName,
 }
-_FLAGS: dict[str, Any] = {"no_plugins": opt.NoPlugins, "debug": opt.Debug}
+_FLAGS: dict[str, Any] = {"no_plugins": options.NoPlugins, "debug": options.Debug}
 
 
 @attrs.frozen
@@ -50,7 +51,7 @@ class Request:
 
 
 def spec_command(
-    *parts: str, arch: Any = opt.Arch, workload: Any = opt.Workload, files: Any = None
+    *parts: str, arch: Any = options.Arch, workload: Any = options.Workload, files: Any = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a command of a body that takes a `Request` and options of its own.
 

@@ -15,14 +15,9 @@ import typer
 from ffcore.cli import options as opt
 from ffcore.cli.arguments import MAPPER_FIELDS
 from ffcore.cli.command import Request, spec_command
-from ffcore.cli.compare import compare
-from ffcore.cli.explain import explain
 from ffcore.cli.group import Commands
 from ffcore.cli.guard import INTERRUPTED, guard
-from ffcore.cli.new_plugin import new_plugin
 from ffcore.cli.render import app as render_app
-from ffcore.cli.report import report
-from ffcore.cli.sweep import sweep
 from ffcore.cli.validate import validate
 
 app = typer.Typer(
@@ -106,12 +101,7 @@ def evaluate(request: Request, out: opt.Out = None, format: opt.OutputFormat = o
     output.show(output.titled(result, arguments.arch, arguments.workload), format.value, out)
 
 
-app.command()(compare)
-app.command()(explain)
 app.add_typer(render_app, name="render")
-app.command()(sweep)
-app.command("new-plugin")(new_plugin)
-app.command()(report)
 app.command()(validate)
 
 

@@ -1,4 +1,4 @@
-"""Showing results: text or JSON on stdout, and files in a folder (`ffcore.report.folder`)."""
+"""Showing results: text or JSON on stdout, and files in a folder (`ffcore.results.folder`)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Report:
     @property
     def best(self) -> int:
         """The mapping of least energy-delay product."""
-        from ffcore.report.gather import best_of, points_of
+        from ffcore.results.front import best_of, points_of
 
         return best_of(points_of(self.mappings)).number
 
@@ -99,7 +99,7 @@ def write(report: Report, out: Path) -> None:
 
     Raises ``OSError`` with the path that cannot be written, ``FFError`` where results would replace an input.
     """
-    from ffcore.report.folder import check_inputs, write_folder
+    from ffcore.results.folder import check_inputs, write_folder
 
     check_inputs(out, report.mappings, report.inputs)
     run = report.run if report.spec is None else run_folder.write_run(out, report.spec, report.run)

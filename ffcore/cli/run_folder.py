@@ -82,7 +82,7 @@ def begin(out: Path, spec: Spec, arguments: Arguments, *, jobs: int | None, cach
     out.mkdir(parents=True, exist_ok=True)
     digest = spec.hash()
     if _hash_in(out) != digest:
-        from ffcore.report.earlier import remove_earlier
+        from ffcore.results.earlier import remove_earlier
 
         remove_earlier(out, (arguments.arch, *arguments.workload))
     info = _new_info(arguments) | {"spec_hash": digest, "parameters": parameters_of(spec, jobs, cache)}

@@ -19,8 +19,8 @@ from ffcore.explore.reuse.equal import Kinds
 from ffcore.explore.search.solve import explore_einsum
 from ffcore.plugin import Progress, Step
 from ffcore.plugin.executors import as_completed, workers_of
-from ffcore.pmappings.rows import Rows, RowShape, SpatialChoice
-from ffcore.pmappings.set import EinsumPmappings, Job, PmappingStats
+from ffcore.pmappings.rows import Rows, RowShape, SpatialChoice, TemplateChoice
+from ffcore.pmappings.set import EinsumPmappings, PmappingStats
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
 from ffcore.templates import Template
 from ffcore.tolerances import FITS
@@ -236,7 +236,7 @@ def _renamed(
     for job in solved.jobs:
         own = templates[numbers[id(job.template)]]
         loops = tuple(own.spatial[job.template.spatial.index(loop)] for loop in job.choice.loops)
-        jobs.append(Job(own, SpatialChoice(loops, job.choice.trips)))
+        jobs.append(TemplateChoice(own, SpatialChoice(loops, job.choice.trips)))
     stats = attrs.evolve(solved.stats, evaluated=0)
     return EinsumPmappings(einsum, tuple(templates), tuple(jobs), shape, solved.rows, solved.offsets, stats)
 

@@ -1,16 +1,14 @@
 """Mappers by name: ``ffcore.mapper.FFM`` is the fast and fusiest mapper.
 
-``simanneal``, ``simanneal2``, ``genetic`` and ``random`` are baselines to compare it with; they come with the plugin
-ffcore-simanneal (docs/baselines.md).
+Baselines to compare it with, `ffcore.plugin.known.BASELINES`, come with a plugin of their own (docs/baselines.md).
 """
 
 from __future__ import annotations
 
 from ffcore.mapper import ffm as FFM
 from ffcore.mapper.tracked import TrackedMapper
+from ffcore.plugin.known import BASELINES
 
-__all__ = ["FFM", "genetic", "random", "simanneal", "simanneal2"]
+__all__ = ["FFM", *BASELINES]
 
-simanneal, simanneal2, genetic, random = (
-    TrackedMapper(name) for name in ("simanneal", "simanneal2", "genetic", "random")
-)
+globals().update({name: TrackedMapper(name) for name in BASELINES})

@@ -15,7 +15,7 @@ import attrs
 from ffcore import plugin
 from ffcore.diagnose.traps import traps
 from ffcore.errors import NoValidMappingError, SpecError, SpecWarning, suggest
-from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_of
+from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_name, joiner_of
 from ffcore.mapper.nothing import check_explored, is_exact, nothing_joined
 from ffcore.mapping.paths import settled
 from ffcore.model.law import key_of
@@ -74,7 +74,7 @@ class Job:
         options: Mapping[str, Any] | None = None,
     ) -> Job:
         """The job of a spec, perhaps with another joiner (and what explores for it), options for it, or explorer."""
-        return cls(spec, explorer or explorer_of(spec, joiner), joiner or spec.mapper.joiner, dict(options or {}))
+        return cls(spec, explorer or explorer_of(spec, joiner), joiner or joiner_name(spec), dict(options or {}))
 
     @cached_property
     def problem(self) -> Problem:

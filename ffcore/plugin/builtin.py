@@ -19,28 +19,23 @@ def ffcore_models() -> Iterable[ModelRecord]:
 
 @hookimpl
 def ffcore_explorers() -> Iterable[ExplorerRecord]:
-    """The pruned search, and the exhaustive one."""
+    """The pruned search."""
     yield ExplorerRecord(
         "default",
         "pruned exact search of templates and tiles",
         "ffcore.explore:DefaultExplorer",
         keeps_pmappings=True,
     )
-    yield ExplorerRecord(
-        "exhaustive", "every tile choice of every template", "ffcore.reference.parts:ExhaustiveExplorer", priority=10
-    )
 
 
 @hookimpl
 def ffcore_joiners() -> Iterable[JoinerRecord]:
-    """The exhaustive joiner."""
+    """What joins where nothing has to be joined."""
     yield JoinerRecord(
-        "exhaustive",
-        "every combination of pmappings",
-        "ffcore.reference.parts:ExhaustiveJoiner",
-        priority=10,
-        explorer="exhaustive",
-        judges=True,
+        "single",
+        "the mappings of a workload of one Einsum",
+        "ffcore.pmappings.single:SingleJoiner",
+        priority=20,
         exact=True,
     )
 

@@ -9,29 +9,99 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ffcore.api import evaluate_trees as evaluate_trees
+    from ffcore.api import map_workload_to_arch as map_workload_to_arch
+    from ffcore.cli import output as output
+    from ffcore.cli import run_folder as run_folder
+    from ffcore.cli.arguments import MAPPER_FIELDS as MAPPER_FIELDS
+    from ffcore.cli.arguments import Arguments as Arguments
+    from ffcore.cli.command import Request as Request
+    from ffcore.cli.command import complete as complete
+    from ffcore.cli.command import options as options
+    from ffcore.cli.command import spec_command as spec_command
+    from ffcore.cli.guard import guard as guard
+    from ffcore.cli.interrupt import Interrupts as Interrupts
+    from ffcore.cli.output import Report as Report
+    from ffcore.cli.profile import profile_table as profile_table
+    from ffcore.cli.progress import progress_display as progress_display
+    from ffcore.cli.run_folder import EVALUATED as EVALUATED
+    from ffcore.cli.run_folder import RUN as RUN
+    from ffcore.cli.run_folder import SPEC as SPEC
+    from ffcore.cli.run_json import as_json as as_json
+    from ffcore.cli.run_json import decoded as decoded
+    from ffcore.cli.run_json import encoded as encoded
+    from ffcore.cli.run_json import read_json as read_json
+    from ffcore.cli.run_json import read_spec as read_spec
+    from ffcore.cli.run_json import write_spec as write_spec
+    from ffcore.cli.unfused import SWITCHED_OFF as SWITCHED_OFF
+    from ffcore.cli.unfused import unfused as unfused
+    from ffcore.cli.values import parse_assignments as parse_assignments
+    from ffcore.cli.values import split_assignments as split_assignments
+    from ffcore.diagnose import Cause as Cause
+    from ffcore.diagnose import CauseKind as CauseKind
+    from ffcore.diagnose import Need as Need
+    from ffcore.diagnose import find_cause as find_cause
+    from ffcore.diagnose import has_mapping as has_mapping
+    from ffcore.diagnose.relax import limited_memories as limited_memories
+    from ffcore.diagnose.relax import with_sizes as with_sizes
+    from ffcore.diagnose.search import bits_text as bits_text
+    from ffcore.diagnose.search import occupancy_unit as occupancy_unit
     from ffcore.errors import ErrorCollector as ErrorCollector
     from ffcore.errors import FFError as FFError
+    from ffcore.errors import MemoryLimitError as MemoryLimitError
     from ffcore.errors import NoValidMappingError as NoValidMappingError
     from ffcore.errors import PluginError as PluginError
     from ffcore.errors import Position as Position
     from ffcore.errors import SpecError as SpecError
+    from ffcore.errors import SpecProblem as SpecProblem
     from ffcore.errors import TimeLimitError as TimeLimitError
     from ffcore.errors import suggest as suggest
+    from ffcore.explore import CacheWarning as CacheWarning
     from ffcore.explore.evaluated import evaluated_alone as evaluated_alone
+    from ffcore.explore.explorer import row_shapes as row_shapes
     from ffcore.explore.limits import Limits as Limits
     from ffcore.explore.limits import time_text as time_text
     from ffcore.explore.options import not_offered as not_offered
+    from ffcore.explore.reuse.cache import DamagedCacheError as DamagedCacheError
+    from ffcore.explore.reuse.cache import PmappingFiles as PmappingFiles
+    from ffcore.explore.reuse.cache import Stored as Stored
+    from ffcore.explore.reuse.content import einsum_content as einsum_content
+    from ffcore.explore.reuse.content import free_sizes as free_sizes
+    from ffcore.explore.reuse.content import needs as needs
+    from ffcore.explore.reuse.content import resized as resized
+    from ffcore.explore.reuse.equal import Kinds as Kinds
+    from ffcore.explore.reuse.equal import Member as Member
+    from ffcore.explore.reuse.equal import members_of as members_of
+    from ffcore.explore.search.solve import explore_einsum as explore_einsum
     from ffcore.explore.search.spatial import SpatialMenu as SpatialMenu
     from ffcore.explore.search.spatial import SpatialTable as SpatialTable
+    from ffcore.explore.search.spatial import smallest_usage as smallest_usage
+    from ffcore.files import csv_cell as csv_cell
+    from ffcore.files import write_atomically as write_atomically
+    from ffcore.mapper.choice import DEFAULT_EXPLORER as DEFAULT_EXPLORER
+    from ffcore.mapper.choice import explorer_of as explorer_of
+    from ffcore.mapper.ffm import join_as as join_as
+    from ffcore.mapper.ffm import make_pmappings as make_pmappings
+    from ffcore.mapper.job import Job as Job
+    from ffcore.mapper.job import problem_of as problem_of
+    from ffcore.mapper.nothing import check_explored as check_explored
+    from ffcore.mapper.nothing import is_exact as is_exact
+    from ffcore.mapper.nothing import nothing_joined as nothing_joined
+    from ffcore.mapper.workers import DEFAULT_JOBS as DEFAULT_JOBS
+    from ffcore.mapper.workers import workers as workers
     from ffcore.mapping.dialect import from_yaml as from_yaml
+    from ffcore.mapping.dialect import tree_from_node as tree_from_node
     from ffcore.mapping.nest import Holder as Holder
     from ffcore.mapping.nest import Nest as Nest
     from ffcore.mapping.nest import NestNode as NestNode
     from ffcore.mapping.nest import Spatial as Spatial
     from ffcore.mapping.nest import Temporal as Temporal
     from ffcore.mapping.paths import MappingError as MappingError
+    from ffcore.mapping.paths import path_components as path_components
+    from ffcore.mapping.tree import MappingTree as MappingTree
     from ffcore.model.constraints import broken_constraints as broken_constraints
     from ffcore.model.default import DefaultModel as DefaultModel
+    from ffcore.model.evaluate import evaluate_nest as evaluate_nest
     from ffcore.model.law import Law as Law
     from ffcore.model.law import accesses as accesses
     from ffcore.model.law import compute_seconds as compute_seconds
@@ -43,22 +113,39 @@ if TYPE_CHECKING:
     from ffcore.model.law import rates as rates
     from ffcore.model.law import saves_traffic as saves_traffic
     from ffcore.model.mapping import evaluate_joint as evaluate_joint
+    from ffcore.model.mapping import kept_while_running as kept_while_running
     from ffcore.model.types import JointEvaluation as JointEvaluation
     from ffcore.model.types import LoopAbove as LoopAbove
     from ffcore.model.types import NestEvaluation as NestEvaluation
+    from ffcore.model.types import Peak as Peak
+    from ffcore.model.types import Reservation as Reservation
+    from ffcore.objectives import COMPARED as COMPARED
     from ffcore.objectives import Objectives as Objectives
     from ffcore.objectives import check_metrics as check_metrics
     from ffcore.phases import phase as phase
+    from ffcore.phases import recording as recording
+    from ffcore.plugin.executors import as_completed as as_completed
     from ffcore.plugin.executors import workers_of as workers_of
+    from ffcore.plugin.hooks import HOOK_OF_KIND as HOOK_OF_KIND
+    from ffcore.plugin.known import DEFAULT_JOINER as DEFAULT_JOINER
+    from ffcore.pmappings.arrays import Bools as Bools
+    from ffcore.pmappings.arrays import Floats as Floats
+    from ffcore.pmappings.arrays import Ints as Ints
     from ffcore.pmappings.compatibility import Compatibility as Compatibility
     from ffcore.pmappings.compatibility import compatibilities as compatibilities
+    from ffcore.pmappings.guarantee import Guarantee as Guarantee
+    from ffcore.pmappings.guarantee import guarantee_of as guarantee_of
     from ffcore.pmappings.loops import decode_loop as decode_loop
     from ffcore.pmappings.loops import decode_loops as decode_loops
     from ffcore.pmappings.loops import encode_loops as encode_loops
     from ffcore.pmappings.nests import nest_of_row as nest_of_row
     from ffcore.pmappings.numbers import divisors as divisors
+    from ffcore.pmappings.pareto import pareto_mask as pareto_mask
     from ffcore.pmappings.rows import Rows as Rows
+    from ffcore.pmappings.rows import RowShape as RowShape
     from ffcore.pmappings.rows import SpatialChoice as SpatialChoice
+    from ffcore.pmappings.rows import TemplateChoice as TemplateChoice
+    from ffcore.pmappings.rows import reshaped as reshaped
     from ffcore.pmappings.select import select as select
     from ffcore.pmappings.set import EinsumPmappings as EinsumPmappings
     from ffcore.pmappings.set import JoinedMapping as JoinedMapping
@@ -68,9 +155,10 @@ if TYPE_CHECKING:
     from ffcore.render import render_workload as render_workload
     from ffcore.render.arch import NodeView as NodeView
     from ffcore.render.arch import view_arch as view_arch
-    from ffcore.render.convergence import Line as Line
-    from ffcore.render.convergence import convergence as convergence
     from ffcore.render.facts import CostView as CostView
+    from ffcore.render.lines import Curve as Curve
+    from ffcore.render.lines import Scale as Scale
+    from ffcore.render.lines import line_plot as line_plot
     from ffcore.render.mapping import BranchView as BranchView
     from ffcore.render.mapping import ComputeView as ComputeView
     from ffcore.render.mapping import HolderView as HolderView
@@ -87,25 +175,57 @@ if TYPE_CHECKING:
     from ffcore.render.workload import TensorView as TensorView
     from ffcore.render.workload import WorkloadView as WorkloadView
     from ffcore.render.workload import view_workload as view_workload
-    from ffcore.report.types import MappingDetail as MappingDetail
-    from ffcore.report.types import Occupancy as Occupancy
-    from ffcore.report.types import Point as Point
-    from ffcore.report.types import ReportData as ReportData
-    from ffcore.report.types import RooflinePoint as RooflinePoint
+    from ffcore.render.xy import Line as Line
+    from ffcore.render.xy import xy_plot as xy_plot
+    from ffcore.results import Pmappings as Pmappings
+    from ffcore.results.earlier import NO_FUSION as NO_FUSION
+    from ffcore.results.earlier import REPORT as REPORT
+    from ffcore.results.earlier import RESULTS as RESULTS
+    from ffcore.results.earlier import mapping_files as mapping_files
+    from ffcore.results.front import MAX_DETAILS as MAX_DETAILS
+    from ffcore.results.front import Point as Point
+    from ffcore.results.front import best_of as best_of
+    from ffcore.results.front import chosen as chosen
+    from ffcore.results.front import points_of as points_of
     from ffcore.results.mappings import MappingEntry as MappingEntry
     from ffcore.results.mappings import Mappings as Mappings
+    from ffcore.results.mappings import computes_of as computes_of
+    from ffcore.results.subject import ReportSubject as ReportSubject
+    from ffcore.spec import Spec as Spec
+    from ffcore.spec.architecture import Compute as Compute
+    from ffcore.spec.architecture import Container as Container
+    from ffcore.spec.architecture import LoopBound as LoopBound
+    from ffcore.spec.architecture import Memory as Memory
+    from ffcore.spec.architecture import TensorHolder as TensorHolder
+    from ffcore.spec.architecture import TensorRules as TensorRules
+    from ffcore.spec.architecture import Toll as Toll
+    from ffcore.spec.architecture import walk as walk
+    from ffcore.spec.library import find_file as find_file
+    from ffcore.spec.library import read_sources as read_sources
+    from ffcore.spec.paths import is_default as is_default
+    from ffcore.spec.paths import place_of_path as place_of_path
+    from ffcore.spec.problem import INFINITY as INFINITY
     from ffcore.spec.problem import Component as Component
+    from ffcore.spec.problem import ComponentKind as ComponentKind
     from ffcore.spec.problem import EinsumProblem as EinsumProblem
+    from ffcore.spec.problem import Holding as Holding
     from ffcore.spec.problem import MapperOptions as MapperOptions
     from ffcore.spec.problem import Metric as Metric
+    from ffcore.spec.problem import PathProblem as PathProblem
     from ffcore.spec.problem import Price as Price
     from ffcore.spec.problem import Problem as Problem
+    from ffcore.spec.problem import Relevance as Relevance
+    from ffcore.spec.problem import SpatialDimension as SpatialDimension
     from ffcore.spec.problem import Tensor as Tensor
     from ffcore.spec.problem import TileShape as TileShape
     from ffcore.spec.problem import rank_values as rank_values
+    from ffcore.spec.quantities import in_any_unit as in_any_unit
+    from ffcore.templates import HolderChoice as HolderChoice
     from ffcore.templates import Site as Site
     from ffcore.templates import SpatialLoop as SpatialLoop
     from ffcore.templates import Template as Template
+    from ffcore.templates import TemplateStock as TemplateStock
+    from ffcore.templates import einsum_choices as einsum_choices
     from ffcore.templates import einsum_templates as einsum_templates
     from ffcore.templates.types import TollSite as TollSite
     from ffcore.tolerances import FANOUT as FANOUT
@@ -116,159 +236,106 @@ if TYPE_CHECKING:
     from ffcore.units import Dimension as Dimension
     from ffcore.units import format_quantity as format_quantity
     from ffcore.units import parse_quantity as parse_quantity
+    from ffcore.units import parse_time as parse_time
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
 
 MODULES: dict[str, tuple[str, ...]] = {
-    "ffcore.errors": (
-        "ErrorCollector",
-        "FFError",
-        "NoValidMappingError",
-        "PluginError",
-        "Position",
-        "SpecError",
-        "TimeLimitError",
-        "suggest",
+    "ffcore.api": _names("evaluate_trees map_workload_to_arch"),
+    "ffcore.cli": _names("output run_folder"),
+    "ffcore.cli.arguments": _names("Arguments MAPPER_FIELDS"),
+    "ffcore.cli.command": _names("Request complete options spec_command"),
+    "ffcore.cli.guard": _names("guard"),
+    "ffcore.cli.interrupt": _names("Interrupts"),
+    "ffcore.cli.output": _names("Report"),
+    "ffcore.cli.profile": _names("profile_table"),
+    "ffcore.cli.progress": _names("progress_display"),
+    "ffcore.cli.run_folder": _names("EVALUATED RUN SPEC"),
+    "ffcore.cli.run_json": _names("as_json decoded encoded read_json read_spec write_spec"),
+    "ffcore.cli.unfused": _names("SWITCHED_OFF unfused"),
+    "ffcore.cli.values": _names("parse_assignments split_assignments"),
+    "ffcore.diagnose": _names("Cause CauseKind Need find_cause has_mapping"),
+    "ffcore.diagnose.relax": _names("limited_memories with_sizes"),
+    "ffcore.diagnose.search": _names("bits_text occupancy_unit"),
+    "ffcore.errors": _names(
+        "ErrorCollector FFError MemoryLimitError NoValidMappingError PluginError Position SpecError "
+        "SpecProblem TimeLimitError suggest"
     ),
-    "ffcore.explore.evaluated": ("evaluated_alone",),
-    "ffcore.explore.limits": (
-        "Limits",
-        "time_text",
+    "ffcore.explore": _names("CacheWarning"),
+    "ffcore.explore.evaluated": _names("evaluated_alone"),
+    "ffcore.explore.explorer": _names("row_shapes"),
+    "ffcore.explore.limits": _names("Limits time_text"),
+    "ffcore.explore.options": _names("not_offered"),
+    "ffcore.explore.reuse.cache": _names("DamagedCacheError PmappingFiles Stored"),
+    "ffcore.explore.reuse.content": _names("einsum_content free_sizes needs resized"),
+    "ffcore.explore.reuse.equal": _names("Kinds Member members_of"),
+    "ffcore.explore.search.solve": _names("explore_einsum"),
+    "ffcore.explore.search.spatial": _names("SpatialMenu SpatialTable smallest_usage"),
+    "ffcore.files": _names("csv_cell write_atomically"),
+    "ffcore.mapper.choice": _names("DEFAULT_EXPLORER explorer_of"),
+    "ffcore.mapper.ffm": _names("join_as make_pmappings"),
+    "ffcore.mapper.job": _names("Job problem_of"),
+    "ffcore.mapper.nothing": _names("check_explored is_exact nothing_joined"),
+    "ffcore.mapper.workers": _names("DEFAULT_JOBS workers"),
+    "ffcore.mapping.dialect": _names("from_yaml tree_from_node"),
+    "ffcore.mapping.nest": _names("Holder Nest NestNode Spatial Temporal"),
+    "ffcore.mapping.paths": _names("MappingError path_components"),
+    "ffcore.mapping.tree": _names("MappingTree"),
+    "ffcore.model.constraints": _names("broken_constraints"),
+    "ffcore.model.default": _names("DefaultModel"),
+    "ffcore.model.evaluate": _names("evaluate_nest"),
+    "ffcore.model.law": _names(
+        "Law accesses compute_seconds computes copied latency_forms leakage price_of rates saves_traffic"
     ),
-    "ffcore.explore.options": ("not_offered",),
-    "ffcore.explore.search.spatial": (
-        "SpatialMenu",
-        "SpatialTable",
+    "ffcore.model.mapping": _names("evaluate_joint kept_while_running"),
+    "ffcore.model.types": _names("JointEvaluation LoopAbove NestEvaluation Peak Reservation"),
+    "ffcore.objectives": _names("COMPARED Objectives check_metrics"),
+    "ffcore.phases": _names("phase recording"),
+    "ffcore.plugin.executors": _names("as_completed workers_of"),
+    "ffcore.plugin.hooks": _names("HOOK_OF_KIND"),
+    "ffcore.plugin.known": _names("DEFAULT_JOINER"),
+    "ffcore.pmappings.arrays": _names("Bools Floats Ints"),
+    "ffcore.pmappings.compatibility": _names("Compatibility compatibilities"),
+    "ffcore.pmappings.guarantee": _names("Guarantee guarantee_of"),
+    "ffcore.pmappings.loops": _names("decode_loop decode_loops encode_loops"),
+    "ffcore.pmappings.nests": _names("nest_of_row"),
+    "ffcore.pmappings.numbers": _names("divisors"),
+    "ffcore.pmappings.pareto": _names("pareto_mask"),
+    "ffcore.pmappings.rows": _names("RowShape Rows SpatialChoice TemplateChoice reshaped"),
+    "ffcore.pmappings.select": _names("select"),
+    "ffcore.pmappings.set": _names("EinsumPmappings JoinedMapping PmappingSet"),
+    "ffcore.render": _names("render_arch render_mapping render_workload"),
+    "ffcore.render.arch": _names("NodeView view_arch"),
+    "ffcore.render.facts": _names("CostView"),
+    "ffcore.render.lines": _names("Curve Scale line_plot"),
+    "ffcore.render.mapping": _names(
+        "BranchView ComputeView HolderView LoopView MappingView StepView TensorTile einsums_of title_of view_mapping"
     ),
-    "ffcore.mapping.dialect": ("from_yaml",),
-    "ffcore.mapping.nest": (
-        "Holder",
-        "Nest",
-        "NestNode",
-        "Spatial",
-        "Temporal",
+    "ffcore.render.palette": _names("tensor_colours"),
+    "ffcore.render.rendering": _names("MissingProgramError"),
+    "ffcore.render.workload": _names("EinsumView TensorView WorkloadView view_workload"),
+    "ffcore.render.xy": _names("Line xy_plot"),
+    "ffcore.results": _names("Pmappings"),
+    "ffcore.results.earlier": _names("NO_FUSION REPORT RESULTS mapping_files"),
+    "ffcore.results.front": _names("MAX_DETAILS Point best_of chosen points_of"),
+    "ffcore.results.mappings": _names("MappingEntry Mappings computes_of"),
+    "ffcore.results.subject": _names("ReportSubject"),
+    "ffcore.spec": _names("Spec"),
+    "ffcore.spec.architecture": _names("Compute Container LoopBound Memory TensorHolder TensorRules Toll walk"),
+    "ffcore.spec.library": _names("find_file read_sources"),
+    "ffcore.spec.paths": _names("is_default place_of_path"),
+    "ffcore.spec.problem": _names(
+        "Component ComponentKind EinsumProblem Holding INFINITY MapperOptions Metric PathProblem Price "
+        "Problem Relevance SpatialDimension Tensor TileShape rank_values"
     ),
-    "ffcore.mapping.paths": ("MappingError",),
-    "ffcore.model.constraints": ("broken_constraints",),
-    "ffcore.model.default": ("DefaultModel",),
-    "ffcore.model.law": (
-        "Law",
-        "accesses",
-        "compute_seconds",
-        "computes",
-        "copied",
-        "latency_forms",
-        "leakage",
-        "price_of",
-        "rates",
-        "saves_traffic",
-    ),
-    "ffcore.model.mapping": ("evaluate_joint",),
-    "ffcore.model.types": (
-        "JointEvaluation",
-        "LoopAbove",
-        "NestEvaluation",
-    ),
-    "ffcore.objectives": (
-        "Objectives",
-        "check_metrics",
-    ),
-    "ffcore.phases": ("phase",),
-    "ffcore.plugin.executors": ("workers_of",),
-    "ffcore.pmappings.compatibility": (
-        "Compatibility",
-        "compatibilities",
-    ),
-    "ffcore.pmappings.loops": (
-        "decode_loop",
-        "decode_loops",
-        "encode_loops",
-    ),
-    "ffcore.pmappings.nests": ("nest_of_row",),
-    "ffcore.pmappings.numbers": ("divisors",),
-    "ffcore.pmappings.rows": (
-        "Rows",
-        "SpatialChoice",
-    ),
-    "ffcore.pmappings.select": ("select",),
-    "ffcore.pmappings.set": (
-        "EinsumPmappings",
-        "JoinedMapping",
-        "PmappingSet",
-    ),
-    "ffcore.render": (
-        "render_arch",
-        "render_mapping",
-        "render_workload",
-    ),
-    "ffcore.render.arch": (
-        "NodeView",
-        "view_arch",
-    ),
-    "ffcore.render.convergence": (
-        "Line",
-        "convergence",
-    ),
-    "ffcore.render.facts": ("CostView",),
-    "ffcore.render.mapping": (
-        "BranchView",
-        "ComputeView",
-        "HolderView",
-        "LoopView",
-        "MappingView",
-        "StepView",
-        "TensorTile",
-        "einsums_of",
-        "title_of",
-        "view_mapping",
-    ),
-    "ffcore.render.palette": ("tensor_colours",),
-    "ffcore.render.rendering": ("MissingProgramError",),
-    "ffcore.render.workload": (
-        "EinsumView",
-        "TensorView",
-        "WorkloadView",
-        "view_workload",
-    ),
-    "ffcore.report.types": (
-        "MappingDetail",
-        "Occupancy",
-        "Point",
-        "ReportData",
-        "RooflinePoint",
-    ),
-    "ffcore.results.mappings": (
-        "MappingEntry",
-        "Mappings",
-    ),
-    "ffcore.spec.problem": (
-        "Component",
-        "EinsumProblem",
-        "MapperOptions",
-        "Metric",
-        "Price",
-        "Problem",
-        "Tensor",
-        "TileShape",
-        "rank_values",
-    ),
-    "ffcore.templates": (
-        "Site",
-        "SpatialLoop",
-        "Template",
-        "einsum_templates",
-    ),
-    "ffcore.templates.types": ("TollSite",),
-    "ffcore.tolerances": (
-        "FANOUT",
-        "FITS",
-        "NOT_WORSE",
-        "ROUNDING",
-        "SAME",
-    ),
-    "ffcore.units": (
-        "Dimension",
-        "format_quantity",
-        "parse_quantity",
-    ),
+    "ffcore.spec.quantities": _names("in_any_unit"),
+    "ffcore.templates": _names("HolderChoice Site SpatialLoop Template TemplateStock einsum_choices einsum_templates"),
+    "ffcore.templates.types": _names("TollSite"),
+    "ffcore.tolerances": _names("FANOUT FITS NOT_WORSE ROUNDING SAME"),
+    "ffcore.units": _names("Dimension format_quantity parse_quantity parse_time"),
 }
 """Where each name stands."""
 
@@ -279,4 +346,5 @@ def find(name: str) -> Any:
     """What a name of the contract stands for. Raises AttributeError for others."""
     if name not in _WHERE:
         raise AttributeError(f"module 'ffcore.plugin' has no attribute {name!r}")
-    return getattr(importlib.import_module(_WHERE[name]), name)
+    module = importlib.import_module(_WHERE[name])
+    return getattr(module, name) if hasattr(module, name) else importlib.import_module(f"{module.__name__}.{name}")

@@ -133,7 +133,7 @@ class Renderer(Protocol):
 
     def render(self, kind: RenderKind, obj: Any, format: str) -> bytes | str:
         """Draw ``obj``: a ``Spec`` for a workload or an architecture, a ``ffcore.render.mapping.MappingView`` for a
-        mapping, a ``ffcore.report.ReportData`` for a report.
+        mapping, a ``ffcore.plugin.ReportSubject`` for a report.
 
         ``format`` is one of the record's ``formats``; text formats (``svg``, ``dot``, ``txt``) come as ``str``.
         """

@@ -142,7 +142,7 @@ class Rows:
 
 
 @attrs.frozen
-class Job:
+class TemplateChoice:
     """A template under one choice of spatial trip counts."""
 
     template: Template

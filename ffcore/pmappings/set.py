@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ffcore.mapping.nest import Nest
 from ffcore.pmappings.arrays import Ints
-from ffcore.pmappings.rows import Job as Job
 from ffcore.pmappings.rows import Rows, RowShape, places
+from ffcore.pmappings.rows import TemplateChoice as TemplateChoice
 from ffcore.spec.problem import Component, EinsumProblem, Problem
 from ffcore.templates import Template
 
@@ -36,7 +36,7 @@ class EinsumPmappings:
 
     einsum: EinsumProblem
     templates: tuple[Template, ...]
-    jobs: Sequence[Job]
+    jobs: Sequence[TemplateChoice]
     shape: RowShape
     rows: Rows
     offsets: Ints  # group g is rows offsets[g]:offsets[g + 1]

@@ -1,4 +1,4 @@
-"""A plot of curves over the values of a parameter, as plain SVG."""
+"""A plot of curves over the values of a parameter, as plain SVG; and what all our plots are drawn with."""
 
 from __future__ import annotations
 
@@ -48,13 +48,18 @@ def line_plot(title: str, across: Scale, up: str, curves: Sequence[Curve]) -> st
     area = _Area(LEFT, WIDTH - _RIGHT, TOP, height - BOTTOM)
     xs = [area.left + share * (area.right - area.left) for share in _shares([place for place, _ in across.values])]
     heights = _Heights.of([y for c in curves for _, y in c.points if y is not None])
-    body = [_text(LEFT, 22, title, anchor="start", size=14)]
+    body = [text(LEFT, 22, title, anchor="start", size=14)]
     body += _grid(area, across, xs, heights, up, height)
     for number, curve in enumerate(curves):
         body += _curve(area, xs, heights, curve, number)
     for number, (mark, name) in enumerate(legend):
         x, y = WIDTH - _RIGHT + 18, TOP + 12 + _LEGEND_STEP * number
-        body += [f'<g transform="translate({x} {y - 4})">{mark}</g>', _text(x + 30, y, name, anchor="start")]
+        body += [f'<g transform="translate({x} {y - 4})">{mark}</g>', text(x + 30, y, name, anchor="start")]
+    return document(width, height, body)
+
+
+def document(width: float, height: float, body: Sequence[str]) -> str:
+    """A whole SVG on white ground."""
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="sans-serif">'
@@ -92,19 +97,22 @@ class _Heights:
         return ((math.log10(value) if self.log else value) - self.low) / (self.high - self.low)
 
     def ticks(self) -> list[float]:
-        if not self.log:
-            return _even(self.low, self.high)
-        span = self.high - self.low
-        if span < 0.7:
-            return [t for t in _even(10**self.low, 10**self.high) if t > 0]
-        steps = (1, 2, 5) if span < 3 else (1,)
-        decades = range(math.floor(self.low), math.ceil(self.high) + 1)
-        every = max(1, len(decades) // 8)
-        found = [m * 10.0**d for d in decades if d % every == 0 for m in steps]
-        return [t for t in found if self.low <= math.log10(t) <= self.high]
+        return log_ticks(self.low, self.high) if self.log else even_ticks(self.low, self.high)
 
 
-def _even(low: float, high: float) -> list[float]:
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers between powers of ten: decades; 1, 2, 5 of each; or, over less than a decade, even steps."""
+    if high - low < 0.7:
+        return [t for t in even_ticks(10**low, 10**high) if t > 0]
+    steps = (1, 2, 5) if high - low < 3 else (1,)
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    every = max(1, len(decades) // 8)
+    found = [m * 10.0**d for d in decades if d % every == 0 for m in steps]
+    return [t for t in found if low <= math.log10(t) <= high]
+
+
+def even_ticks(low: float, high: float) -> list[float]:
+    """About six round numbers between two."""
     rough = (high - low) / 6
     unit = 10.0 ** math.floor(math.log10(rough))
     step = unit * next(m for m in (1, 2, 5, 10) if m * unit >= rough * (1 - 1e-9))
@@ -128,20 +136,20 @@ def _shares(places: Sequence[float | None]) -> list[float]:
 
 
 def _grid(area: _Area, across: Scale, xs: Sequence[float], heights: _Heights, up: str, height: float) -> list[str]:
-    body = [_text((area.left + area.right) / 2, height - 14, across.name)]
+    body = [text((area.left + area.right) / 2, height - 14, across.name)]
     middle = (area.top + area.bottom) / 2
-    body.append(f'<g transform="rotate(-90 18 {middle:.0f})">{_text(18, middle, up)}</g>')
+    body.append(turned(middle, up))
     ends = [-math.inf, -math.inf]  # of the last label in each of two rows
     for x, label in sorted(zip(xs, (label for _, label in across.values), strict=True)):
-        body.append(_stroke(x, area.top, x, area.bottom))
+        body.append(stroke(x, area.top, x, area.bottom))
         half = _LETTER * len(label) / 2
         row = next((r for r, end in enumerate(ends) if x - half > end), None)
         if row is not None:  # labels that would overlap are left out
-            body.append(_text(x, area.bottom + 18 + 15 * row, label))
+            body.append(text(x, area.bottom + 18 + 15 * row, label))
             ends[row] = x + half + 6
     for tick in heights.ticks():
         y = area.bottom - heights.share(tick) * (area.bottom - area.top)
-        body += [_stroke(area.left, y, area.right, y), _text(area.left - 8, y + 4, f"{tick:.6g}", anchor="end")]
+        body += [stroke(area.left, y, area.right, y), text(area.left - 8, y + 4, f"{tick:.6g}", anchor="end")]
     return body
 
 
@@ -188,9 +196,16 @@ def _cross(x: float, y: float, colour: str) -> str:
     return f'<path d="{strokes}" stroke="{colour}" stroke-width="2"/>'
 
 
-def _stroke(x1: float, y1: float, x2: float, y2: float) -> str:
+def stroke(x1: float, y1: float, x2: float, y2: float) -> str:
+    """A line of the grid."""
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="#ddd"/>'
 
 
-def _text(x: float, y: float, text: str, *, size: int = 12, anchor: str = "middle") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}">{escape(text)}</text>'
+def text(x: float, y: float, words: str, *, size: int = 12, anchor: str = "middle") -> str:
+    """Words, escaped."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}">{escape(words)}</text>'
+
+
+def turned(y: float, words: str) -> str:
+    """Words from bottom to top, at the left edge."""
+    return f'<g transform="rotate(-90 18 {y:.0f})">{text(18, y, words)}</g>'

@@ -12,9 +12,10 @@ import attrs
 from ffcore import plugin
 from ffcore.errors import FFError, PluginError, suggest
 from ffcore.plugin import RendererRecord, RenderKind
+from ffcore.plugin.known import DISTRIBUTION_OF
 
 TEXT_SUFFIX = "txt"
-_INSTALL = "pip install ffcore-graphviz-render"
+_INSTALL = f"pip install {DISTRIBUTION_OF['renderer', 'graphviz']}"
 
 
 class MissingProgramError(FFError):

@@ -51,7 +51,7 @@ def is_name(source: str) -> bool:
     return not ("/" in source or "\\" in source or source.endswith(_SUFFIXES))
 
 
-def find(name: str) -> Path | None:
+def find_file(name: str) -> Path | None:
     """The packaged file of that name (architectures before workloads), or None."""
     for kind in KINDS:
         files = library_files(kind)
@@ -80,7 +80,7 @@ def read_sources(
         if not isinstance(source, str | Path):
             continue
         if isinstance(source, str) and is_name(source) and not Path(source).is_file():
-            found = find(source)
+            found = find_file(source)
             if found is not None:
                 paths.append(found)
             else:
@@ -182,7 +182,7 @@ def arch(name: str, **parameters: object) -> Arch:
     if name in registered_arches():
         node = arch_node(name, parameters)
     else:
-        path = find(name) if is_name(name) else Path(name)
+        path = find_file(name) if is_name(name) else Path(name)
         asked: set[str] = set()
         node = load_sources([path if path is not None else _registered(name)], parameters, (), asked)
         for unknown in sorted(parameters.keys() - asked):

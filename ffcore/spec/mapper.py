@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from ffcore.errors import ErrorCollector, SpecError, suggest
+from ffcore.plugin.known import DEFAULT_JOINER
 from ffcore.spec.fields import Data, Expression, One, SpecNode, Text, Value, forget_position, spec_field, spec_fields
 from ffcore.spec.problem import INFINITY, Metric
 from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar
@@ -107,7 +108,7 @@ class Mapper(SpecNode):
     explorer: str = spec_field(
         Text(), default="default", doc="makes the pmappings of each Einsum; default: as the joiner needs"
     )
-    joiner: str = spec_field(Text(), default="ffm", doc="joins them to mappings of the workload")
+    joiner: str = spec_field(Text(), default=DEFAULT_JOINER, doc="joins them to mappings of the workload")
     joiner_options: dict[str, Any] = spec_field(
         Data(), factory=dict, converter=_as_options, doc="of the joiner, such as {seed: 3}"
     )

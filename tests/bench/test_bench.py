@@ -18,8 +18,8 @@ from bench.jobs import BENCHES, TINY, WARM, Job, Sizes
 from bench.measure import FAILED, LIMIT, OK, Measured, measure
 from bench.run import Row, run
 from bench.run import rows as rows_of
-from bench.svg import loglog
 from bench.update_docs import BEGIN, END, updated
+from ffcore.render.xy import Line, xy_plot
 
 ROOT = Path(__file__).resolve().parents[2]
 PHASES = {"spec", "explore", "join", "evaluate"}
@@ -175,15 +175,14 @@ def test_goals_of_time_and_memory() -> None:
     assert row(goal=1.0, status=LIMIT).met is False
 
 
-def test_plot_leaves_out_what_has_no_logarithm() -> None:
-    root = ET.fromstring(loglog("t", "x", "y", {"a & b": [(1, 1), (10, 100), (0, 5)], "empty": [(1, 0)]}))
+def test_plot_of_lines_has_a_mark_at_each_point() -> None:
+    root = ET.fromstring(xy_plot("t", [Line("a & b", 0, ((1, 1), (10, 100))), Line("empty", 1, ())], "x", "y"))
     lines = [e.attrib["points"].split() for e in root.iter("{http://www.w3.org/2000/svg}polyline")]
     assert [len(points) for points in lines] == [2, 0]
     (x1, y1), (x2, y2) = (map(float, p.split(",")) for p in lines[0])
     assert x1 < x2
     assert y1 > y2
-    with pytest.raises(ValueError, match="nothing to plot"):
-        loglog("t", "x", "y", {"empty": []})
+    assert len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 2
 
 
 def test_tables_go_between_the_marks_of_the_page_again_and_again() -> None:

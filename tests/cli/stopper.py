@@ -52,7 +52,7 @@ from ffcore_stopper import stop
 
 def arch():
     stop("spec")
-    text = ffcore.spec.library.find("simple").read_text()
+    text = ffcore.spec.library.find_file("simple").read_text()
     return text.replace('{{GlobalBufferSize | default("inf")}}', "inf")
 
 class Explorer(DefaultExplorer):

@@ -15,9 +15,9 @@ import pytest
 
 import ffcore as ff
 from ffcore.errors import NoValidMappingError, SpecError
-from ffcore.reference import exhaustive_map
-from ffcore.sensitivity import Explanation
 from ffcore.spec import Spec
+from ffcore_exhaustive import exhaustive_map
+from ffcore_explain import Explanation
 from tests.diagnose.specs import ANY, BRANCHES, arch, array, buffered, matmuls, memory
 
 pytest.importorskip("ffcore_ffm_joiner", reason="the plugin ffm_joiner is not installed")

@@ -9,8 +9,8 @@ from ffcore.diagnose import explain
 from ffcore.diagnose.relax import limited_memories, with_sizes
 from ffcore.errors import NoValidMappingError, SpecError
 from ffcore.explore import DefaultExplorer
-from ffcore.reference import exhaustive_map
 from ffcore.spec.problem import Problem
+from ffcore_exhaustive import exhaustive_map
 from tests.diagnose.test_causes import reason
 from tests.oracle_problems import random_problem
 

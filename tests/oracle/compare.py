@@ -12,8 +12,8 @@ import attrs
 from ffcore.errors import NoValidMappingError, SpecError
 from ffcore.explore import DefaultExplorer
 from ffcore.pmappings.set import JoinedMapping
-from ffcore.reference import exhaustive_map
 from ffcore.spec.problem import INFINITY, Metric, Problem
+from ffcore_exhaustive import exhaustive_map
 from ffcore_ffm_joiner.join import FFMJoiner
 from tests.oracle_problems import OracleProblem, random_problem
 

@@ -17,9 +17,6 @@ import pytest
 from ffcore.errors import NoValidMappingError
 from ffcore.mapping.nest import Holder
 from ffcore.model.constraints import broken_constraints
-from ffcore.reference.pmappings import perfect_only
-from ffcore.reference.templates import templates
-from ffcore.reference.tiles import satisfies_limits, satisfies_spatial_limits, tile_choices, trip_counts
 from ffcore.spec.problem import (
     ALL_OPERATORS,
     INFINITY,
@@ -29,6 +26,9 @@ from ffcore.spec.problem import (
     Metric,
     Problem,
 )
+from ffcore_exhaustive.pmappings import perfect_only
+from ffcore_exhaustive.templates import templates
+from ffcore_exhaustive.tiles import satisfies_limits, satisfies_spatial_limits, tile_choices, trip_counts
 from tests.array_problems import array_problem, random_array_problem
 from tests.oracle.compare import dominated, fast, reference, same, unmatched
 

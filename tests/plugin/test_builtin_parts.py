@@ -11,7 +11,7 @@ from ffcore import plugin
 from ffcore.errors import FFError
 from ffcore.plugin import PluginManager
 from ffcore.spec.problem import MapperOptions
-from tests.reference.toy import matmuls
+from plugins.exhaustive.tests.toy import matmuls
 
 
 @pytest.mark.parametrize("kind", plugin.RECORD_TYPES)

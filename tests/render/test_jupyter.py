@@ -8,8 +8,8 @@ import pytest
 
 import ffcore as ff
 from ffcore import plugin
-from ffcore.render.convergence import Line, convergence
 from ffcore.render.rendering import Rendering
+from ffcore.render.xy import Line, xy_plot
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -63,7 +63,7 @@ def test_convergence_is_a_picture_of_steps() -> None:
         Line("search", 1, ((0.1, 8.0), (1.0, 2.0), (10.0, 2.0)), False),
         Line("exact", 0, ((3.0, 1.0), (10.0, 1.0)), True),
     ]
-    picture = ElementTree.fromstring(convergence("a < b", lines))
+    picture = ElementTree.fromstring(xy_plot("a < b", lines, "seconds of wall time", steps=True))
     first, second = (p.attrib["points"].split() for p in picture.findall(f"{SVG}polyline"))
     assert len(first) == 5  # down only after going right
     assert first[0].split(",")[1] == first[1].split(",")[1]
@@ -76,7 +76,7 @@ def test_convergence_is_a_picture_of_steps() -> None:
 
 @pytest.mark.parametrize("points", [(), ((1.0, 1.0),), ((1.0, 1.0), (1.0, 1.0)), ((0.0, 1e9), (1e6, 1e-9))])
 def test_convergence_of_little_or_much(points: tuple[tuple[float, float], ...]) -> None:
-    picture = ElementTree.fromstring(convergence("", [Line("x", 0, points, False)]))
+    picture = ElementTree.fromstring(xy_plot("", [Line("x", 0, points)], "x", steps=True))
     for line in picture.findall(f"{SVG}polyline"):
         for corner in line.attrib["points"].split():
             x, y = map(float, corner.split(","))

@@ -12,7 +12,7 @@ from ffcore import plugin
 from ffcore.errors import SpecError
 from ffcore.plugin.records import ArchRecord, SpecLoaderRecord
 from ffcore.spec import Arch, Spec, arch
-from ffcore.spec.library import find, library_files
+from ffcore.spec.library import find_file, library_files
 from ffcore.spec.problem import Component, EinsumProblem
 from ffcore.spec.spec import spec_from_data
 
@@ -36,8 +36,8 @@ def test_every_file_is_found_by_name_and_resolves() -> None:
     for name in library_files("arches"):
         for workload in library_files("workloads"):
             assert Spec.from_yaml(name, workload).problem().einsums
-    assert find("matmuls") == library_files("workloads")["matmuls"]
-    assert find("nothing") is None
+    assert find_file("matmuls") == library_files("workloads")["matmuls"]
+    assert find_file("nothing") is None
 
 
 def test_gpt3_has_the_shapes_of_the_issue() -> None:

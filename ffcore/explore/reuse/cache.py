@@ -29,8 +29,8 @@ from ffcore.explore.reuse.checked import check_rows
 from ffcore.explore.reuse.content import digest, einsum_content, own_names, shape_content
 from ffcore.explore.reuse.equal import Kinds
 from ffcore.files import file_name, replacing
-from ffcore.pmappings.rows import Rows, RowShape, SpatialChoice
-from ffcore.pmappings.set import EinsumPmappings, Job, PmappingStats
+from ffcore.pmappings.rows import Rows, RowShape, SpatialChoice, TemplateChoice
+from ffcore.pmappings.set import EinsumPmappings, PmappingStats
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
 from ffcore.templates import HolderChoice, Template
 
@@ -157,7 +157,7 @@ def _decoded(arrays: Arrays, stored: Stored) -> EinsumPmappings:
     for number, (start, stop) in zip(arrays["job_template"].tolist(), pairwise(starts), strict=True):
         template = templates[number]
         chosen = tuple(template.spatial[i] for i in loops[start:stop])
-        jobs.append(Job(template, SpatialChoice(chosen, tuple(trips[start:stop]))))
+        jobs.append(TemplateChoice(template, SpatialChoice(chosen, tuple(trips[start:stop]))))
     rows = Rows(**{f.name: arrays[f"rows_{f.name}"] for f in attrs.fields(Rows)})
     shape, offsets = RowShape(**fields), arrays["offsets"]
     if shape != stored.shape:

@@ -22,7 +22,7 @@ from ffcore.explore.search.spatial import spatial_choice
 from ffcore.objectives import Objectives
 from ffcore.pmappings.arrays import Bools, Floats, Ints
 from ffcore.pmappings.pareto import pareto_mask
-from ffcore.pmappings.rows import Job, Rows, RowShape, numbered, renumbered, round_up
+from ffcore.pmappings.rows import Rows, RowShape, TemplateChoice, numbered, renumbered, round_up
 from ffcore.spec.problem import MapperOptions
 from ffcore.templates import Site, Template
 
@@ -141,7 +141,7 @@ class RowMaker:
             addend[:, target] += values
         return addend, scale, np.array([target for target, _ in now], np.int64)
 
-    def expand(self, found: Candidates, first_job: int) -> tuple[Rows, list[Job]]:
+    def expand(self, found: Candidates, first_job: int) -> tuple[Rows, list[TemplateChoice]]:
         """The rows, written out, and their jobs, numbered from ``first_job``."""
         chains, chain = found.chains, found.chain
         trace = self.labeller.trace(self.node, self.outlines, found.label, self.shape.cuts)
@@ -160,7 +160,7 @@ class RowMaker:
             template = trace.outlines[outline].template
             ran = dict(zip(names, own, strict=True))
             all_trips = [ran.get((s.index, s.dimension, s.variable), 1) for s in template.spatial]
-            jobs.append(Job(template, spatial_choice(template.spatial, all_trips)))
+            jobs.append(TemplateChoice(template, spatial_choice(template.spatial, all_trips)))
         for outline in np.unique(trace.outline).tolist():
             mine = np.flatnonzero(trace.outline == outline)
             own_trips = {loop: n[mine] for loop, n in trips.items()}

@@ -25,8 +25,8 @@ from ffcore.explore.search.spatial import SpatialMenu
 from ffcore.explore.search.spread import Rules, passes
 from ffcore.objectives import Objectives
 from ffcore.pmappings.arrays import Floats, Ints
-from ffcore.pmappings.rows import Rows, RowShape, grouped, places
-from ffcore.pmappings.set import EinsumPmappings, Job, PmappingStats
+from ffcore.pmappings.rows import Rows, RowShape, TemplateChoice, grouped, places
+from ffcore.pmappings.set import EinsumPmappings, PmappingStats
 from ffcore.spec.problem import Component, EinsumProblem, MapperOptions
 from ffcore.templates import SpatialLoop, Template
 
@@ -105,11 +105,11 @@ class _Work:
                     self.slot.template_done(lambda: self.evaluated)
 
 
-def _written(parts: Sequence[Candidates], shape: RowShape) -> tuple[Rows, Ints, tuple[Job, ...]]:
+def _written(parts: Sequence[Candidates], shape: RowShape) -> tuple[Rows, Ints, tuple[TemplateChoice, ...]]:
     """(rows, offsets of their groups, jobs) of what is Pareto-optimal among all parts."""
     if not parts:
         return Rows.empty(shape), np.zeros(1, np.int64), ()
-    jobs: list[Job] = []
+    jobs: list[TemplateChoice] = []
     written, groups = [], []
     for part, group in zip(*pruned(parts), strict=True):
         if len(part):

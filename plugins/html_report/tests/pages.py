@@ -8,9 +8,10 @@ import yaml
 
 import ffcore as ff
 from ffcore import plugin
-from ffcore.report import ReportData, gather
+from ffcore.report import ReportData
 from ffcore.results import Mappings
 from ffcore.spec.spec import spec_from_data
+from ffcore_html_report import gather
 from tests.api.specs import MAC, MAIN, chain
 
 NASTY = "</script><img src=x onerror=alert(1)>"

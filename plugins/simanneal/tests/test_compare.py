@@ -17,7 +17,6 @@ from xml.etree import ElementTree
 import pytest
 
 from ffcore import plugin
-from ffcore.cli import compare_run, compare_show
 from ffcore.errors import NoValidMappingError, SpecError
 from ffcore.plugin import JoinerRecord, hookimpl
 from ffcore.plugin.manager import scan
@@ -25,6 +24,7 @@ from ffcore.pmappings.set import JoinedMapping, PmappingSet
 from ffcore.spec import Spec
 from ffcore.spec.problem import Problem
 from ffcore.units import parse_time
+from ffcore_simanneal import compare_run, compare_show
 from tests.cli.process import ff, ff_here, write_specs
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ffcore.plugin import RendererRecord, hookimpl
+from ffcore.plugin import CommandRecord, RendererRecord, hookimpl
 
 
 @hookimpl
@@ -16,4 +16,12 @@ def ffcore_renderers() -> Iterable[RendererRecord]:
         "ffcore_html_report.renderer:HtmlRenderer",
         formats=("html",),
         draws=("report",),
+    )
+
+
+@hookimpl
+def ffcore_commands() -> Iterable[CommandRecord]:
+    """``ff report``."""
+    yield CommandRecord(
+        "report", "write the report of mappings that are there already", "ffcore_html_report.command:report"
     )

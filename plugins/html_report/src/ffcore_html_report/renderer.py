@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ffcore.plugin import PluginError, RenderKind, ReportData
+from ffcore.plugin import PluginError, RenderKind, ReportSubject
+from ffcore_html_report.gather import gather
 from ffcore_html_report.page import page
 
 
@@ -12,12 +13,12 @@ class HtmlRenderer:
     """Draws reports."""
 
     def render(self, kind: RenderKind, obj: Any, format: str) -> str:
-        """The report as HTML; the same ``ReportData`` gives the same text.
+        """The report as HTML; the same mappings give the same text.
 
         Raises ``PluginError`` for another kind of thing or another format.
         """
         if format != "html":
             raise PluginError(f"reports come as html, not as {format!r}")
-        if kind != "report" or not isinstance(obj, ReportData):
+        if kind != "report" or not isinstance(obj, ReportSubject):
             raise PluginError(f"the renderer 'html' draws reports, not a {kind} ({type(obj).__name__})")
-        return page(obj)
+        return page(gather(obj))

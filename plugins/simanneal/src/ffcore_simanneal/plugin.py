@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ffcore.plugin import ExplorerRecord, JoinerRecord, hookimpl
+from ffcore.plugin import CommandRecord, ExplorerRecord, JoinerRecord, hookimpl
 
 _JOINERS = {
     "genetic": ("genetic search over unpruned pmappings", "Genetic"),
@@ -28,3 +28,9 @@ def ffcore_explorers() -> Iterable[ExplorerRecord]:
     """What the baselines search in."""
     summary = "templates alone: for joiners that search unpruned pmappings"
     yield ExplorerRecord("templates", summary, "ffcore_simanneal.mapspace:TemplateExplorer", priority=20)
+
+
+@hookimpl
+def ffcore_commands() -> Iterable[CommandRecord]:
+    """``ff compare``."""
+    yield CommandRecord("compare", "compare joiners under equal wall time", "ffcore_simanneal.compare:compare")

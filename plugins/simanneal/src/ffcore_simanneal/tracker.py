@@ -16,7 +16,7 @@ from ffcore.plugin import (
     Mappings,
     NoValidMappingError,
     Problem,
-    convergence,
+    xy_plot,
 )
 from ffcore_simanneal.budget import Budget, Sample
 
@@ -90,7 +90,7 @@ class Tracker:
             points.append((max(self.evaluations / self.unit, points[-1][0]), points[-1][1]))
         score = "best score" if self.score_target is None else "best score, in multiples of the target"
         across = "evaluations" if self.unit == 1 else "evaluations, in multiples of the exact mapper's"
-        return convergence(f"{self.joiner}: {score}", [Line(self.joiner, 1, tuple(points), False)], across)
+        return xy_plot(f"{self.joiner}: {score}", [Line(self.joiner, 1, tuple(points))], across, steps=True)
 
     def _repr_svg_(self) -> str:
         return self.plot()

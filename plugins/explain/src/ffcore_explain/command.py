@@ -1,0 +1,50 @@
+"""``ff explain``: why nothing is valid, or which constraint or capacity costs how much."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ffcore.plugin import Request, spec_command
+from ffcore.plugin import options as opt
+
+TimeLimit = Annotated[
+    str,
+    typer.Option(metavar="TIME", help="For all searches but the first, such as 60s or 10min."),
+]
+OutFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the explanation here, as JSON.")]
+
+
+@spec_command("metrics", "max_fused_loops", "explorer", "joiner", "model", "cost_model")
+def explain(
+    request: Request,
+    time_limit: TimeLimit = "5min",
+    jobs: opt.Jobs = None,
+    out: OutFile = None,
+    format: opt.OutputFormat = opt.Format.text,
+) -> None:
+    """Say why no mapping is valid or, where one is, what each constraint and each capacity costs.
+
+    Each is lifted alone and the optimum searched again, exactly. Where nothing is valid: the constraint at fault, or
+    the memory and the smallest size that would do, and settings that give a mapping.
+
+    Exit code: 0 explained, whether or not a mapping is valid (`feasible` in the JSON); 2 bad input; 130 interrupted,
+    with what was found.
+    """
+    from ffcore.plugin import DEFAULT_JOBS, parse_time, progress_display
+    from ffcore_explain import Inquiry
+    from ffcore_explain import show as explain_show
+
+    seconds = parse_time("--time-limit", time_limit)
+    spec = request.arguments.load()
+    if out is not None:
+        explain_show.check_writable(out)
+    inquiry = Inquiry(spec, seconds, jobs or DEFAULT_JOBS.n)
+    try:
+        with progress_display() as inquiry.progress:
+            inquiry.run()
+    finally:  # Ctrl-C too: what is known so far
+        if inquiry.explanation.feasible is not None:
+            explain_show.show(inquiry.explanation, format.value, out)

@@ -1,0 +1,84 @@
+"""One search with the parts that a spec names, for the best mapping in each goal."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ffcore.plugin import DEFAULT_JOINER, Job, JoinedMapping, NoValidMappingError, PluginError, PmappingSet, Problem
+from ffcore_explain.explanation import Best, Goal, Optimum, goals_of
+
+if TYPE_CHECKING:
+    from ffcore.plugin import Progress, Spec
+
+
+@attrs.frozen
+class Parts:
+    """Joiner, explorer and model of a job. ``note``: why the joiner is another one than the spec's."""
+
+    job: Job
+    guarantee: str
+    note: str
+
+    @classmethod
+    def of(cls, spec: Spec, problem: Problem) -> Parts:
+        """The spec's own parts. What a limit costs is a difference of optima, so that a joiner that promises nothing
+        gives way to the exact one. Raises PluginError where that is not installed."""
+        job, note = Job.of(spec), ""
+        if job.guarantee(problem) is None:
+            note = f"the joiner {job.joiner_name!r} promises no optimum: {DEFAULT_JOINER!r} is asked instead"
+            job = Job.of(spec, joiner=DEFAULT_JOINER)
+            try:
+                job.check()
+            except PluginError as error:
+                raise PluginError(
+                    f"explaining takes a joiner that is exact, and {DEFAULT_JOINER!r} is not: {error}"
+                ) from None
+        return cls(job, str(job.guarantee(problem) or "nothing"), note)
+
+    @property
+    def joiner(self) -> str:
+        """The name of the joiner that is asked."""
+        return self.job.joiner_name
+
+    def mappings(
+        self, problem: Problem, executor: Executor | None = None, progress: Progress | None = None
+    ) -> list[JoinedMapping]:
+        """What `ff map` would find; nothing where there is no valid mapping, of which no reason is sought."""
+        if not all(einsum.paths for einsum in problem.einsums):
+            return []
+        pmappings = self._pmappings(problem, executor, progress)
+        return [] if pmappings is None else self.join(problem, pmappings)
+
+    def _pmappings(self, problem: Problem, executor: Executor | None, progress: Progress | None) -> Any:
+        try:
+            found = self.job.explorer.explore(problem, executor=executor, progress=progress)
+        except NoValidMappingError:  # some parts know why at once
+            return None
+        return None if found.without else found
+
+    def join(self, problem: Problem, pmappings: PmappingSet) -> list[JoinedMapping]:
+        """What joins, or nothing."""
+        options = attrs.evolve(problem.options, time_limit=math.inf)
+        try:
+            return list(self.job.joiner.join(attrs.evolve(problem, options=options), pmappings))
+        except NoValidMappingError:
+            return []
+
+    def optimum(
+        self, problem: Problem, executor: Executor | None = None, progress: Progress | None = None
+    ) -> Optimum | None:
+        """The best mapping in each goal of the problem's metrics, in the model's numbers; None if there is none."""
+        found = self.mappings(problem, executor, progress)
+        if not found:
+            return None
+        return Optimum({goal: self._best(problem, found, goal) for goal in goals_of(problem.options.metrics)})
+
+    def _best(self, problem: Problem, found: list[JoinedMapping], goal: Goal) -> Best:
+        chosen = min(found, key=lambda m: (Best(m.energy, m.latency).value(goal), m.energy, m.latency))
+        evaluation = self.job.model.evaluate(problem, chosen.nests)
+        peaks = {memory: peak.bits for memory, peak in evaluation.peaks.items()}
+        return Best(evaluation.total_energy, evaluation.total_latency, peaks)

@@ -1,0 +1,242 @@
+"""The folder of a sweep: what it varies, the specs, and the points that are done, so that it can be gone on with.
+
+``sweep.json``: the axes, and in the end all points; ``spec.json`` (and ``specs/``, where Jinja parameters are varied):
+the specs as data; ``points/NNN.json`` and ``.yaml``: one point and its best mapping; ``pmappings/``: what was explored.
+Every file is written at once or not at all; ``sweep.json`` holds hashes of the specs, points one of the sweep.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+import ffcore
+from ffcore.plugin import (
+    FFError,
+    Spec,
+    SpecError,
+    as_json,
+    decoded,
+    encoded,
+    read_json,
+    read_spec,
+    write_atomically,
+    write_spec,
+)
+from ffcore_sweep.axes import Axis, Value, axes_of, grid, in_si
+from ffcore_sweep.points import Source
+from ffcore_sweep.result import FAILED, FOUND, NOTHING, SweepPoint
+
+PLAN, SPEC, SPECS, POINTS, PMAPPINGS = "sweep.json", "spec.json", "specs", "points", "pmappings"
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError)
+_ANEW = "the sweep cannot be gone on with, begin it anew"
+_AGAIN = "this point is mapped again"
+
+
+@attrs.frozen(eq=False)
+class Folder:
+    """A sweep's folder, its axes, and its specs: one for each combination of the Jinja parameters that are varied."""
+
+    path: Path
+    axes: tuple[Axis, ...]
+    specs: tuple[Spec, ...]
+
+    @property
+    def source(self) -> Source:
+        """What the points' fields are set in."""
+        if not any(axis.parameter for axis in self.axes):
+            return self.specs[0]
+        # By their texts, as True and 1 are equal.
+        of = {repr(known): spec for known, spec in zip(_combinations(self.axes), self.specs, strict=True)}
+        return lambda **parameters: of[repr(parameters)]
+
+    @cached_property
+    def n_points(self) -> int:
+        return math.prod(len(axis.values) for axis in self.axes)
+
+    def file(self, number: int, suffix: str) -> Path:
+        """A file of one point."""
+        return self.path / POINTS / f"{number:0{max(3, len(str(self.n_points - 1)))}}{suffix}"
+
+    @cached_property
+    def plan(self) -> dict[str, Any]:
+        """The head of ``sweep.json``."""
+        return {
+            "ffcore": ffcore.__version__,
+            "vary": [{"path": a.path, "values": encoded(a.values)} for a in self.axes],
+            "specs": [
+                {**listed, "hash": spec.hash()} for listed, spec in zip(_listed(self.axes), self.specs, strict=True)
+            ],
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells points of this sweep from those of others."""
+        return hashlib.sha256(as_json(self.plan).encode()).hexdigest()
+
+    def begin(self) -> None:
+        """Write what it takes to go on later; points of an older sweep are removed.
+
+        Wherever this ends early there is the older sweep, with its own specs, or none. Raises OSError and FFError.
+        """
+        _check_folders(self.path)
+        self._remove_older()
+        for listed, spec in zip(_listed(self.axes), self.specs, strict=True):
+            file = self.path / listed["file"]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_spec(file, spec)
+        write(self.path / PLAN, as_json({**self.plan, "finished": False, "points": []}))
+
+    def _remove_older(self) -> None:
+        """Remove the points and the plan of the sweep in this folder; files that are not known to be its own stay."""
+        try:
+            older = Folder(self.path, _axes(read_json(self.path / PLAN)), ())
+        except (FFError, *_UNREADABLE):
+            return (self.path / PLAN).unlink(missing_ok=True)
+        points = self.path / POINTS
+        for file in sorted(points.iterdir()) if points.is_dir() else ():
+            named = re.fullmatch(r"([0-9]+)(\.json|\.yaml)", file.name)
+            if named and int(named[1]) < older.n_points and file == older.file(int(named[1]), named[2]):
+                file.unlink()
+        (self.path / PLAN).unlink()
+
+    def write_point(self, point: SweepPoint) -> None:
+        """Keep a point that is done: the mapping first, so that a point that is there has one."""
+        if point.mappings is not None:
+            write(self.file(point.number, ".yaml"), point.mappings.to_yaml(point.best))
+        write(self.file(point.number, ".json"), as_json({"sweep": self.digest, **self.point_data(point)}))
+
+    def point_data(self, point: SweepPoint) -> dict[str, Any]:
+        """A point as plain data, SI numbers."""
+        mapping = self.file(point.number, ".yaml").relative_to(self.path).as_posix() if point.numbers else None
+        data = {
+            "point": point.number,
+            "values": point.values,
+            "status": point.status,
+            "energy": point.energy,
+            "latency": point.latency,
+            "edp": point.edp,
+            "best": point.best,
+            "mappings": [{"energy": energy, "latency": latency} for energy, latency in point.numbers],
+            "mapping": mapping,
+            "reason": point.reason,
+            "short_reason": point.short_reason,
+        }
+        return dict(encoded(data))
+
+    def read_points(self, warn: Callable[[str], None]) -> dict[int, SweepPoint]:
+        """The points that are done, by number. A file that cannot be used is told of; its point counts as missing.
+
+        So does one that has failed: what was to blame, such as a plugin that was not there, may be gone.
+        """
+        found = {}
+        for number, values in enumerate(grid(self.axes)):
+            path = self.file(number, ".json")
+            if not path.exists():
+                continue
+            try:
+                point = self._point(read_json(path, _AGAIN), number, {k: in_si(v) for k, v in values.items()})
+            except FFError as error:
+                warn(str(error))
+            except _UNREADABLE as error:
+                warn(f"{path} cannot be used ({_said(error)}); {_AGAIN}")
+            else:
+                if point.status != FAILED:
+                    found[number] = point
+        return found
+
+    def _point(self, data: Mapping[str, Any], number: int, values: Mapping[str, Value]) -> SweepPoint:
+        if as_json(data["values"]) != as_json(encoded(values)) or data["sweep"] != self.digest:
+            raise ValueError("it is of another sweep")
+        numbers = tuple((_number(m["energy"]), _number(m["latency"])) for m in data["mappings"])
+        best, status = data["best"], str(data["status"])
+        if status not in (FOUND, NOTHING, FAILED) or (status == FOUND) != bool(numbers) or type(best) is not int:
+            raise ValueError("it says nothing that makes sense")
+        if numbers and not (0 <= best < len(numbers) and self.file(number, ".yaml").exists()):
+            raise ValueError("its mapping is missing")
+        reason, short = str(data["reason"]), str(data["short_reason"])
+        return SweepPoint(number, values, status, numbers, best, reason, short)
+
+
+def new(path: Path, axes: Sequence[Axis], load: Callable[..., Spec]) -> Folder:
+    """The folder of a new sweep, nothing written yet; ``load`` gets the Jinja parameters. Raises SpecError."""
+    return Folder(path, tuple(axes), tuple(load(**parameters) for parameters in _combinations(axes)))
+
+
+def opened(path: Path) -> Folder:
+    """The folder of a sweep that was begun. Raises SpecError that says what is missing or damaged."""
+    if not (path / PLAN).is_file():
+        raise SpecError.one(f"{path} holds no sweep to go on with: there is no {PLAN} in it")
+    _check_folders(path)
+    plan = read_json(path / PLAN, _ANEW)
+    try:
+        version, listed = plan["ffcore"], [dict(one) for one in plan["specs"]]
+        hashes = [one.pop("hash", None) for one in listed]
+        axes = _axes(plan)
+    except _UNREADABLE as error:
+        raise _damaged(path / PLAN, error) from None
+    if version != ffcore.__version__:
+        raise SpecError.one(
+            f"{path} was begun with ffcore {version}, this is {ffcore.__version__}: results of both are not to be "
+            "mixed, begin the sweep anew"
+        )
+    axes = axes_of(axes)
+    if as_json(listed) != as_json(_listed(axes)):
+        raise _damaged(path / PLAN, ValueError("its specs are not those of what it varies"))
+    specs = tuple(read_spec(path / one["file"], _ANEW) for one in listed)
+    for one, spec, digest in zip(listed, specs, hashes, strict=True):
+        if spec.hash() != digest:
+            raise SpecError.one(f"{path / one['file']} is not what this sweep began with; {_ANEW}")
+    return Folder(path, axes, specs)
+
+
+def _check_folders(path: Path) -> None:
+    """Raise SpecError for links: what is in them would be somebody else's to write and to remove."""
+    for folder in (path / name for name in (POINTS, PMAPPINGS, SPECS)):
+        if folder.is_symlink():
+            raise SpecError.one(f"{folder} is a symbolic link, which a sweep does not follow: remove it")
+
+
+def _axes(plan: Mapping[str, Any]) -> tuple[Axis, ...]:
+    return tuple(Axis(str(a["path"]), tuple(decoded(list(a["values"])))) for a in plan["vary"])
+
+
+def _combinations(axes: Sequence[Axis]) -> list[dict[str, Value]]:
+    """The Jinja parameters of each spec."""
+    named = [Axis(axis.parameter, axis.values) for axis in axes if axis.parameter is not None]
+    return grid(named)
+
+
+def _listed(axes: Sequence[Axis]) -> list[dict[str, Any]]:
+    """The specs as ``sweep.json`` lists them."""
+    return [
+        {"parameters": encoded(known), "file": SPEC if i == 0 else f"{SPECS}/{i:03}.json"}
+        for i, known in enumerate(_combinations(axes))
+    ]
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)
+
+
+def _damaged(path: Path, error: Exception) -> SpecError:
+    return SpecError.one(f"{path} is damaged ({_said(error)}); {_ANEW}")
+
+
+def _said(error: Exception) -> str:
+    return f"no {error}" if isinstance(error, KeyError) else str(error)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file at once or not at all. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text)

@@ -1,0 +1,83 @@
+"""Running a sweep into its folder."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+
+import typer
+
+from ffcore.plugin import ErrorCollector, Interrupts, NoValidMappingError, SpecError, phase, progress_display
+from ffcore_sweep import show as sweep_show
+from ffcore_sweep.axes import Axis, axes_of, parse_axis
+from ffcore_sweep.folder import PMAPPINGS, Folder
+from ffcore_sweep.result import Sweep
+from ffcore_sweep.run import prepared
+
+
+def axes(arch: str, vary: Sequence[str] | None) -> tuple[Axis, ...]:
+    """What ``--vary`` says. Raises one SpecError for all that is wrong or missing."""
+    errors = ErrorCollector()
+    if not arch:
+        errors.add("name an architecture and a workload, or a sweep to go on with: ff sweep --resume DIR")
+    given = []
+    for text in vary or ():
+        with errors.catch():
+            given.append(parse_axis(text))
+    if not errors:
+        with errors.catch():
+            axes_of(given)
+    errors.raise_if_any()
+    return tuple(given)
+
+
+def check_alone(others: Iterable[object]) -> None:
+    """Raise SpecError for what cannot be given beside ``--resume``, which knows it all."""
+    if any(others):
+        raise SpecError.one("--resume goes on with the sweep as it was begun: give no other files and options with it")
+
+
+def assignments(parameters: Mapping[str, object]) -> list[str]:
+    """Jinja parameters as ``--set`` takes them."""
+    words = {None: "null", True: "true", False: "false"}
+    return [
+        f"{name}={words[value] if value is None or isinstance(value, bool) else value}"
+        for name, value in parameters.items()
+    ]
+
+
+def run(folder: Folder, state: Interrupts, *, jobs: int | None, format: str, anew: bool) -> None:
+    """Do what is missing, or everything ``anew``, write the tables and the plot, and print the points.
+
+    Raises NoValidMappingError if no point has a mapping, and for a Ctrl-C, after the tables of the points that are done
+    were written, a KeyboardInterrupt that says how to go on.
+    """
+    job = prepared(folder.source, folder.axes)
+    if anew:
+        folder.begin()
+    try:
+        done = folder.read_points(lambda warning: typer.echo(warning, err=True))
+        with progress_display(state.check) as progress:
+            result = job.run(
+                cache_dir=folder.path / PMAPPINGS,
+                n_jobs=jobs,
+                progress=progress,
+                on_point=folder.write_point,
+                done=done,
+            )
+        with phase("output"):
+            sweep_show.write(folder, result, finished=True)
+            typer.echo(sweep_show.shown(folder, result, format))
+    except (KeyboardInterrupt, Exception) as error:
+        if isinstance(error, Exception) and not state.happened:  # an import that is interrupted may raise anything
+            raise
+        with state.held():
+            left = folder.read_points(lambda warning: None)
+            points = tuple(left[number] for number in sorted(left))
+            sweep_show.write(folder, Sweep(folder.axes, points), finished=False)
+        where = f"ff sweep --resume {shlex.quote(str(folder.path))}"
+        message = f"interrupted: {len(left)} of {folder.n_points} points are done; go on with: {where}"
+        raise KeyboardInterrupt(message) from None
+    if not any(point.numbers for point in result):
+        reasons = dict.fromkeys(point.reason for point in result)
+        raise NoValidMappingError(f"no point has one ({'; '.join(reasons)})")

@@ -1,0 +1,115 @@
+"""What a sweep found, point by point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ffcore.plugin import Dimension, Mappings, Metric, NoValidMappingError, Objectives, format_quantity
+from ffcore_sweep.axes import Axis, Value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FOUND, NOTHING, FAILED = "found", "no valid mapping", "failed"
+
+
+@attrs.frozen(eq=False)
+class SweepPoint:
+    """One point: the numbers of its mappings, or why there is none.
+
+    ``values``: by path, quantities in SI units. ``numbers``: energy (J) and latency (s) of each mapping; ``best``: the
+    one that the spec's metrics prefer (the least energy or latency where only one is asked for, else the least
+    product). ``mappings``: what a single run returns; None where the point was read from a folder, which holds the
+    best one as YAML.
+    """
+
+    number: int
+    values: Mapping[str, Value]
+    status: str  # FOUND, NOTHING or FAILED
+    numbers: tuple[tuple[float, float], ...] = ()
+    best: int = 0
+    reason: str = ""
+    short_reason: str = ""
+    mappings: Mappings | None = None
+
+    @property
+    def energy(self) -> float | None:
+        """Of the best mapping, J."""
+        return self.numbers[self.best][0] if self.numbers else None
+
+    @property
+    def latency(self) -> float | None:
+        """Of the best mapping, s."""
+        return self.numbers[self.best][1] if self.numbers else None
+
+    @property
+    def edp(self) -> float | None:
+        """Energy-delay product of the best mapping, J·s."""
+        return self.numbers[self.best][0] * self.numbers[self.best][1] if self.numbers else None
+
+    @property
+    def n_mappings(self) -> int:
+        """How many mappings there are, none dominated in the spec's metrics."""
+        return len(self.numbers)
+
+    def row(self) -> dict[str, object]:
+        """The point as a row of a table: values by path, then SI numbers by name and unit."""
+        return {
+            **self.values,
+            "status": self.status,
+            "energy_J": self.energy,
+            "latency_s": self.latency,
+            "edp_Js": self.edp,
+            "mappings": self.n_mappings,
+            "reason": self.reason,
+        }
+
+
+@attrs.frozen(eq=False)
+class Sweep(Sequence[SweepPoint]):
+    """All points of a sweep, the first axis slowest."""
+
+    axes: tuple[Axis, ...]
+    points: tuple[SweepPoint, ...]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, number):  # type: ignore[no-untyped-def]
+        return self.points[number]
+
+    def __iter__(self) -> Iterator[SweepPoint]:
+        return iter(self.points)
+
+    @property
+    def data(self) -> pd.DataFrame:
+        """A row for each point: the values, named by their paths, ``status``, ``energy_J``, ``latency_s``, ``edp_Js``
+        (of the best mapping), ``mappings`` (how many there are) and ``reason``."""
+        import pandas as pd
+
+        return pd.DataFrame([point.row() for point in self.points])
+
+
+def best_of(metrics: Metric, numbers: Sequence[tuple[float, float]]) -> int:
+    """The mapping that the metrics prefer, by energy and latency of each."""
+    objectives = Objectives.of(metrics)
+
+    def score(i: int) -> tuple[float, ...]:
+        energy, latency = numbers[i]
+        return objectives.score(energy, latency), energy * latency
+
+    return min(range(len(numbers)), key=score)
+
+
+def shortened(error: Exception) -> str:
+    """The cause in a few words."""
+    if isinstance(error, NoValidMappingError) and error.memory and error.needed_bits is not None:
+        return f"{error.memory} needs {format_quantity(error.needed_bits, Dimension.SIZE, 6)}"
+    text = str(error).split("\n")[0].split("; ")[0]
+    return text if len(text) <= _SHORT else text[: _SHORT - 1].rstrip() + "…"
+
+
+_SHORT = 60

@@ -1,0 +1,324 @@
+"""Running a sweep: shared explorations first, then the joins of the points, both by the job's workers."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from ffcore.plugin import (
+    COMPARED,
+    CacheWarning,
+    DamagedCacheError,
+    EinsumPmappings,
+    FFError,
+    MappingEntry,
+    Mappings,
+    Nest,
+    NoValidMappingError,
+    PmappingFiles,
+    Pmappings,
+    PmappingSet,
+    Problem,
+    Step,
+    Stored,
+    as_completed,
+    check_explored,
+    explore_einsum,
+    is_exact,
+    join_as,
+    make_pmappings,
+    nothing_joined,
+    phase,
+    select,
+    workers,
+    workers_of,
+)
+from ffcore_sweep.axes import Axis, Value, axes_of
+from ffcore_sweep.points import Point, Source, points_of
+from ffcore_sweep.restrict import Restricted, Sizes, restricted
+from ffcore_sweep.result import FAILED, FOUND, NOTHING, Sweep, SweepPoint, best_of, shortened
+from ffcore_sweep.sharing import Need, Plan, plan
+
+if TYPE_CHECKING:
+    from ffcore.plugin import Progress
+
+T = TypeVar("T")
+
+_POINTS_AT_ONCE = 4  # per worker: what they share is explored before the first of them is joined
+
+
+def sweep(
+    spec: Source,
+    vary: Mapping[str, Iterable[Value]] | Sequence[Axis],
+    *,
+    cache_dir: str | Path | None = None,
+    n_jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Sweep:
+    """Map a workload under all combinations of some values; each point's result is that of a run of its own.
+
+    ``vary``: values by path, such as ``{"arch.nodes.GlobalBuffer.size": ["16 MiB", "32 MiB"]}``, whatever
+    `Spec.set` can set; texts may have units. ``set.NAME`` varies the Jinja parameter NAME: ``spec`` is then a function
+    of these parameters which returns the spec. Points are the cross product, the first path slowest.
+
+    Pmappings are shared between points wherever that is exact: sizes of memories, the number of fused loops, metrics,
+    joiners, and all that does not bear on an Einsum. ``cache_dir`` keeps them in a folder. ``n_jobs``, ``executor``,
+    ``progress``: see `make_pmappings`.
+
+    A point without a valid mapping says why. Raises one SpecError for all that is wrong with any point, and
+    PluginError, before anything is searched.
+    """
+    return prepared(spec, vary).run(cache_dir=cache_dir, n_jobs=n_jobs, executor=executor, progress=progress)
+
+
+def prepared(spec: Source, vary: Mapping[str, Iterable[Value]] | Sequence[Axis]) -> SweepJob:
+    """A sweep that was checked and planned, not yet run. Arguments and errors are those of `sweep`."""
+    axes = axes_of(vary)
+    with phase("spec"):
+        points = tuple(points_of(spec, axes))
+    with phase("templates"):
+        return SweepJob(axes, points, plan(points))
+
+
+@attrs.frozen(eq=False)
+class SweepJob:
+    """A sweep to run."""
+
+    axes: tuple[Axis, ...]
+    points: tuple[Point, ...]
+    plan: Plan
+
+    def run(
+        self,
+        *,
+        cache_dir: str | Path | None = None,
+        n_jobs: int | None = None,
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+        on_point: Callable[[SweepPoint], None] | None = None,
+        done: Mapping[int, SweepPoint] | None = None,
+    ) -> Sweep:
+        """Run it. ``on_point`` gets each point as soon as it is done, which need not be in order of the grid; those in
+        ``done`` (by number) are taken as they are. The rest is as for `sweep`."""
+        results = dict(done or {})
+        missing = [p for p in self.points if p.number not in results]
+        if missing:
+            files = None if cache_dir is None else PmappingFiles(Path(cache_dir))
+            with workers(missing[0].spec, n_jobs, executor) as pool:
+                for point in _Run(self.plan, pool, files, progress, len(self.points), len(results)).all(missing):
+                    results[point.number] = point
+                    if on_point is not None:
+                        on_point(point)
+        return Sweep(self.axes, tuple(results[p.number] for p in self.points))
+
+
+@attrs.define(eq=False)
+class _Run:
+    plan: Plan
+    pool: Executor | None
+    files: PmappingFiles | None
+    progress: Progress | None
+    n_points: int
+    _done: int = 0  # points
+    _last: Step | None = None
+    _found: dict[int, EinsumPmappings] = attrs.Factory(dict)  # by number of the exploration
+
+    def all(self, points: Sequence[Point]) -> Iterator[SweepPoint]:
+        """The points, those of equal explorations one after the other, as they are finished."""
+        sharing = sorted((p for p in points if p.shares), key=lambda p: [k for _, k in self.plan.needs[p.number]])
+        at_once = _POINTS_AT_ONCE * workers_of(self.pool, len(sharing))
+        for start in range(0, len(sharing), at_once):
+            batch, later = sharing[start : start + at_once], sharing[start + at_once :]
+            self._explore({k for p in batch for _, k in self.plan.needs[p.number]})
+            yield from self._join(batch)
+            self._forget({k for p in later for _, k in self.plan.needs[p.number]})
+        # What other explorers and searches start is their own affair: they come last, one after the other.
+        yield from self._alone([p for p in points if not p.shares])
+
+    # ---- explorations
+
+    def _explore(self, numbers: Collection[int]) -> None:
+        missing = []
+        for k in sorted(numbers - self._found.keys()):
+            exploration = self.plan.explorations[k]
+            stored = self._load(exploration.stored)
+            if stored is not None:
+                self._found[k] = stored
+            else:
+                missing.append((k, exploration))
+        missing.sort(key=lambda item: -item[1].effort)
+        if not missing:
+            return
+        self._tell(Step("explore", 0, len(missing)))
+        with phase("explore"):
+            done, evaluated, rows = 0, 0, 0
+            for i, found in self._each(_explore, [exploration.stored for _, exploration in missing]):
+                k, exploration = missing[i]
+                self._found[k] = found
+                if self.files is not None:
+                    self.files.store(exploration.stored, found)
+                done, evaluated, rows = done + 1, evaluated + found.stats.evaluated, rows + len(found.rows)
+                note = f"{found.einsum.name}: {found.stats.evaluated:,} evaluated, {len(found.rows):,} Pareto-optimal"
+                self._tell(Step("explore", done, len(missing), evaluated=evaluated, rows=rows, note=note))
+
+    def _load(self, stored: Stored) -> EinsumPmappings | None:
+        if self.files is None:
+            return None
+        try:
+            return self.files.load(stored)
+        except DamagedCacheError as error:
+            warnings.warn(CacheWarning(f"{error}; {stored.einsum.name} is explored again"), stacklevel=4)
+            return None
+
+    def _forget(self, needed: Collection[int]) -> None:
+        for k in self._found.keys() - set(needed):
+            del self._found[k]
+
+    # ---- joins
+
+    def _join(self, batch: Sequence[Point]) -> Iterator[SweepPoint]:
+        beside = [p for p in batch if p.timeless]
+        tasks = [_Join.of(p, self.plan, self._found) for p in beside]
+        with phase("join"):
+            for i, outcome in self._each(_Join.run, tasks):
+                yield self._result(beside[i], outcome)
+            for point in batch:
+                if not point.timeless:
+                    yield self._result(point, _Join.of(point, self.plan, self._found).run(self.pool, self.progress))
+
+    def _alone(self, points: Sequence[Point]) -> Iterator[SweepPoint]:
+        made: dict[object, Pmappings] = {}
+        for point in points:
+            key = _explored_content(point)
+            try:
+                if key not in made:
+                    made = {key: make_pmappings(point.spec, executor=self.pool, n_jobs=1, progress=self.progress)}
+                mappings = join_as(
+                    point.spec, point.problem, made[key], executor=self.pool, n_jobs=1, progress=self.progress
+                )
+                numbers = tuple((e.total_energy, e.total_latency) for e in mappings.evaluations)
+                outcome: _Outcome = _Found(mappings.nests, numbers)
+            except FFError as error:
+                outcome = _Failure.of(error)
+            yield self._result(point, outcome)
+
+    def _result(self, point: Point, outcome: _Outcome) -> SweepPoint:
+        self._done += 1
+        self._tell(Step("points", note=f"{self._done} of {self.n_points} done"))
+        if isinstance(outcome, _Failure):
+            return SweepPoint(
+                point.number, point.values, outcome.status, reason=outcome.reason, short_reason=outcome.short
+            )
+        entries = [MappingEntry(point.problem, nests, point.model.evaluate) for nests in outcome.nests]
+        best = best_of(point.problem.options.metrics, outcome.numbers)
+        return SweepPoint(point.number, point.values, FOUND, outcome.numbers, best, mappings=Mappings(entries))
+
+    # ---- workers
+
+    def _each(self, function: Callable[[Any], T], tasks: Sequence[Any]) -> Iterator[tuple[int, T]]:
+        """(number of a task, its result) as soon as it is done.
+
+        A single task is done here: an executor may start threads for it, and then never fork again.
+        """
+        pool = self.pool if len(tasks) > 1 else None
+        with closing(as_completed(pool, function, [(task,) for task in tasks], self._again)) as results:
+            yield from results
+
+    def _tell(self, step: Step) -> None:
+        self._last = step
+        self._again()
+
+    def _again(self) -> None:
+        """Whoever watches may want to look at the clock, or end it all."""
+        if self.progress is not None and self._last is not None:
+            self.progress(self._last)
+
+
+def _explore(stored: Stored) -> EinsumPmappings:
+    return explore_einsum(stored.einsum, stored.templates, stored.shape, stored.options)
+
+
+@attrs.frozen
+class _Found:
+    nests: tuple[tuple[Nest, ...], ...]
+    numbers: tuple[tuple[float, float], ...]
+
+
+@attrs.frozen
+class _Failure:
+    status: str
+    reason: str
+    short: str
+
+    @classmethod
+    def of(cls, error: FFError) -> _Failure:
+        return cls(NOTHING if isinstance(error, NoValidMappingError) else FAILED, str(error), shortened(error))
+
+
+_Outcome = _Found | _Failure
+
+
+@attrs.frozen(eq=False)
+class _Join:
+    """All that the join of a point needs; it may be done in another process."""
+
+    problem: Problem
+    joiner: Any
+    exact: bool  # the joiner
+    model: Any
+    needs: tuple[Need, ...]
+    found: tuple[EinsumPmappings, ...]
+    explored: tuple[Sizes, ...]
+
+    @classmethod
+    def of(cls, point: Point, plan: Plan, found: Mapping[int, EinsumPmappings]) -> _Join:
+        needs, numbers = zip(*plan.needs[point.number], strict=True)
+        return cls(
+            point.problem,
+            point.joiner,
+            is_exact(point.spec.mapper.joiner),
+            point.model,
+            needs,
+            tuple(found[k] for k in numbers),
+            tuple(plan.explorations[k].sizes for k in numbers),
+        )
+
+    def run(self, executor: Executor | None = None, progress: Progress | None = None) -> _Outcome:
+        """Join the rows that the point has; what goes wrong with this point alone is its outcome."""
+        try:
+            pmappings = PmappingSet(self.problem, tuple(self._own()))
+            empty = tuple(e.einsum.name for e in pmappings.einsums if not len(e.rows))
+            check_explored(self.problem, attrs.evolve(pmappings, without=empty))
+            joined = self.joiner.join(self.problem, pmappings, executor=executor, progress=progress)
+            if not joined:
+                raise nothing_joined(self.problem, pmappings, self.joiner, self.exact)
+            if not self.problem.options.metrics & ~COMPARED:
+                joined = select(self.problem, joined)
+            evaluations = [self.model.evaluate(self.problem, mapping.nests) for mapping in joined]
+        except FFError as error:
+            return _Failure.of(error)
+        numbers = tuple((e.total_energy, e.total_latency) for e in evaluations)
+        return _Found(tuple(mapping.nests for mapping in joined), numbers)
+
+    def _own(self) -> Iterator[EinsumPmappings]:
+        """Each Einsum's rows; those of equal Einsums are the same arrays, which joiners make use of."""
+        known: dict[object, Restricted] = {}
+        for need, found, explored in zip(self.needs, self.found, self.explored, strict=True):
+            if need.key not in known:
+                known[need.key] = restricted(found, explored, need.sizes, need.shape, need.options)
+            yield known[need.key].of(need.einsum, need.templates)
+
+
+def _explored_content(point: Point) -> object:
+    """What a whole exploration depends on: all of the spec but what only joins look at."""
+    spec = point.spec.copy()
+    for field, value in (("joiner", ""), ("joiner_options", {}), ("executor", None)):
+        setattr(spec.mapper, field, value)
+    return point.explorer, spec.hash(), repr(point.problem.options)
