@@ -28,8 +28,7 @@ from bench.measure import FAILED, LIMIT, OK, Measured, measure
 from bench.run import ROOT
 from ffcore.cli.values import parse_assignments
 from ffcore.errors import FFError, SpecError
-from ffcore.spec.library import is_name
-from ffcore.spec.library import find_file
+from ffcore.spec.library import find_file, is_name
 
 TOLERANCE = 1e-5
 OURS_ONLY = re.compile(r"^\s*computes_copies:.*\n", re.MULTILINE)

@@ -110,7 +110,7 @@ def test_plugin_distribution_is_whole(folder: Path) -> None:
     import tomllib
 
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-    assert "ffcore>=0.1,<0.2" in project["dependencies"]
+    assert "ffcore>=0.2,<0.3" in project["dependencies"]
     assert project["entry-points"]["ffcore"]
     assert (folder / "README.md").read_text().strip()
     assert list((folder / "tests").glob("test_*.py"))

@@ -14,7 +14,7 @@ from ffcore.plugin import contract
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = Path(ffcore.__file__).parent
-SOURCES = sorted([*ROOT.glob("plugins/*/src/**/*.py"), *CORE.glob("_scaffold/**/*.py.j2")])
+SOURCES = sorted([*ROOT.glob("plugins/*/src/**/*.py"), *ROOT.glob("plugins/scaffold/src/**/*.py.j2")])
 IMPORT = re.compile(r"^\s*(?:from (ffcore[\w.]*) import|import (ffcore[\w.]*))", re.M)
 
 

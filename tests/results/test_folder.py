@@ -16,9 +16,8 @@ import ffcore as ff
 from ffcore import plugin
 from ffcore.errors import FFError, PluginError
 from ffcore.mapping.dialect import from_yaml
-from ffcore.plugin import PluginManager, RendererRecord, hookimpl
+from ffcore.plugin import PluginManager, RendererRecord, ReportSubject, hookimpl
 from ffcore.render import MissingProgramError
-from ffcore.report import ReportData
 from ffcore.results import folder as module
 from ffcore.results.earlier import mapping_files
 from ffcore.results.folder import check_inputs, write_folder
@@ -56,8 +55,9 @@ class FailingProgram(NoProgram):
 
 class Reporter:
     def render(self, kind: str, obj: object, format: str) -> str:
-        assert isinstance(obj, ReportData)
-        return f"{kind} {format} {obj.title} {len(obj.points)} {len(obj.unfused.points)} {obj.unfused.note} {obj.run}"
+        assert isinstance(obj, ReportSubject)
+        unfused = len(obj.unfused or ())
+        return f"{kind} {format} {obj.title} {len(obj.mappings)} {unfused} {obj.unfused_note} {obj.run}"
 
 
 @pytest.fixture

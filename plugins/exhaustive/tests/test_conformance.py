@@ -10,7 +10,7 @@ import pytest
 from ffcore.spec import Spec
 from ffcore_exhaustive import exhaustive_map, templates
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
+SHARED = Path(__file__).resolve().parents[4] / "shared"
 CASES = SHARED / "conformance"
 TOLERANCE = 1e-5
 

@@ -8,10 +8,11 @@ import yaml
 
 import ffcore as ff
 from ffcore import plugin
-from ffcore.report import ReportData
+from ffcore.plugin import ReportSubject
 from ffcore.results import Mappings
 from ffcore.spec.spec import spec_from_data
-from ffcore_html_report import gather
+from ffcore_html_report.data import ReportData
+from ffcore_html_report.gather import gather
 from tests.api.specs import MAC, MAIN, chain
 
 NASTY = "</script><img src=x onerror=alert(1)>"
@@ -29,7 +30,7 @@ def several() -> ReportData:
     """Of them, with the comparison with no fusion (which stands in for it: their last one)."""
     stats = {"guarantee": "optimal", "seconds": {"join": 0.5}}
     run = {"versions": {"ffcore": "0.1.0"}, "command": ["ff", "map"], "status": "running", "spec_hash": "abc"}
-    return gather(mapped(), title="a chain", unfused=mapped()[-1:], stats=stats, run=run)
+    return gather(ReportSubject(mapped(), title="a chain", unfused=mapped()[-1:], stats=stats, run=run))
 
 
 @cache
@@ -46,7 +47,9 @@ def hostile() -> ReportData:
     data = spec.to_dict()
     data["arch"]["nodes"].insert(1, buffer)  # type: ignore[index]
     mappings = ff.map_workload_to_arch(spec_from_data(data, "hostile"), n_jobs=1)
-    return gather(mappings, title=NASTY, unfused_note=f"no {NASTY}", run={NASTY: NASTY}, stats={"guarantee": NASTY})
+    return gather(
+        ReportSubject(mappings, title=NASTY, unfused_note=f"no {NASTY}", run={NASTY: NASTY}, stats={"guarantee": NASTY})
+    )
 
 
 def drawn(data: ReportData) -> str:

@@ -17,7 +17,7 @@ import ffcore as ff
 from ffcore import plugin
 from ffcore.errors import PluginError
 from ffcore.render import render_mapping
-from ffcore_html_report import gather
+from ffcore_html_report.gather import gather
 from ffcore_html_report.payload import UNFUSED, payload
 from plugins.html_report.tests.pages import MARKUP, NASTY, drawn, hostile, mapped, several
 from tests.api.specs import one_matmul

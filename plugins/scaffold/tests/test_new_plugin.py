@@ -15,7 +15,7 @@ import pytest
 from ffcore.plugin import RECORD_TYPES
 from tests.cli.process import ff_here
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 KINDS = tuple(RECORD_TYPES)
 
 
@@ -62,7 +62,9 @@ def test_every_kind_is_found_through_its_entry_point(packages: Path, environment
     for kind in KINDS:
         (plugin,) = [p for p in listing["plugins"] if p["distribution"] == name_of(kind)]
         assert plugin["status"] == "ok"
-        assert [p["name"] for p in listing["parts"][kind] if p["distribution"] == name_of(kind)] == [f"own_{kind}"]
+        assert [p["name"] for p in listing["parts"][kind] if p["distribution"] == name_of(kind)] == [
+            "own-command" if kind == "command" else f"own_{kind}"
+        ]
     assert not [p for p in listing["problems"] if "ffcore-own" in p]
 
 
@@ -140,8 +142,8 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         ("json", "arch", "the module json is not free"),
         ("class", "arch", "the module class is not free"),
         ("yaml", "arch", "the module yaml is not free"),  # of the distribution PyYAML
-        ("ffcore-exhaustive", "joiner", "joiner 'exhaustive' is registered by ffcore"),
-        ("ffcore-default", "model", "model 'default' is registered by ffcore"),
+        ("ffcore-exhaustive", "joiner", "joiner 'exhaustive' is registered by ffcore-exhaustive"),
+        ("ffcore-default", "model", "model 'default' is registered by ffcore-exhaustive"),
         ("ffcore-simple", "arch", "'simple' names simple.arch.yaml of ffcore itself; another name"),
         ("ffcore-own", "joner", "did you mean 'joiner'?"),
     ],

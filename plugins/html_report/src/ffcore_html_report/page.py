@@ -18,15 +18,14 @@ from ffcore.plugin import (
     Dimension,
     HolderView,
     LoopView,
-    MappingDetail,
     Point,
-    ReportData,
     StepView,
     einsums_of,
     format_quantity,
     tensor_colours,
     title_of,
 )
+from ffcore_html_report.data import MappingDetail, ReportData
 from ffcore_html_report.payload import UNFUSED, component_colours, embedded
 
 _DIGITS = 4

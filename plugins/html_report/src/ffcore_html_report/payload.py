@@ -12,7 +12,8 @@ from typing import Any
 
 import attrs
 
-from ffcore.plugin import MappingDetail, Occupancy, Point, ReportData, RooflinePoint, tensor_colours
+from ffcore.plugin import Point, tensor_colours
+from ffcore_html_report.data import MappingDetail, Occupancy, ReportData, RooflinePoint
 
 # Seen on white and on black, apart for most kinds of colour vision, and deeper than the tensors' pale ones.
 _COMPONENT_COLOURS = (
