@@ -1,7 +1,7 @@
 """How far two numbers may differ and still count as equal, said once.
 
 Counts, tile sizes and trips are integers and compared exactly. What is left are sums and quotients of floats.
-The exhaustive mapper (``ffcore_exhaustive``) keeps tolerances of its own on purpose: it is what the rest is held to.
+The exhaustive mapper, a plugin, keeps tolerances of its own on purpose: it is what the rest is held to.
 """
 
 from __future__ import annotations

@@ -160,7 +160,7 @@ def arch_parameters(ctx: typer.Context, incomplete: str) -> Iterable[str]:
 
 @_quietly
 def kinds(ctx: typer.Context, incomplete: str) -> Iterable[str]:
-    """Kinds of parts."""
+    """EinsumClasses of parts."""
     from ffcore.plugin import RECORD_TYPES
 
     return RECORD_TYPES

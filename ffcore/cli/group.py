@@ -32,9 +32,11 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command itself: a plugin's is imported now."""
-        name, manager = args[0], current_manager()
-        known = name in manager.names("command") or name in manager.missing("command")
-        if not known or super().get_command(ctx, name) is not None:
+        name = args[0]
+        if super().get_command(ctx, name) is not None:
+            return super().resolve_command(ctx, args)
+        manager = current_manager()
+        if name not in (*manager.names("command"), *manager.missing("command")):
             return super().resolve_command(ctx, args)
         from ffcore.errors import PluginError, printable
 

@@ -46,7 +46,7 @@ def guard(*, debug: bool = False, no_plugins: bool = False) -> Iterator[Interrup
         except Exception as error:
             if state.happened:  # what is interrupted in the middle of an import may raise anything
                 raise _exit("interrupted", INTERRUPTED, debug) from None
-            raise _exit(*_classify(error), debug) from None
+            raise _exit(*classified(error), debug) from None
 
 
 @contextmanager
@@ -65,7 +65,8 @@ def _plain_warnings() -> Iterator[None]:
         yield
 
 
-def _classify(error: Exception) -> tuple[str, int]:
+def classified(error: Exception) -> tuple[str, int]:
+    """What a user is told of an error, and the exit code."""
     from ffcore.errors import FFError, LimitError, NoValidMappingError
 
     if isinstance(error, MemoryError):

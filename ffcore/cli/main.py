@@ -16,7 +16,7 @@ from ffcore.cli import options as opt
 from ffcore.cli.arguments import MAPPER_FIELDS
 from ffcore.cli.command import Request, spec_command
 from ffcore.cli.group import Commands
-from ffcore.cli.guard import INTERRUPTED, guard
+from ffcore.cli.guard import INTERRUPTED, classified, guard
 from ffcore.cli.render import app as render_app
 from ffcore.cli.validate import validate
 
@@ -134,6 +134,10 @@ def main() -> None:
         app(prog_name="ff")
     except KeyboardInterrupt:  # before a command's own guard is up
         _leave(INTERRUPTED)
+    except Exception as error:  # likewise
+        message, code = classified(error)
+        typer.echo(message, err=True)
+        sys.exit(code)
     except SystemExit as end:
         if end.code == INTERRUPTED:
             _leave(INTERRUPTED)

@@ -14,8 +14,8 @@ from ffcore.errors import FFError, NoValidMappingError
 from ffcore.explore.fits import kept_throughout, may_fit
 from ffcore.explore.limits import Limits
 from ffcore.explore.options import not_offered
-from ffcore.explore.progress import Slot, Tally
-from ffcore.explore.reuse.equal import Kinds
+from ffcore.explore.progress import EinsumProgress, Tally
+from ffcore.explore.reuse.equal import EinsumClasses
 from ffcore.explore.search.solve import explore_einsum
 from ffcore.plugin import Progress, Step
 from ffcore.plugin.executors import as_completed, workers_of
@@ -110,7 +110,7 @@ class _Plan:
     def of(cls, problem: Problem, names: Sequence[str], known: Mapping[str, EinsumPmappings]) -> _Plan:
         """A plan for the Einsums named, which makes their templates."""
         wanted = [i for i, e in enumerate(problem.einsums) if e.name in names]
-        kinds = Kinds.of(problem)
+        kinds = EinsumClasses.of(problem)
         templates = {i: kinds.templates_of(kinds.members[i]) for i in wanted}
         # Equal Einsums are explored once. Of the known ones only a first of its kind tells how much it took.
         done = {i: known[e.name] for i, e in enumerate(problem.einsums) if e.name in known}
@@ -173,7 +173,7 @@ class _Plan:
 
 
 def _explored(
-    einsum: EinsumProblem, templates: Sequence[Template], shape: RowShape, options: MapperOptions, slot: Slot
+    einsum: EinsumProblem, templates: Sequence[Template], shape: RowShape, options: MapperOptions, slot: EinsumProgress
 ) -> EinsumPmappings:
     """One Einsum, by whoever has time for it."""
     slot.begin()
@@ -241,7 +241,7 @@ def _renamed(
     return EinsumPmappings(einsum, tuple(templates), tuple(jobs), shape, solved.rows, solved.offsets, stats)
 
 
-def row_shapes(problem: Problem, kinds: Kinds) -> list[RowShape]:
+def row_shapes(problem: Problem, kinds: EinsumClasses) -> list[RowShape]:
     """Row sizes per Einsum: depth, cuts and tracked memories are common to the problem."""
     memories = tracked_memories(kinds, problem.options.combine_runs)
     flat = [t for templates in kinds.templates for t in templates]
@@ -262,7 +262,7 @@ def _depth(template: Template, options: MapperOptions) -> int:
     return int(min(depth, options.max_fused_loops))
 
 
-def tracked_memories(kinds: Kinds, all_limited: bool = False) -> tuple[str, ...]:
+def tracked_memories(kinds: EinsumClasses, all_limited: bool = False) -> tuple[str, ...]:
     """Limited memories in which a reservation can outlive the Einsum's innermost fused loop.
 
     In all others an Einsum's own reservations are all there is while it runs, and each pmapping was

@@ -77,9 +77,9 @@ class Tally:
         whole = np.asarray(self.all_templates, np.float64)
         return float(np.maximum(self.counts[:, _TEMPLATES], self._shares * whole).sum() / everything)
 
-    def slot(self, number: int) -> Slot:
+    def slot(self, number: int) -> EinsumProgress:
         """What the explorer of Einsum ``number`` counts with."""
-        return Slot(self, number)
+        return EinsumProgress(self, number)
 
     def finish(self, number: int, evaluated: int) -> None:
         """An Einsum is done, whoever did it."""
@@ -113,7 +113,7 @@ class Tally:
 
 
 @attrs.define(eq=False)
-class Slot:
+class EinsumProgress:
     """The counts of one Einsum, and what its explorer asks now and then: may I go on, and how much room is there?
 
     The explorer sets ``has_rows`` when it has found something: from then on it may be ended without loss.

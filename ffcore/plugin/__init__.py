@@ -111,7 +111,7 @@ def get(kind: str, name: str, **arguments: Any) -> Any:
     """Make the part that is registered as ``name``: see ``PluginManager.get``.
 
     Kinds: ``spec_loader``, ``arch``, ``cost_model``, ``model``, ``explorer``, ``joiner``, ``renderer``, ``executor``,
-    ``command`` (which is the function itself).
+    and ``command``, of which it is the function itself.
     """
     return current_manager().get(kind, name, **arguments)
 

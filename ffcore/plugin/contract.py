@@ -69,8 +69,8 @@ if TYPE_CHECKING:
     from ffcore.explore.reuse.content import free_sizes as free_sizes
     from ffcore.explore.reuse.content import needs as needs
     from ffcore.explore.reuse.content import resized as resized
-    from ffcore.explore.reuse.equal import Kinds as Kinds
-    from ffcore.explore.reuse.equal import Member as Member
+    from ffcore.explore.reuse.equal import ClassMember as ClassMember
+    from ffcore.explore.reuse.equal import EinsumClasses as EinsumClasses
     from ffcore.explore.reuse.equal import members_of as members_of
     from ffcore.explore.search.solve import explore_einsum as explore_einsum
     from ffcore.explore.search.spatial import SpatialMenu as SpatialMenu
@@ -150,6 +150,7 @@ if TYPE_CHECKING:
     from ffcore.pmappings.set import EinsumPmappings as EinsumPmappings
     from ffcore.pmappings.set import JoinedMapping as JoinedMapping
     from ffcore.pmappings.set import PmappingSet as PmappingSet
+    from ffcore.pmappings.set import check_joinable as check_joinable
     from ffcore.render import render_arch as render_arch
     from ffcore.render import render_mapping as render_mapping
     from ffcore.render import render_workload as render_workload
@@ -271,7 +272,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.explore.options": _names("not_offered"),
     "ffcore.explore.reuse.cache": _names("DamagedCacheError PmappingFiles Stored"),
     "ffcore.explore.reuse.content": _names("einsum_content free_sizes needs resized"),
-    "ffcore.explore.reuse.equal": _names("Kinds Member members_of"),
+    "ffcore.explore.reuse.equal": _names("ClassMember EinsumClasses members_of"),
     "ffcore.explore.search.solve": _names("explore_einsum"),
     "ffcore.explore.search.spatial": _names("SpatialMenu SpatialTable smallest_usage"),
     "ffcore.files": _names("csv_cell write_atomically"),
@@ -306,7 +307,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.pmappings.pareto": _names("pareto_mask"),
     "ffcore.pmappings.rows": _names("RowShape Rows SpatialChoice TemplateChoice reshaped"),
     "ffcore.pmappings.select": _names("select"),
-    "ffcore.pmappings.set": _names("EinsumPmappings JoinedMapping PmappingSet"),
+    "ffcore.pmappings.set": _names("EinsumPmappings JoinedMapping PmappingSet check_joinable"),
     "ffcore.render": _names("render_arch render_mapping render_workload"),
     "ffcore.render.arch": _names("NodeView view_arch"),
     "ffcore.render.facts": _names("CostView"),

@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ffcore.errors import PluginError
 from ffcore.mapping.nest import Nest
 from ffcore.pmappings.arrays import Ints
 from ffcore.pmappings.rows import Rows, RowShape, places
@@ -67,6 +68,15 @@ class PmappingSet:
     def einsums_of(self, rows: tuple[int, ...]) -> tuple[EinsumProblem, ...]:
         """The Einsums as the runs saw them that found these rows (one for each Einsum)."""
         return tuple(e.jobs[int(e.rows.job[row])].template.einsum for e, row in zip(self.einsums, rows, strict=True))
+
+
+def check_joinable(joiner: str, pmappings: object) -> None:
+    """Raise PluginError for pmappings that are no `PmappingSet`, which is what most joiners read."""
+    if not isinstance(pmappings, PmappingSet):
+        raise PluginError(
+            f"the joiner {joiner!r} joins pmappings such as those of the explorer 'default', and is given others: "
+            "leave mapper.explorer (--explorer) at its default, or choose the joiner that belongs to it"
+        )
 
 
 def keep_rows(pmappings: EinsumPmappings, mask: NDArray[np.bool_]) -> EinsumPmappings:

@@ -12,7 +12,7 @@ from ffcore.plugin.known import DEFAULT_JOINER, DISTRIBUTION_OF
 from ffcore.pmappings.nests import nest_of_row
 from ffcore.pmappings.pareto import pareto_mask
 from ffcore.pmappings.select import select
-from ffcore.pmappings.set import JoinedMapping, PmappingSet
+from ffcore.pmappings.set import JoinedMapping, PmappingSet, check_joinable
 from ffcore.spec.problem import MapperOptions, Problem
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class SingleJoiner:
         progress: Progress | None = None,
     ) -> list[JoinedMapping]:
         """The Pareto-optimal mappings of the one Einsum. Raises ``PluginError`` where there are more Einsums."""
+        check_joinable("single", pmappings)
         count = len(pmappings.einsums)
         if count != 1:
             raise PluginError(

@@ -17,7 +17,7 @@ from ffcore.mapspace.total import MapspaceCounter, divisor_chains
 from ffcore.mapspace.valid import Across, Limits, Loop, spatial_ways, ways
 from ffcore.spec.problem import ALL_OPERATORS, Bound, EinsumProblem, Problem
 from ffcore.templates import einsum_templates
-from ffcore_exhaustive import count_pmappings, templates
+from ffcore_exhaustive.mapper import count_pmappings, templates
 from ffcore_exhaustive.tiles import satisfies_spatial_limits, tile_choices
 from tests.api.specs import chain, one_matmul
 from tests.array_problems import array_problem

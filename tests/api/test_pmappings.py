@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 import ffcore as ff
 from ffcore.errors import FFError
-from ffcore_exhaustive import exhaustive_join, exhaustive_pmappings
+from ffcore_exhaustive.mapper import exhaustive_join, exhaustive_pmappings
 from tests.api.specs import chain
 
 FFM = ff.mapper.FFM

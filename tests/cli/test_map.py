@@ -1,4 +1,4 @@
-"""``ff map`` and ``ff evaluate`` as processes, with core's exhaustive mapper on two small matmuls."""
+"""``ff map`` and ``ff evaluate`` as processes, with the exhaustive mapper on two small matmuls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ import pytest
 
 from tests.cli.process import ff, ff_here, write_specs
 
-EXHAUSTIVE = ["--explorer", "exhaustive", "--joiner", "exhaustive", "--no-plugins"]
+EXHAUSTIVE = ["--explorer", "exhaustive", "--joiner", "exhaustive"]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures and reports have tests of their own."""
+    monkeypatch.setenv("FFCORE_DISABLE_PLUGINS", "ffcore-graphviz-render,ffcore-html-report")
 
 
 def run_map(folder: Path, *arguments: str, size: str = "1e6") -> subprocess.CompletedProcess[str]:
@@ -91,7 +97,8 @@ def test_fused_loops_are_limited(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--joiner", "ffm"], "joiner 'ffm' is not installed; installed: exhaustive; "),
+        (["--no-plugins", "--joiner", "ffm"], "joiner 'ffm' is not installed; installed: single; "),
+        (["--joiner", "ffm"], "the joiner 'ffm' joins pmappings such as those of the explorer 'default'"),
         (["--explorer", "exhaustiv"], "explorer 'exhaustiv' is not installed; installed: default, exhaustive"),
         (["--model", "nil"], "model 'nil' is not installed; installed: default"),
         (["--cost-model", "nil"], "cost model 'nil' is not installed; installed: none"),
@@ -152,7 +159,7 @@ def test_evaluate_says_which_memory_is_too_small(tmp_path: Path) -> None:
 
 def test_sums_too_large_for_a_number_are_told(tmp_path: Path) -> None:
     huge = ["--spec", "arch.nodes.MAC.actions.compute.energy=1e308", "--format", "json"]
-    done = ff_here("map", *write_specs(tmp_path), "--set", "M=4", *huge, "--joiner", "exhaustive", "--no-plugins")
+    done = ff_here("map", *write_specs(tmp_path), "--set", "M=4", *huge, "--joiner", "exhaustive")
     assert (done.returncode, done.stdout) == (2, "")
     assert "inf J" in done.stderr
     assert "more than a number can hold" in done.stderr

@@ -31,13 +31,22 @@ sys.argv = ["ff", "--help"]
 try:
     main()
 except SystemExit:
-    print(sorted(m for m in sys.modules if m.startswith("ffcore") or m in ("rich", "yaml", "numpy", "pluggy")))
+    print(*(m for m in sys.modules if m.startswith("ffcore") or m in ("rich", "yaml", "numpy", "numba", "jinja2")))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = done.stdout.splitlines()[-1]
-    commands = ["compare", "explain", "new_plugin", "render", "report", "sweep", "validate"]
-    parts = sorted(["complete", "guard", "main", "options", *commands])
-    assert loaded == str(["ffcore", "ffcore.cli", *(f"ffcore.cli.{part}" for part in parts)])
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "ffcore.cli.render" in loaded
+    stages = {m for m in loaded if m.startswith("ffcore.")} - {
+        "ffcore.cli",
+        "ffcore.errors",
+        "ffcore.plugin",
+        "ffcore.units",
+    }
+    assert {m for m in stages if not m.startswith(("ffcore.cli.", "ffcore.plugin."))} == set()
+    of_plugins = {m for m in loaded if m.startswith("ffcore_")}
+    assert of_plugins  # they register their commands
+    assert {m for m in of_plugins if "." in m} == {m for m in of_plugins if m.endswith(".plugin")}
+    assert loaded <= stages | of_plugins | light
 
 
 @pytest.mark.parametrize(
@@ -118,9 +127,9 @@ def test_includes_from_elsewhere_need_leave(tmp_path: Path) -> None:
 
 def test_plugins_lists_parts_as_text_and_json() -> None:
     text = ff("plugins", FFCORE_DISABLE_PLUGINS="all")
-    assert "exhaustive" in text.stdout
+    assert "single" in text.stdout
     data = json.loads(ff("plugins", "--format", "json", FFCORE_DISABLE_PLUGINS="all").stdout)
-    assert [part["name"] for part in data["parts"]["joiner"]] == ["exhaustive"]
+    assert [part["name"] for part in data["parts"]["joiner"]] == ["single"]
     assert {plugin["status"] for plugin in data["plugins"]} <= {"ok", "disabled"}
 
 

@@ -15,7 +15,15 @@ from tests.cli.process import ff, ff_here, write_specs
 from tests.cli.test_render import MAPPING
 
 COLOURFUL = {"TERM": "xterm-256color", "FORCE_COLOR": "1", "CLICOLOR_FORCE": "1", "COLUMNS": "40"}
-EXHAUSTIVE = ["--explorer", "exhaustive", "--joiner", "exhaustive", "--no-plugins"]
+EXHAUSTIVE = ["--explorer", "exhaustive", "--joiner", "exhaustive"]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures and reports have tests of their own."""
+    monkeypatch.setenv("FFCORE_DISABLE_PLUGINS", "ffcore-graphviz-render,ffcore-html-report")
+
+
 ELSEWHERE = {"compare", "explain", "sweep", "report"}  # commands whose tests stand with their own
 
 

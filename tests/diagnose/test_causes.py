@@ -11,7 +11,7 @@ from ffcore.errors import NoValidMappingError
 from ffcore.explore import DefaultExplorer
 from ffcore.mapper.nothing import check_explored, nothing_joined
 from ffcore.spec.problem import Problem
-from ffcore_exhaustive import exhaustive_map
+from ffcore_exhaustive.mapper import exhaustive_map
 from tests.diagnose.specs import ANY, BRANCHES, arch, array, buffered, matmuls, memory, problem
 
 joining = pytest.importorskip("ffcore_ffm_joiner.join", reason="the plugin ffm_joiner is not installed")

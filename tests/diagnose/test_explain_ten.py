@@ -16,8 +16,8 @@ import pytest
 import ffcore as ff
 from ffcore.errors import NoValidMappingError, SpecError
 from ffcore.spec import Spec
-from ffcore_exhaustive import exhaustive_map
-from ffcore_explain import Explanation
+from ffcore_exhaustive.mapper import exhaustive_map
+from ffcore_explain.explanation import Explanation
 from tests.diagnose.specs import ANY, BRANCHES, arch, array, buffered, matmuls, memory
 
 pytest.importorskip("ffcore_ffm_joiner", reason="the plugin ffm_joiner is not installed")

@@ -10,7 +10,7 @@ from ffcore.diagnose.relax import limited_memories, with_sizes
 from ffcore.errors import NoValidMappingError, SpecError
 from ffcore.explore import DefaultExplorer
 from ffcore.spec.problem import Problem
-from ffcore_exhaustive import exhaustive_map
+from ffcore_exhaustive.mapper import exhaustive_map
 from tests.diagnose.test_causes import reason
 from tests.oracle_problems import random_problem
 

@@ -55,7 +55,7 @@ def test_ladder_has_the_published_numbers_and_the_verdicts(page: str) -> None:
 
 
 def test_readme_names_every_command() -> None:
-    from ffcore.cli.docs import commands
+    from tests.docs.cli_page import commands
 
     table = (ROOT / "README.md").read_text().split("| command |")[1].split("\n\n")[0]
     named = set(re.findall(r"^\| `(ff [a-z-]+)", table, re.MULTILINE))

@@ -10,16 +10,16 @@ from typing import Annotated
 import pytest
 import typer
 
-import ffcore.cli.docs as cli_docs
-from ffcore.spec import docs
 from ffcore.spec.fields import SpecNode, spec_fields
 from tests.cli.process import ff_here
+from tests.docs import cli_page as cli_docs
+from tests.docs import spec_page as docs
 from tests.docs.blocks import ROOT
 
 
 def test_field_reference_is_up_to_date_and_holds_every_class() -> None:
     page = (ROOT / "docs" / "spec.md").read_text()
-    assert docs.updated(page) == page, "run: python -m ffcore.spec.docs docs/spec.md"
+    assert docs.updated(page) == page, "run: python -m tests.docs.spec_page docs/spec.md"
     # By name: attrs makes a slotted class anew, and the one it replaces may not be collected yet.
     described = {cls.__qualname__ for classes in docs.CLASSES.values() for cls in classes}
 
@@ -47,7 +47,7 @@ def test_every_field_has_a_meaning(cls: type) -> None:
 
 def test_command_reference_is_up_to_date() -> None:
     page = (ROOT / "docs" / "cli.md").read_text()
-    assert cli_docs.updated(page) == page, "run: python -m ffcore.cli.docs docs/cli.md"
+    assert cli_docs.updated(page) == page, "run: python -m tests.docs.cli_page docs/cli.md"
 
 
 @pytest.mark.parametrize("command", list(cli_docs.commands()), ids=lambda command: command.name)

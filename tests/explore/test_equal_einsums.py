@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ffcore.errors import SpecError
 from ffcore.explore.explorer import explore
 from ffcore.explore.reuse import equal
-from ffcore.explore.reuse.equal import Kinds, signature
+from ffcore.explore.reuse.equal import EinsumClasses, signature
 from ffcore.pmappings.nests import nest_of_row
 from ffcore.spec import Spec
 from ffcore.spec.problem import Problem
@@ -122,7 +122,7 @@ def test_sharing_changes_nothing(problem: Problem) -> None:
 
 def written_again(problem: Problem) -> int:
     """Assert that each Einsum's templates are those that it would have by itself; how many were written again."""
-    kinds = Kinds.of(problem)
+    kinds = EinsumClasses.of(problem)
     for member in kinds.members:
         assert kinds.templates_of(member) == einsum_templates(member.einsum, problem.options)
     return len(kinds.members) - len(kinds.templates)
@@ -169,7 +169,7 @@ def test_what_tells_one_einsum_apart(field: str, value: object) -> None:
     """Something holds for Matmul2 only, so it is equal to none of the others."""
     spec = Spec.from_yaml("simple", "matmuls", N_EINSUMS=7, M=8, KN=8)
     spec.set(field, value)
-    kinds = [member.kind for member in Kinds.of(spec.problem()).members]
+    kinds = [member.kind for member in EinsumClasses.of(spec.problem()).members]
     assert kinds.count(kinds[2]) == 1
     assert kinds[4] == kinds[5]
 

@@ -22,8 +22,8 @@ from ffcore.explore import progress as tally
 from ffcore.explore.explorer import NothingFound, explore
 from ffcore.explore.fits import least_bits, may_fit
 from ffcore.explore.limits import PATIENCE, SHARE, Limits
-from ffcore.explore.progress import Slot, StoppedError, Tally
-from ffcore.explore.reuse.equal import Kinds
+from ffcore.explore.progress import EinsumProgress, StoppedError, Tally
+from ffcore.explore.reuse.equal import EinsumClasses
 from ffcore.explore.search.spatial import SpatialMenu, smallest_usage
 from ffcore.explore.system import addresses_left, available, resident
 from ffcore.mapper.nothing import check_explored, nothing_joined
@@ -129,7 +129,7 @@ class TestLimits:
 
 
 class TestSlot:
-    def slot(self, **limits: Any) -> Slot:
+    def slot(self, **limits: Any) -> EinsumProgress:
         return Tally([2, 3], None, Limits(**limits), ["QK", "AV"]).slot(1)
 
     def test_what_has_rows_ends_in_time_and_what_has_none_has_patience(self) -> None:
@@ -276,7 +276,7 @@ class TestTime:
             nothing_joined(problem, apart, joiner, exact=True)
 
 
-def _only_matmul0(einsum: Any, templates: Any, shape: Any, options: Any, slot: Slot) -> EinsumPmappings:
+def _only_matmul0(einsum: Any, templates: Any, shape: Any, options: Any, slot: EinsumProgress) -> EinsumPmappings:
     if einsum.name == "Matmul0":
         slot.tally.limits = Limits()
         found = SOLVE(einsum, templates, shape, options, None)
@@ -325,7 +325,7 @@ class TestNothingFits:
         if problem is None:
             return
         menu = SpatialMenu(problem.options)
-        for templates in Kinds.of(problem).templates:
+        for templates in EinsumClasses.of(problem).templates:
             for template in templates:
                 table = menu.table(template)
                 if len(table.trips):
@@ -383,7 +383,7 @@ class TestNothingFits:
 def test_an_interruption_reaches_threads_inside_of_a_template(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[str] = []
 
-    def endless(einsum: Any, templates: Any, shape: Any, options: Any, slot: Slot) -> EinsumPmappings:
+    def endless(einsum: Any, templates: Any, shape: Any, options: Any, slot: EinsumProgress) -> EinsumPmappings:
         try:
             while True:
                 slot.pulse(lambda: 1, 0.5)

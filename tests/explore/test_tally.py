@@ -72,7 +72,7 @@ def test_forked_workers_and_threads_count_where_the_parent_can_see_it() -> None:
         assert (both.templates, both.evaluated) == (8, 800)
 
 
-def _count(slot: tally.Slot, templates: int) -> int:
+def _count(slot: tally.EinsumProgress, templates: int) -> int:
     for _ in range(templates):
         slot._next = 0.0  # as if time had passed
         slot.template_done(lambda: templates * 100)

@@ -13,7 +13,7 @@ from ffcore.errors import NoValidMappingError, SpecError
 from ffcore.explore import DefaultExplorer
 from ffcore.pmappings.set import JoinedMapping
 from ffcore.spec.problem import INFINITY, Metric, Problem
-from ffcore_exhaustive import exhaustive_map
+from ffcore_exhaustive.mapper import exhaustive_map
 from ffcore_ffm_joiner.join import FFMJoiner
 from tests.oracle_problems import OracleProblem, random_problem
 

@@ -48,9 +48,6 @@ def test_wheel_holds_the_library_and_no_tests(wheel: Path) -> None:
         assert packaged >= {p.name for p in (ROOT / folder).rglob("*.yaml")}
         assert packaged
     assert "ffcore/py.typed" in names
-    scaffold = {str(p.relative_to(ROOT)) for p in (ROOT / "ffcore" / "_scaffold").rglob("*.j2")}
-    assert len(scaffold) >= 4 + 2 * 8
-    assert scaffold <= set(names)
     assert not [n for n in names if n.startswith(("tests/", "plugins/", "demo/"))]
 
 

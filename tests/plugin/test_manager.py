@@ -65,16 +65,16 @@ def joiner(name: str, priority: int = 0, factory: Any = object) -> JoinerRecord:
 
 def test_builtin_parts_are_there_without_any_plugin() -> None:
     manager = PluginManager([])
-    assert manager.names("joiner") == ("exhaustive",)
-    assert manager.names("explorer") == ("default", "exhaustive")
+    assert manager.names("joiner") == ("single",)
+    assert manager.names("explorer") == ("default",)
     assert manager.names("model") == ("default",)
     assert set(manager.names("executor")) == {"forks", "processes", "serial", "threads"}
     assert manager.problems() == ()
 
 
 def test_records_are_sorted_by_priority_then_name() -> None:
-    manager = PluginManager([plugin("ffcore_joiners", joiner("z"), joiner("b", 20), joiner("a"), joiner("first", -1))])
-    assert manager.names("joiner") == ("first", "a", "z", "exhaustive", "b")
+    manager = PluginManager([plugin("ffcore_joiners", joiner("z"), joiner("b", 30), joiner("a"), joiner("first", -1))])
+    assert manager.names("joiner") == ("first", "a", "z", "single", "b")
 
 
 def test_nothing_is_loaded_before_the_first_lookup_and_then_once() -> None:
@@ -94,12 +94,12 @@ def test_factory_reference_is_imported_when_the_part_is_made() -> None:
 def test_unknown_name_lists_what_is_installed_and_what_to_install() -> None:
     with pytest.raises(PluginError) as caught:
         PluginManager([]).get("joiner", "ffm")
-    assert str(caught.value) == "joiner 'ffm' is not installed; installed: exhaustive; pip install ffcore-ffm-joiner"
+    assert str(caught.value) == "joiner 'ffm' is not installed; installed: single; pip install ffcore-ffm-joiner"
 
 
 def test_misspelt_name_gets_a_suggestion() -> None:
-    with pytest.raises(PluginError, match="did you mean 'exhaustive'"):
-        PluginManager([]).get("joiner", "exhaustiv")
+    with pytest.raises(PluginError, match="did you mean 'single'"):
+        PluginManager([]).get("joiner", "singel")
 
 
 def test_unknown_kind_lists_the_kinds() -> None:
@@ -121,9 +121,9 @@ def test_conflict_names_both_distributions_with_versions_and_spares_other_parts(
 
 
 def test_a_plugin_cannot_take_a_builtin_name() -> None:
-    manager = PluginManager([plugin("ffcore_joiners", joiner("exhaustive"))])
+    manager = PluginManager([plugin("ffcore_joiners", joiner("single"))])
     with pytest.raises(PluginError, match=r"acme 1\.2 and ffcore"):
-        manager.record("joiner", "exhaustive")
+        manager.record("joiner", "single")
 
 
 @pytest.mark.parametrize("disabled", ["acme", "ACME", "p", "all"])
@@ -131,7 +131,7 @@ def test_disabled_plugin_is_not_even_imported(disabled: str) -> None:
     point = plugin("ffcore_joiners", joiner("x"))
     manager = PluginManager([point], [disabled])
     assert "x" not in manager.names("joiner")
-    assert "exhaustive" in manager.names("joiner")
+    assert "single" in manager.names("joiner")
     assert point.loads == 0
     assert [p.disabled for p in manager.plugins] == [False, True]
 
@@ -172,7 +172,7 @@ def raising_hook() -> FakeEntryPoint:
 @pytest.mark.parametrize("make", [broken_import, misspelt_hook, wrong_record, raising_hook])
 def test_broken_plugin_is_reported_and_hurts_nobody_else(make: Callable[[], FakeEntryPoint]) -> None:
     manager = PluginManager([make(), plugin("ffcore_joiners", joiner("good"))])
-    assert manager.names("joiner") == ("good", "exhaustive")
+    assert manager.names("joiner") == ("good", "single")
     (problem,) = manager.problems()
     assert problem.startswith("rusty 9 (bad) is broken: ")
     with pytest.raises(PluginError, match="rusty 9 is broken"):
@@ -206,7 +206,7 @@ def test_records_are_frozen() -> None:
 
 def test_environment_variable_disables_plugins_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FFCORE_DISABLE_PLUGINS", "all")
-    assert ffcore.plugin.names("joiner") == ("exhaustive",)
+    assert ffcore.plugin.names("joiner") == ("single",)
     assert all(p.disabled for p in current_manager().plugins[1:])
     monkeypatch.delenv("FFCORE_DISABLE_PLUGINS")
     assert not any(p.disabled for p in current_manager().plugins)

@@ -27,7 +27,7 @@ from ffcore.errors import FFError
 from ffcore.explore.explorer import row_shapes
 from ffcore.explore.reuse.checked import check_rows
 from ffcore.explore.reuse.content import digest, einsum_content, own_names, shape_content
-from ffcore.explore.reuse.equal import Kinds
+from ffcore.explore.reuse.equal import EinsumClasses
 from ffcore.files import file_name, replacing
 from ffcore.pmappings.rows import Rows, RowShape, SpatialChoice, TemplateChoice
 from ffcore.pmappings.set import EinsumPmappings, PmappingStats
@@ -103,7 +103,7 @@ class PmappingCache:
 
     @cached_property
     def _stored(self) -> Mapping[str, Stored]:
-        kinds, problem = Kinds.of(self.problem), self.problem
+        kinds, problem = EinsumClasses.of(self.problem), self.problem
         parts = zip(problem.einsums, kinds.members, row_shapes(problem, kinds), strict=True)
         return {
             einsum.name: Stored(einsum, member.choices, kinds.templates_of(member), shape, problem.options)

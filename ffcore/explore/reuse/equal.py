@@ -18,7 +18,7 @@ from ffcore.templates import HolderChoice, Template, TemplateStock, einsum_choic
 
 
 @attrs.frozen(eq=False)
-class Member:
+class ClassMember:
     """One Einsum among its equals."""
 
     einsum: EinsumProblem
@@ -27,15 +27,15 @@ class Member:
 
 
 @attrs.frozen(eq=False)
-class Kinds:
+class EinsumClasses:
     """The Einsums of a problem, with the templates of one of each kind."""
 
-    members: tuple[Member, ...]  # in workload order
+    members: tuple[ClassMember, ...]  # in workload order
     templates: tuple[tuple[Template, ...], ...]  # per kind, in the names of the first of the kind
     _stocks: tuple[TemplateStock, ...]
 
     @classmethod
-    def of(cls, problem: Problem) -> Kinds:
+    def of(cls, problem: Problem) -> EinsumClasses:
         """Find out which Einsums are equal, and make the templates of each kind."""
         templates: list[tuple[Template, ...]] = []
         stocks: list[TemplateStock] = []
@@ -47,12 +47,12 @@ class Kinds:
                     stocks.append(TemplateStock(member.einsum, member.choices, templates[member.kind]))
         return cls(members, tuple(templates), tuple(stocks))
 
-    def templates_of(self, member: Member) -> tuple[Template, ...]:
+    def templates_of(self, member: ClassMember) -> tuple[Template, ...]:
         """The Einsum's templates in its own names."""
         return self._stocks[member.kind].of(member.einsum, member.choices)
 
 
-def members_of(einsums: Iterable[EinsumProblem]) -> tuple[Member, ...]:
+def members_of(einsums: Iterable[EinsumProblem]) -> tuple[ClassMember, ...]:
     """The kind of each Einsum: numbers from 0, in order of the first of each kind."""
     numbers: dict[Hashable, int] = {}
     components: dict[Hashable, int] = {}
@@ -60,7 +60,7 @@ def members_of(einsums: Iterable[EinsumProblem]) -> tuple[Member, ...]:
     for einsum in einsums:
         choices = einsum_choices(einsum)
         kind = numbers.setdefault(signature(einsum, choices, components), len(numbers))
-        members.append(Member(einsum, choices, kind))
+        members.append(ClassMember(einsum, choices, kind))
     return tuple(members)
 
 

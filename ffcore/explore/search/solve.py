@@ -12,7 +12,7 @@ import numpy as np
 from ffcore.errors import TimeLimitError
 from ffcore.explore.first import unfused_first
 from ffcore.explore.memory import uncollected
-from ffcore.explore.progress import Slot
+from ffcore.explore.progress import EinsumProgress
 from ffcore.explore.reuse.keys import key_of
 from ffcore.explore.search.beat import guard
 from ffcore.explore.search.bookings import columns_of
@@ -38,11 +38,11 @@ def explore_einsum(
     templates: Sequence[Template],
     shape: RowShape,
     options: MapperOptions,
-    slot: Slot | None = None,
+    slot: EinsumProgress | None = None,
 ) -> EinsumPmappings:
     """All Pareto-optimal pmappings of an Einsum.
 
-    ``slot`` counts templates; when time is up what was found so far is returned. Raises as ``Slot.pulse`` does.
+    ``slot`` counts templates; when time is up what was found so far is returned. Raises as its ``pulse`` does.
     """
     work = _Work(len(templates), slot)
     numbers = {c.name: i for i, c in enumerate(places(templates))}
@@ -68,7 +68,7 @@ class _Work:
     """What was found so far, and how far the work is."""
 
     templates: int
-    slot: Slot | None
+    slot: EinsumProgress | None
     evaluated: int = 0
     done: int = 0  # templates
     parts: list[Candidates] = attrs.Factory(list)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ffcore.spec import Spec
-from ffcore_exhaustive import exhaustive_map, templates
+from ffcore_exhaustive.mapper import exhaustive_map, templates
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 CASES = SHARED / "conformance"

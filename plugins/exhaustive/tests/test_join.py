@@ -11,10 +11,10 @@ from ffcore.mapping.nest import Holder, Nest, NestNode, Temporal
 from ffcore.model.evaluate import evaluate_nest
 from ffcore.model.types import Reservation
 from ffcore.spec.problem import MapperOptions, Metric, Problem
-from ffcore_exhaustive import Pmapping, Solution, exhaustive_join, exhaustive_map, exhaustive_pmappings
 from ffcore_exhaustive.capacity import common_loops, occupancy
 from ffcore_exhaustive.compatibility import TensorCompatibility, block_cuts, permuted_nest, variants
 from ffcore_exhaustive.join import matches
+from ffcore_exhaustive.mapper import Pmapping, Solution, exhaustive_join, exhaustive_map, exhaustive_pmappings
 from ffcore_exhaustive.pareto import pareto_front
 from plugins.exhaustive.tests.toy import matmuls, simple, tensor
 

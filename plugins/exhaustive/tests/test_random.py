@@ -11,7 +11,7 @@ from ffcore.mapping.nest import Holder
 from ffcore.model.evaluate import evaluate_nest
 from ffcore.model.mapping import evaluate_joint
 from ffcore.spec.problem import Problem
-from ffcore_exhaustive import Solution, exhaustive_join, exhaustive_map, exhaustive_pmappings, templates
+from ffcore_exhaustive.mapper import Solution, exhaustive_join, exhaustive_map, exhaustive_pmappings, templates
 from ffcore_exhaustive.templates import reservation_level
 from tests.oracle.compare import seeded
 from tests.oracle_problems import KINDS, OracleProblem, oracle_problems, random_problem

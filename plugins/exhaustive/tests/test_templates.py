@@ -10,7 +10,7 @@ import pytest
 from ffcore.errors import FFError, NoValidMappingError
 from ffcore.mapping.nest import Holder, Spatial
 from ffcore.spec.problem import Component, ComponentKind, EinsumProblem, LoopBound, MapperOptions, SpatialDimension
-from ffcore_exhaustive import PmappingCounts, Template, count_pmappings, exhaustive_pmappings, templates
+from ffcore_exhaustive.mapper import PmappingCounts, Template, count_pmappings, exhaustive_pmappings, templates
 from ffcore_exhaustive.tiles import compare, min_usage_filter, tile_chains
 from plugins.exhaustive.tests.toy import ToyPath, compute, matmuls, memory, simple, tensor
 

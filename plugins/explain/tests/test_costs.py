@@ -11,10 +11,9 @@ import pytest
 import ffcore as ff
 from ffcore.errors import NoValidMappingError
 from ffcore.spec import Spec
-from ffcore_exhaustive import exhaustive_map
-from ffcore_explain import Effect, Explanation, Outcome
-from ffcore_explain.explanation import Goal
-from ffcore_explain.lifts import applied, lifts
+from ffcore_exhaustive.mapper import exhaustive_map
+from ffcore_explain.explanation import Effect, Explanation, Goal, Outcome
+from ffcore_explain.limits import applied, limits
 from ffcore_explain.show import as_text
 from tests.diagnose.specs import arch, array, matmuls, memory
 from tests.oracle_problems import random_problem
@@ -195,7 +194,7 @@ def check_random(seed: int) -> int:
     base = optima(spec)
     assert found.optimum is not None
     assert tuple(found.optimum.value(goal) for goal in Goal) == pytest.approx(base, rel=1e-9)
-    assert {e.lift.path for e in found.effects} == {lift.path for lift in lifts(spec)}
+    assert {e.lift.path for e in found.effects} == {lift.path for lift in limits(spec)}
     for effect in found.effects:
         without = optima(applied(spec, effect.lift.settings))
         check(effect, base, without)
@@ -233,7 +232,7 @@ def test_places_of_limits(tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
     file.write_text(LOOSE)
     lines = LOOSE.splitlines()
-    for lift in lifts(Spec.from_yaml(file)):
+    for lift in limits(Spec.from_yaml(file)):
         if lift.position is not None:
             assert lift.position.file == str(file)
             name = lift.path.rstrip(".0123456789").rsplit(".", 1)[-1]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ffcore_explain import Inquiry
+from ffcore_explain.inquiry import Inquiry
 from tests.cli.process import ff, ff_here, write_specs
 from tests.diagnose.specs import ANY, arch, array, buffered, matmuls, memory
 

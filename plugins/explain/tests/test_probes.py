@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ffcore.errors import FFError
-from ffcore_explain.probes import Answer, TimeLimit, run
+from ffcore_explain.processes import Answer, TimeLimit, run
 
 
 def answers(*calls: object, n_jobs: int = 2, seconds: float = 60.0) -> dict[int, Answer]:

@@ -13,13 +13,13 @@ from ffcore.model.mapping import evaluate_joint
 from ffcore.pmappings.set import PmappingSet
 from ffcore.spec import Spec
 from ffcore_ffm_joiner import kernels as kernels_module
-from ffcore_ffm_joiner.arrays import Once, distinct, pack
+from ffcore_ffm_joiner.arrays import Memo, distinct, pack
+from ffcore_ffm_joiner.compatibility import Source, sources
 from ffcore_ffm_joiner.fold import Fold, join_all
 from ffcore_ffm_joiner.graph import build
 from ffcore_ffm_joiner.kernels import Ints, Limits, join_rows, pareto
-from ffcore_ffm_joiner.keys import Source, sources
-from ffcore_ffm_joiner.narrow import coarse, loops_agree, ordered, within_bounds
-from ffcore_ffm_joiner.wanted import Target
+from ffcore_ffm_joiner.prefilter import coarse, loops_agree, ordered, within_bounds
+from ffcore_ffm_joiner.target import Target
 
 ARCH = """
 arch:
@@ -85,7 +85,7 @@ def everything(found: PmappingSet) -> tuple[list[Source], list[Ints]]:
 
 def test_bounds_and_partners_drop_rows() -> None:
     found = pmappings("160")
-    once = Once()
+    once = Memo()
     einsums, start = everything(found)
     known = 1.1 * np.array([(m.energy, m.latency) for m in join_all(found)[0]])
     cheap, target = coarse(einsums, once), Target().with_known(known)
@@ -100,7 +100,7 @@ def test_orders_of_a_block_are_all_made() -> None:
     rows = found.einsums[0].rows
     two = [i for i in range(len(rows)) if (rows.loops[i] != 0).sum() == 2 and rows.blocks[i, 0] == rows.blocks[i, 1]]
     assert two, "the problem has a block of two loops"
-    loops = {tuple(x) for x in ordered(einsums[0], start[0], Once()).loops.tolist()}
+    loops = {tuple(x) for x in ordered(einsums[0], start[0], Memo()).loops.tolist()}
     for i in two:
         first, second = rows.loops[i, :2].tolist()
         assert any(x[0] == first for x in loops)
@@ -110,14 +110,14 @@ def test_orders_of_a_block_are_all_made() -> None:
 
 def whole_fold(found: PmappingSet) -> Fold:
     """The fold of all rows."""
-    once = Once()
+    once = Memo()
     einsums, start = everything(found)
     return Fold.of(einsums, [ordered(s, r, once) for s, r in zip(einsums, start, strict=True)], once)
 
 
 def test_edges_agree_on_every_shared_tensor() -> None:
     fold = whole_fold(pmappings("inf"))
-    first, second = build(fold.faces, fold.tensors, Once())
+    first, second = build(fold.faces, fold.tensors, Memo())
     assert first.live == ("T1",)
     own = fold.faces[1].ids[:, fold.faces[1].tensors.index("T1")]
     nodes = first.edges.nodes[:, 0]

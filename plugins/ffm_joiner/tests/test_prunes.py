@@ -20,14 +20,14 @@ from ffcore.pmappings.set import PmappingSet
 from ffcore.spec.problem import Metric
 from ffcore_ffm_joiner import fold as fold_module
 from ffcore_ffm_joiner import kernels as kernels_module
-from ffcore_ffm_joiner import narrow as narrow_module
-from ffcore_ffm_joiner.arrays import Once
+from ffcore_ffm_joiner import prefilter as narrow_module
+from ffcore_ffm_joiner.arrays import Memo
+from ffcore_ffm_joiner.compatibility import Source, Table
 from ffcore_ffm_joiner.fold import Fold, State, join_all
 from ffcore_ffm_joiner.graph import Bounds, Step
 from ffcore_ffm_joiner.join import FFMJoiner
 from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask
-from ffcore_ffm_joiner.keys import Source, Table
-from ffcore_ffm_joiner.wanted import Target
+from ffcore_ffm_joiner.target import Target
 from tests.oracle.compare import objectives, same, seeded, unmatched
 
 SEEDS = st.integers(0, 399)
@@ -144,7 +144,7 @@ def work(found: PmappingSet) -> int:
     rows = 0
     make = Fold.of
 
-    def counted(einsums: list[Source], tables: list[Table], once: Once) -> Fold:
+    def counted(einsums: list[Source], tables: list[Table], once: Memo) -> Fold:
         nonlocal rows
         fold = make(einsums, tables, once)
         rows += sum(len(t.values) for t in (*tables, *fold.tables))

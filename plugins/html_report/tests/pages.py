@@ -7,12 +7,12 @@ from functools import cache
 import yaml
 
 import ffcore as ff
-from ffcore import plugin
 from ffcore.plugin import ReportSubject
 from ffcore.results import Mappings
 from ffcore.spec.spec import spec_from_data
 from ffcore_html_report.data import ReportData
 from ffcore_html_report.gather import gather
+from ffcore_html_report.page import page
 from tests.api.specs import MAC, MAIN, chain
 
 NASTY = "</script><img src=x onerror=alert(1)>"
@@ -53,7 +53,5 @@ def hostile() -> ReportData:
 
 
 def drawn(data: ReportData) -> str:
-    """The page, by the renderer that is installed."""
-    page = plugin.get("renderer", "html").render("report", data, "html")
-    assert isinstance(page, str)
-    return page
+    """The page."""
+    return page(data)

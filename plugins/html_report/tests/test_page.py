@@ -16,6 +16,7 @@ import pytest
 import ffcore as ff
 from ffcore import plugin
 from ffcore.errors import PluginError
+from ffcore.plugin import ReportSubject
 from ffcore.render import render_mapping
 from ffcore_html_report.gather import gather
 from ffcore_html_report.payload import UNFUSED, payload
@@ -52,7 +53,7 @@ def read(page: str) -> Reader:
 
 
 def test_the_same_report_gives_the_same_bytes() -> None:
-    again = gather(mapped(), title="a chain", unfused=mapped()[-1:], stats=several().stats, run=several().run)
+    again = gather(ReportSubject(mapped(), "a chain", unfused=mapped()[-1:], stats=several().stats, run=several().run))
     assert drawn(again) == drawn(several())
 
 
@@ -140,7 +141,7 @@ def _loops(steps: Any) -> list[Any]:
 
 
 def test_the_page_says_when_mappings_are_left_out() -> None:
-    few = gather(mapped(), max_details=3)
+    few = gather(ReportSubject(mapped()), max_details=3)
     text = " ".join(read(drawn(few)).text.split())
     assert f"Of the {len(mapped())} mappings, the 3 filled ones" in text
     assert "mappings.csv has all" in text
@@ -166,7 +167,7 @@ def test_energies_of_the_payload_add_up_and_nothing_is_infinite() -> None:
 def test_a_mapping_of_one_einsum_that_takes_no_time_is_drawn() -> None:
     spec = one_matmul(1024)
     spec.set("arch.nodes.MAC.actions.compute.throughput", "inf")
-    page = drawn(gather(ff.map_workload_to_arch(spec, n_jobs=1), unfused_note="nothing to fuse"))
+    page = drawn(gather(ReportSubject(ff.map_workload_to_arch(spec, n_jobs=1), unfused_note="nothing to fuse")))
     assert "Comparison with no fusion: nothing to fuse." in read(page).text
 
 

@@ -21,11 +21,13 @@ NO_REPORT = "no report.html: no report renderer is installed (pip install ffcore
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder of ``ff map --out`` with core's own parts."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of ``ff map --out`` without pictures and report."""
     out = tmp_path / "out"
     files = write_specs(tmp_path)
-    done = ff_here("map", *files, "--set", "M=4", "--joiner", "exhaustive", "--no-plugins", "--out", out)
+    with monkeypatch.context() as context:
+        context.setenv("FFCORE_DISABLE_PLUGINS", "ffcore-graphviz-render,ffcore-html-report")
+        done = ff_here("map", *files, "--set", "M=4", "--joiner", "exhaustive", "--out", out)
     assert (done.returncode, done.stderr) == (0, NO_REPORT)
     return out
 
@@ -95,7 +97,7 @@ def test_a_model_that_is_named_as_before_changes_nothing(folder: Path) -> None:
 
 def test_without_fusion_the_best_may_be_another_under_another_spec(folder: Path) -> None:
     for more in ([*COSTS, "--baseline"], []):
-        assert ff_here("report", folder, *more, "--no-plugins").returncode == 0
+        assert ff_here("report", folder, *more).returncode == 0
         assert (folder / "no_fusion" / "mapping_0.yaml").exists()
 
 
@@ -135,7 +137,7 @@ def test_mapping_files_are_reported_together(folder: Path, tmp_path: Path) -> No
 
 def test_the_baseline_is_searched_for_where_asked(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "no").mkdir()
-    arguments = [*write_specs(tmp_path), folder / "mapping_0.yaml", "--set", "M=4", "--no-plugins"]
+    arguments = [*write_specs(tmp_path), folder / "mapping_0.yaml", "--set", "M=4"]
     arguments += ["--spec", "mapper.joiner=exhaustive", "--baseline", "--out", tmp_path / "with"]
     assert ff_here("report", *arguments).returncode == 0
     mine, theirs = (f / "no_fusion" / "mapping_0.yaml" for f in (tmp_path / "with", folder))
@@ -144,7 +146,7 @@ def test_the_baseline_is_searched_for_where_asked(folder: Path, tmp_path: Path) 
 
 def test_no_baseline_leaves_it_out(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    arguments = ["--set", "M=4", "--joiner", "exhaustive", "--no-plugins", "--out", out, "--no-baseline"]
+    arguments = ["--set", "M=4", "--joiner", "exhaustive", "--out", out, "--no-baseline"]
     assert ff_here("map", *write_specs(tmp_path), *arguments).returncode == 0
     assert not (out / "no_fusion").exists()
     assert "no fusion" not in json.loads((out / "results.json").read_text())["stats"]["seconds"]

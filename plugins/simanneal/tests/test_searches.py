@@ -13,7 +13,7 @@ from ffcore import plugin
 from ffcore.model.default import DefaultModel
 from ffcore.model.law import Law
 from ffcore.pmappings.set import PmappingSet
-from ffcore_exhaustive import exhaustive_map
+from ffcore_exhaustive.mapper import exhaustive_map
 from ffcore_simanneal.budget import Budget, Meter
 from ffcore_simanneal.joiners import Baseline, Islands
 from ffcore_simanneal.joint import score_of

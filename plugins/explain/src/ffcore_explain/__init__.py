@@ -3,21 +3,3 @@
 `explain` searches again with one of them lifted at a time; where there is no mapping at all it asks `ffcore.diagnose`
 for the cause and tries what would help. `Inquiry` is the same for whoever may have to stop in between.
 """
-
-from __future__ import annotations
-
-from ffcore_explain.explanation import Best, Effect, Explanation, Optimum, Outcome, Reason, Setting, Suggestion
-from ffcore_explain.inquiry import Inquiry, explain
-
-__all__ = [
-    "Best",
-    "Effect",
-    "Explanation",
-    "Inquiry",
-    "Optimum",
-    "Outcome",
-    "Reason",
-    "Setting",
-    "Suggestion",
-    "explain",
-]

@@ -10,7 +10,7 @@ import attrs
 
 from ffcore.plugin import SAME, Problem, Progress, Step, limited_memories, occupancy_unit, with_sizes
 from ffcore_explain.explanation import Effect, Optimum, Outcome
-from ffcore_explain.probes import TimeLimit, run
+from ffcore_explain.processes import TimeLimit, run
 from ffcore_explain.search import Parts
 
 

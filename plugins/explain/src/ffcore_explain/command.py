@@ -34,8 +34,8 @@ def explain(
     with what was found.
     """
     from ffcore.plugin import DEFAULT_JOBS, parse_time, progress_display
-    from ffcore_explain import Inquiry
     from ffcore_explain import show as explain_show
+    from ffcore_explain.inquiry import Inquiry
 
     seconds = parse_time("--time-limit", time_limit)
     spec = request.arguments.load()

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ffcore.plugin import Cause, Need, Position
-from ffcore_explain.explanation import Effect, Explanation, Lift, Optimum, Reason, Setting
+from ffcore_explain.explanation import Effect, Explanation, Limit, Optimum, Reason, Setting
 
 
 def as_data(explanation: Explanation) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def _reason(reason: Reason) -> dict[str, Any]:
     }
 
 
-def _field(lift: Lift) -> dict[str, Any]:
+def _field(lift: Limit) -> dict[str, Any]:
     return {"path": lift.path, "says": lift.says, "place": _place(lift.position), "default": lift.default}
 
 

@@ -73,7 +73,7 @@ class Setting:
 
 
 @attrs.frozen
-class Lift:
+class Limit:
     """One limit of a spec: the field that states it, what it says, and the fields to set so that it is gone.
 
     ``depended_on``: costs or other sizes depend on this size. Only the size itself is lifted, and no settings do that.
@@ -111,7 +111,7 @@ class Effect:
     size; ``too_small_bits``: the largest size that is known not to be enough. ``needed_exact``: there is none between.
     """
 
-    lift: Lift
+    lift: Limit
     outcome: Outcome
     optimum: Optimum | None = None
     gains: Mapping[Goal, float] = attrs.field(factory=dict)  # factor by which each goal would be smaller
@@ -140,7 +140,7 @@ class Reason:
     """Why there is no mapping: the cause, the fields that state it, and what could be changed."""
 
     cause: Cause
-    fields: tuple[Lift, ...]
+    fields: tuple[Limit, ...]
     suggestions: tuple[Suggestion, ...] = ()
 
 

@@ -32,15 +32,15 @@ from ffcore_explain.changes import same_problem
 from ffcore_explain.explanation import (
     Effect,
     Explanation,
-    Lift,
+    Limit,
     Optimum,
     Outcome,
     Reason,
     Suggestion,
     goals_of,
 )
-from ffcore_explain.lifts import applied, lifts
-from ffcore_explain.probes import Answer, TimeLimit, run
+from ffcore_explain.limits import applied, limits
+from ffcore_explain.processes import Answer, TimeLimit, run
 from ffcore_explain.search import Parts
 from ffcore_explain.suggestions import fields_of, suggestions_of
 
@@ -118,7 +118,7 @@ class Inquiry:
 
     def _lift_all(self, base: Optimum, limit: TimeLimit) -> None:
         """Search without each limit, those that rule nothing out left aside."""
-        found = {lift.path: self._prepared(lift) for lift in lifts(self.spec)}
+        found = {lift.path: self._prepared(lift) for lift in limits(self.spec)}
         effects = {path: effect for path, (effect, _) in found.items()}
         pending = [path for path, (effect, _) in found.items() if effect.outcome is Outcome.PENDING]
         self._know(effects=tuple(effects.values()))
@@ -134,7 +134,7 @@ class Inquiry:
             effects[path] = effect
             self._know(effects=_sorted(effects.values()))
 
-    def _prepared(self, lift: Lift) -> tuple[Effect, Problem | None]:
+    def _prepared(self, lift: Limit) -> tuple[Effect, Problem | None]:
         """The problem without a limit, where it is another one."""
         try:
             if lift.memory:
@@ -151,7 +151,7 @@ class Inquiry:
             return Effect(lift, Outcome.IDLE), None
         return Effect(lift, Outcome.PENDING), problem
 
-    def _is_set_alone(self, lift: Lift, lifted: Problem) -> bool:
+    def _is_set_alone(self, lift: Limit, lifted: Problem) -> bool:
         """Do the settings of a capacity give the problem with it alone lifted, costs and other sizes as they are?"""
         try:
             return same_problem(lifted, problem_of(applied(self.spec, lift.settings), allow_hopeless=True))

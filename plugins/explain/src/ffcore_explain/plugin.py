@@ -14,5 +14,5 @@ def ffcore_commands() -> Iterable[CommandRecord]:
         "explain",
         "why no mapping is valid, or what each constraint costs",
         "ffcore_explain.command:explain",
-        function="ffcore_explain:explain",
+        function="ffcore_explain.inquiry:explain",
     )

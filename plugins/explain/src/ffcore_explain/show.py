@@ -10,8 +10,7 @@ from pathlib import Path
 import typer
 
 from ffcore.plugin import Dimension, bits_text, format_quantity
-from ffcore_explain import Effect, Explanation, Optimum, Outcome, Reason, Setting, Suggestion
-from ffcore_explain.explanation import Goal, Lift
+from ffcore_explain.explanation import Effect, Explanation, Goal, Limit, Optimum, Outcome, Reason, Setting, Suggestion
 
 _LONGEST = 60  # characters of a field's text in a table
 
@@ -104,7 +103,7 @@ def _factor(gain: float) -> str:
     return "1" if gain == 1 else f"{gain:.4g}" if abs(gain - 1) >= 1e-3 else f"{gain:.6f}"
 
 
-def _says(lift: Lift) -> str:
+def _says(lift: Limit) -> str:
     text = lift.says if len(lift.says) <= _LONGEST else lift.says[: _LONGEST - 1] + "…"
     place = " (default)" if lift.default else ""
     if lift.position is not None:

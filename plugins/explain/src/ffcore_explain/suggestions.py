@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ffcore.plugin import Cause, CauseKind, Compute, Need, Spec, walk
-from ffcore_explain.explanation import Lift, Setting, Suggestion
-from ffcore_explain.lifts import lifts_of, switch
+from ffcore_explain.explanation import Limit, Setting, Suggestion
+from ffcore_explain.limits import limits_of, switch
 
 
 def suggestions_of(spec: Spec, cause: Cause) -> tuple[Suggestion, ...]:
@@ -22,11 +22,11 @@ def suggestions_of(spec: Spec, cause: Cause) -> tuple[Suggestion, ...]:
     return tuple(Suggestion(settings) for settings in dict.fromkeys(found) if settings)
 
 
-def fields_of(spec: Spec, cause: Cause) -> tuple[Lift, ...]:
+def fields_of(spec: Spec, cause: Cause) -> tuple[Limit, ...]:
     """The fields that state what the cause names."""
     paths = [need.path for need in (*cause.needs, *cause.instead)]
     paths += [constraint.path for constraint in cause.constraints]
-    found = [lift for path in paths for lift in lifts_of(spec, path)]
+    found = [lift for path in paths for lift in limits_of(spec, path)]
     if cause.kind is CauseKind.COMPUTE:
         found += _switches(spec)
     return tuple(dict.fromkeys(found))
@@ -37,7 +37,7 @@ def _sized(need: Need) -> Setting:
 
 
 def _settings(spec: Spec, path: str) -> tuple[Setting, ...]:
-    return _together(lift.settings for lift in lifts_of(spec, path))
+    return _together(lift.settings for lift in limits_of(spec, path))
 
 
 def _together(groups: Iterable[Sequence[Setting]]) -> tuple[Setting, ...]:
@@ -45,6 +45,6 @@ def _together(groups: Iterable[Sequence[Setting]]) -> tuple[Setting, ...]:
     return tuple({setting.path: setting for settings in groups for setting in settings}.values())
 
 
-def _switches(spec: Spec) -> list[Lift]:
+def _switches(spec: Spec) -> list[Limit]:
     computes = [node for node in walk(spec.arch.nodes) if isinstance(node, Compute)]
     return [switch(spec, node) for node in computes]

@@ -63,7 +63,7 @@ def least(values: Floats, group: Ints, groups: int) -> Floats:
 
 
 @attrs.define
-class Once:
+class Memo:
     """Calls a function once for the same arguments; arrays are told apart by identity.
 
     Equal Einsums share arrays, so that long chains cost little: what is the same at every step is worked out

@@ -17,13 +17,22 @@ import numpy as np
 
 from ffcore.plugin import JoinedMapping, PmappingSet, Progress, TimeLimitError, nest_of_row
 from ffcore.plugin import Limits as Ends
-from ffcore_ffm_joiner.arrays import Once
+from ffcore_ffm_joiner.arrays import Memo
+from ffcore_ffm_joiner.compatibility import (
+    Detail,
+    GroupSummary,
+    Source,
+    Table,
+    TensorTable,
+    number_tensors,
+    sources,
+    summary_of,
+)
 from ffcore_ffm_joiner.graph import Bounds, Step, bounds, build, forward
 from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, join_rows
-from ffcore_ffm_joiner.keys import Detail, Faces, Source, Table, TensorTable, faces_of, number_tensors, sources
-from ffcore_ffm_joiner.narrow import Coarse, coarse, loops_agree, ordered, shallow, with_partners, within_bounds
-from ffcore_ffm_joiner.progress import Told
-from ffcore_ffm_joiner.wanted import Target
+from ffcore_ffm_joiner.prefilter import Coarse, coarse, loops_agree, ordered, shallow, with_partners, within_bounds
+from ffcore_ffm_joiner.progress import Reporter
+from ffcore_ffm_joiner.target import Target
 
 _FIRST = (1, 2)  # fused loops of the mappings to look for first
 _WIDER = (1e-9, 1e-3, 1e-2, 5e-2, 0.25)  # relative circles around the least bound
@@ -56,7 +65,7 @@ def join_all(
     ``MemoryLimitError`` when memory runs out.
     """
     options = pmappings.problem.options
-    told = Told(progress, options.metrics, len(pmappings.einsums), limits)
+    told = Reporter(progress, options.metrics, len(pmappings.einsums), limits)
     told.at("reading pmappings")
     join = _Join(sources(pmappings.einsums), Target.of(options), told)
     try:
@@ -75,13 +84,13 @@ class _Join:
 
     sources: Sequence[Source]
     target: Target
-    told: Told
+    told: Reporter
     coarse: Sequence[Coarse] = attrs.field(init=False)
     combined: int = 0
     _found: dict[tuple[float, float], Choice] = attrs.Factory(dict)
 
     def __attrs_post_init__(self) -> None:
-        self.coarse = coarse(self.sources, Once())
+        self.coarse = coarse(self.sources, Memo())
 
     def everything(self) -> None:
         """Look for all mappings that are wanted."""
@@ -126,7 +135,7 @@ class _Join:
 
 def _prepared(sources: Sequence[Source], cheap: Sequence[Coarse], loops: int, target: Target) -> Fold | None:
     """A fold of the rows that can still be part of a wanted mapping; None when an Einsum has none."""
-    once = Once()
+    once = Memo()
     rows = shallow(cheap, loops, once)
     if not all(map(len, rows)):
         return None
@@ -136,7 +145,7 @@ def _prepared(sources: Sequence[Source], cheap: Sequence[Coarse], loops: int, ta
     rows = loops_agree(sources, rows, once)
     if not all(map(len, rows)):
         return None
-    once = Once()  # what narrowing made may go
+    once = Memo()  # what narrowing made may go
     tables = [ordered(s, r, once) for s, r in zip(sources, rows, strict=True)]
     fold = Fold.of(sources, tables, once)
     return fold if all(len(t.values) for t in fold.tables) else None
@@ -148,9 +157,9 @@ class Fold:
 
     sources: Sequence[Source]
     tables: Sequence[Table]
-    faces: list[Faces]
+    faces: list[GroupSummary]
     tensors: dict[str, TensorTable]
-    once: Once
+    once: Memo
     combined: int = 0
     _steps: list[Step] = attrs.field(init=False)
     _bounds: Bounds = attrs.field(init=False)
@@ -158,7 +167,7 @@ class Fold:
     _rights: list[Floats] = attrs.field(init=False)
 
     @staticmethod
-    def of(sources: Sequence[Source], tables: Sequence[Table], once: Once) -> Fold:
+    def of(sources: Sequence[Source], tables: Sequence[Table], once: Memo) -> Fold:
         """A fold of those groups that have partners."""
         ids, tensors = number_tensors(sources, [once(Table.first, t) for t in tables], Detail.ORDER, once)
         alive = with_partners([s.shared for s in sources], ids, {t: len(table) for t, table in tensors.items()})
@@ -166,7 +175,7 @@ class Fold:
         for source, table, own, mask in zip(sources, tables, ids, alive, strict=True):
             groups = once.same(np.flatnonzero(mask))
             kept.append(once(Table.groups, table, groups))
-            faces.append(faces_of(source, kept[-1], once(_some, own, groups), tensors, once))
+            faces.append(summary_of(source, kept[-1], once(_some, own, groups), tensors, once))
         return Fold(sources, kept, faces, tensors, once)
 
     def __attrs_post_init__(self) -> None:
@@ -179,11 +188,11 @@ class Fold:
             self._rights.append(self._right(i, seen))
             seen.update(self.faces[i].tensors)
 
-    def run(self, target: Target, told: Told | None = None) -> State:
+    def run(self, target: Target, told: Reporter | None = None) -> State:
         """Fold all Einsums; the rows of the last state are the wanted mappings that are not yet known."""
         return self._fold(target, np.full(2, np.inf), told, "all that can be better")
 
-    def near(self, column: int, target: Target, told: Told | None = None) -> State:
+    def near(self, column: int, target: Target, told: Reporter | None = None) -> State:
         """Wanted mappings among rows whose bound in one objective (0: energy) is near the least bound.
 
         The circle widens until some mapping is in it, found now or known before.
@@ -199,7 +208,7 @@ class Fold:
                 break
         return found
 
-    def _fold(self, target: Target, most: Floats, told: Told | None, what: str) -> State:
+    def _fold(self, target: Target, most: Floats, told: Reporter | None, what: str) -> State:
         memories, levels = self._shape
         nothing = np.zeros((1, 2 + (2 * levels + 1) * memories))
         state = State(np.array([0, 1]), nothing, ())

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from ffcore_ffm_joiner.arrays import Once, distinct, least, pack
+from ffcore_ffm_joiner.arrays import Memo, distinct, least, pack
+from ffcore_ffm_joiner.compatibility import GroupSummary, TensorTable
 from ffcore_ffm_joiner.kernels import Floats, Ints
-from ffcore_ffm_joiner.keys import Faces, TensorTable
 
 
 @attrs.frozen(eq=False)
@@ -37,7 +37,7 @@ class Step:
     live: tuple[str, ...]  # tensors that earlier and later Einsums touch, after this one
 
 
-def build(faces: Sequence[Faces], tables: dict[str, TensorTable], once: Once) -> list[Step]:
+def build(faces: Sequence[GroupSummary], tables: dict[str, TensorTable], once: Memo) -> list[Step]:
     """All edges that compatibility allows (semantics, section 4, "Order")."""
     last = {t: i for i, face in enumerate(faces) for t in face.tensors}
     steps: list[Step] = []
@@ -152,7 +152,7 @@ class Bounds:
     latency: list[Floats]
 
 
-def bounds(steps: Sequence[Step], faces: Sequence[Faces]) -> Bounds:
+def bounds(steps: Sequence[Step], faces: Sequence[GroupSummary]) -> Bounds:
     """Lower bounds by going backwards over the graph, capacities left out.
 
     Exact as bounds: every whole mapping follows edges of the graph, and its rows cost no less than
@@ -167,7 +167,7 @@ def bounds(steps: Sequence[Step], faces: Sequence[Faces]) -> Bounds:
     return Bounds(energy[::-1], latency[::-1])
 
 
-def forward(steps: Sequence[Step], faces: Sequence[Faces]) -> Bounds:
+def forward(steps: Sequence[Step], faces: Sequence[GroupSummary]) -> Bounds:
     """Per step and node, the least energy and latency of all that is joined up to it."""
     energy: list[Floats] = [np.zeros(1)]
     latency: list[Floats] = [np.zeros(1)]

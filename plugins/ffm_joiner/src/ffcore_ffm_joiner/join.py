@@ -6,7 +6,17 @@ from concurrent.futures import Executor
 
 import attrs
 
-from ffcore.plugin import JoinedMapping, Limits, MapperOptions, PmappingSet, Problem, Progress, check_metrics, select
+from ffcore.plugin import (
+    JoinedMapping,
+    Limits,
+    MapperOptions,
+    PmappingSet,
+    Problem,
+    Progress,
+    check_joinable,
+    check_metrics,
+    select,
+)
 from ffcore_ffm_joiner.fold import join_all
 
 
@@ -38,6 +48,7 @@ class FFMJoiner:
         then). Raises ``TimeLimitError`` and ``MemoryLimitError`` where a limit leaves nothing.
         """
         check_metrics(problem.options.metrics)
+        check_joinable("ffm", pmappings)
         if not pmappings.einsums or not all(len(e.rows) for e in pmappings.einsums):
             return []
         limits = Limits.of_join(problem.options, pmappings.seconds)

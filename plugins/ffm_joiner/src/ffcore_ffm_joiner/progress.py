@@ -11,7 +11,7 @@ from ffcore_ffm_joiner.kernels import Floats
 
 
 @attrs.define
-class Told:
+class Reporter:
     """Sends steps to ``progress``, if anybody wants them. Scores are energy or latency where one of them is asked for,
     else their product."""
 

@@ -14,5 +14,5 @@ def ffcore_commands() -> Iterable[CommandRecord]:
         "sweep",
         "map a workload under every combination of some values",
         "ffcore_sweep.command:sweep",
-        function="ffcore_sweep:sweep",
+        function="ffcore_sweep.run:sweep",
     )

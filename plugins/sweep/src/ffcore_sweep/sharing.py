@@ -10,11 +10,11 @@ from operator import or_
 import attrs
 
 from ffcore.plugin import (
+    ClassMember,
+    EinsumClasses,
     EinsumProblem,
     HolderChoice,
-    Kinds,
     MapperOptions,
-    Member,
     Problem,
     RowShape,
     Stored,
@@ -111,10 +111,10 @@ def _needs(problem: Problem, stocks: dict[str, TemplateStock]) -> list[Need]:
         if key not in kinds:
             kinds[key] = len(kinds)
             first.append(content)
-        members.append(Member(einsum, choices, kinds[key]))
+        members.append(ClassMember(einsum, choices, kinds[key]))
     templates = [stocks[content].of(m.einsum, m.choices) for m, (_, _, content, _) in zip(members, parts, strict=True)]
     of_kind = {m.kind: t for m, t in reversed(list(zip(members, templates, strict=True)))}
-    whole = Kinds(tuple(members), tuple(of_kind[k] for k in range(len(first))), tuple(stocks[c] for c in first))
+    whole = EinsumClasses(tuple(members), tuple(of_kind[k] for k in range(len(first))), tuple(stocks[c] for c in first))
     shapes = row_shapes(problem, whole)
     return [
         Need(einsum, choices, own, content, sizes, shape, options)
@@ -166,7 +166,7 @@ def _exploration(group: Sequence[Need], stock: TemplateStock) -> Exploration:
     choices = resized(first.choices, sizes)
     einsum = attrs.evolve(first.einsum)  # a stock takes its own Einsum to have its own sizes
     templates = stock.of(einsum, choices)
-    alone = Kinds((Member(einsum, choices, 0),), (templates,), (stock,))
+    alone = EinsumClasses((ClassMember(einsum, choices, 0),), (templates,), (stock,))
     (shape,) = row_shapes(Problem((einsum,), options), alone)
     wanted = varied | {memory for need in group for memory in need.shape.memories}
     shape = attrs.evolve(shape, memories=tuple(m for m in shape.memories if m in wanted))

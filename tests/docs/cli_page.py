@@ -1,4 +1,4 @@
-"""The command line reference, made from the commands themselves: ``python -m ffcore.cli.docs docs/cli.md``.
+"""The command line reference, made from the commands themselves: ``python -m tests.docs.cli_page docs/cli.md``.
 
 Without a file the tables are printed; with one, they are put between its two marks. Read are the signatures that typer
 reads too, so that no option can be missing, and nothing depends on how a version of typer words its help.
@@ -20,6 +20,7 @@ import attrs
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
+from ffcore import plugin
 from ffcore.cli.main import app
 
 BEGIN, END = "<!-- commands: begin -->", "<!-- commands: end -->"
@@ -57,7 +58,7 @@ class Command:
 
 
 def commands(group: typer.Typer = app, name: str = "ff") -> Iterator[Command]:
-    """All commands of ``group``, those of groups within it too, in the order in which they were registered."""
+    """All commands of ``group``, those of groups within it too, in the order of registration; then those of plugins."""
     for info in group.registered_commands:
         if info.callback is not None and not info.hidden:
             own = info.name or info.callback.__name__.replace("_", "-")
@@ -67,6 +68,10 @@ def commands(group: typer.Typer = app, name: str = "ff") -> Iterator[Command]:
         if inner.typer_instance is not None and not inner.hidden:
             within = inner.name or inner.typer_instance.info.name
             yield from commands(inner.typer_instance, f"{name} {within}")
+    if group is app:
+        for record in plugin.records("command"):
+            function = plugin.get("command", record.name)
+            yield Command(f"{name} {record.name}", inspect.getdoc(function) or "", tuple(parameters(function)))
 
 
 def parameters(function: Callable[..., Any]) -> Iterator[Parameter]:

@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 
 from ffcore.plugin import Component, EinsumPmappings, decode_loop, divisors, rank_values
-from ffcore_ffm_joiner.arrays import Once, distinct, least, pack
+from ffcore_ffm_joiner.arrays import Memo, distinct, least, pack
 from ffcore_ffm_joiner.kernels import Floats, Ints
 
 
@@ -121,7 +121,7 @@ class TensorTable:
 
 
 @attrs.frozen(eq=False)
-class Faces:
+class GroupSummary:
     """What the groups of one Einsum show to the join."""
 
     tensors: tuple[str, ...]
@@ -144,7 +144,7 @@ class _View:
 
 
 def number_tensors(
-    einsums: Sequence[Source], groups: Sequence[tuple[Ints, Ints, Ints]], detail: Detail, once: Once
+    einsums: Sequence[Source], groups: Sequence[tuple[Ints, Ints, Ints]], detail: Detail, once: Memo
 ) -> tuple[list[Ints], dict[str, TensorTable]]:
     """(per Einsum (groups, shared tensors) numbers, per tensor what they stand for).
 
@@ -267,10 +267,10 @@ def short_codes(codes: Ints) -> Ints:
     return pack([(flat >> at) & ((1 << n) - 1) for at, n in shifts], len(flat))
 
 
-def faces_of(source: Source, table: Table, ids: Ints, tables: dict[str, TensorTable], once: Once) -> Faces:
+def summary_of(source: Source, table: Table, ids: Ints, tables: dict[str, TensorTable], once: Memo) -> GroupSummary:
     """What the groups of a table show, their tensors numbered in full detail."""
     own = tuple(tables[name] for name in source.shared)
-    return Faces(source.shared, ids, *once(_shown, table, ids, own))
+    return GroupSummary(source.shared, ids, *once(_shown, table, ids, own))
 
 
 def _shown(table: Table, ids: Ints, tensors: tuple[TensorTable, ...]) -> tuple[Ints, Floats, Floats]:

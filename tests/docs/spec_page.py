@@ -1,4 +1,4 @@
-"""The field reference of ``docs/spec.md``, made from the spec classes: ``python -m ffcore.spec.docs docs/spec.md``.
+"""The field reference of ``docs/spec.md``, made from the spec classes: ``python -m tests.docs.spec_page docs/spec.md``.
 
 Without a file the tables are printed; with one, they are put between its two marks.
 """

@@ -15,11 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffcore.plugin import Rows, decode_loops, divisors, encode_loops
-from ffcore_ffm_joiner.arrays import Once, distinct, distinct_rows, least, offsets_of, pack
+from ffcore_ffm_joiner.arrays import Memo, distinct, distinct_rows, least, offsets_of, pack
+from ffcore_ffm_joiner.compatibility import (
+    Detail,
+    GroupSummary,
+    Source,
+    Table,
+    TensorTable,
+    number_tensors,
+    short_codes,
+)
 from ffcore_ffm_joiner.graph import bounds, build, forward
 from ffcore_ffm_joiner.kernels import Floats, Ints, Mask, pareto
-from ffcore_ffm_joiner.keys import Detail, Faces, Source, Table, TensorTable, number_tensors, short_codes
-from ffcore_ffm_joiner.wanted import Target
+from ffcore_ffm_joiner.target import Target
 
 
 @attrs.frozen(eq=False)
@@ -33,7 +41,7 @@ class Coarse:
     ids: Ints  # (groups, shared) twice the number of the memory, plus one if persistent
 
 
-def coarse(sources: Sequence[Source], once: Once) -> list[Coarse]:
+def coarse(sources: Sequence[Source], once: Memo) -> list[Coarse]:
     """All rows of each Einsum; the same for Einsums that share them."""
     return [once(_coarse, s.pmappings.rows, s.places) for s in sources]
 
@@ -48,7 +56,7 @@ def _coarse(rows: Rows, places: tuple[int, ...]) -> Coarse:
 
 
 def within_bounds(
-    sources: Sequence[Source], cheap: Sequence[Coarse], rows: Sequence[Ints], target: Target, once: Once
+    sources: Sequence[Source], cheap: Sequence[Coarse], rows: Sequence[Ints], target: Target, once: Memo
 ) -> list[Ints]:
     """Rows that, with the cheapest of all else that agrees on memories, can still be wanted.
 
@@ -57,7 +65,7 @@ def within_bounds(
     """
     size = 2 * (1 + max((p for s in sources for p in s.places), default=0))
     table = once(_places, size)
-    faces = [Faces(s.shared, c.ids, *once(_shown, c, r)) for s, c, r in zip(sources, cheap, rows, strict=True)]
+    faces = [GroupSummary(s.shared, c.ids, *once(_shown, c, r)) for s, c, r in zip(sources, cheap, rows, strict=True)]
     steps = build(faces, {t: table for s in sources for t in s.shared}, once)
     before, after = forward(steps, faces), bounds(steps, faces)
     result = []
@@ -84,7 +92,7 @@ def _shown(c: Coarse, rows: Ints) -> tuple[Ints, Floats, Floats]:
     return np.zeros((len(c.ids), 1), np.int64), energy, latency
 
 
-def loops_agree(sources: Sequence[Source], rows: Sequence[Ints], once: Once) -> list[Ints]:
+def loops_agree(sources: Sequence[Source], rows: Sequence[Ints], once: Memo) -> list[Ints]:
     """Rows whose every shared tensor has partners that keep it in the same memory under the same loops.
 
     A graph of these groups, for better bounds, is not worth its while: without the order of loops to agree on,
@@ -133,7 +141,7 @@ def with_partners(tensors: Sequence[tuple[str, ...]], ids: Sequence[Ints], numbe
     return alive
 
 
-def shallow(cheap: Sequence[Coarse], loops: int, once: Once) -> list[Ints]:
+def shallow(cheap: Sequence[Coarse], loops: int, once: Memo) -> list[Ints]:
     """Rows with at most so many fused loops."""
     return [once(_shallow, c, loops) for c in cheap]
 
@@ -142,7 +150,7 @@ def _shallow(c: Coarse, loops: int) -> Ints:
     return np.flatnonzero(c.loops <= loops)
 
 
-def ordered(source: Source, rows: Ints, once: Once) -> Table:
+def ordered(source: Source, rows: Ints, once: Memo) -> Table:
     """Rows in all orders that their blocks allow, grouped by compatibility and pruned.
 
     Before: blocks ``{b, m} {h}``; after: rows with loops ``b m h`` and ``m b h``. The pruning is exact: rows

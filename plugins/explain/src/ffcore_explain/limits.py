@@ -1,7 +1,7 @@
 """The limits of a spec, each with the settings that lift it alone.
 
 A limit is lifted where it is written, in the spec, so that what is reported is what the user gets by the same change.
-Where costs or other sizes depend on a size, no change of the spec lifts it alone: `Lift.depended_on` says so.
+Where costs or other sizes depend on a size, no change of the spec lifts it alone: `Limit.depended_on` says so.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ffcore.plugin import (
     place_of_path,
     walk,
 )
-from ffcore_explain.explanation import Lift, Setting
+from ffcore_explain.explanation import Limit, Setting
 
 _OPTIONS = (
     "max_fused_loops",
@@ -36,13 +36,13 @@ _NOTHING = ("", "Nothing", "Nothing()")
 _ALL = ("All", "All()")
 
 
-def lifts(spec: Spec) -> tuple[Lift, ...]:
+def limits(spec: Spec) -> tuple[Limit, ...]:
     """All limits, in the order of the files: capacities and constraints of the nodes, then of workload and mapper."""
     found = [*_of_nodes(spec), *_of_workload(spec), *_of_mapper(spec)]
     return tuple(found)
 
 
-def lifts_of(spec: Spec, path: str) -> tuple[Lift, ...]:
+def limits_of(spec: Spec, path: str) -> tuple[Limit, ...]:
     """The limits that a diagnosis means by ``path``: that field, and those that state the same."""
     same = [path]
     if path.endswith(".may_keep"):  # what bypass takes away may not be kept either
@@ -50,10 +50,10 @@ def lifts_of(spec: Spec, path: str) -> tuple[Lift, ...]:
     if path.endswith(".keep"):
         same.append(path.removesuffix("keep") + "back")
     persistent = path == "workload.persistent_tensors"
-    return tuple(x for x in lifts(spec) if x.path in same or (persistent and x.path.endswith(".persistent")))
+    return tuple(x for x in limits(spec) if x.path in same or (persistent and x.path.endswith(".persistent")))
 
 
-def switch(spec: Spec, node: Compute) -> Lift:
+def switch(spec: Spec, node: Compute) -> Limit:
     """That a Compute may be disabled."""
     path = f"arch.nodes.{node.name}.enabled"
     return _lift(spec, path, node.enabled, (path, "true"))
@@ -67,12 +67,12 @@ def applied(spec: Spec, settings: Sequence[Setting]) -> Spec:
     return changed
 
 
-def _lift(spec: Spec, path: str, says: object, *settings: tuple[str, str], memory: str = "") -> Lift:
+def _lift(spec: Spec, path: str, says: object, *settings: tuple[str, str], memory: str = "") -> Limit:
     made = tuple(Setting(p, value) for p, value in settings)
-    return Lift(path, _text(says), made, place_of_path(spec, path), is_default(spec, path), memory)
+    return Limit(path, _text(says), made, place_of_path(spec, path), is_default(spec, path), memory)
 
 
-def _of_nodes(spec: Spec) -> Iterator[Lift]:
+def _of_nodes(spec: Spec) -> Iterator[Limit]:
     for node in walk(spec.arch.nodes):
         path = f"arch.nodes.{node.name}"
         if isinstance(node, Memory) and not _is_infinite(node.size):
@@ -84,7 +84,7 @@ def _of_nodes(spec: Spec) -> Iterator[Lift]:
                 yield from _of_dimension(spec, dimension, f"{path}.spatial.{dimension.name}")
 
 
-def _of_rules(spec: Spec, rules: TensorRules, path: str, *, toll: bool) -> Iterator[Lift]:
+def _of_rules(spec: Spec, rules: TensorRules, path: str, *, toll: bool) -> Iterator[Limit]:
     keep, may, back, bypass = (_text(x) for x in (rules.keep, rules.may_keep, rules.back, rules.bypass))
     may = may or ("Nothing" if keep else "All")
     if not toll:  # what pays a Toll is a cost, not a limit
@@ -115,7 +115,7 @@ def _without_bypass(path: str, keep: str, may: str, back: str, bypass: str) -> I
     yield f"{path}.may_keep", _union(may, bypass)
 
 
-def _of_dimension(spec: Spec, dimension: Any, path: str) -> Iterator[Lift]:
+def _of_dimension(spec: Spec, dimension: Any, path: str) -> Iterator[Limit]:
     reuse = _text(dimension.reuse)
     if reuse not in _NOTHING:
         settings = [(f"{path}.reuse", "Nothing")]
@@ -129,7 +129,7 @@ def _of_dimension(spec: Spec, dimension: Any, path: str) -> Iterator[Lift]:
     yield from _of_list(spec, dimension.loop_bounds, f"{path}.loop_bounds")
 
 
-def _of_list(spec: Spec, limits: Sequence[LoopBound], path: str) -> Iterator[Lift]:
+def _of_list(spec: Spec, limits: Sequence[LoopBound], path: str) -> Iterator[Limit]:
     """Each item of a list of limits; it is lifted by setting the list to the others."""
     for number, limit in enumerate(limits):
         others = [_plain(x) for n, x in enumerate(limits) if n != number]
@@ -141,7 +141,7 @@ def _plain(limit: LoopBound) -> dict[str, Any]:
     return {"expression": limit.expression, "operator": limit.operator, "value": limit.value}
 
 
-def _of_workload(spec: Spec) -> Iterator[Lift]:
+def _of_workload(spec: Spec) -> Iterator[Limit]:
     text = _text(spec.workload.persistent_tensors)
     if text not in _NOTHING:
         path = "workload.persistent_tensors"
@@ -153,7 +153,7 @@ def _of_workload(spec: Spec) -> Iterator[Lift]:
                 yield _lift(spec, path, access.persistent, (path, "false"))
 
 
-def _of_mapper(spec: Spec) -> Iterator[Lift]:
+def _of_mapper(spec: Spec) -> Iterator[Limit]:
     for name in _OPTIONS:
         value = getattr(spec.mapper.ffm, name)
         if not _is_infinite(value):
