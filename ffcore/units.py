@@ -279,3 +279,12 @@ def parse_time(option: str, text: str) -> float:
     if not 0 < seconds < math.inf:
         raise SpecError.one(f"{option} must be above 0 and finite, not {text}")
     return seconds
+
+
+def bits_text(bits: float) -> str:
+    """``128 bits (16 B)``: exact, and for people."""
+    if bits == math.inf:
+        return "unlimited size"
+    exact = f"{bits:.15g} bits"
+    human = format_quantity(bits, Dimension.SIZE, digits=4)
+    return exact if human.endswith(" bit") or bits == 0 else f"{exact} ({human})"

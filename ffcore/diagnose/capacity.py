@@ -10,22 +10,13 @@ import attrs
 
 from ffcore.diagnose.cause import Cause, CauseKind, Need
 from ffcore.diagnose.constraints import Constraint, fusion_limits
+from ffcore.diagnose.culprits import Budget, Probe, Usage, without
 from ffcore.diagnose.relax import limited_memories, with_sizes
-from ffcore.diagnose.search import (
-    Budget,
-    Probe,
-    Smallest,
-    Usage,
-    bits_text,
-    everything,
-    least_possible,
-    occupancy_unit,
-    smallest_size,
-    without,
-)
+from ffcore.diagnose.sizes import Smallest, everything, least_possible, occupancy_unit, smallest_size
 from ffcore.explore.fits import too_small as below_least
 from ffcore.spec.problem import INFINITY, Problem
 from ffcore.templates import einsum_templates
+from ffcore.units import bits_text
 
 
 @attrs.frozen

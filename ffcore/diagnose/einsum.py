@@ -10,8 +10,8 @@ import numpy as np
 from ffcore.diagnose.capacity import cause_of, shortage, too_small, unlimited
 from ffcore.diagnose.cause import Cause, CauseKind
 from ffcore.diagnose.constraints import constraints
+from ffcore.diagnose.culprits import Budget, Probe, Usage, culprits
 from ffcore.diagnose.relax import costless, with_sizes
-from ffcore.diagnose.search import Budget, Probe, Usage, culprits
 from ffcore.errors import NoValidMappingError
 from ffcore.explore.explorer import explore
 from ffcore.explore.limits import Limits

@@ -10,9 +10,9 @@ import attrs
 from ffcore.diagnose.capacity import cause_of, shortage, too_small, unlimited
 from ffcore.diagnose.cause import Cause, CauseKind
 from ffcore.diagnose.constraints import constraints
+from ffcore.diagnose.culprits import Budget, Usage, culprits
 from ffcore.diagnose.einsum import DEFAULT_SECONDS, cause_of_einsums
 from ffcore.diagnose.relax import costless
-from ffcore.diagnose.search import Budget, Usage, culprits
 from ffcore.errors import NoValidMappingError, TimeLimitError
 from ffcore.explore.explorer import explore
 from ffcore.explore.limits import Limits

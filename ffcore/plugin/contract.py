@@ -44,8 +44,9 @@ if TYPE_CHECKING:
     from ffcore.diagnose import has_mapping as has_mapping
     from ffcore.diagnose.relax import limited_memories as limited_memories
     from ffcore.diagnose.relax import with_sizes as with_sizes
-    from ffcore.diagnose.search import bits_text as bits_text
-    from ffcore.diagnose.search import occupancy_unit as occupancy_unit
+    from ffcore.diagnose.sizes import Verdict as Verdict
+    from ffcore.diagnose.sizes import halved as halved
+    from ffcore.diagnose.sizes import occupancy_unit as occupancy_unit
     from ffcore.errors import ErrorCollector as ErrorCollector
     from ffcore.errors import FFError as FFError
     from ffcore.errors import MemoryLimitError as MemoryLimitError
@@ -235,6 +236,7 @@ if TYPE_CHECKING:
     from ffcore.tolerances import ROUNDING as ROUNDING
     from ffcore.tolerances import SAME as SAME
     from ffcore.units import Dimension as Dimension
+    from ffcore.units import bits_text as bits_text
     from ffcore.units import format_quantity as format_quantity
     from ffcore.units import parse_quantity as parse_quantity
     from ffcore.units import parse_time as parse_time
@@ -260,7 +262,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.cli.values": _names("parse_assignments split_assignments"),
     "ffcore.diagnose": _names("Cause CauseKind Need find_cause has_mapping"),
     "ffcore.diagnose.relax": _names("limited_memories with_sizes"),
-    "ffcore.diagnose.search": _names("bits_text occupancy_unit"),
+    "ffcore.diagnose.sizes": _names("Verdict halved occupancy_unit"),
     "ffcore.errors": _names(
         "ErrorCollector FFError MemoryLimitError NoValidMappingError PluginError Position SpecError "
         "SpecProblem TimeLimitError suggest"
@@ -336,7 +338,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.templates": _names("HolderChoice Site SpatialLoop Template TemplateStock einsum_choices einsum_templates"),
     "ffcore.templates.types": _names("TollSite"),
     "ffcore.tolerances": _names("FANOUT FITS NOT_WORSE ROUNDING SAME"),
-    "ffcore.units": _names("Dimension format_quantity parse_quantity parse_time"),
+    "ffcore.units": _names("Dimension bits_text format_quantity parse_quantity parse_time"),
 }
 """Where each name stands."""
 

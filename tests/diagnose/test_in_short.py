@@ -8,9 +8,9 @@ import pytest
 
 from ffcore.diagnose import CauseKind, explain_einsums, find_cause
 from ffcore.diagnose.capacity import too_small
+from ffcore.diagnose.culprits import Budget, Usage
 from ffcore.diagnose.einsum import cause_of_einsums
 from ffcore.diagnose.relax import costless
-from ffcore.diagnose.search import Budget, Usage
 from ffcore.errors import TimeLimitError
 from ffcore.explore.limits import Limits
 from ffcore.spec.problem import Problem

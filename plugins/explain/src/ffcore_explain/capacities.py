@@ -8,7 +8,7 @@ from functools import partial
 
 import attrs
 
-from ffcore.plugin import SAME, Problem, Progress, Step, limited_memories, occupancy_unit, with_sizes
+from ffcore.plugin import SAME, Problem, Progress, Step, Verdict, halved, limited_memories, occupancy_unit, with_sizes
 from ffcore_explain.explanation import Effect, Optimum, Outcome
 from ffcore_explain.processes import TimeLimit, run
 from ffcore_explain.search import Parts
@@ -64,35 +64,27 @@ class _Search:
         assert self.effect.needed_bits is not None
         low = int(Fraction(self.effect.too_small_bits) // unit)  # too little
         high = max(low + 1, round(Fraction(self.effect.needed_bits) / unit))  # enough
-        middle = high - 1  # often the mapping found needs the least already
-        while high - low > 1:
-            if self.progress is not None:
-                names = f"{self.effect.lift.memory}: {float(middle * unit):.15g} bits"
-                self.progress(Step("sizes", note=f"the least with the same optimum; trying {names}"))
-            found = self._with(float(middle * unit))
-            if found is None:
-                break
-            enough, peak = found
-            if enough:
-                high = max(low + 1, min(middle, round(Fraction(peak) / unit)))
-            else:
-                low = middle
-            middle = (low + high) // 2
+        # Often the mapping found needs the least already.
+        low, high = halved(low, high, lambda units: self._needed(units, unit), first=high - 1)
         tight = high - low <= 1
         return attrs.evolve(
             self.effect, needed_bits=float(high * unit), too_small_bits=float(low * unit), needed_exact=tight
         )
 
-    def _with(self, bits: float) -> tuple[bool, float] | None:
-        """Is the first goal as good with this size, and what does it need then? None: not known in time."""
+    def _needed(self, units: int, unit: Fraction) -> int | Verdict:
+        """What the first goal needs to be as good with so many units of size, if it can be."""
+        bits = float(units * unit)
+        if self.progress is not None:
+            names = f"{self.effect.lift.memory}: {bits:.15g} bits"
+            self.progress(Step("sizes", note=f"the least with the same optimum; trying {names}"))
         memory = self.effect.lift.memory
         call = partial(self.parts.optimum, with_sizes(self.problem, {memory: bits}))
         ((_, answer),) = run([call], self.n_jobs, self.limit)
         if answer.unfinished or answer.refused:
-            return None
+            return Verdict.UNKNOWN
         optimum: Optimum | None = answer.value
         assert self.effect.optimum is not None
         goal, wanted = next(iter(self.effect.optimum.best.items()))
         if optimum is None or optimum.value(goal) > wanted.value(goal) * (1 + SAME):
-            return False, 0.0
-        return True, _peak(optimum, memory)
+            return Verdict.TOO_LITTLE
+        return round(Fraction(_peak(optimum, memory)) / unit)
