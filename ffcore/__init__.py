@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.2.0"
+from ffcore._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from ffcore import mapper, plugin

@@ -1,4 +1,4 @@
-"""Writing files at once or not at all, whoever reads one never sees half of it; and what is safe to write where."""
+"""Files are written whole or not at all, so that nobody reads half of one; and what is safe to write where."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def guard(*, debug: bool = False, no_plugins: bool = False) -> Iterator[Interrup
     1: no valid mapping, or a limit of time or memory left none; 2: bad input; 3: a bug of ours; 130: Ctrl-C or
     SIGTERM, with what the KeyboardInterrupt says.
     ``debug`` prints tracebacks of all of them. ``no_plugins`` holds for the body and the worker processes that it
-    starts. Yields what knows whether there was a Ctrl-C.
+    starts. Yields the `Interrupts`, which say whether there was a Ctrl-C.
     """
     from ffcore.cli.interrupt import interrupts
 

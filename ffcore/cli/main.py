@@ -34,9 +34,9 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        import ffcore
+        from ffcore._version import __version__
 
-        typer.echo(f"ff {ffcore.__version__}")
+        typer.echo(f"ff {__version__}")
         raise typer.Exit
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-import ffcore
+from ffcore._version import __version__
 from ffcore.cli.arguments import Arguments
 from ffcore.cli.run_json import ANEW, as_json, encoded, read_json, read_spec, write_spec
 from ffcore.errors import FFError
@@ -133,7 +133,7 @@ def versions() -> dict[str, Any]:
     from ffcore.plugin import current_manager
 
     plugins = {p.distribution: p.version for p in current_manager().plugins[1:] if not (p.disabled or p.error)}
-    core = {"ffcore": ffcore.__version__, "python": platform.python_version()}
+    core = {"ffcore": __version__, "python": platform.python_version()}
     return core | {name: version(name) for name in ("numpy", "numba")} | {"plugins": plugins}
 
 
@@ -235,8 +235,8 @@ def read(path: Path) -> Stopped:
         raise FFError(f"{path} holds no search to go on with, only mappings that were evaluated; {ANEW}")
     try:
         made_by = info["versions"]["ffcore"]
-        if info["format"] != FORMAT or made_by != ffcore.__version__:
-            raise FFError(f"{path} was written by ffcore {made_by}, and this is {ffcore.__version__}; {ANEW}")
+        if info["format"] != FORMAT or made_by != __version__:
+            raise FFError(f"{path} was written by ffcore {made_by}, and this is {__version__}; {ANEW}")
         if info["status"] not in STATUSES or not isinstance(info["resumed"], list):
             raise ValueError("its status makes no sense")
         if not isinstance(info["spec_hash"], str | None):

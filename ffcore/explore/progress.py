@@ -19,8 +19,8 @@ import numpy as np
 from ffcore.errors import FFError, MemoryLimitError, TimeLimitError
 from ffcore.explore.limits import Limits, time_text
 
-EVERY = 0.1  # s between two looks at the clock's doing: counts are summed and told no more often
-POLL = 0.05  # s between two looks at the memory in use
+EVERY = 0.1  # seconds between progress reports, for which counts are summed
+POLL = 0.05  # seconds between measurements of the memory in use
 
 _TEMPLATES, _EVALUATED = 0, 1
 

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 Outcome = tuple[int, bool, Any]  # number of a call, whether it went well, its result or what it raised
 
-EVERY = 0.2  # s between two calls of what whoever waits does meanwhile
+EVERY = 0.2  # seconds between progress callbacks while waiting
 
 
 def as_completed(
@@ -116,7 +116,7 @@ def processes(n_jobs: int) -> Executor:
 
 
 class SpawnExecutor(ProcessPoolExecutor):
-    """A process pool that lets go at once: shut down without waiting, its workers are ended at whatever they are."""
+    """A process pool that ends at once: shut down without waiting, it terminates workers in the middle of a call."""
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         # The base class drops its processes when told to shut down, and its manager thread waits for what they do.

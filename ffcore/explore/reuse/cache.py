@@ -22,7 +22,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-import ffcore
+from ffcore._version import __version__
 from ffcore.errors import FFError
 from ffcore.explore.explorer import row_shapes
 from ffcore.explore.reuse.checked import check_rows
@@ -62,7 +62,7 @@ class Stored:
     def key(self) -> str:
         """A hash of all that its rows depend on, and of the names that its templates use."""
         content = einsum_content(self.einsum, self.choices, self.options)
-        return digest([CACHE_VERSION, ffcore.__version__, content, own_names(self.einsum), shape_content(self.shape)])
+        return digest([CACHE_VERSION, __version__, content, own_names(self.einsum), shape_content(self.shape)])
 
 
 @attrs.frozen
