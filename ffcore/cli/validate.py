@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from ffcore.cli import options as opt
@@ -15,6 +17,11 @@ def validate(
     set_field: opt.SetField = None,
     arch_param: opt.ArchParam = None,
     allow_dir: opt.AllowDir = None,
+    costs: Annotated[
+        bool,
+        typer.Option("--costs", help="Also what each component costs, and who says so; missing numbers are errors."),
+    ] = False,
+    cost_model: opt.CostModel = None,
     format: opt.OutputFormat = opt.Format.text,
     no_plugins: opt.NoPlugins = False,
     debug: opt.Debug = False,
@@ -24,6 +31,8 @@ def validate(
     Every problem is listed with file, line and field; with `--format json` on stdout. Exit code: 0 valid; 2 not.
     """
     with guard(debug=debug, no_plugins=no_plugins):
+        import attrs
+
         from ffcore.cli import inputs, validity
 
         def load() -> validity.Checked:
@@ -34,9 +43,13 @@ def validate(
                 fields=set_field,
                 arch_params=arch_param,
                 allowed_dirs=allow_dir,
+                mapper={"cost_model": cost_model},
                 warn=False,
             )
-            return validity.check(spec)
+            if costs and not spec.workload.einsums:  # an architecture alone can be priced
+                return validity.Checked(spec, (), spec.costs())
+            checked = validity.check(spec)
+            return attrs.evolve(checked, costs=spec.costs()) if costs else checked
 
         if format is opt.Format.text:
             checked = load()

@@ -102,6 +102,9 @@ if TYPE_CHECKING:
     from ffcore.spec.problem import Tensor as Tensor
     from ffcore.spec.problem import TileShape as TileShape
     from ffcore.spec.problem import rank_values as rank_values
+    from ffcore.spec.source.files import SourceProblem as SourceProblem
+    from ffcore.spec.source.files import display as display
+    from ffcore.spec.source.files import read_text as read_text
     from ffcore.templates import Site as Site
     from ffcore.templates import SpatialLoop as SpatialLoop
     from ffcore.templates import Template as Template
@@ -247,6 +250,11 @@ MODULES: dict[str, tuple[str, ...]] = {
         "Tensor",
         "TileShape",
         "rank_values",
+    ),
+    "ffcore.spec.source.files": (
+        "SourceProblem",
+        "display",
+        "read_text",
     ),
     "ffcore.templates": (
         "Site",
