@@ -16,6 +16,7 @@ from ffcore.cli import options as opt
 from ffcore.cli.compare import compare
 from ffcore.cli.explain import explain
 from ffcore.cli.guard import INTERRUPTED, guard
+from ffcore.cli.list import list_command
 from ffcore.cli.new_plugin import new_plugin
 from ffcore.cli.render import app as render_app
 from ffcore.cli.report import report
@@ -165,6 +166,7 @@ app.command()(sweep)
 app.command("new-plugin")(new_plugin)
 app.command()(report)
 app.command()(validate)
+app.command("list")(list_command)
 
 
 @app.command()
