@@ -6,8 +6,8 @@ import math
 
 import attrs
 
-from ffcore.plugin import RECORD_TYPES, ArchRecord, Parameter, PluginManager, Record
-from ffcore.units import Dimension, format_quantity
+from ffcore.plugin import RECORD_TYPES, ArchRecord, PluginManager, Record
+from ffcore.spec.catalogue import default_text
 
 
 def as_data(manager: PluginManager) -> dict[str, object]:
@@ -58,15 +58,6 @@ def _picked_by_default() -> dict[str, str]:
     return {"explorer": mapper.explorer, "joiner": mapper.joiner, "model": mapper.model, "executor": DEFAULT_EXECUTOR}
 
 
-def _default(parameter: Parameter) -> str:
-    """The value that holds where none is given, as people write it."""
-    value, unit = parameter.default, parameter.unit
-    dimension = next((d for d in Dimension if d.value == unit), None)
-    if unit and dimension is not None and isinstance(value, int | float) and not isinstance(value, bool):
-        return format_quantity(value, dimension, 6)
-    return f"{value} {unit}".rstrip()
-
-
 def as_text(manager: PluginManager) -> str:
     """The listing for people: distributions first, then the parts of each kind."""
     defaults = _picked_by_default()
@@ -83,7 +74,7 @@ def as_text(manager: PluginManager) -> str:
             lines.append(f"  {record.name:{width}}  {record.summary}{chosen}  [{plugin.distribution}]")
             if isinstance(record, ArchRecord):
                 lines.extend(
-                    f"  {'':{width}}    {p.name} = {_default(p)}  {p.summary}".rstrip() for p in record.parameters
+                    f"  {'':{width}}    {p.name} = {default_text(p)}  {p.summary}".rstrip() for p in record.parameters
                 )
         if not providers:
             lines.append("  none")

@@ -17,6 +17,7 @@ from ffcore.cli.arguments import MAPPER_FIELDS
 from ffcore.cli.command import Request, spec_command
 from ffcore.cli.group import Commands
 from ffcore.cli.guard import INTERRUPTED, classified, guard
+from ffcore.cli.list import list_command
 from ffcore.cli.render import app as render_app
 from ffcore.cli.validate import validate
 
@@ -103,6 +104,7 @@ def evaluate(request: Request, out: opt.Out = None, format: opt.OutputFormat = o
 
 app.add_typer(render_app, name="render")
 app.command()(validate)
+app.command("list")(list_command)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ffcore.cli import costs
 from ffcore.cli.inputs import unused_parameters
 from ffcore.diagnose.traps import traps
 from ffcore.errors import FFError, SpecError, SpecProblem, SpecWarning
@@ -21,6 +22,7 @@ from ffcore.spec.architecture import Memory, walk
 if TYPE_CHECKING:
     from ffcore.render.arch import NodeView
     from ffcore.spec import Spec
+    from ffcore.spec.resolve.cost_table import ComponentCosts
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
@@ -31,6 +33,7 @@ class Checked:
 
     spec: Spec
     warnings: tuple[str, ...]
+    costs: tuple[ComponentCosts, ...] | None = None  # where they were asked for
 
 
 def check(spec: Spec) -> Checked:
@@ -71,6 +74,8 @@ def as_text(checked: Checked) -> str:
     mapping = "" if spec.mapping is None else ", a mapping"
     lines = [f"valid: {_count(len(_einsums(spec)), 'Einsum')}, {_count(len(_tensors(spec)), 'tensor')}{mapping}"]
     lines.append(" > ".join(_component(view) for view in _components(spec)))
+    if checked.costs is not None:
+        lines.append(costs.as_text(checked.costs))
     return "\n".join(lines)
 
 
@@ -120,6 +125,7 @@ def as_data(load: Callable[[], Checked]) -> dict[str, Any]:
         "tensors": _tensors(spec),
         "components": [_component_data(node) for node in walk(spec.arch.nodes) if node.name],
         "mapping": spec.mapping is not None,
+        **({} if checked.costs is None else {"costs": costs.as_data(checked.costs)}),
     }
 
 

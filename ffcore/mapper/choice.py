@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ffcore import plugin
-from ffcore.errors import SpecError, suggest
 from ffcore.plugin import JoinerRecord
 from ffcore.plugin.known import DEFAULT_JOINER
+from ffcore.plugin.options import check_options
 
 if TYPE_CHECKING:
     from ffcore.spec import Spec
@@ -53,19 +52,5 @@ def joiner_of(spec: Spec, name: str | None = None, options: Mapping[str, Any] | 
     wanted = name or joiner_name(spec)
     own = spec.mapper.joiner_options if wanted == spec.mapper.joiner else {}
     both = {**own, **(options or {})}
-    if both:
-        factory = plugin.current_manager().record("joiner", wanted).load()
-        parameters = inspect.signature(factory).parameters.values()
-        known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            _check_known(spec, wanted, both, known)
+    check_options("joiner", wanted, both, lambda o: spec.mapper.place_of("joiner_options") if o in own else None)
     return plugin.get("joiner", wanted, **both)
-
-
-def _check_known(spec: Spec, joiner: str, options: Mapping[str, Any], known: list[str]) -> None:
-    for option in options:
-        if option not in known:
-            listed = f"it has {', '.join(known)}" if known else "it has none"
-            place = spec.mapper.place_of("joiner_options") if option in spec.mapper.joiner_options else None
-            message = f"the joiner {joiner!r} has no option {option!r}; {listed}"
-            raise SpecError.one(message, place, suggest(option, known))

@@ -222,6 +222,9 @@ if TYPE_CHECKING:
     from ffcore.spec.problem import TileShape as TileShape
     from ffcore.spec.problem import rank_values as rank_values
     from ffcore.spec.quantities import in_any_unit as in_any_unit
+    from ffcore.spec.source.files import SourceProblem as SourceProblem
+    from ffcore.spec.source.files import display as display
+    from ffcore.spec.source.files import read_text as read_text
     from ffcore.templates import HolderChoice as HolderChoice
     from ffcore.templates import Site as Site
     from ffcore.templates import SpatialLoop as SpatialLoop
@@ -335,6 +338,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "Problem Relevance SpatialDimension Tensor TileShape rank_values"
     ),
     "ffcore.spec.quantities": _names("in_any_unit"),
+    "ffcore.spec.source.files": _names("SourceProblem display read_text"),
     "ffcore.templates": _names("HolderChoice Site SpatialLoop Template TemplateStock einsum_choices einsum_templates"),
     "ffcore.templates.types": _names("TollSite"),
     "ffcore.tolerances": _names("FANOUT FITS NOT_WORSE ROUNDING SAME"),

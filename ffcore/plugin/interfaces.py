@@ -112,6 +112,7 @@ class ComponentCost:
     throughput: Mapping[str, float] = attrs.field(factory=dict)  # action -> actions/s of one instance
     area: float | None = None  # m² of one instance
     leak_power: float | None = None  # W of one instance
+    source: str = ""  # where the numbers come from, for people: a file and its line, a model's name
 
 
 class CostModel(Protocol):

@@ -119,9 +119,16 @@ class ModelRecord(Record):
 
 @attrs.frozen
 class CostModelRecord(Record):
-    """``factory() -> ffcore.plugin.CostModel``."""
+    """``factory(**options) -> ffcore.plugin.CostModel``.
+
+    The factory's parameters, each with a default, are what ``mapper.cost_model_options`` may set. ``files`` names those
+    that are files, one or a list: they are looked for in the folder of the file that names them and may lie below it or
+    below the folders that the user allows; the factory gets their full paths.
+    """
 
     kind: ClassVar[str] = "cost_model"
+
+    files: tuple[str, ...] = attrs.field(default=(), converter=_texts, kw_only=True)
 
 
 @attrs.frozen

@@ -114,6 +114,9 @@ class Mapper(SpecNode):
     )
     model: str = spec_field(Text(), default="default", doc="evaluates mappings")
     cost_model: str | None = spec_field(Text(), doc="prices components that name a component_class")
+    cost_model_options: dict[str, Any] = spec_field(
+        Data(), factory=dict, converter=_as_options, doc="of the cost model, such as {files: costs.csv}"
+    )
     executor: str | None = spec_field(Text(), doc="runs parallel work")
     ffm: FFM = spec_field(One(FFM), factory=FFM, doc="knobs of the search")
 

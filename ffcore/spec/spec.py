@@ -27,6 +27,7 @@ from ffcore.spec.source.nodes import Node, YamlMap
 from ffcore.spec.workload import Workload
 
 if TYPE_CHECKING:
+    from ffcore.spec.resolve.cost_table import ComponentCosts
     from ffcore.spec.resolve.costs import CostHook
 
 HASH_VERSION = 1
@@ -57,6 +58,7 @@ class Spec(SpecNode):
     mapping: Node | None = spec_field(Raw(), doc="a mapping written by hand, as its YAML node")
 
     _unused_parameters: dict[str, str | None] = attrs.field(factory=dict, init=False, repr=False, eq=False)
+    _allowed_dirs: tuple[str | Path, ...] = attrs.field(default=(), init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         for part in (self.arch, self.workload):
@@ -81,6 +83,7 @@ class Spec(SpecNode):
         asked: set[str] = set()
         spec = cls.from_node(read_sources(files, data, allowed_dirs, asked), files)
         spec._unused_parameters = {name: suggest(name, asked) for name in data if name not in asked}
+        spec._allowed_dirs = tuple(allowed_dirs)
         return spec
 
     @classmethod
@@ -94,7 +97,9 @@ class Spec(SpecNode):
     ) -> Spec:
         """Read YAML text. Raises SpecError like :meth:`from_yaml`."""
         data = {**(jinja_parse_data or {}), **jinja_data}
-        return cls.from_node(load_text(text, jinja_data=data, allowed_dirs=allowed_dirs))
+        spec = cls.from_node(load_text(text, jinja_data=data, allowed_dirs=allowed_dirs))
+        spec._allowed_dirs = tuple(allowed_dirs)
+        return spec
 
     @classmethod
     def from_node(cls, node: YamlMap, objects: Iterable[object] = ()) -> Spec:
@@ -152,6 +157,15 @@ class Spec(SpecNode):
 
         return totals(self.copy(), self._prices(cost_model), "leak_power")
 
+    def costs(self, cost_model: CostHook | None = None) -> tuple[ComponentCosts, ...]:
+        """What each component costs, and who says so: the spec, or the cost model (default: as in :meth:`problem`).
+
+        Raises one SpecError that lists every number that is missing.
+        """
+        from ffcore.spec.resolve.cost_table import cost_table
+
+        return cost_table(self, self._prices(cost_model))
+
     @property
     def unused_parameters(self) -> Mapping[str, str | None]:
         """Jinja parameters that no file asked for, each with the name that was probably meant."""
@@ -190,9 +204,9 @@ class Spec(SpecNode):
             return None
         if given is not None or not self.mapper.cost_model:
             return given
-        from ffcore import plugin
+        from ffcore.spec.cost_model import cost_model_of
 
-        return plugin.get("cost_model", self.mapper.cost_model)
+        return cost_model_of(self)
 
 
 def _whole_numbers(data: Any) -> Any:

@@ -43,7 +43,7 @@ def test_bash_completes_a_command() -> None:
     ("words", "expected"),
     [
         (["ma"], ["map"]),
-        (["map", "sim"], ["simple"]),
+        (["map", "simp"], ["simple"]),
         (["map", "tpu_v4i_like_c"], ["tpu_v4i_like_constrained"]),
         (["map", "simple", "matm"], ["matmuls", "matmuls8_mixed"]),
         (["map", "simple", "matmuls", "--joiner", "ex"], ["exhaustive"]),

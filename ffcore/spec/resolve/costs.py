@@ -70,6 +70,12 @@ class Costs:
     throughput: Mapping[str, float | None]  # 1/s, one instance, without n_parallel_instances
     area: float | None  # m², all parallel instances of one component
     leak_power: float | None  # W, likewise
+    sources: Mapping[str, str] = attrs.field(factory=dict)  # "energy of read" -> who gave it; unknown ones are left out
+    asked: str = ""  # the cost model that was asked, and maybe why it has no answer
+
+
+OWN = "spec"
+"""The source of a number that the spec gives."""
 
 
 def component_costs(
@@ -83,6 +89,7 @@ def component_costs(
     energy = {a: _own(f, "energy", at_least_zero) for a, f in actions.items()}
     throughput = {a: _own(f, "throughput", positive) for a, f in actions.items()}
     area, leak = _own(fields, "area", at_least_zero), _own(fields, "leak_power", at_least_zero)
+    sources, asked = _sources(energy, throughput, area, leak, OWN), ""
     if isinstance(node, Component) and node.component_class and not free:
         slow = [a for a in actions if throughput[a] is None and node.total_latency is None]
         wanted = tuple(a for a in actions if energy[a] is None or a in slow)
@@ -93,11 +100,15 @@ def component_costs(
                 throughput = {a: answer.throughput.get(a) if t is None else t for a, t in throughput.items()}
                 area = answer.area if area is None else area
                 leak = answer.leak_power if leak is None else leak
+                _check_answer(node, energy, throughput, area, leak)
+                asked = answer.source or "cost model"
+                sources = _sources(energy, throughput, area, leak, asked) | sources
     elif free or not (isinstance(node, Component) and node.component_class):
         area, leak = area or 0.0, leak or 0.0
         if free:
             energy = {a: e or 0.0 for a, e in energy.items()}
             throughput = {a: math.inf if t is None else t for a, t in throughput.items()}
+        sources = _sources(energy, throughput, area, leak, FREE_CLASS if free else "default") | sources
     parallel = fields.number("n_parallel_instances", positive)
     scaled = {a: _scaled(e, _scale("energy_scale", fields, actions[a])) for a, e in energy.items()}
     leak = _scaled(leak, parallel * fields.number("leak_power_scale", at_least_zero))
@@ -106,7 +117,38 @@ def component_costs(
         throughput={a: _scaled(t, _speed(fields, actions[a])) for a, t in throughput.items()},
         area=_scaled(area, parallel * fields.number("area_scale", at_least_zero)),
         leak_power=_finite(leak, fields, "leak_power", None),
+        sources=sources,
+        asked=asked,
     )
+
+
+def _sources(
+    energy: Mapping[str, float | None],
+    throughput: Mapping[str, float | None],
+    area: float | None,
+    leak: float | None,
+    source: str,
+) -> dict[str, str]:
+    """``source`` for each number that is known."""
+    numbers = {f"energy of {a}": e for a, e in energy.items()} | {"area": area, "leak_power": leak}
+    numbers |= {f"throughput of {a}": t for a, t in throughput.items()}
+    return {name: source for name, number in numbers.items() if number is not None}
+
+
+def _check_answer(
+    node: Component,
+    energy: Mapping[str, float | None],
+    throughput: Mapping[str, float | None],
+    area: float | None,
+    leak: float | None,
+) -> None:
+    """Raise SpecError where a cost model answers with a number that no component can have."""
+    numbers = {f"energy of {a}": e for a, e in energy.items()} | {"area": area, "leak_power": leak}
+    wrong = [f"{name}: {number}" for name, number in numbers.items() if number is not None and not number >= 0]
+    wrong += [f"throughput of {a}: {t}" for a, t in throughput.items() if t is not None and not t > 0]
+    if wrong:
+        kind = f"{node.name} (component_class {node.component_class})"
+        raise SpecError.one(f"the cost model's answer for {kind} makes no sense: {', '.join(wrong)}", node.place_of(""))
 
 
 def missing_costs(fields: Fields, costs: Costs) -> list[SpecProblem]:
@@ -123,6 +165,8 @@ def missing_costs(fields: Fields, costs: Costs) -> list[SpecProblem]:
         return []
     kind = f" (component_class {node.component_class})" if node.component_class else ""
     remedy = "give them, or install a cost model that knows the class" if node.component_class else "give them"
+    if costs.asked:
+        remedy = f"give them, or add them to what the cost model knows ({costs.asked})"
     return [SpecProblem(f"{node.name}{kind} has no {', '.join(lacking)}: {remedy}", node.place_of("actions"))]
 
 

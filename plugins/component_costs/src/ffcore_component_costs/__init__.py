@@ -1,0 +1,1 @@
+"""What the components of an architecture cost: read from tables."""
