@@ -18,8 +18,10 @@ import ffcore as ff
 from bench.jobs import CONSTRAINED, FREE, Sizes
 from ffcore.explore.explorer import explore
 from ffcore.explore.search import kernels
+from ffcore.pmappings import pareto
 
-KERNELS = ("_union", "_add", "_rows", "_fronts")
+KERNELS = {"_union": kernels, "_add": kernels, "_rows": kernels, "_fronts": pareto}
+"""Compiled loops, and the module that calls each."""
 REPEAT = 3
 
 
@@ -66,7 +68,7 @@ def timed() -> Iterator[Clock]:
     clock = Clock()
 
     def wrap(name: str) -> Callable[..., Any]:
-        kernel = getattr(kernels, name)
+        kernel = getattr(KERNELS[name], name)
 
         def call(*arguments: Any) -> Any:
             start = time.perf_counter()
@@ -78,8 +80,8 @@ def timed() -> Iterator[Clock]:
         return call
 
     with ExitStack() as stack:
-        for name in KERNELS:
-            stack.enter_context(mock.patch.object(kernels, name, wrap(name)))
+        for name, module in KERNELS.items():
+            stack.enter_context(mock.patch.object(module, name, wrap(name)))
         yield clock
 
 

@@ -9,6 +9,11 @@ from ffcore.mapper import ffm as FFM
 from ffcore.mapper.tracked import TrackedMapper
 from ffcore.plugin.known import BASELINES
 
-__all__ = ["FFM", *BASELINES]
 
-globals().update({name: TrackedMapper(name) for name in BASELINES})
+def __getattr__(name: str) -> TrackedMapper:
+    if name not in BASELINES:
+        raise AttributeError(f"module 'ffcore.mapper' has no attribute {name!r}")
+    return TrackedMapper(name)
+
+
+__all__ = ["FFM", "TrackedMapper"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ffcore import plugin
 from ffcore.plugin import JoinerRecord
+from ffcore.plugin.given_options import check_options
 from ffcore.plugin.known import DEFAULT_JOINER
-from ffcore.plugin.options import check_options
 
 if TYPE_CHECKING:
     from ffcore.spec import Spec

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ffcore import plugin
 from ffcore.errors import Position, SpecError
-from ffcore.plugin.options import check_options
+from ffcore.plugin.given_options import check_options
 from ffcore.spec.source.files import FileAccess, SourceProblem
 
 if TYPE_CHECKING:

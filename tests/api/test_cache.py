@@ -16,8 +16,7 @@ import ffcore as ff
 import ffcore.diagnose  # it takes `explore` when it is imported, which must not be a patched one
 from ffcore.explore import CacheWarning, DefaultExplorer
 from ffcore.explore import explorer as explorer_module
-from ffcore.pmappings.rows import Rows
-from ffcore.pmappings.set import Job
+from ffcore.pmappings.rows import Rows, TemplateChoice
 from ffcore.results import Pmappings
 from tests.api.specs import chain
 
@@ -43,7 +42,7 @@ def tpu() -> ff.Spec:
     return ff.Spec.from_yaml("tpu_v4i_like", "matmuls", N_EINSUMS=2, M=64, KN=64)
 
 
-def _content(job: Job) -> object:
+def _content(job: TemplateChoice) -> object:
     """All but the Einsum, which each run makes anew."""
     template = job.template
     return [c.name for c in template.components], template.sites, template.blocks, template.spatial, job.choice

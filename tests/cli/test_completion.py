@@ -59,7 +59,7 @@ def test_bash_completes_a_command() -> None:
         (["render", "work"], ["workload"]),
         (["render", "arch", "simple", "--renderer", "gr"], ["graphviz"]),
         (["render", "arch", "simple", "--format", "p"], ["png"]),
-        (["new-plugin", "ffcore-x", "co"], ["cost_model"]),
+        (["new-plugin", "ffcore-x", "co"], ["command", "cost_model"]),
         (["map", "tpu_v4i_like", "--arch-param", "cl"], ["clock="]),
     ],
 )  # fmt: skip

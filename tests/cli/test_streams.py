@@ -44,6 +44,7 @@ OUTCOMES = {
     "shown": (["render", "mapping", "{mapping}"], 0),
     "nothing to show": (["render", "arch", "{mapping}"], 2),
     "listed": (["plugins"], 0),
+    "named": (["list", "workloads"], 0),
     "bad name": (["new-plugin", "Bad Name", "arch"], 2),
     "usage": (["map"], 2),
     "misspelt": (["mpa"], 2),
@@ -73,6 +74,7 @@ JSON = {
     "map": ["{arch}", "{workload}", "--set", "M=4", *EXHAUSTIVE],
     "evaluate": ["{arch}", "{workload}", "{mapping}", "--set", "M=4"],
     "validate": ["{arch}", "{workload}", "--set", "M=4"],
+    "list": ["arches"],
     "plugins": [],
 }
 
