@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import ffcore as ff
 from ffcore import plugin
 from ffcore.errors import PluginError, SpecError
 from ffcore.plugin import ComponentQuery
 from ffcore_component_costs.library import LibraryCosts
+
+SHARED = Path(__file__).resolve().parents[4] / "shared"
+GOLDEN, PEER = SHARED / "golden", SHARED / "peer_more"
 
 LOG = """Can not find an area model for sram(size=8)
 Logs for models that could estimate query:
@@ -124,3 +130,22 @@ def test_its_own_models() -> None:
     assert (dram.area, dram.leak_power) == (0, 0)
     with pytest.raises(SpecError, match=r"^M \(component_class IntMAK\): .* has no model of that class"):
         model.cost(ComponentQuery("M", "IntMAK", {"tech_node": 65e-9}, ("compute",)))
+
+
+@pytest.mark.skipif(not GOLDEN.is_dir() or not PEER.is_dir(), reason=f"no {GOLDEN} or no {PEER}")
+@pytest.mark.parametrize("arch", ["eyeriss", "simba"])
+def test_the_peers_architectures_cost_what_the_peer_says(arch: str) -> None:
+    pytest.importorskip("hwcomponents_library", reason="hwcomponents-library is not installed (Python 3.12 and newer)")
+    spec = ff.Spec.from_yaml(PEER / "arches" / f"{arch}.yaml")
+    spec.mapper.cost_model = "hwcomponents"
+    try:
+        found = {c.name: c for c in spec.costs()}
+    except SpecError as error:
+        if "CACTI" in str(error):
+            pytest.skip("the program of CACTI does not run here")
+        raise
+    for name, costs in json.loads((GOLDEN / "costs.json").read_text())[arch].items():
+        assert found[name].energy == pytest.approx({a: c["energy"] for a, c in costs["actions"].items()}, rel=1e-9)
+        assert (found[name].area, found[name].leak_power) == pytest.approx(
+            (costs["area"], costs["leak_power"]), rel=1e-9
+        )
