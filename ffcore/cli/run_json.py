@@ -18,7 +18,10 @@ ANEW = "map anew with `ff map ARCH WORKLOAD --out DIR`"
 
 
 def write_spec(file: Path, spec: Spec) -> None:
-    """Write a spec. Raises ``OSError`` where the file cannot be written."""
+    """Write a spec, and beside it the files that its cost model reads. Raises ``OSError`` where that cannot be done."""
+    from ffcore.spec.cost_model import keep_files
+
+    keep_files(spec, file)
     write_atomically(file, as_json(encoded(spec.to_dict())))
 
 

@@ -11,7 +11,7 @@ DISTRIBUTION_OF: dict[tuple[str, str], str] = {
     ("arch", "tpu_v4i_like"): "ffcore-tpu-arch",
     ("renderer", "graphviz"): "ffcore-graphviz-render",
     ("renderer", "html"): "ffcore-html-report",
-    ("cost_model", "tables"): "ffcore-component-costs",
+    **{("cost_model", name): "ffcore-component-costs" for name in ("tables", "hwcomponents")},
     ("command", "compare"): "ffcore-simanneal",
     ("command", "explain"): "ffcore-explain",
     ("command", "new-plugin"): "ffcore-scaffold",

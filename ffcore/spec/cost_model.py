@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ffcore import plugin
-from ffcore.errors import Position, SpecError
+from ffcore.errors import FFError, Position, SpecError
+from ffcore.files import write_atomically
 from ffcore.plugin.given_options import check_options
 from ffcore.spec.source.files import FileAccess, SourceProblem
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from ffcore.spec.spec import Spec
 
 OPTIONS = "cost_model_options"
+KEPT = "cost_files"
+"""Folder beside a spec that ffcore wrote (``spec.json`` of a run), with copies of the files that its options name."""
 
 
 def cost_model_of(spec: Spec) -> CostModel:
@@ -46,7 +50,28 @@ def _paths(spec: Spec, option: str, value: object) -> list[Path]:
             raise SpecError.one(f"mapper.{OPTIONS}.{option} must be the name of a file, or a list of them", place)
     if set_at is None:
         return [Path(name) for name in names]
-    return [_allowed(spec, str(name), set_at, place) for name in names]
+    kept = [_kept(Path(set_at.file), option, number, str(name)) for number, name in enumerate(names)]
+    return [k if k.is_file() else _allowed(spec, str(n), set_at, place) for k, n in zip(kept, names, strict=True)]
+
+
+def keep_files(spec: Spec, file: Path) -> None:
+    """Copy what the cost model's options name beside ``file``, into which the spec is written, so that it can be priced
+    again from there. Raises ``OSError``; what is wrong with the options is for the job itself to tell."""
+    mapper = spec.mapper
+    if not (mapper.cost_model and mapper.cost_model_options):
+        return
+    with suppress(FFError):
+        record = plugin.current_manager().record("cost_model", mapper.cost_model)
+        for option in record.files if isinstance(record, plugin.CostModelRecord) else ():
+            for number, path in enumerate(_paths(spec, option, mapper.cost_model_options.get(option, []))):
+                copy = _kept(file, option, number, path.name)
+                if path.is_file() and copy.absolute() != path.absolute():
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    write_atomically(copy, path.read_bytes())
+
+
+def _kept(file: Path, option: str, number: int, name: str) -> Path:
+    return file.parent / KEPT / f"{file.stem}.{option}.{number}{Path(name).suffix}"
 
 
 def _allowed(spec: Spec, name: str, set_at: Position, place: Position | None) -> Path:

@@ -45,7 +45,7 @@ def test_wheel_holds_the_library_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for folder in ("arches", "workloads"):
         packaged = {Path(n).name for n in names if n.startswith(f"ffcore/_library/{folder}/")}
-        assert packaged >= {p.name for p in (ROOT / folder).rglob("*.yaml")}
+        assert packaged >= {p.name for p in (ROOT / folder).rglob("*") if p.suffix in (".yaml", ".jinja")}
         assert packaged
     assert "ffcore/py.typed" in names
     assert not [n for n in names if n.startswith(("tests/", "plugins/", "demo/"))]
@@ -62,6 +62,10 @@ def test_packaged_specs_are_found_by_bare_name(target: Path, tmp_path: Path) -> 
     ff = [sys.executable, "-m", "ffcore.cli"]
     done = run(*ff, "validate", "simple", "matmuls", *sets, cwd=tmp_path, env=environment(target))
     assert done.stdout.startswith("valid: 2 Einsums")
+    shared = run(
+        *ff, "validate", "simple", "vgg16", cwd=tmp_path, env=environment(target)
+    )  # layers in a text of their own
+    assert shared.stdout.startswith("valid: 21 Einsums")
 
 
 def test_console_script_is_installed(target: Path, tmp_path: Path) -> None:

@@ -250,3 +250,23 @@ def test_validate_shows_costs_with_their_source(tmp_path: Path) -> None:
     lacking = ff_process("validate", "arch.yaml", "workload.yaml", "--costs", cwd=tmp_path)
     assert lacking.returncode == 2
     assert lacking.stderr.count("has no energy of") == 2
+
+
+def test_a_run_goes_on_with_the_tables_that_it_began_with(tmp_path: Path) -> None:
+    load(tmp_path)
+    begun = ff_process("map", "arch.yaml", "workload.yaml", "--max-fused-loops", "0", "--out", "run", cwd=tmp_path)
+    assert begun.returncode == 0, begun.stderr
+    (tmp_path / "costs.csv").unlink()
+    on = ff_process("map", "--resume", "run", cwd=tmp_path)
+    assert (on.returncode, on.stdout.splitlines()[:2]) == (0, begun.stdout.splitlines()[:2])
+    again = ff_process("report", "run", "--out", "again", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+
+
+def test_the_points_of_a_sweep_read_the_tables(tmp_path: Path) -> None:
+    load(tmp_path)
+    vary = ["--vary", "arch.nodes.Buffer.size=8192,16384", "--max-fused-loops", "0", "--out", "swept"]
+    done = ff_process("sweep", "arch.yaml", "workload.yaml", *vary, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "costs.csv").unlink()
+    assert ff_process("sweep", "--resume", "swept", cwd=tmp_path).returncode == 0

@@ -16,3 +16,8 @@ def ffcore_cost_models() -> Iterable[CostModelRecord]:
         "ffcore_component_costs.tables:TableCosts",
         files=["files"],
     )
+    yield CostModelRecord(
+        "hwcomponents",
+        "asks the library of that name, with the models installed for it (Python 3.12 and newer)",
+        "ffcore_component_costs.library:LibraryCosts",
+    )
