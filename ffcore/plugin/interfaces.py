@@ -38,7 +38,8 @@ class SpecLoader(Protocol):
     def load(self, path: Path) -> SpecData:
         """Return the file's content (``arch``, ``workload``, ...), which is then checked like any other.
 
-        Raises ``SpecError`` with positions for a file that cannot be read.
+        A loader whose record says ``takes_parameters`` is also given ``parameters``: a mapping of names to what
+        ``--set`` (``jinja_parse_data``) says of them. Raises ``SpecError`` with positions for a file that cannot be read.
         """
 
 

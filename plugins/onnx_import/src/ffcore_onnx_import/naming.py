@@ -1,0 +1,123 @@
+"""Names that a person could have written, for tensors, ranks and rank variables."""
+
+from __future__ import annotations
+
+import keyword
+import math
+import re
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from ffcore_onnx_import.einsums import Access, AffineIndex, Einsum, Tensor, Variable
+
+_OPERATOR = re.compile(r"[A-Z][A-Za-z]*(_[0-9]+)?")
+_LONGEST = 60
+
+RESERVED = frozenset(
+    "All Tensors Nothing Inputs Outputs Intermediates Shared Persistent Above Other input weight output min max sum len "
+    "range abs round int float True False None".split()
+) | frozenset(dir(math))
+"""What expressions already call something else."""
+
+
+@attrs.define
+class Names:
+    """What everything is called in the workload."""
+
+    tensors: dict[str, str] = attrs.field(factory=dict)
+    ranks: dict[tuple[str, int], str] = attrs.field(factory=dict)  # (ONNX value, position) -> name
+    rank_sizes: dict[str, int] = attrs.field(factory=dict)  # those that are stated
+    variables: dict[Variable, str] = attrs.field(factory=dict)
+
+    def index(self, index: AffineIndex) -> str:
+        """An index expression: ``2*p + r``."""
+        parts = [self.variables[v] if c == 1 else f"{c}*{self.variables[v]}" for v, c in index.terms]
+        if index.constant or not parts:
+            parts.append(str(index.constant))
+        return " + ".join(parts)
+
+    def projection(self, access: Access) -> str:
+        """The indices of an access: ``[n, c, H: 2*p + r]``."""
+        items = []
+        for position, index in enumerate(access.index):
+            rank, text = self.ranks[access.tensor, position], self.index(index)
+            items.append(text if text.isidentifier() and text.upper() == rank else f"{rank}: {text}")
+        return f"{self.tensors[access.tensor]}[{', '.join(items)}]"
+
+
+def names_of(einsums: Iterable[Einsum], tensors: Mapping[str, Tensor]) -> Names:
+    """Names for all that the Einsums use."""
+    names = Names()
+    accesses = [(e, a) for e in einsums for a in (*e.inputs, e.output)]
+    variables = {v: None for e, _ in accesses for v in e.variables}
+    names.variables = _sized(variables)
+    partial = {
+        (a.tensor, i)
+        for _, a in accesses
+        for i, index in enumerate(a.index)
+        if [c for _, c in index.terms] == [1]
+        and (index.terms[0][0].size != tensors[a.tensor].sizes[i] and not index.constant)
+    }
+    taken = set(names.variables.values()) | RESERVED
+    used = {a.tensor: e for e, a in reversed(accesses)}
+    shortened = _common_prefix(used)
+    for value in dict.fromkeys(a.tensor for _, a in accesses):
+        names.tensors[value] = _unique(_tensor_name(value.removeprefix(shortened), used[value].op), taken)
+    _name_ranks(names, {a.tensor: tensors[a.tensor] for _, a in accesses}, partial)
+    return names
+
+
+def _sized(variables: Iterable[Variable]) -> dict[Variable, str]:
+    """``p`` if all with that role have one size, else ``p56``."""
+    found = list(variables)
+    sizes: dict[str, set[int]] = {}
+    for variable in found:
+        sizes.setdefault(variable.role, set()).add(variable.size)
+    return {v: v.role if len(sizes[v.role]) == 1 else f"{v.role}{v.size}" for v in found}
+
+
+def _name_ranks(names: Names, tensors: Mapping[str, Tensor], partial: set[tuple[str, int]]) -> None:
+    """Ranks are named like variables; of one that is only read in part the size is not stated."""
+    sizes: dict[str, set[int]] = {}
+    for tensor in tensors.values():
+        for position, (role, size) in enumerate(zip(tensor.roles, tensor.sizes, strict=True)):
+            if (tensor.name, position) not in partial:
+                sizes.setdefault(role, set()).add(size)
+    for tensor in tensors.values():
+        for position, (role, size) in enumerate(zip(tensor.roles, tensor.sizes, strict=True)):
+            name = f"{role}_{names.tensors[tensor.name]}"
+            if (tensor.name, position) not in partial:
+                name = role if len(sizes[role]) == 1 else f"{role}{size}"
+                names.rank_sizes[name] = size
+            names.ranks[tensor.name, position] = name
+
+
+def _common_prefix(values: Iterable[str]) -> str:
+    """The first part of the path that all names share (``gpu_0/``)."""
+    firsts = {v.partition("/")[0] + "/" if "/" in v else "" for v in values}
+    return firsts.pop() if len(firsts) == 1 else ""
+
+
+def _tensor_name(value: str, op: str) -> str:
+    """``/layer1/layer1.0/conv1/Conv_output_0`` becomes ``layer1_0_conv1``."""
+    value = re.sub(r"_output_0(?=$|_)", "", value)
+    parts = [p for p in value.split("/") if p]
+    kept = [p for p, after in zip(parts, [*parts[1:], ""], strict=True) if not (after + ".").startswith(p + ".")]
+    if len(kept) > 1 and _OPERATOR.fullmatch(kept[-1]):
+        kept.pop()
+    name = re.sub(r"[^0-9A-Za-z]+", "_", "_".join(kept)).strip("_")[:_LONGEST].rstrip("_")
+    if not name or name[0].isdigit():
+        name = f"{op.lower()}_{name}".strip("_")
+    return name if re.match("[A-Za-z]", name) else f"t_{name}"
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    if keyword.iskeyword(name) or name in taken:
+        name += "_t" if f"{name}_t" not in taken else ""
+    number, unique = 2, name
+    while unique in taken or keyword.iskeyword(unique):
+        unique = f"{name}_{number}"
+        number += 1
+    taken.add(unique)
+    return unique
