@@ -79,6 +79,8 @@ class Lowering:
     def view(self, value: str, node: Node, roles: Sequence[str] | None = None) -> View:
         """The value; one that no node has made is an input of the network or a weight, whose ranks get ``roles``."""
         if value not in self.views:
+            if value not in self.graph.inputs and not self.is_constant(value):
+                raise self.graph.wrong(f"it reads {value!r}, an output that only says where elements come from", node)
             shape = self.shape(value, node)
             self.views[value] = self._stored(value, shape, roles or self.roles(len(shape)), self.is_constant(value))
         return self.views[value]

@@ -61,9 +61,11 @@ def names_of(einsums: Iterable[Einsum], tensors: Mapping[str, Tensor]) -> Names:
     }
     taken = set(names.variables.values()) | RESERVED
     used = {a.tensor: e for e, a in reversed(accesses)}
+    written = {e.output.tensor: e for e, _ in accesses}
     shortened = _common_prefix(used)
     for value in dict.fromkeys(a.tensor for _, a in accesses):
-        names.tensors[value] = _unique(_tensor_name(value.removeprefix(shortened), used[value].op), taken)
+        said = _said_by_weight(written.get(value), value).removeprefix(shortened)
+        names.tensors[value] = _unique(_tensor_name(said, used[value].op), taken)
     _name_ranks(names, {a.tensor: tensors[a.tensor] for _, a in accesses}, partial)
     return names
 
@@ -93,10 +95,23 @@ def _name_ranks(names: Names, tensors: Mapping[str, Tensor], partial: set[tuple[
             names.ranks[tensor.name, position] = name
 
 
+_NUMBERED = re.compile(r"[a-z]?[0-9]+")
+_WEIGHT = re.compile(r"[_./](w|weight|weights|kernel|W)(_0|:0)?$")
+
+
+def _said_by_weight(writer: Einsum | None, value: str) -> str:
+    """The value's own name; that of its weight where exporters only number values (``r12``, ``134``)."""
+    if writer is None or not _NUMBERED.fullmatch(value):
+        return value
+    if writer.weight is not None and _WEIGHT.search(writer.weight):
+        return _WEIGHT.sub("", writer.weight)
+    return f"{writer.op.lower()}_{value.lstrip('abcdefghijklmnopqrstuvwxyz')}"
+
+
 def _common_prefix(values: Iterable[str]) -> str:
-    """The first part of the path that all names share (``gpu_0/``)."""
-    firsts = {v.partition("/")[0] + "/" if "/" in v else "" for v in values}
-    return firsts.pop() if len(firsts) == 1 else ""
+    """The first part of the path that all names with a path share (``gpu_0/``)."""
+    firsts = [v.partition("/")[0] + "/" for v in values if "/" in v]
+    return firsts[0] if len(firsts) > 1 and len(set(firsts)) == 1 else ""
 
 
 def _tensor_name(value: str, op: str) -> str:

@@ -47,19 +47,18 @@ def concat(state: Lowering, node: Node) -> None:
 
 
 def _digits(sizes: Sequence[int], total: int, role: str) -> Labels:
-    """Digits of the joined axis, so that the sizes of parts are products of the inner ones as far as possible."""
-    marks = [1, total]
-    for mark in sorted({math.gcd(*sizes), *sizes}):
-        below = max(m for m in marks if m <= mark)
-        above = min((m for m in marks if m >= mark), default=total)
-        if mark % below == 0 and above % mark == 0 and mark not in marks:
-            marks.append(mark)
-            marks.sort()
-    count = len(marks) - 1
+    """Digits of the joined axis, so that products of the inner ones cover each part as closely as possible."""
+    marks = {1, total}
+    divisors = [d for d in range(1, math.isqrt(total) + 1) if total % d == 0]
+    divisors = sorted({*divisors, *(total // d for d in divisors)})
+    for size in sorted(sizes, reverse=True):
+        marks.add(next(d for d in divisors if d >= size and all(d % m == 0 or m % d == 0 for m in marks)))
+    ordered = sorted(marks)
+    count = len(ordered) - 1
     ends = [""] if count == 1 else ["o", "i"] if count == 2 else [chr(97 + i) for i in range(count)]
     inner_first = [
         Label(role.lower() + end, role, high // low)
-        for low, high, end in zip(marks, marks[1:], reversed(ends), strict=False)
+        for low, high, end in zip(ordered, ordered[1:], reversed(ends), strict=False)
     ]
     return tuple(reversed(inner_first))
 
