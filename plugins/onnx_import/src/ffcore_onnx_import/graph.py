@@ -16,7 +16,7 @@ Shape = tuple[int, ...]
 
 @attrs.frozen
 class Node:
-    """One ONNX node. ``domain`` is empty for ONNX's own operators."""
+    """One ONNX node. ``domain`` is empty for ONNX's own operators; ``merged``: the operators that it was written as."""
 
     op: str
     name: str
@@ -24,6 +24,7 @@ class Node:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
     domain: str = ""
+    merged: tuple[str, ...] = ()
 
     def get(self, attribute: str, default: Any = None) -> Any:
         """An attribute (texts as str, lists as lists), or the default."""
@@ -35,7 +36,7 @@ class Node:
 
     def __str__(self) -> str:
         """How messages name it."""
-        return f"node {self.name or self.outputs[0]!r} ({self.op})" if self.name else f"the {self.op} of {self.output!r}"
+        return f"node {self.name!r} ({self.op})" if self.name else f"the {self.op} that writes {self.output!r}"
 
     @property
     def output(self) -> str:

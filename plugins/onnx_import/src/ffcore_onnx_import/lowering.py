@@ -245,12 +245,15 @@ def lower(graph: Graph, options: Options) -> Lowering:
     """All nodes of a network as Einsums and views. Raises SpecError that names the node that cannot be."""
     from ffcore_onnx_import.operators import rule_of
 
-    state = Lowering(graph, options)
-    for node in graph.nodes:
+    from ffcore_onnx_import.patterns import merged
+
+    state = Lowering(merged(graph), options)
+    for node in state.graph.nodes:
         if node.outputs and all(o in graph.constants for o in node.outputs if o):
             state.fate[CONSTANT] += 1
         else:
             rule_of(state, node)(state, node)
+            state.fate[FOLDED] += max(len(node.merged) - 1, 0)
     if not state.einsums:
         raise graph.wrong("the network computes nothing that could be mapped")
     return state

@@ -183,6 +183,15 @@ def _set_dimensions(model: ModelProto, path: Path, parameters: Parameters) -> No
         raise _wrong(path, f"these dimensions have no size: {', '.join(missing.values())}; give them ({settings})")
     for value in (*model.graph.value_info, *model.graph.output):
         _resolve(value, parameters)
+    for value in list(model.graph.value_info):
+        if not _is_known(value):  # inference would keep what the file leaves open
+            model.graph.value_info.remove(value)
+
+
+def _is_known(value: ValueInfoProto) -> bool:
+    """Is every axis of its shape a number?"""
+    kind = value.type.tensor_type
+    return kind.HasField("shape") and all(d.HasField("dim_value") and d.dim_value >= 0 for d in kind.shape.dim)
 
 
 def _parameter_name(dimension: str) -> str:
@@ -196,27 +205,29 @@ def _check_size(path: Path, name: str, size: int) -> None:
 
 
 def _resolve(value: ValueInfoProto, parameters: Parameters) -> None:
-    """Known symbolic dimensions of an inner value by their size; unknown ones are left to inference."""
+    """Known symbolic dimensions of an inner value by their size; a shape that stays open is left to inference."""
     for dimension in value.type.tensor_type.shape.dim:
-        if dimension.HasField("dim_param"):
-            size = parameters.dimension(_parameter_name(dimension.dim_param)) if dimension.dim_param else None
+        if dimension.dim_param:
+            size = parameters.dimension(_parameter_name(dimension.dim_param))
             dimension.ClearField("dim_param")
             if size is not None:
                 dimension.dim_value = size
+    if not _is_known(value):
+        value.type.tensor_type.ClearField("shape")
 
 
 def _inferred(model: ModelProto, path: Path) -> Graph:
     constants, nodes = Constants.of(model), tuple(_node(n) for n in model.graph.node)
     opset = next(e.version for e in model.opset_import if e.domain in ("", "ai.onnx"))
     for _ in range(ROUNDS):
-        model = _infer(model, path)
-        shapes = _shapes(model, path)
+        inferred = _infer(model, path)
+        shapes = _shapes(inferred, path)
         before = len(constants.values)
         known_values(nodes, shapes, constants, opset)
         if len(constants.values) == before or all(o in shapes for n in nodes for o in n.outputs if o):
             break
         _make_known(model, constants)
-    bits = {v.name: _bits(v.type.tensor_type.elem_type) for v in _all_values(model)}
+    bits = {v.name: _bits(v.type.tensor_type.elem_type) for v in _all_values(inferred)}
     bits |= {t.name: _bits(t.data_type) for t in model.graph.initializer}
     inputs = tuple(i.name for i in model.graph.input if i.name not in constants.names)
     outputs = tuple(o.name for o in model.graph.output)
@@ -254,11 +265,8 @@ def _all_values(model: ModelProto) -> Iterable[ValueInfoProto]:
 def _shapes(model: ModelProto, path: Path) -> dict[str, Shape]:
     found: dict[str, Shape] = {t.name: tuple(t.dims) for t in model.graph.initializer}
     for value in _all_values(model):
-        kind = value.type.tensor_type
-        if value.name in found or not kind.HasField("shape"):
-            continue
-        if all(d.HasField("dim_value") and d.dim_value >= 0 for d in kind.shape.dim):
-            shape = tuple(d.dim_value for d in kind.shape.dim)
+        if value.name not in found and _is_known(value):
+            shape = tuple(d.dim_value for d in value.type.tensor_type.shape.dim)
             if any(d > MAX_DIMENSION for d in shape) or math.prod(shape) > MAX_VALUES:
                 raise _wrong(path, f"{value.name!r} has the impossible shape {list(shape)[:8]}")
             found[value.name] = shape

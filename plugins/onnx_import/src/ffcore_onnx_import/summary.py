@@ -53,7 +53,7 @@ def summarise(state: Lowering) -> Summary:
     for op, count in state.unknown.items():
         copies[op] -= count
     return Summary(
-        nodes=len(state.graph.nodes),
+        nodes=sum(state.fate.values()),
         fate=dict(state.fate),
         copies={op: n for op, n in sorted(copies.items()) if n > 0},
         unknown=dict(sorted(state.unknown.items())),

@@ -17,7 +17,7 @@ NAMES = (
     "Celu Clip Cos Cosh DequantizeLinear Div DynamicQuantizeLinear Elu Equal Erf Exp FastGelu Floor Gelu Greater "
     "GreaterOrEqual HardSigmoid HardSwish IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not "
     "Or PRelu Pow QuantizeLinear QuickGelu Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign "
-    "Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor Trilu"
+    "Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor Trilu Elementwise"
 ).split()
 
 SAME = ("Cast", "CastLike", "Dropout", "Identity")
@@ -48,7 +48,10 @@ def emit(state: Lowering, node: Node, names: Sequence[str], shape: Shape, output
         operands.append(plain(view, labels[len(shape) - n_axes :]))
     weights = [i for i, name in enumerate(names) if state.is_constant(name)]
     weight = weights[0] if weights else None
-    state.einsum(node, operands, [(label,) for label in labels], weight=weight, name=output)
+    channel = None
+    if node.merged:  # written out node by node: so are its scale and shift, which may still become part of it
+        channel = len(shape) - 1 if node.op.endswith("Normalization") else -1
+    state.einsum(node, operands, [(label,) for label in labels], weight=weight, name=output, channel=channel)
 
 
 def _joins_producer(state: Lowering, node: Node, value: str, constants: Sequence[str], shape: Shape) -> bool:
