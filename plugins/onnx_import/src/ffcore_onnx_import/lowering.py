@@ -253,7 +253,8 @@ def lower(graph: Graph, options: Options) -> Lowering:
             state.fate[CONSTANT] += 1
         else:
             rule_of(state, node)(state, node)
-            state.fate[FOLDED] += max(len(node.merged) - 1, 0)
+            if node.merged:
+                state.fate[FOLDED] += len(node.merged) - 1
     if not state.einsums:
         raise graph.wrong("the network computes nothing that could be mapped")
     return state

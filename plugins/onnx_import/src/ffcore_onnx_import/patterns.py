@@ -51,16 +51,18 @@ def merged(graph: Graph) -> Graph:
 def _region(
     graph: Graph, last: int, makers: Mapping[str, int], readers: Mapping[str, set[int]]
 ) -> _Region | None:
-    """The region that ends in a node: the smallest, or with reductions the largest."""
+    """The region that ends in a node: the smallest; with reductions as long as a larger one has more of them."""
     node = graph.nodes[last]
     if not _allowed(graph, node) or node.op in _REDUCES or len(_moving(graph, node)) < 2:
         return None
-    nodes, frontier, found = {last}, set(_moving(graph, node)), None
+    nodes, frontier, found, reductions = {last}, set(_moving(graph, node)), None, -1
     shape = graph.shapes.get(node.output)
     while len(nodes) <= _LARGEST:
         if len(frontier) == 1 and graph.shapes.get(next(iter(frontier))) == shape:
-            found = _Region(frozenset(nodes), next(iter(frontier)))
-            if not any(graph.nodes[i].op in _REDUCES for i in nodes):
+            there = sum(graph.nodes[i].op in _REDUCES for i in nodes)
+            if there > reductions:
+                found, reductions = _Region(frozenset(nodes), next(iter(frontier))), there
+            if not there:
                 return found
         latest = max(frontier, key=lambda value: makers.get(value, -1))
         maker = makers.get(latest)

@@ -71,6 +71,10 @@ def _checked(model: ModelProto, path: Path) -> ModelProto:
     for tensor in _tensors(model):
         if math.prod(tensor.dims) > KEPT_VALUES:
             _drop(tensor)
+    weights = {i.name for i in model.graph.initializer}
+    for value in [i for i in model.graph.input if i.name in weights]:
+        model.graph.input.remove(value)  # a default of an input: taken as given, as files before IR version 4 mean it
+    model.ir_version = max(model.ir_version, 4)
     return model
 
 
@@ -165,7 +169,6 @@ def _check_order(model: ModelProto, path: Path) -> None:
 
 def _set_dimensions(model: ModelProto, path: Path, parameters: Parameters) -> None:
     """Give every symbolic dimension its size; SpecError that lists those without one."""
-    weights = {i.name for i in model.graph.initializer}
     missing: dict[str, str] = {}
     for value in model.graph.input:
         for axis, dimension in enumerate(value.type.tensor_type.shape.dim):
@@ -176,7 +179,7 @@ def _set_dimensions(model: ModelProto, path: Path, parameters: Parameters) -> No
             size = parameters.dimension(name)
             if size is not None:
                 dimension.dim_value = size
-            elif value.name not in weights:
+            else:
                 missing[name] = f"{name} (axis {axis} of input {value.name!r})"
     if missing:
         settings = " ".join(f"--set {name}=1" for name in missing)
