@@ -28,7 +28,7 @@ def test_batch_normalisation_bias_and_relu_join_their_convolution(made: Made, lo
         node("Relu", ["n"], ["r"]),
         node("Add", ["r", "x"], ["y"]),
     ]
-    weights: Mapping[str, Any] = {"w": (3, 3, 3, 3), **{k: (3,) for k in "bstmv"}}
+    weights: Mapping[str, Any] = {"w": (3, 3, 3, 3), **dict.fromkeys("bstmv", (3,))}
     path = made(nodes, {"x": (1, 3, 8, 8)}, ["y"], weights)
     state = lowered(path)
     assert ops(state) == ["Conv", "Relu", "Add"]
@@ -45,7 +45,7 @@ def test_batch_normalisation_that_shares_its_input_stays(made: Made, lowered: Lo
         node("BatchNormalization", ["c", "s", "t", "m", "v"], ["n"]),
         node("Add", ["n", "c"], ["y"]),
     ]
-    weights: Mapping[str, Any] = {"w": (3, 3, 1, 1), **{k: (3,) for k in "stmv"}}
+    weights: Mapping[str, Any] = {"w": (3, 3, 1, 1), **dict.fromkeys("stmv", (3,))}
     assert ops(lowered(made(nodes, {"x": (1, 3, 4, 4)}, ["y"], weights))) == ["Conv", "BatchNormalization", "Add"]
 
 
@@ -109,7 +109,9 @@ def test_one_operation_for_each_element_that_is_read(made: Made, lowered: Lowere
 
 
 def test_a_lookup_reads_a_row_for_each_index(made: Made) -> None:
-    path = made([node("Gather", ["table", "ids"], ["y"])], {"ids": (1, 6)}, ["y"], {"table": (100, 4)}, integers=["ids"])
+    path = made(
+        [node("Gather", ["table", "ids"], ["y"])], {"ids": (1, 6)}, ["y"], {"table": (100, 4)}, integers=["ids"]
+    )
     network = read_network(path)
     assert network.summary.parameters == 400
     spec = ff.Spec.from_yaml("tpu_v4i_like", path)
@@ -132,7 +134,9 @@ def test_joins_cover_their_parts_by_digits(made: Made) -> None:
 def test_unknown_operators_are_errors_or_copies(made: Made, lowered: Lowered) -> None:
     nodes = [node("Frobnicate", ["x"], ["a"], domain="mine", name="odd"), node("Relu", ["a"], ["y"])]
     path = made(nodes, {"x": (2, 3)}, ["y"], domains=["mine"])
-    with pytest.raises(ff.SpecError, match=r"net.onnx:1: node 'odd' \(Frobnicate\): operator Frobnicate of domain 'mine'"):
+    with pytest.raises(
+        ff.SpecError, match=r"net.onnx:1: node 'odd' \(Frobnicate\): operator Frobnicate of domain 'mine'"
+    ):
         lowered(path)
     nodes = [node("Det", ["x"], ["a"]), node("Relu", ["a"], ["y"])]
     path = made(nodes, {"x": (2, 3, 3)}, ["y"])
@@ -187,7 +191,11 @@ def test_attention_with_grouped_queries(made: Made, lowered: Lowered) -> None:
     attention = node("Attention", ["q", "k", "v"], ["y"], q_num_heads=4, kv_num_heads=2)
     path = made([attention], {"q": (1, 6, 32), "k": (1, 5, 16), "v": (1, 5, 16)}, ["y"], opset=23)
     state = lowered(path)
-    assert [(e.points, e.macs) for e in state.einsums] == [(4 * 6 * 5 * 8, True), (4 * 6 * 5, False), (4 * 6 * 5 * 8, True)]
+    assert [(e.points, e.macs) for e in state.einsums] == [
+        (4 * 6 * 5 * 8, True),
+        (4 * 6 * 5, False),
+        (4 * 6 * 5 * 8, True),
+    ]
     assert len(ff.Spec.from_yaml("tpu_v4i_like", path).problem().einsums) == 3
 
 

@@ -1,8 +1,8 @@
 """From operands with labelled axes to the accesses of an Einsum.
 
 An operator says what each axis of each operand is indexed by: one or more *labels* (outermost first), or a window over
-several (``2*p + r``). Where an operand is a view whose axes are made of digits, labels are split until the digits of all
-operands agree; where they cannot agree, the caller has to copy the operand named by `NotAffine`.
+several (``2*p + r``). Where an operand is a view whose axes are made of digits, labels are split until the digits of
+all operands agree; where they cannot agree, the caller has to copy the operand named by `NotAffine`.
 """
 
 from __future__ import annotations

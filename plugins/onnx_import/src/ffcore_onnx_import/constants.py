@@ -90,11 +90,12 @@ def _shape_value(node: Node, shape: Shape) -> Values:
     return np.array(shape[slice(node.get("start", 0), node.get("end"))], dtype=np.int64)
 
 
-FOLDED = frozenset(
+_FOLDED = (
     "Abs Add And Cast CastLike Ceil Concat Div Equal Floor Gather GatherND Greater GreaterOrEqual Identity Less "
     "LessOrEqual Max Min Mod Mul Neg Not Or Pow ReduceMax ReduceMin ReduceProd ReduceSum Reshape Round ScatterND Sign "
-    "Slice Split Sqrt Squeeze Sub Transpose Trilu Unsqueeze Where Xor".split()
+    "Slice Split Sqrt Squeeze Sub Transpose Trilu Unsqueeze Where Xor"
 )
+FOLDED = frozenset(_FOLDED.split())
 """Operators whose values are computed where all inputs are small: their outputs are no larger than inputs together."""
 
 

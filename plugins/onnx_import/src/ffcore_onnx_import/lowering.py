@@ -219,9 +219,7 @@ class Lowering:
         for number, access in enumerate(accesses):
             if seen.setdefault(access.tensor, access).index != access.index:
                 view = self.copy(node, operands[number].view, f"{node.output}_copy{len(self.einsums)}")
-                replaced = [
-                    attrs.evolve(o, view=view) if i == number else o for i, o in enumerate(operands)
-                ]
+                replaced = [attrs.evolve(o, view=view) if i == number else o for i, o in enumerate(operands)]
                 made, digits = self._agreed(node, replaced, output)
                 return self._apart(node, made, [access_of(o, digits) for o in made], output)
         return accesses
@@ -244,7 +242,6 @@ class Lowering:
 def lower(graph: Graph, options: Options) -> Lowering:
     """All nodes of a network as Einsums and views. Raises SpecError that names the node that cannot be."""
     from ffcore_onnx_import.operators import rule_of
-
     from ffcore_onnx_import.patterns import merged
 
     state = Lowering(merged(graph), options)

@@ -14,10 +14,11 @@ from ffcore_onnx_import.einsums import Access, AffineIndex, Einsum, Tensor, Vari
 _OPERATOR = re.compile(r"[A-Z][A-Za-z]*(_[0-9]+)?")
 _LONGEST = 60
 
-RESERVED = frozenset(
-    "All Tensors Nothing Inputs Outputs Intermediates Shared Persistent Above Other input weight output min max sum len "
-    "range abs round int float True False None".split()
-) | frozenset(dir(math))
+_RESERVED = (
+    "All Tensors Nothing Inputs Outputs Intermediates Shared Persistent Above Other input weight output min max sum "
+    "len range abs round int float True False None"
+)
+RESERVED = frozenset(_RESERVED.split()) | frozenset(dir(math))
 """What expressions already call something else."""
 
 
@@ -51,7 +52,6 @@ def names_of(einsums: Iterable[Einsum], tensors: Mapping[str, Tensor]) -> Names:
     names = Names()
     accesses = [(e, a) for e in einsums for a in (*e.inputs, e.output)]
     variables = {v: None for e, _ in accesses for v in e.variables}
-    names.variables = _sized(variables)
     partial = {
         (a.tensor, i)
         for _, a in accesses
@@ -59,6 +59,9 @@ def names_of(einsums: Iterable[Einsum], tensors: Mapping[str, Tensor]) -> Names:
         if [c for _, c in index.terms] == [1]
         and (index.terms[0][0].size != tensors[a.tensor].sizes[i] and not index.constant)
     }
+    used_tensors = {a.tensor: tensors[a.tensor] for _, a in accesses}
+    sized = _sized(variables, used_tensors, partial)
+    names.variables = {v: f"{v.role}{v.size}" if v.role in sized else v.role for v in variables}
     taken = set(names.variables.values()) | RESERVED
     used = {a.tensor: e for e, a in reversed(accesses)}
     written = {e.output.tensor: e for e, _ in accesses}
@@ -66,31 +69,29 @@ def names_of(einsums: Iterable[Einsum], tensors: Mapping[str, Tensor]) -> Names:
     for value in dict.fromkeys(a.tensor for _, a in accesses):
         said = _said_by_weight(written.get(value), value).removeprefix(shortened)
         names.tensors[value] = _unique(_tensor_name(said, used[value].op), taken)
-    _name_ranks(names, {a.tensor: tensors[a.tensor] for _, a in accesses}, partial)
+    _name_ranks(names, used_tensors, partial, sized)
     return names
 
 
-def _sized(variables: Iterable[Variable]) -> dict[Variable, str]:
-    """``p`` if all with that role have one size, else ``p56``."""
-    found = list(variables)
+def _sized(variables: Iterable[Variable], tensors: Mapping[str, Tensor], partial: set[tuple[str, int]]) -> set[str]:
+    """Letters that stand for several sizes, of rank variables or of ranks: their names carry the size (``p56``)."""
     sizes: dict[str, set[int]] = {}
-    for variable in found:
+    for variable in variables:
         sizes.setdefault(variable.role, set()).add(variable.size)
-    return {v: v.role if len(sizes[v.role]) == 1 else f"{v.role}{v.size}" for v in found}
-
-
-def _name_ranks(names: Names, tensors: Mapping[str, Tensor], partial: set[tuple[str, int]]) -> None:
-    """Ranks are named like variables; of one that is only read in part the size is not stated."""
-    sizes: dict[str, set[int]] = {}
     for tensor in tensors.values():
         for position, (role, size) in enumerate(zip(tensor.roles, tensor.sizes, strict=True)):
             if (tensor.name, position) not in partial:
-                sizes.setdefault(role, set()).add(size)
+                sizes.setdefault(role.lower(), set()).add(size)
+    return {role for role, found in sizes.items() if len(found) > 1}
+
+
+def _name_ranks(names: Names, tensors: Mapping[str, Tensor], partial: set[tuple[str, int]], sized: set[str]) -> None:
+    """Ranks are named like variables; of one that is only read in part the size is not stated."""
     for tensor in tensors.values():
         for position, (role, size) in enumerate(zip(tensor.roles, tensor.sizes, strict=True)):
             name = f"{role}_{names.tensors[tensor.name]}"
             if (tensor.name, position) not in partial:
-                name = role if len(sizes[role]) == 1 else f"{role}{size}"
+                name = f"{role}{size}" if role.lower() in sized else role
                 names.rank_sizes[name] = size
             names.ranks[tensor.name, position] = name
 

@@ -20,7 +20,7 @@ MAX_DIMENSION = 2**40
 class Options:
     """How a network becomes a workload.
 
-    ``dimensions``: sizes of symbolic dimensions. ``bits_per_value``: of all tensors; None: those of the file's own types.
+    ``dimensions``: sizes of symbolic dimensions. ``bits_per_value``: of all tensors; None: by the file's own types.
     """
 
     dimensions: Mapping[str, int] = attrs.field(factory=dict)

@@ -13,11 +13,12 @@ import attrs
 
 from ffcore_onnx_import.graph import Graph, Node
 
-_ELEMENTWISE = frozenset(
-    "Abs Add Cast Clip Div Erf Exp HardSigmoid Log Max Min Mul Neg Pow Reciprocal Relu Sigmoid Softplus Sqrt Sub Sum Tanh"
-    "".split()
+_OPERATORS = (
+    "Abs Add Cast Clip Div Erf Exp HardSigmoid Log Max Min Mul Neg Pow Reciprocal Relu Sigmoid Softplus Sqrt Sub Sum "
+    "Tanh"
 )
-_REDUCES = frozenset("ReduceMax ReduceMean ReduceSum ReduceSumSquare ReduceL2".split())
+_ELEMENTWISE = frozenset(_OPERATORS.split())
+_REDUCES = frozenset(["ReduceMax", "ReduceMean", "ReduceSum", "ReduceSumSquare", "ReduceL2"])
 _LARGEST = 16
 """Nodes of a region at most."""
 
@@ -48,9 +49,7 @@ def merged(graph: Graph) -> Graph:
     return attrs.evolve(graph, nodes=nodes)
 
 
-def _region(
-    graph: Graph, last: int, makers: Mapping[str, int], readers: Mapping[str, set[int]]
-) -> _Region | None:
+def _region(graph: Graph, last: int, makers: Mapping[str, int], readers: Mapping[str, set[int]]) -> _Region | None:
     """The region that ends in a node: the smallest; with reductions as long as a larger one has more of them."""
     node = graph.nodes[last]
     if not _allowed(graph, node) or node.op in _REDUCES or len(_moving(graph, node)) < 2:

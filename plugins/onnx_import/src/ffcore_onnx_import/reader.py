@@ -60,6 +60,7 @@ def _load(path: Path) -> ModelProto:
 
 def _checked(model: ModelProto, path: Path) -> ModelProto:
     """The model with local functions written out and weights dropped; SpecError if it is not well formed."""
+    _check_texts(model, path)
     _check_opset(model, path)
     for tensor in _tensors(model):
         _check_tensor(tensor, path)
@@ -76,6 +77,21 @@ def _checked(model: ModelProto, path: Path) -> ModelProto:
         model.graph.input.remove(value)  # a default of an input: taken as given, as files before IR version 4 mean it
     model.ir_version = max(model.ir_version, 4)
     return model
+
+
+def _check_texts(model: ModelProto, path: Path) -> None:
+    """Names are texts: protobuf hands out bytes for what is no UTF-8."""
+    graph = model.graph
+    values = [*graph.input, *graph.output, *graph.value_info]
+    texts: list[object] = [graph.name, *(entry.domain for entry in model.opset_import)]
+    texts += [v.name for v in (*values, *graph.initializer, *(s.values for s in graph.sparse_initializer))]
+    texts += [d.dim_param for v in values for d in v.type.tensor_type.shape.dim]
+    texts += [entry.value for tensor in graph.initializer for entry in tensor.external_data]
+    for node in (*graph.node, *(n for f in model.functions for n in f.node)):
+        texts += [node.name, node.op_type, node.domain, *node.input, *node.output, *(a.name for a in node.attribute)]
+    texts += [t for f in model.functions for t in (f.name, f.domain)]
+    if not all(isinstance(text, str) for text in texts):
+        raise _wrong(path, "a name in it is not UTF-8: the file is damaged")
 
 
 def _tensors(model: ModelProto) -> Iterable[TensorProto]:

@@ -38,7 +38,8 @@ class Summary:
         if self.unknown:
             lines.append(f"unknown operators mapped as copies: {_listed(self.unknown)}")
         if self.extra_reads:
-            lines.append(f"joins read {quantity(self.extra_reads)} values more than there are, to cover parts by digits")
+            extra = quantity(self.extra_reads)
+            lines.append(f"joins read {extra} values more than there are, to cover parts by digits")
         if self.unread:
             lines.append(f"inputs that no Einsum reads: {', '.join(self.unread)}")
         return tuple(lines)

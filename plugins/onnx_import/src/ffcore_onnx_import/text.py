@@ -11,7 +11,7 @@ from ffcore_onnx_import.lowering import Lowering
 from ffcore_onnx_import.naming import Names, names_of
 from ffcore_onnx_import.summary import Summary, quantity
 
-_WIDTH = 110
+_WIDTH = 118
 
 
 def yaml_text(state: Lowering, summary: Summary) -> str:

@@ -7,6 +7,7 @@ by a sum of atoms. Splitting 768 channels into 12 heads of 64 makes the rank's i
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -190,7 +191,7 @@ def shared_digits(lists: Sequence[Sequence[int]]) -> list[int] | None:
             marks.add(reached)
     ordered = sorted(marks)
     digits = []
-    for low, high in zip(ordered, ordered[1:], strict=False):
+    for low, high in itertools.pairwise(ordered):
         if high % low:
             return None
         digits.append(high // low)

@@ -39,7 +39,7 @@ def rule_of(state: Lowering, node: Node) -> Rule:
         return joins.copied
     where = f" of domain {node.domain!r}" if node.domain else ""
     message = (
-        f"operator {node.op}{where} is not known; --set onnx_unknown=copy maps it as a copy of what it reads, or export "
-        "the network without it"
+        f"operator {node.op}{where} is not known; --set onnx_unknown=copy maps it as a copy of what it reads, or "
+        "export the network without it"
     )
     raise state.graph.wrong(message, node, suggest(node.op, RULES))

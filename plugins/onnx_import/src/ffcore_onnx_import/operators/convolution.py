@@ -34,9 +34,7 @@ def conv(state: Lowering, node: Node) -> None:
     rows = [Label(v, r, s) for v, r, s in zip(_OUTPUT[axes], SPATIAL[axes], output[2:], strict=True)]
     taps = [Label(v, v.upper(), s) for v, s in zip(_KERNEL[axes], sizes[2:], strict=True)]
     strides, dilations = _steps(state, node, "strides", axes), _steps(state, node, "dilations", axes)
-    windows = [
-        window(image, 2 + i, rows[i], taps[i], strides[i], dilations[i]) for i in range(axes)
-    ]
+    windows = [window(image, 2 + i, rows[i], taps[i], strides[i], dilations[i]) for i in range(axes)]
     operands = [
         Operand(image, ((batch,), inner, *windows)),
         Operand(filters, (*weights, *((tap,) for tap in taps))),

@@ -12,13 +12,14 @@ from ffcore_onnx_import.lowering import ATTACHED, FOLDED, Lowering, Rule
 AFFINE = ("Add", "Sub", "Mul", "Div")
 """With a constant, these can become part of the product before them."""
 
-NAMES = (
+_NAMES = (
     "Abs Acos Acosh Add And Asin Asinh Atan Atanh BiasGelu BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Ceil "
     "Celu Clip Cos Cosh DequantizeLinear Div DynamicQuantizeLinear Elu Equal Erf Exp FastGelu Floor Gelu Greater "
     "GreaterOrEqual HardSigmoid HardSwish IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not "
     "Or PRelu Pow QuantizeLinear QuickGelu Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign "
     "Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor Trilu Elementwise"
-).split()
+)
+NAMES = tuple(_NAMES.split())
 
 SAME = ("Cast", "CastLike", "Dropout", "Identity")
 """These move nothing and compute nothing."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
 from ffcore_onnx_import.build import Label, Labels, Operand, Window, plain
 from ffcore_onnx_import.graph import Node
 from ffcore_onnx_import.lowering import COPIED, VIEW, Lowering, Rule
-from ffcore_onnx_import.views import sliced
+from ffcore_onnx_import.views import reshaped, sliced
 
 
 def labels_of(roles: Sequence[str], shape: Sequence[int]) -> list[Label]:
@@ -118,7 +119,7 @@ def _constant_gather(state: Lowering, node: Node, axis: int) -> bool:
     size = view.shape[axis]
     values = state.graph.values[node.inputs[1]]
     positions = [int(p) + size if p < 0 else int(p) for p in values.ravel()]
-    steps = {b - a for a, b in zip(positions, positions[1:], strict=False)}
+    steps = {b - a for a, b in itertools.pairwise(positions)}
     if not positions or len(steps) > 1 or not all(0 <= p < size for p in positions):
         return False
     made = sliced(view, axis, positions[0], len(positions), steps.pop() if steps else 1)
@@ -126,8 +127,6 @@ def _constant_gather(state: Lowering, node: Node, axis: int) -> bool:
         return False
     shape = state.shape(node.output, node)
     if values.ndim != 1:
-        from ffcore_onnx_import.views import reshaped
-
         made = reshaped(made, shape, state.roles(len(shape)))
     if made is None:
         return False

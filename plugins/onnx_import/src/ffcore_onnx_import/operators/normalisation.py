@@ -6,7 +6,7 @@ import math
 
 from ffcore_onnx_import.build import Label, plain
 from ffcore_onnx_import.graph import Node
-from ffcore_onnx_import.lowering import Lowering, Rule
+from ffcore_onnx_import.lowering import EINSUM, Lowering, Rule
 from ffcore_onnx_import.operators.elementwise import emit
 
 
@@ -39,7 +39,7 @@ def normalised(state: Lowering, node: Node) -> None:
     state.einsums[-1].affine = sum(sizes) - sum(math.prod(state.shape(i, node)) for i in scale)
     if len(node.outputs) > 3 and node.outputs[3]:  # the sum, which the skip connection goes on with
         emit(state, node, inputs, state.shape(node.output, node), node.outputs[3])
-        state.fate["Einsums"] -= 1
+        state.fate[EINSUM] -= 1
 
 
 _PER_CHANNEL = ("InstanceNormalization", "GroupNormalization")
@@ -56,10 +56,11 @@ def _per_channel(state: Lowering, node: Node, scale: list[str]) -> None:
     state.einsum(node, operands, [(label,) for label in labels], weight=weight)
 
 
-NAMES = (
+_NAMES = (
     "Softmax LogSoftmax Hardmax LayerNormalization RMSNormalization SimplifiedLayerNormalization "
     "SkipLayerNormalization SkipSimplifiedLayerNormalization InstanceNormalization GroupNormalization LRN "
     "LpNormalization MeanVarianceNormalization CumSum"
-).split()
+)
+NAMES = tuple(_NAMES.split())
 
 RULES: dict[str, Rule] = {"BatchNormalization": batch_normalisation, **dict.fromkeys(NAMES, normalised)}

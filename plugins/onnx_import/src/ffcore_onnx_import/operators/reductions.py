@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ffcore_onnx_import.build import Label, plain
+from ffcore_onnx_import.build import Label, Operand, plain
 from ffcore_onnx_import.graph import Node
-from ffcore_onnx_import.lowering import FOLDED, Lowering, Rule
+from ffcore_onnx_import.lowering import EINSUM, Lowering, Rule
 
 
 def reduce(state: Lowering, node: Node) -> None:
@@ -45,19 +45,17 @@ def top_k(state: Lowering, node: Node) -> None:
         raise state.graph.wrong(f"it takes {shape[axis]} of {view.shape[axis]}; k must divide them to be mapped", node)
     labels = [Label(r.lower(), r, s) for r, s in zip(view.roles, shape, strict=True)]
     left = Label("t", "T", view.shape[axis] // shape[axis])
-    from ffcore_onnx_import.build import Operand
-
     axes = [(left, label) if i == axis else (label,) for i, label in enumerate(labels)]
     for output in node.outputs:
         if output:
             state.einsum(node, [Operand(view, tuple(axes))], [(label,) for label in labels], name=output)
-    state.fate["Einsums"] -= sum(bool(o) for o in node.outputs) - 1
+    state.fate[EINSUM] -= sum(bool(o) for o in node.outputs) - 1
 
 
-_ = FOLDED
-NAMES = (
+_NAMES = (
     "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum "
     "ReduceSumSquare ArgMax ArgMin GlobalAveragePool GlobalMaxPool GlobalLpPool"
-).split()
+)
+NAMES = tuple(_NAMES.split())
 
 RULES: dict[str, Rule] = {**dict.fromkeys(NAMES, reduce), "TopK": top_k}

@@ -6,7 +6,7 @@ import math
 
 from ffcore_onnx_import.build import Operand, Window, plain
 from ffcore_onnx_import.graph import Node
-from ffcore_onnx_import.lowering import COPIED, EINSUM, VIEW, Lowering, Rule
+from ffcore_onnx_import.lowering import COPIED, VIEW, Lowering, Rule
 from ffcore_onnx_import.operators.convolution import SPATIAL, input_roles
 from ffcore_onnx_import.operators.joins import labels_of
 from ffcore_onnx_import.views import Atom, View, expanded, reshaped, sliced, transposed
@@ -136,7 +136,6 @@ def blocks(state: Lowering, node: Node) -> None:
     state.fate[VIEW if made is not None else COPIED] += 1
 
 
-_ = EINSUM
 RULES: dict[str, Rule] = {
     **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), reshape),
     "Transpose": transpose,
