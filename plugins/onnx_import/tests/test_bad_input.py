@@ -52,10 +52,9 @@ def test_symbolic_dimensions_need_sizes(made: Made) -> None:
     path = made([node("Relu", ["x"], ["y"])], {"x": ("batch", "seq-len", 3)}, ["y"])
     assert "--set batch=1 --set seq_len=1" in wrong(path)
     assert "batch (axis 0 of input 'x')" in wrong(path)
-    assert "a whole number from 1" in str(
-        pytest.raises(ff.SpecError, read_network, path, {"batch": 0, "seq_len": 2}).value
-    )
-    assert "a whole number" in str(pytest.raises(ff.SpecError, read_network, path, {"batch": "big"}).value)
+    for value in (0, "big", 2**60, True):
+        with pytest.raises(ff.SpecError, match="parameter 'batch' must be a whole number from 1"):
+            read_network(path, {"batch": value, "seq_len": 2})
     assert read_network(path, {"batch": "4", "seq_len": 2}).summary.einsums == 1
 
 

@@ -62,7 +62,7 @@ def test_what_is_written(network: Path, tmp_path: Path) -> None:
         "    renames: {input: layer1_0_relu, weight: layer2_weight, output: scores}\n"
     )
     assert (summary.macs, summary.parameters) == (2 * 4 * 3 * 9 * 64 + 2 * 5 * 4 * 4 * 16, 188)
-    loaded, written = (ff.Spec.from_yaml("tpu_v4i_like", f, batch=2).problem() for f in (network, out))
+    loaded, written = (ff.Spec.from_yaml("tpu_v4i_like", f, batch=2).to_dict() for f in (network, out))
     assert loaded == written
 
 

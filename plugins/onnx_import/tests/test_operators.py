@@ -85,7 +85,7 @@ def test_transposed_convolution(made: Made, lowered: Lowered) -> None:
     assert einsum.points == 3 * 5 * 4 * 4 * 16  # each input meets each tap once
     refused = made([node("ConvTranspose", ["x", "w"], ["y"], strides=[2, 2])], {"x": (1, 3, 4, 4)}, ["y"],
                    {"w": (3, 5, 3, 3)})  # fmt: skip
-    with pytest.raises(ff.SpecError, match="stride .* divides kernel"):
+    with pytest.raises(ff.SpecError, match=r"stride .* divides kernel"):
         lowered(refused)
 
 

@@ -1,11 +1,9 @@
 """Multiply-accumulates and parameters of the networks that the onnx package ships, against published figures, to 1 %.
 
-Sources: ResNet-50: He et al., CVPR 2016, in the variant with the stride in the 3 x 3 convolution or before it (4.09 G at
-224 x 224), 25.56 M parameters (torchvision); AlexNet: Krizhevsky et al. 2012, two groups, 61 M parameters, 0.66 G;
-VGG-19: Simonyan and Zisserman 2015, 143.7 M, 19.6 G; DenseNet-121: Huang et al. 2017, 7.98 M, 2.83 G (torchvision);
-SqueezeNet 1.1: Iandola et al. 2016, 1.24 M, 0.35 G; Inception v1: Szegedy et al. 2015, 7.0 M parameters (torchvision's
-GoogLeNet without the auxiliary classifiers: 6.62 M and its 1.0 M classifier less the shared part), Inception v2: Ioffe and
-Szegedy 2015, 11.2 M parameters and 2.02 G; ShuffleNet x1 with 3 groups: 1.4 M parameters to within its rounding.
+Sources: ResNet-50: He et al. 2016 (25.56 M parameters and 4.09 G in torchvision's table, at 224 x 224); AlexNet:
+Krizhevsky et al. 2012, with its two groups (61 M, 0.66 G); VGG-19: Simonyan and Zisserman 2015 (143.7 M, 19.6 G);
+DenseNet-121: Huang et al. 2017 (7.98 M, 2.83 G in torchvision's table); SqueezeNet 1.1: Iandola et al. 2016 (1.24 M,
+0.35 G). For Inception the papers say no more than 1.5 G (v1); the figures here are regressions, not published ones.
 """
 
 from __future__ import annotations

@@ -66,15 +66,15 @@ def digits_of(operands: Sequence[Operand], output: Sequence[Labels]) -> Digits:
         for label in labels:
             lists.setdefault(label, [])
     for number, operand in enumerate(operands):
-        for atoms, labels in zip(operand.view.axes, operand.axes, strict=True):
-            if isinstance(labels, Window):
+        for atoms, spec in zip(operand.view.axes, operand.axes, strict=True):
+            if isinstance(spec, Window):
                 if len(atoms) > 1:
                     raise NotAffine(number)
-                for label, _ in labels.terms:
+                for label, _ in spec.terms:
                     lists.setdefault(label, []).append([label.size])
             else:
-                for label, sizes in _split(atoms, labels, number).items():
-                    lists.setdefault(label, []).append(sizes)
+                for label, wanted in _split(atoms, spec, number).items():
+                    lists.setdefault(label, []).append(wanted)
     result: Digits = {}
     taken: set[str] = set()
     for label, sizes_lists in lists.items():

@@ -19,6 +19,8 @@ _OPERATORS = (
 )
 _ELEMENTWISE = frozenset(_OPERATORS.split())
 _REDUCES = frozenset(["ReduceMax", "ReduceMean", "ReduceSum", "ReduceSumSquare", "ReduceL2"])
+_NORMALISES = frozenset(["Div", "Exp", "Reciprocal", "Sqrt", "Sub"])
+"""A region with reductions has one of these, else it is no normalisation."""
 _LARGEST = 16
 """Nodes of a region at most."""
 
@@ -59,7 +61,8 @@ def _region(graph: Graph, last: int, makers: Mapping[str, int], readers: Mapping
     while len(nodes) <= _LARGEST:
         if len(frontier) == 1 and graph.shapes.get(next(iter(frontier))) == shape:
             there = sum(graph.nodes[i].op in _REDUCES for i in nodes)
-            if there > reductions:
+            normalises = not there or any(graph.nodes[i].op in _NORMALISES for i in nodes)
+            if there > reductions and normalises:
                 found, reductions = _Region(frozenset(nodes), next(iter(frontier))), there
             if not there:
                 return found

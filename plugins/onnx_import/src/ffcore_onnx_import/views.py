@@ -112,7 +112,7 @@ def reshaped(view: View, shape: Shape, roles: Sequence[str]) -> View | None:
 def _flat(by: Mapping[Atom, Index]) -> dict[Atom, Index]:
     """Replacements of replacements (an atom split more than once), written out."""
     result: dict[Atom, Index] = {}
-    for atom, index in reversed(by.items()):
+    for atom, index in reversed(list(by.items())):
         result[atom] = index.replaced(result)
     return result
 
