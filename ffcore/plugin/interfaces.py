@@ -38,6 +38,9 @@ class SpecLoader(Protocol):
     def load(self, path: Path) -> SpecData:
         """Return the file's content (``arch``, ``workload``, ...), which is then checked like any other.
 
+        A loader whose record says ``takes_parameters`` is also given ``parameters``: a mapping of names to what
+        ``--set`` (``jinja_parse_data``) says of them.
+
         Raises ``SpecError`` with positions for a file that cannot be read.
         """
 

@@ -12,6 +12,8 @@ DISTRIBUTION_OF: dict[tuple[str, str], str] = {
     ("renderer", "graphviz"): "ffcore-graphviz-render",
     ("renderer", "html"): "ffcore-html-report",
     **{("cost_model", name): "ffcore-component-costs" for name in ("tables", "hwcomponents")},
+    ("spec_loader", "onnx"): "ffcore-onnx-import",
+    ("command", "convert"): "ffcore-onnx-import",
     ("command", "compare"): "ffcore-simanneal",
     ("command", "explain"): "ffcore-explain",
     ("command", "new-plugin"): "ffcore-scaffold",

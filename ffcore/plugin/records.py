@@ -183,11 +183,15 @@ class ExecutorRecord(Record):
 
 @attrs.frozen
 class SpecLoaderRecord(Record):
-    """``factory() -> ffcore.plugin.SpecLoader``, for files that end in one of ``suffixes``."""
+    """``factory() -> ffcore.plugin.SpecLoader``, for files that end in one of ``suffixes``.
+
+    ``takes_parameters``: its ``load`` takes ``parameters=``, what ``--set`` gives; those that it looks up are used.
+    """
 
     kind: ClassVar[str] = "spec_loader"
 
     suffixes: tuple[str, ...] = attrs.field(default=(), converter=_texts, kw_only=True)
+    takes_parameters: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.frozen

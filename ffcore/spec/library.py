@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import attrs
 
@@ -86,7 +86,7 @@ def read_sources(
             else:
                 others.append((source, arch_node(_registered(source), {})))
         elif (loader := _loader_of(Path(source))) is not None:
-            others.append((str(source), _loaded(loader, Path(source))))
+            others.append((str(source), _loaded(loader, Path(source), _Asked(jinja_data, asked))))
         else:
             paths.append(source)
     origin = Position(str(paths[0]) if paths else "<none>", 1)
@@ -101,6 +101,23 @@ def read_sources(
     return YamlMap(entries, None, merged.position)
 
 
+class _Asked(Mapping[str, object]):
+    """Parameters that remember which of them were looked up."""
+
+    def __init__(self, given: Mapping[str, object], asked: set[str] | None) -> None:
+        self._given, self._asked = given, asked if asked is not None else set()
+
+    def __getitem__(self, name: str) -> object:
+        self._asked.add(name)
+        return self._given[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._given)
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+
 def _loader_of(path: Path) -> str | None:
     """Name of the registered spec loader that reads files of this suffix; YAML needs none."""
     if not path.suffix or path.suffix in _SUFFIXES:
@@ -113,10 +130,13 @@ def _loader_of(path: Path) -> str | None:
     return None
 
 
-def _loaded(loader: str, path: Path) -> YamlMap:
+def _loaded(loader: str, path: Path, parameters: Mapping[str, object]) -> YamlMap:
     from ffcore import plugin
 
-    data, origin = plugin.get("spec_loader", loader).load(path), Position(str(path), 1)
+    record, made = plugin.current_manager().record("spec_loader", loader), plugin.get("spec_loader", loader)
+    takes = isinstance(record, plugin.SpecLoaderRecord) and record.takes_parameters
+    data = cast("Any", made).load(path, parameters=parameters) if takes else made.load(path)
+    origin = Position(str(path), 1)
     node = load_text(data, origin.file) if isinstance(data, str) else from_plain(data, origin)
     if not isinstance(node, YamlMap):
         raise SpecError.one(f"spec loader {loader!r} must give a mapping", origin)

@@ -12,7 +12,7 @@ def ffcore_commands() -> Iterable[CommandRecord]:
     """``ff explain``."""
     yield CommandRecord(
         "explain",
-        "why no mapping is valid, or what each constraint costs",
+        "Say why no mapping is valid, or what each constraint costs.",
         "ffcore_explain.command:explain",
         function="ffcore_explain.inquiry:explain",
     )

@@ -23,5 +23,5 @@ def ffcore_renderers() -> Iterable[RendererRecord]:
 def ffcore_commands() -> Iterable[CommandRecord]:
     """``ff report``."""
     yield CommandRecord(
-        "report", "write the report of mappings that are there already", "ffcore_html_report.command:report"
+        "report", "Write the report of mappings that are there already.", "ffcore_html_report.command:report"
     )

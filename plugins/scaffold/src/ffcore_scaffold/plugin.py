@@ -12,6 +12,6 @@ def ffcore_commands() -> Iterable[CommandRecord]:
     """``ff new-plugin``."""
     yield CommandRecord(
         "new-plugin",
-        "start a plugin: a package with a small working part",
+        "Start a plugin: a package with a small working part.",
         "ffcore_scaffold.command:new_plugin",
     )

@@ -33,4 +33,4 @@ def ffcore_explorers() -> Iterable[ExplorerRecord]:
 @hookimpl
 def ffcore_commands() -> Iterable[CommandRecord]:
     """``ff compare``."""
-    yield CommandRecord("compare", "compare joiners under equal wall time", "ffcore_simanneal.compare:compare")
+    yield CommandRecord("compare", "Compare joiners under equal wall time.", "ffcore_simanneal.compare:compare")

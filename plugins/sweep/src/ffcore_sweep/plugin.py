@@ -12,7 +12,7 @@ def ffcore_commands() -> Iterable[CommandRecord]:
     """``ff sweep``."""
     yield CommandRecord(
         "sweep",
-        "map a workload under every combination of some values",
+        "Map a workload under every combination of some values.",
         "ffcore_sweep.command:sweep",
         function="ffcore_sweep.run:sweep",
     )
