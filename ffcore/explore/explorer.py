@@ -219,12 +219,9 @@ class _Work:
 
 def _check_options(options: MapperOptions) -> None:
     """Refuse what would otherwise be ignored."""
-    refused = not_offered(options, limited=True)
+    refused = not_offered(options, limited=True, imperfect=True)
     if refused:
-        raise FFError(
-            f"the explorer 'default' does not offer mapper.ffm.{', '.join(refused)}: leave it at its default "
-            "(imperfect loops: mapper.explorer and mapper.joiner 'exhaustive', for small problems)"
-        )
+        raise FFError(f"the explorer 'default' does not offer mapper.ffm.{', '.join(refused)}: leave it at its default")
 
 
 def _renamed(

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from ffcore.pmappings.loops import decode_loop as decode_loop
     from ffcore.pmappings.loops import decode_loops as decode_loops
     from ffcore.pmappings.loops import encode_loops as encode_loops
+    from ffcore.pmappings.loops import loop_sizes as loop_sizes
     from ffcore.pmappings.nests import nest_of_row as nest_of_row
     from ffcore.pmappings.numbers import divisors as divisors
     from ffcore.pmappings.rows import Rows as Rows
@@ -179,6 +180,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "decode_loop",
         "decode_loops",
         "encode_loops",
+        "loop_sizes",
     ),
     "ffcore.pmappings.nests": ("nest_of_row",),
     "ffcore.pmappings.numbers": ("divisors",),

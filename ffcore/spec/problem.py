@@ -383,7 +383,7 @@ class EinsumProblem:
     is_copy: bool = False
     n_instances: float = 1.0
     law: PricingLaw | None = None  # what accesses cost; None: what the architecture's actions say
-    # Rank variables whose outermost loop, temporal or spatial, may have an imperfect tile: as the options say (`Problem`).
+    # Rank variables whose outermost loop, temporal or spatial, may have an imperfect tile; see `Problem`.
     imperfect_temporal: frozenset[str] = attrs.field(default=frozenset(), metadata=_VARIABLES)
     imperfect_spatial: frozenset[str] = attrs.field(default=frozenset(), metadata=_VARIABLES)
 

@@ -25,7 +25,6 @@ from ffcore.explore.search.outline import Outline
 from ffcore.explore.search.spread import Thinner
 from ffcore.objectives import Objectives
 from ffcore.pmappings.arrays import Floats, Ints
-from ffcore.pmappings.numbers import prime_factors
 from ffcore.spec.problem import MapperOptions
 
 WORTH = 1_000_000  # nodes times states from which on the beam search pays
@@ -100,7 +99,8 @@ def _guard(labeller: Labeller, roots: Sequence[Node], known: Floats) -> None:
             moving = {*part.outline.template.blocks[node.cut], *(v for _, _, v in inner.spread.loops)}
             least = further.copy()
             for v in moving:
-                _over_multiples(least, lattice, lattice.variables.index(v))
+                to_bound = v in part.outline.imperfect(node.cut)
+                _over_multiples(least, lattice, lattice.variables.index(v), to_bound)
             key = id(inner.node)
             to_go[key] = np.minimum(to_go[key], least) if key in to_go else least
             instances = math.prod(most for _, _, most in inner.spread.most)
@@ -137,13 +137,18 @@ def _added(labeller: Labeller, node: Node) -> Floats:
     return result
 
 
-def _over_multiples(values: Floats, lattice: Lattice, axis: int) -> None:
-    """Per state, the least over all states whose extent of one variable is a multiple; in place."""
+def _over_multiples(values: Floats, lattice: Lattice, axis: int, to_bound: bool) -> None:
+    """Per state, the least over all states whose extent of one variable is a multiple; in place.
+
+    ``to_bound``: every tile leads to the bound too.
+    """
     size, stride = len(lattice.values[axis]), lattice.strides[axis]
     shaped = values.reshape(len(values), -1, size, stride)
     own = lattice.values[axis]
     place = {value: i for i, value in enumerate(own)}
-    for p in prime_factors(own[-1]):
+    if to_bound:
+        np.minimum(shaped, shaped[:, :, -1:].copy(), out=shaped)
+    for p in lattice.primes(axis):
         for i in range(size - 1, -1, -1):
             j = place.get(own[i] * p)
             if j is not None:

@@ -132,7 +132,6 @@ class _Paths:
 
     def makers(self, templates: Sequence[Template], numbers: dict[str, int]) -> Iterator[list[RowMaker]]:
         """Row makers, path by path; together they stand for all templates that can fit."""
-        lattice = Lattice.build(self.einsum)
         prints: dict[int, tuple[tuple[Component, ...], Hashable]] = {}
         by_path: dict[Hashable, list[Template]] = {}
         for template in templates:
@@ -141,13 +140,14 @@ class _Paths:
                 prints[id(components)] = components, _fingerprint(components)
             by_path.setdefault(prints[id(components)][1], []).append(template)
         for own in by_path.values():
-            yield self._of_path(own, lattice, numbers)
+            yield self._of_path(own, numbers)
 
-    def _of_path(self, templates: Sequence[Template], lattice: Lattice, numbers: dict[str, int]) -> list[RowMaker]:
+    def _of_path(self, templates: Sequence[Template], numbers: dict[str, int]) -> list[RowMaker]:
         components = templates[0].components
         with_latency = Objectives.of(self.options.metrics).latency or any(leak.power for leak in self.einsum.leaks)
         columns = columns_of(self.einsum, components, with_latency, self.shape.memories)
         tracked = frozenset(i for i, c in enumerate(components) if c.name in self.shape.memories)
+        lattice = Lattice.build(self.einsum, columns.tiles)
         labeller = Labeller(Costs(lattice, columns), columns, tracked, self.options, self.pulse)
         outliner = Outliner(columns)
         chooser = _Chooser(self.options, SpatialMenu(self.options))
