@@ -9,6 +9,7 @@ from ffcore.pmappings.numbers import divisors
 from ffcore.spec.problem import EinsumProblem
 
 _BITS = 20  # of each of trips and tile in a loop's code
+MOST_SIZES = 1 << _BITS  # sizes of loops over one variable that have a number
 
 
 def loop_sizes(einsum: EinsumProblem, variable: str) -> Sequence[int]:

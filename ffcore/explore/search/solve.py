@@ -9,7 +9,7 @@ from itertools import product
 import attrs
 import numpy as np
 
-from ffcore.errors import TimeLimitError
+from ffcore.errors import FFError, TimeLimitError
 from ffcore.explore.first import unfused_first
 from ffcore.explore.memory import uncollected
 from ffcore.explore.progress import Slot
@@ -199,6 +199,12 @@ class _Chooser:
         if not components:
             yield usages, Fixed({})
             return
+        if template.einsum.imperfect:
+            raise FFError(
+                f"Einsum {template.einsum.name}: the explorer 'default' does not offer imperfect factors where spatial "
+                "loops stand above a memory further out (force_memory_hierarchy_order: False): leave "
+                "mapper.ffm.explore_imperfect_temporal_loops and explore_imperfect_spatial_loops at False"
+            )
         places = [(i, d) for i in components for d in range(len(template.components[i].spatial))]
         for chosen in product(*(list(self._trips(template, *place)) for place in places)):
             loops = [s for own, _ in chosen for s in own]
