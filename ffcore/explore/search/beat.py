@@ -21,7 +21,7 @@ import numpy as np
 from ffcore.explore.search.kernels import Guard, Rivals, least_sums
 from ffcore.explore.search.labels import Labeller, Node
 from ffcore.explore.search.lattice import Lattice
-from ffcore.explore.search.outline import Outline
+from ffcore.explore.search.outline import Cut, Outline
 from ffcore.explore.search.spread import Thinner
 from ffcore.objectives import Objectives
 from ffcore.pmappings.arrays import Floats, Ints
@@ -48,8 +48,9 @@ def guard(
     beam = Labeller(labeller.costs, labeller.columns, labeller.tracked, options, labeller.pulse, _thinner(labeller))
     root_of_beam = beam.node(outlines, outlines[0].fused)
     assert root_of_beam is not None  # as that of the labeller is there
-    _guard(beam, [root_of_beam], np.zeros((0, 2)))
-    _guard(labeller, [root], _front(found(beam, root_of_beam)))
+    added: dict[Cut, Floats] = {}  # of both searches, whose cuts add the same
+    _guard(beam, [root_of_beam], np.zeros((0, 2)), added)
+    _guard(labeller, [root], _front(found(beam, root_of_beam)), added)
 
 
 def _front(known: Floats) -> Floats:
@@ -78,7 +79,7 @@ def _outermost_first(roots: Sequence[Node]) -> Iterator[Node]:
     yield from reversed(order)
 
 
-def _guard(labeller: Labeller, roots: Sequence[Node], known: Floats) -> None:
+def _guard(labeller: Labeller, roots: Sequence[Node], known: Floats, added: dict[Cut, Floats]) -> None:
     """Set guards and shares of all nodes below the roots."""
     lattice, columns = labeller.lattice, labeller.columns
     height = 1 + len(columns.forms)
@@ -90,7 +91,10 @@ def _guard(labeller: Labeller, roots: Sequence[Node], known: Floats) -> None:
         own = to_go[id(node)]
         node.guard = Guard(own, scale, columns.constant_power, timed, known)
         node.share = share[id(node)]
-        further = own + _added(labeller, node)
+        cut = node.outline.cuts[node.cut]
+        if cut not in added:
+            added[cut] = _added(labeller, cut)
+        further = own + added[cut]
         for v in node.outline.closed[node.cut]:
             axis = lattice.variables.index(v)
             further[:, lattice.grid[v] < lattice.values[axis][-1]] = np.inf
@@ -119,10 +123,10 @@ def _least_scale(labeller: Labeller, index: int) -> float:
     return result
 
 
-def _added(labeller: Labeller, node: Node) -> Floats:
-    """The least that a node's cut adds to energy and forms, per state; infinity where a tile does not fit."""
+def _added(labeller: Labeller, cut: Cut) -> Floats:
+    """The least that a cut adds to energy and forms, per state; infinity where a tile does not fit."""
     columns, costs = labeller.columns, labeller.costs
-    entries = costs.entries(node.outline.cuts[node.cut])
+    entries = costs.entries(cut)
     own = columns.ordered(c for _, c in entries)
     values = np.zeros((labeller.lattice.n, 1 + len(own)))
     for row, column in entries:
