@@ -61,6 +61,7 @@ def map_command(
     allow_dir: opt.AllowDir = None,
     metrics: opt.Metrics = None,
     max_fused_loops: opt.MaxFusedLoops = None,
+    imperfect: opt.Imperfect = None,
     explorer: opt.Explorer = None,
     joiner: opt.Joiner = None,
     model: opt.Model = None,
@@ -87,6 +88,8 @@ def map_command(
     mapper = {
         "ffm.metrics": metrics,
         "ffm.max_fused_loops": max_fused_loops,
+        "ffm.explore_imperfect_temporal_loops": imperfect,
+        "ffm.explore_imperfect_spatial_loops": imperfect,
         "explorer": explorer,
         "joiner": joiner,
         "model": model,
@@ -104,6 +107,8 @@ def map_command(
         if resume is not None:
             files = {"ARCH": arch, "WORKLOAD": workload, "--set": set_variable, "--spec": set_field, "--out": out}
             others = {"--arch-param": arch_param, "--allow-dir": allow_dir}
+            del mapper["ffm.explore_imperfect_spatial_loops"]
+            mapper["imperfect"] = mapper.pop("ffm.explore_imperfect_temporal_loops")
             words = {f"--{name.removeprefix('ffm.').replace('_', '-')}": text for name, text in mapper.items()}
             map_run.check_resume([name for name, value in {**files, **others, **words}.items() if value])
             map_run.resume(resume, wanted, interrupts, not no_baseline)

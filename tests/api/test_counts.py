@@ -13,7 +13,8 @@ import pytest
 
 import ffcore as ff
 from ffcore.errors import NoValidMappingError
-from ffcore.mapspace.total import MapspaceCounter, divisor_chains
+from ffcore.mapspace.chains import divisor_chains
+from ffcore.mapspace.total import MapspaceCounter
 from ffcore.mapspace.valid import Across, Limits, Loop, spatial_ways, ways
 from ffcore.reference import count_pmappings, templates
 from ffcore.reference.tiles import satisfies_spatial_limits, tile_choices

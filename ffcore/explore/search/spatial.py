@@ -24,7 +24,7 @@ from ffcore.tolerances import FITS
 
 
 @attrs.frozen
-class _End:
+class End:
     """A variable whose outermost loop may have an imperfect tile."""
 
     tiles: tuple[int, ...]
@@ -49,18 +49,19 @@ class _End:
         return 0
 
 
-def _ends(template: Template) -> dict[str, _End]:
+def ends_of(template: Template) -> dict[str, End]:
+    """The variables with imperfect factors whose outermost loop may make use of them."""
     tiles = tiles_of(template.einsum, template.components)
     found = {}
     for v, block in imperfect_blocks(template, tiles).items():
         temporal = [b for b, own in enumerate(template.blocks) if v in own]
         spatial = [(s.block, s.index, s.dimension, k) for k, s in enumerate(template.spatial) if s.variable == v]
         outermost = None if temporal and temporal[0] == block else min(spatial)[3]
-        found[v] = _End(tiles[v], outermost, len(temporal) > (outermost is None))
+        found[v] = End(tiles[v], outermost, len(temporal) > (outermost is None))
     return found
 
 
-def _all_trips(template: Template, options: MapperOptions, ends: Mapping[str, _End]) -> Iterator[tuple[int, ...]]:
+def all_trips(template: Template, options: MapperOptions, ends: Mapping[str, End]) -> Iterator[tuple[int, ...]]:
     """Trips of each of ``template.spatial``: all choices within fanouts, loop bounds and factors.
 
     Whether the tiles of variables in ``ends`` go with them is not looked at.
@@ -78,7 +79,7 @@ def _dimensions(template: Template) -> list[tuple[int, int]]:
 
 
 def _by_dimension(
-    template: Template, options: MapperOptions, left: dict[str, int], ends: Mapping[str, _End], k: int
+    template: Template, options: MapperOptions, left: dict[str, int], ends: Mapping[str, End], k: int
 ) -> Iterator[_Loops]:
     dimensions = _dimensions(template)
     if k == len(dimensions):
@@ -127,7 +128,7 @@ class SpatialTable:
     indices: tuple[int, ...]  # component of each
     trips: Ints  # (choices, candidate loops)
     classes: tuple[Ints, ...]
-    extras: Mapping[str, Ints]  # per variable with imperfect factors and choice, see `_End.extra`
+    extras: Mapping[str, Ints]  # per variable with imperfect factors and choice, see `End.extra`
     outermost: Mapping[str, int]  # of those whose outermost loop is spatial, the component that it runs across
     _products: dict[tuple[int, ...], Ints] = attrs.Factory(dict)
     _tiles: dict[tuple[str, int, frozenset[str], frozenset[str]], Floats] = attrs.Factory(dict)
@@ -206,7 +207,7 @@ class SpatialMenu:
         """All choices, whether they fit or not."""
         bounds = template.einsum.bounds
         temporal = frozenset(v for block in template.blocks for v in block)
-        ends = _ends(template)
+        ends = ends_of(template)
         key = (_candidates(template), temporal, tuple(ends.items()))
         if key not in self._tables:
             everything, preferences = self._choices(template, ends)
@@ -233,18 +234,18 @@ class SpatialMenu:
             )
         return self._tables[key]
 
-    def _choices(self, template: Template, ends: Mapping[str, _End]) -> tuple[Ints, list[tuple[float, ...]]]:
+    def _choices(self, template: Template, ends: Mapping[str, End]) -> tuple[Ints, list[tuple[float, ...]]]:
         """(trips of each loop, preference) of every choice within fanouts and bounds, whatever runs in time too."""
         key = _candidates(template), tuple((v, end.outermost, end.tiles) for v, end in ends.items())
         if key not in self._everything:
-            trips = list(_all_trips(template, self.options, ends))
+            trips = list(all_trips(template, self.options, ends))
             preferences = [_preference(template, spatial_choice(template.spatial, chosen)) for chosen in trips]
             self._everything[key] = np.array(trips, np.int64).reshape(len(trips), len(template.spatial)), preferences
         return self._everything[key]
 
 
-def _extras(end: _End, variable: str, template: Template, trips: Ints, total: Ints) -> Ints:
-    """Per choice, see `_End.extra`."""
+def _extras(end: End, variable: str, template: Template, trips: Ints, total: Ints) -> Ints:
+    """Per choice, see `End.extra`."""
     bound = template.einsum.bounds[variable]
     own = trips[:, end.outermost] if end.outermost is not None else np.ones(len(trips), np.int64)
     pairs, which = np.unique(np.stack([own, total // own], axis=1), axis=0, return_inverse=True)

@@ -17,7 +17,7 @@ _IDLE = 0.1  # share of a fanout that perfect factors may leave idle
 _SMOOTH = 7  # greatest prime factor of a bound that perfect factors do justice to
 _MOST = 1 << 20  # bounds from which on tiles have no number in a loop's code
 _WORDS = {AUTO: AUTO, "all": True, "none": False}
-_LIST = re.compile(r"[A-Za-z_]\w*(\s*,\s*[A-Za-z_]\w*)*\s*")
+_LIST = re.compile(r"(\[)?\s*([A-Za-z_]\w*\s*(?:,\s*[A-Za-z_]\w*\s*)*)?(?(1)\])")  # [m, k], or without brackets
 
 Asked = bool | str | frozenset[str]
 
@@ -28,8 +28,9 @@ def asked_for(fields: Fields, name: str, variables: Iterable[str]) -> Asked:
     if isinstance(value, str):
         if value.strip().lower() in _WORDS:
             return _WORDS[value.strip().lower()]
-        names = [word.strip() for word in value.split(",")]
-        if _LIST.fullmatch(value.strip()) and ("," in value or names[0] in known):
+        listed = _LIST.fullmatch(value.strip())
+        names = [word.strip() for word in (listed.group(2) or "").split(",") if word.strip()] if listed else []
+        if listed and (listed.group(1) or len(names) > 1 or (names[:1] and names[0] in known)):
             value = names
     if not isinstance(value, list | tuple | set | frozenset):
         return fields.truth(name)
