@@ -31,6 +31,7 @@ class Checked:
 
     spec: Spec
     warnings: tuple[str, ...]
+    imperfect: str = ""  # rank variables with imperfect factors, in words
 
 
 def check(spec: Spec) -> Checked:
@@ -41,7 +42,9 @@ def check(spec: Spec) -> Checked:
     if spec.mapping is not None:
         check_mapping(problem, tree_from_node(spec.mapping))
     told = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, SpecWarning))
-    return Checked(spec, (*unused_parameters(spec), *_unused_variables(spec), *told, *traps(problem)))
+    return Checked(
+        spec, (*unused_parameters(spec), *_unused_variables(spec), *told, *traps(problem)), problem.imperfect_text()
+    )
 
 
 def _unused_variables(spec: Spec) -> list[str]:
@@ -71,6 +74,8 @@ def as_text(checked: Checked) -> str:
     mapping = "" if spec.mapping is None else ", a mapping"
     lines = [f"valid: {_count(len(_einsums(spec)), 'Einsum')}, {_count(len(_tensors(spec)), 'tensor')}{mapping}"]
     lines.append(" > ".join(_component(view) for view in _components(spec)))
+    if checked.imperfect:
+        lines.append(f"imperfect factors: {checked.imperfect}")
     return "\n".join(lines)
 
 

@@ -495,6 +495,20 @@ class Problem:
         wanted = frozenset(einsum.bounds) if asked is True else asked & frozenset(einsum.bounds)
         return wanted - self.compound
 
+    def imperfect_text(self) -> str:
+        """Which rank variables have imperfect factors, in words; empty where options ask for none."""
+        asked = self.options.explore_imperfect_temporal_loops, self.options.explore_imperfect_spatial_loops
+        if asked == (False, False):
+            return ""
+        parts = [
+            frozenset(v for e in self.einsums for v in getattr(e, f"imperfect_{kind}"))
+            for kind in ("temporal", "spatial")
+        ]
+        if parts[0] == parts[1]:
+            return ", ".join(sorted(parts[0])) or "of no rank variable"
+        kinds = zip(("outermost loop temporal", "spatial"), parts, strict=True)
+        return "; ".join(f"{', '.join(sorted(own))} ({kind})" for kind, own in kinds if own) or "of no rank variable"
+
     @cached_property
     def compound(self) -> frozenset[str]:
         """Rank variables inside expressions with another one, in any Einsum: their tiles stay perfect factors."""

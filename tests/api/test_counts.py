@@ -99,7 +99,7 @@ def test_random_problems_count_like_the_exhaustive_mapper(seed: int) -> None:
     if seeded(seed) is None:
         pytest.skip("refused: no memory may keep some tensor")
     problem = random_problem(seed).problem()
-    # imperfect loops are for the exhaustive mapper alone
+    # those of imperfect loops that are valid are not counted
     options = attrs.evolve(
         problem.options, explore_imperfect_temporal_loops=False, explore_imperfect_spatial_loops=False
     )

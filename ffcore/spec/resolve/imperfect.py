@@ -36,7 +36,7 @@ def asked_for(fields: Fields, name: str, variables: Iterable[str]) -> Asked:
         return fields.truth(name)
     for word in value:
         if word not in known:
-            message = f"{fields.what(name)}: there is no rank variable {word!r} (there are: {', '.join(known)})"
+            message = f"there is no rank variable {word!r} (there are: {', '.join(known)})"
             raise SpecError.one(message, fields.place(name), suggest(str(word), known))
     return frozenset(str(word) for word in value)
 
