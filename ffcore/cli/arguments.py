@@ -12,15 +12,16 @@ if TYPE_CHECKING:
     from ffcore.spec import Spec
 
 MAPPER_FIELDS = {
-    "metrics": "ffm.metrics",
-    "max_fused_loops": "ffm.max_fused_loops",
-    "explorer": "explorer",
-    "joiner": "joiner",
-    "model": "model",
-    "cost_model": "cost_model",
-    "executor": "executor",
+    "metrics": ("ffm.metrics",),
+    "max_fused_loops": ("ffm.max_fused_loops",),
+    "imperfect": ("ffm.explore_imperfect_temporal_loops", "ffm.explore_imperfect_spatial_loops"),
+    "explorer": ("explorer",),
+    "joiner": ("joiner",),
+    "model": ("model",),
+    "cost_model": ("cost_model",),
+    "executor": ("executor",),
 }
-"""Options that stand for a field of ``spec.mapper``."""
+"""Options that stand for fields of ``spec.mapper``."""
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -72,7 +73,7 @@ class Arguments:
         """What of it the command line gives, as it is typed."""
         files = {"ARCH": self.arch, "WORKLOAD": self.workload, "--set": self.set_variable, "--spec": self.set_field}
         others = {"--arch-param": self.arch_param, "--allow-dir": self.allow_dir}
-        words = {f"--{name.replace('_', '-')}": self.mapper.get(field) for name, field in MAPPER_FIELDS.items()}
+        words = {f"--{name.replace('_', '-')}": self.mapper.get(fields[0]) for name, fields in MAPPER_FIELDS.items()}
         return [name for name, value in {**files, **others, **words}.items() if value]
 
     def from_anywhere(self) -> Arguments:

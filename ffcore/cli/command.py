@@ -33,6 +33,7 @@ _SHARED: dict[str, Any] = {
     "allow_dir": options.AllowDir,
     "metrics": options.Metrics,
     "max_fused_loops": options.MaxFusedLoops,
+    "imperfect": options.Imperfect,
     "explorer": options.Explorer,
     "joiner": options.Joiner,
     "model": options.Model,
@@ -85,7 +86,7 @@ def _arguments(given: dict[str, Any]) -> Arguments:
         given["set_field"],
         given["arch_param"],
         [str(folder) for folder in given["allow_dir"] or ()],
-        {field: given[name] for name, field in MAPPER_FIELDS.items() if given.get(name) is not None},
+        {f: given[name] for name, fields in MAPPER_FIELDS.items() if given.get(name) is not None for f in fields},
         given["no_plugins"],
     )
 

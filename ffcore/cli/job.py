@@ -54,6 +54,9 @@ def run_map(
         with phase("count"):
             watch(Step("count"))
             stats = _counts(pmappings)
+    source = pmappings.source
+    if isinstance(source, PmappingSet) and (imperfect := source.problem.imperfect_text()):
+        stats = {"imperfect_factors": imperfect, **stats}
     if mappings.guarantee is not None:
         stats = {"guarantee": str(mappings.guarantee), **stats}
     stats = {**stats, "seconds": {name: round(s, 4) for name, s in clock.seconds.items()}}

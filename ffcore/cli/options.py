@@ -69,6 +69,13 @@ Metrics = Annotated[
         autocompletion=complete.metrics,
     ),
 ]
+Imperfect = Annotated[
+    str | None,
+    typer.Option(
+        metavar="VAR,VAR",
+        help="Rank variables that may have tiles that don't divide: all, none, auto or a list of them.",
+    ),
+]
 MaxFusedLoops = Annotated[str | None, typer.Option(metavar="N", help="At most N fused loops; inf for any number.")]
 TimeLimit = Annotated[
     str | None,

@@ -34,6 +34,7 @@ class Checked:
     spec: Spec
     warnings: tuple[str, ...]
     costs: tuple[ComponentCosts, ...] | None = None  # where they were asked for
+    imperfect: str = ""  # rank variables with imperfect factors, in words
 
 
 def check(spec: Spec) -> Checked:
@@ -44,7 +45,11 @@ def check(spec: Spec) -> Checked:
     if spec.mapping is not None:
         check_mapping(problem, tree_from_node(spec.mapping))
     told = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, SpecWarning))
-    return Checked(spec, (*unused_parameters(spec), *_unused_variables(spec), *told, *traps(problem)))
+    return Checked(
+        spec,
+        (*unused_parameters(spec), *_unused_variables(spec), *told, *traps(problem)),
+        imperfect=problem.imperfect_text(),
+    )
 
 
 def _unused_variables(spec: Spec) -> list[str]:
@@ -76,6 +81,8 @@ def as_text(checked: Checked) -> str:
     lines.append(" > ".join(_component(view) for view in _components(spec)))
     if checked.costs is not None:
         lines.append(costs.as_text(checked.costs))
+    if checked.imperfect:
+        lines.append(f"imperfect factors: {checked.imperfect}")
     return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
@@ -19,6 +20,7 @@ from ffcore.explore.reuse.equal import EinsumClasses
 from ffcore.explore.search.solve import explore_einsum
 from ffcore.plugin import Progress, Step
 from ffcore.plugin.executors import as_completed, workers_of
+from ffcore.pmappings.loops import MOST_SIZES, loop_sizes
 from ffcore.pmappings.rows import Rows, RowShape, SpatialChoice, TemplateChoice
 from ffcore.pmappings.set import EinsumPmappings, PmappingStats
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
@@ -52,6 +54,7 @@ def explore(
     when time is up, ``MemoryLimitError`` when memory runs out.
     """
     _check_options(problem.options)
+    _check_imperfect(problem)
     known = known or {}
     names = [e.name for e in problem.einsums if einsum_names is None or e.name in einsum_names]
     if progress is not None:
@@ -219,12 +222,26 @@ class _Work:
 
 def _check_options(options: MapperOptions) -> None:
     """Refuse what would otherwise be ignored."""
-    refused = not_offered(options, limited=True)
+    refused = not_offered(options, limited=True, imperfect=True)
     if refused:
-        raise FFError(
-            f"the explorer 'default' does not offer mapper.ffm.{', '.join(refused)}: leave it at its default "
-            "(imperfect loops: mapper.explorer and mapper.joiner 'exhaustive', for small problems)"
-        )
+        raise FFError(f"the explorer 'default' does not offer mapper.ffm.{', '.join(refused)}: leave it at its default")
+
+
+def _check_imperfect(problem: Problem) -> None:
+    """Refuse what is only explored by perfect factors."""
+    for einsum in problem.einsums:
+        if einsum.imperfect and einsum.law is not None:
+            raise FFError(
+                f"Einsum {einsum.name}: the explorer 'default' does not offer imperfect factors under a law of a "
+                "plugin: leave mapper.ffm.explore_imperfect_temporal_loops and explore_imperfect_spatial_loops at False"
+            )
+        sizes = math.prod(len(loop_sizes(einsum, v)) for v in einsum.bounds)
+        if any(einsum.bounds[v] >= MOST_SIZES for v in einsum.imperfect) or sizes >= 2**62:
+            names = ", ".join(sorted(einsum.imperfect))
+            raise FFError(
+                f"Einsum {einsum.name}: its bounds are too large for imperfect factors of {names}: name fewer rank "
+                "variables in mapper.ffm.explore_imperfect_temporal_loops and explore_imperfect_spatial_loops"
+            )
 
 
 def _renamed(

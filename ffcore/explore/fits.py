@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ffcore.pmappings.numbers import divisors
+from ffcore.numbers import divisors
 from ffcore.templates import Site, Template
 from ffcore.tolerances import FANOUT, FITS
 

@@ -24,6 +24,8 @@ def mapping_text(mapping: tree.MappingTree, problem: Problem | None = None) -> s
             1:
               for k in 4 (tile 1)
                 compute A on MAC
+
+    A tile that does not divide what it is taken of is followed by the last one: ``for m in 13 (tile 16, last 5)``.
     """
     bounds = {e.name: dict(e.bounds) for e in problem.einsums} if problem else {}
     return "\n".join(_lines(mapping.nodes, bounds, 0))
@@ -71,17 +73,19 @@ def _holders(held: dict[str, list[str]], pad: str) -> list[str]:
 
 
 def _loop(node: tree.Loop, sizes: Mapping[str, Mapping[str, int]]) -> str:
-    trips = sorted(
+    found = sorted(
         {
-            -(-extents[variable] // tile)
+            (-(-extents[variable] // tile), extents[variable] % tile)
             for einsum, extents in sizes.items()
             if (variable := tree.of_einsum(node.rank_variable, einsum)) in extents
             and variable is not None
             and (tile := tree.of_einsum(node.tile_shape, einsum))
         }
     )
-    often = f" in {'/'.join(map(str, trips))}" if trips else ""
-    text = f"for {_each(node.rank_variable)}{often} (tile {_each(node.tile_shape)})"
+    often = f" in {'/'.join(map(str, dict.fromkeys(n for n, _ in found)))}" if found else ""
+    last = "/".join(map(str, dict.fromkeys(rest for _, rest in found if rest)))
+    tiles = f"tile {_each(node.tile_shape)}{f', last {last}' if last else ''}"
+    text = f"for {_each(node.rank_variable)}{often} ({tiles})"
     if isinstance(node, tree.Spatial):
         return f"{text} across {_each(node.component)}.{_each(node.name)}"
     return text

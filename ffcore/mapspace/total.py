@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from itertools import product
 
 import attrs
 import numpy as np
 
+from ffcore.errors import FFError
+from ffcore.mapspace.chains import divisor_chains
+from ffcore.mapspace.imperfect import tile_choices
 from ffcore.mapspace.valid import (
     EXACT,
     Across,
@@ -33,29 +35,11 @@ from ffcore.mapspace.valid import (
     spatial_ways,
     ways,
 )
-from ffcore.pmappings.numbers import divisors, prime_factors
+from ffcore.numbers import divisors
 from ffcore.spec.problem import MapperOptions
 from ffcore.templates import Site, SpatialLoop, Template
 
 _Place = tuple[int, int]  # (component index, dimension)
-
-
-@lru_cache(maxsize=4096)
-def divisor_chains(n: int, loops: int) -> int:
-    """Ways to write ``n`` as a product of the trip counts of ``loops`` loops, in order.
-
-    >>> divisor_chains(8, 2)  # the outer of two loops runs 1, 2, 4 or 8 times
-    4
-    """
-    if loops == 0:
-        return int(n == 1)
-    result = 1
-    for prime in prime_factors(n):
-        exponent = 0
-        while n % prime == 0:
-            n, exponent = n // prime, exponent + 1
-        result *= math.comb(exponent + loops - 1, loops - 1)
-    return result
 
 
 @attrs.define
@@ -72,6 +56,9 @@ class MapspaceCounter:
         known: dict[Hashable, tuple[Across, ...]] = {}  # many templates have the same components and candidates
         result = 0
         for template in templates:
+            if template.einsum.imperfect:
+                result += tile_choices(template, self.options)
+                continue
             key = id(template.components), tuple((s.variable, s.index, s.dimension) for s in template.spatial)
             if key not in known:
                 known[key] = tuple(_across(template, place, self.options) for place in _places(template))
@@ -82,6 +69,11 @@ class MapspaceCounter:
         """Tile choices whose reservations fit in each memory and that keep ``tile_shape`` and loop limits."""
         if not templates:
             return 0
+        if templates[0].einsum.imperfect:
+            raise FFError(
+                f"Einsum {templates[0].einsum.name}: valid pmappings with imperfect factors are not counted: set "
+                "mapper.ffm.explore_imperfect_temporal_loops and explore_imperfect_spatial_loops to False"
+            )
         bounds = tuple(templates[0].einsum.bounds.values())
         programs = tuple(sorted_programs(templates, self.options))
         key = (bounds, programs)

@@ -19,7 +19,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ffcore.pmappings.numbers import divisors
+from ffcore.numbers import divisors
 from ffcore.spec.problem import Bound, rank_values
 from ffcore.tolerances import FITS
 

@@ -120,6 +120,7 @@ if TYPE_CHECKING:
     from ffcore.model.types import NestEvaluation as NestEvaluation
     from ffcore.model.types import Peak as Peak
     from ffcore.model.types import Reservation as Reservation
+    from ffcore.numbers import divisors as divisors
     from ffcore.objectives import COMPARED as COMPARED
     from ffcore.objectives import Objectives as Objectives
     from ffcore.objectives import check_metrics as check_metrics
@@ -139,8 +140,8 @@ if TYPE_CHECKING:
     from ffcore.pmappings.loops import decode_loop as decode_loop
     from ffcore.pmappings.loops import decode_loops as decode_loops
     from ffcore.pmappings.loops import encode_loops as encode_loops
+    from ffcore.pmappings.loops import loop_sizes as loop_sizes
     from ffcore.pmappings.nests import nest_of_row as nest_of_row
-    from ffcore.pmappings.numbers import divisors as divisors
     from ffcore.pmappings.pareto import pareto_mask as pareto_mask
     from ffcore.pmappings.rows import Rows as Rows
     from ffcore.pmappings.rows import RowShape as RowShape
@@ -298,6 +299,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     ),
     "ffcore.model.mapping": _names("evaluate_joint kept_while_running"),
     "ffcore.model.types": _names("JointEvaluation LoopAbove NestEvaluation Peak Reservation"),
+    "ffcore.numbers": _names("divisors"),
     "ffcore.objectives": _names("COMPARED Objectives check_metrics"),
     "ffcore.phases": _names("phase recording"),
     "ffcore.plugin.executors": _names("as_completed workers_of"),
@@ -306,9 +308,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.pmappings.arrays": _names("Bools Floats Ints"),
     "ffcore.pmappings.compatibility": _names("Compatibility compatibilities"),
     "ffcore.pmappings.guarantee": _names("Guarantee guarantee_of"),
-    "ffcore.pmappings.loops": _names("decode_loop decode_loops encode_loops"),
+    "ffcore.pmappings.loops": _names("decode_loop decode_loops encode_loops loop_sizes"),
     "ffcore.pmappings.nests": _names("nest_of_row"),
-    "ffcore.pmappings.numbers": _names("divisors"),
     "ffcore.pmappings.pareto": _names("pareto_mask"),
     "ffcore.pmappings.rows": _names("RowShape Rows SpatialChoice TemplateChoice reshaped"),
     "ffcore.pmappings.select": _names("select"),

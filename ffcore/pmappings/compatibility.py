@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from ffcore.model.types import LoopAbove
-from ffcore.pmappings.loops import decode_loop
-from ffcore.pmappings.numbers import divisors
+from ffcore.pmappings.loops import decode_loop, loop_sizes
 from ffcore.pmappings.set import EinsumPmappings
 from ffcore.spec.problem import EinsumProblem
 
@@ -86,7 +85,7 @@ class _Reader:
         if code not in self._loops:
             axis, spatial, trips, tile = decode_loop(code)
             variable = list(self.einsum.bounds)[axis]
-            values = divisors(self.einsum.bounds[variable])
+            values = loop_sizes(self.einsum, variable)
             self._loops[code] = LoopAbove(variable, (), values[trips], values[tile], spatial)
         return self._loops[code]
 

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ffcore.numbers import divisors
 from ffcore.pmappings.arrays import Ints
+from ffcore.spec.problem import EinsumProblem
 
 _BITS = 20  # of each of trips and tile in a loop's code
+MOST_SIZES = 1 << _BITS  # sizes of loops over one variable that have a number
+
+
+def loop_sizes(einsum: EinsumProblem, variable: str) -> Sequence[int]:
+    """What numbers of trips and tiles in codes, and of extents in states, stand for: sizes of loops over a variable.
+
+    The divisors of its bound; with imperfect factors, where any number may come up, each number itself.
+    """
+    bound = einsum.bounds[variable]
+    return range(bound + 1) if variable in einsum.imperfect else divisors(bound)
 
 
 def decode_loop(code: int) -> tuple[int, bool, int, int]:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import attrs
 
 from ffcore.mapping.nest import Holder, Nest, NestNode, Spatial, Temporal
-from ffcore.pmappings.loops import decode_loop
-from ffcore.pmappings.numbers import divisors
+from ffcore.pmappings.loops import decode_loop, loop_sizes
 from ffcore.pmappings.rows import SpatialChoice
 from ffcore.pmappings.set import EinsumPmappings
 from ffcore.templates import SpatialLoop, Template
@@ -21,6 +20,7 @@ class _Step:
     variable: str
     trips: int
     spatial: SpatialLoop | None
+    tile: int | None = None  # of a variable with imperfect factors; None: what trips leave over
 
 
 def nest_of_row(pmappings: EinsumPmappings, row: int, loops: Sequence[int] | None = None) -> Nest:
@@ -32,7 +32,7 @@ def nest_of_row(pmappings: EinsumPmappings, row: int, loops: Sequence[int] | Non
     template, choice = job.template, job.choice
     states = pmappings.rows.states[row].tolist()[: len(template.blocks) + 1]
     iterations = [_iterations(template, state) for state in states]
-    order = [decode_loop(code)[:3] for code in (pmappings.rows.loops[row].tolist() if loops is None else loops) if code]
+    order = [decode_loop(code) for code in (pmappings.rows.loops[row].tolist() if loops is None else loops) if code]
     left = dict(template.einsum.bounds)
     nodes: list[NestNode] = []
     for block in range(-1, len(template.blocks)):
@@ -48,10 +48,13 @@ def nest_of_row(pmappings: EinsumPmappings, row: int, loops: Sequence[int] | Non
 
 
 def _iterations(template: Template, state: int) -> dict[str, int]:
-    """Per rank variable, the iterations of the temporal loops below a cut (see ``Lattice``)."""
+    """Per rank variable, the iterations of the temporal loops below a cut (see ``Lattice``).
+
+    Of one with imperfect factors, those of all loops.
+    """
     result = {}
-    for v, bound in template.einsum.bounds.items():
-        values = divisors(bound)
+    for v in template.einsum.bounds:
+        values = loop_sizes(template.einsum, v)
         state, coordinate = divmod(state, len(values))
         result[v] = values[coordinate]
     return result
@@ -62,27 +65,35 @@ def _holders(template: Template, cut: int) -> list[NestNode]:
 
 
 def _steps(template: Template, choice: SpatialChoice, block: int, iterations: Sequence[dict[str, int]]) -> list[_Step]:
+    imperfect = template.einsum.imperfect
+    below = {v: iterations[block + 1][v] for v in imperfect}
     steps = []
-    if block >= 0:
-        for v in template.blocks[block]:
-            trips = iterations[block][v] // iterations[block + 1][v]
-            if trips > 1:
-                steps.append(_Step(v, trips, None))
-    for loop, n in zip(choice.loops, choice.trips, strict=True):
+    for loop, n in reversed(list(zip(choice.loops, choice.trips, strict=True))):
         if loop.block == block:
-            steps.append(_Step(loop.variable, n, loop))
-    return steps
+            steps.append(_Step(loop.variable, n, loop, below.get(loop.variable)))
+            if loop.variable in imperfect:
+                below[loop.variable] *= n
+    if block >= 0:
+        for v in reversed(template.blocks[block]):
+            if v in imperfect:
+                trips = -(-iterations[block][v] // below[v])
+            else:
+                trips = iterations[block][v] // iterations[block + 1][v]
+            if trips > 1:
+                steps.append(_Step(v, trips, None, below.get(v)))
+    return steps[::-1]
 
 
-def _take(steps: list[_Step], template: Template, head: tuple[int, bool, int]) -> _Step:
-    """The step that a loop code's variable, kind and trips name; removed from ``steps``."""
-    axis, spatial, index = head
+def _take(steps: list[_Step], template: Template, head: tuple[int, bool, int, int]) -> _Step:
+    """The step that a loop code's variable, kind and trips name, with its tile; removed from ``steps``."""
+    axis, spatial, index, tile = head
     variable = list(template.einsum.bounds)[axis]
-    trips = divisors(template.einsum.bounds[variable])[index]
+    sizes = loop_sizes(template.einsum, variable)
+    trips = sizes[index]
     named = (variable, spatial, trips)
     found = next(s for s in steps if (s.variable, s.spatial is not None, s.trips) == named)
     steps.remove(found)
-    return found
+    return attrs.evolve(found, tile=sizes[tile]) if found.tile is not None else found
 
 
 def _place(template: Template, block: int, steps: Sequence[_Step], left: dict[str, int]) -> list[NestNode]:
@@ -93,7 +104,7 @@ def _place(template: Template, block: int, steps: Sequence[_Step], left: dict[st
         while waiting and step.spatial is not None and step.spatial.index > waiting[0].index:
             toll = waiting.pop(0)
             nodes.append(Holder(toll.tensor, template.components[toll.index].name))
-        left[step.variable] //= step.trips
+        left[step.variable] = left[step.variable] // step.trips if step.tile is None else step.tile
         if step.spatial is None:
             nodes.append(Temporal(step.variable, left[step.variable]))
         else:

@@ -12,7 +12,7 @@ from ffcore.errors import ErrorCollector, SpecError, suggest
 from ffcore.plugin.known import DEFAULT_JOINER
 from ffcore.spec.fields import Data, Expression, One, SpecNode, Text, Value, forget_position, spec_field, spec_fields
 from ffcore.spec.problem import INFINITY, Metric
-from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar
+from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar, YamlSeq
 
 _METRIC_NAMES = {
     "energy": Metric.ENERGY,
@@ -56,6 +56,21 @@ def _as_options(value: object) -> dict[str, Any]:
     raise SpecError.one(f"expected options by name such as {{seed: 3}}, got {value!r}")
 
 
+def _names_as_text(value: Any) -> Any:
+    """Names of rank variables as one text, ``[m, k]``; anything else as it is."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(str, value))}]"
+    return f"[{', '.join(sorted(map(str, value)))}]" if isinstance(value, set | frozenset) else value
+
+
+def _list_as_text(node: Node, errors: ErrorCollector, path: str) -> Node:
+    if not isinstance(node, YamlSeq):
+        return node
+    words = [item.text if isinstance(item, YamlScalar) else "?" for item in node.items]
+    text = _names_as_text(words)
+    return YamlScalar(value=text, text=text, tag=None, position=node.position)
+
+
 def metric_names(metrics: Metric) -> list[str]:
     """Names of the metrics, as :func:`as_metrics` reads them."""
     return [m.name.lower() for m in Metric if m in metrics and m.name]
@@ -74,8 +89,20 @@ class FFM(SpecNode):
         Value(), default=1, doc="the same, for one rank variable"
     )
     max_loops_per_spatial_dimension: Expression = spec_field(Value(), default=INFINITY, doc="loops in one dimension")
-    explore_imperfect_temporal_loops: Expression = spec_field(Value(), default=False, doc="tiles that don't divide")
-    explore_imperfect_spatial_loops: Expression = spec_field(Value(), default=False, doc="tiles that don't divide")
+    explore_imperfect_temporal_loops: Expression = spec_field(
+        Value(),
+        default=False,
+        normalise=_list_as_text,
+        converter=_names_as_text,
+        doc="tiles that don't divide, where a rank variable's outermost loop is temporal: True, auto or variables",
+    )
+    explore_imperfect_spatial_loops: Expression = spec_field(
+        Value(),
+        default=False,
+        normalise=_list_as_text,
+        converter=_names_as_text,
+        doc="the same, where it is spatial",
+    )
     tiling_coarseness: Expression = spec_field(Value(), default=1, doc="1: every tile size; larger: fewer")
     force_memory_hierarchy_order: Expression = spec_field(
         Value(), default=True, doc="holders follow the memories' order"

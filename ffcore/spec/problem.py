@@ -383,10 +383,18 @@ class EinsumProblem:
     is_copy: bool = False
     n_instances: float = 1.0
     law: PricingLaw | None = None  # what accesses cost; None: what the architecture's actions say
+    # Rank variables whose outermost loop, temporal or spatial, may have an imperfect tile; see `Problem`.
+    imperfect_temporal: frozenset[str] = attrs.field(default=frozenset(), metadata=_VARIABLES)
+    imperfect_spatial: frozenset[str] = attrs.field(default=frozenset(), metadata=_VARIABLES)
 
     @cached_property
     def tensor(self) -> Mapping[str, Tensor]:
         return {t.name: t for t in self.tensors}
+
+    @cached_property
+    def imperfect(self) -> frozenset[str]:
+        """Rank variables that may have imperfect tiles."""
+        return self.imperfect_temporal | self.imperfect_spatial
 
     def bits(self, tensor: Tensor, component: Component, values: Any = 1.0, persistent: bool = False) -> Any:
         """Bits that so many values of a tensor (a number, or an array) take in one instance of a memory.
@@ -441,8 +449,9 @@ class MapperOptions:
     max_fused_loops: float = INFINITY
     max_fused_loops_per_rank_variable: float = 1
     max_loops_per_spatial_dimension: float = INFINITY
-    explore_imperfect_temporal_loops: bool = False
-    explore_imperfect_spatial_loops: bool = False
+    # Rank variables whose outermost loop may have tiles that do not divide the bound; True: all.
+    explore_imperfect_temporal_loops: bool | frozenset[str] = False
+    explore_imperfect_spatial_loops: bool | frozenset[str] = False
     tiling_coarseness: float = 1  # see docs: 1 = every tile size
     force_memory_hierarchy_order: bool = True
     objective_tolerance: float = 0.0
@@ -462,6 +471,48 @@ class Problem:
     einsums: tuple[EinsumProblem, ...]
     options: MapperOptions = attrs.field(factory=MapperOptions)
     spec_hash: str = ""  # of everything that can change a result; key of caches
+
+    def __attrs_post_init__(self) -> None:
+        # Einsums say themselves which variables take part: all that is done to one of them (searching, caching,
+        # comparing it with another) then knows.
+        object.__setattr__(self, "einsums", tuple(self._with_imperfect(e) for e in self.einsums))
+
+    def _with_imperfect(self, einsum: EinsumProblem) -> EinsumProblem:
+        temporal, spatial = (
+            self._taking_part(asked, einsum)
+            for asked in (
+                self.options.explore_imperfect_temporal_loops,
+                self.options.explore_imperfect_spatial_loops,
+            )
+        )
+        if (temporal, spatial) == (einsum.imperfect_temporal, einsum.imperfect_spatial):
+            return einsum
+        return attrs.evolve(einsum, imperfect_temporal=temporal, imperfect_spatial=spatial)
+
+    def _taking_part(self, asked: bool | frozenset[str], einsum: EinsumProblem) -> frozenset[str]:
+        if not asked:
+            return frozenset()
+        wanted = frozenset(einsum.bounds) if asked is True else asked & frozenset(einsum.bounds)
+        return wanted - self.compound
+
+    def imperfect_text(self) -> str:
+        """Which rank variables have imperfect factors, in words; empty where options ask for none."""
+        asked = self.options.explore_imperfect_temporal_loops, self.options.explore_imperfect_spatial_loops
+        if asked == (False, False):
+            return ""
+        parts = [
+            frozenset(v for e in self.einsums for v in getattr(e, f"imperfect_{kind}"))
+            for kind in ("temporal", "spatial")
+        ]
+        if parts[0] == parts[1]:
+            return ", ".join(sorted(parts[0])) or "of no rank variable"
+        kinds = zip(("outermost loop temporal", "spatial"), parts, strict=True)
+        return "; ".join(f"{', '.join(sorted(own))} ({kind})" for kind, own in kinds if own) or "of no rank variable"
+
+    @cached_property
+    def compound(self) -> frozenset[str]:
+        """Rank variables inside expressions with another one, in any Einsum: their tiles stay perfect factors."""
+        return frozenset(v for e in self.einsums for t in e.tensors for v in t.compound)
 
     @cached_property
     def einsum(self) -> Mapping[str, EinsumProblem]:

@@ -13,7 +13,8 @@ import pytest
 
 import ffcore as ff
 from ffcore.errors import NoValidMappingError
-from ffcore.mapspace.total import MapspaceCounter, divisor_chains
+from ffcore.mapspace.chains import divisor_chains
+from ffcore.mapspace.total import MapspaceCounter
 from ffcore.mapspace.valid import Across, Limits, Loop, spatial_ways, ways
 from ffcore.spec.problem import ALL_OPERATORS, Bound, EinsumProblem, Problem
 from ffcore.templates import einsum_templates
@@ -98,7 +99,7 @@ def test_random_problems_count_like_the_exhaustive_mapper(seed: int) -> None:
     if seeded(seed) is None:
         pytest.skip("refused: no memory may keep some tensor")
     problem = random_problem(seed).problem()
-    # imperfect loops are for the exhaustive mapper alone
+    # those of imperfect loops that are valid are not counted
     options = attrs.evolve(
         problem.options, explore_imperfect_temporal_loops=False, explore_imperfect_spatial_loops=False
     )

@@ -22,8 +22,8 @@ from ffcore.explore.search.bookings import Column
 from ffcore.explore.search.kernels import Rivals, union_prime
 from ffcore.explore.search.lattice import Lattice
 from ffcore.explore.search.ranges import Ranges
+from ffcore.numbers import divisors, prime_factors
 from ffcore.pmappings.arrays import Bools, Floats, Ints
-from ffcore.pmappings.numbers import divisors, prime_factors
 from ffcore.pmappings.pareto import pareto_mask
 from ffcore.spec import Spec
 from ffcore.spec.problem import Problem

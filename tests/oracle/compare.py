@@ -97,7 +97,7 @@ def seeded(seed: int) -> Problem | None:
         metrics=metrics,
         max_fused_loops=source.choice([0, 1, 2, INFINITY]),
         max_fused_loops_per_rank_variable=source.choice([1, INFINITY]),
-        explore_imperfect_temporal_loops=False,  # refused by the fast path
+        explore_imperfect_temporal_loops=False,  # see tests.odd_problems
         explore_imperfect_spatial_loops=False,
     )
     return attrs.evolve(problem, options=options)

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ffcore.errors import FFError
-from ffcore.explore import DefaultExplorer
 from ffcore.spec.problem import Metric
 from tests.oracle.compare import dominated, fast, reference, same, seeded, unmatched
-from tests.oracle_problems import random_problem
 
 BATCH = 10
 LONG = frozenset({4, 5, 7, 16, 17, 21, 23})  # batches on which the exhaustive mapper takes 10 to 30 s
@@ -67,9 +64,3 @@ def test_the_problems_are_varied() -> None:
     fronts = [fast(p) for p in problems[:30]]
     assert sum(bool(front) for front in fronts) > 22
     assert sum(len(front) > 1 for front in fronts) > 1
-
-
-def test_imperfect_factors_are_refused_rather_than_ignored() -> None:
-    seed = next(s for s in range(100) if "explore_imperfect_temporal_loops: True" in random_problem(s).mapper)
-    with pytest.raises(FFError, match="explore_imperfect_temporal_loops"):
-        DefaultExplorer().explore(random_problem(seed).problem())

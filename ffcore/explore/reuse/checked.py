@@ -12,8 +12,7 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from ffcore.pmappings.loops import decode_loops
-from ffcore.pmappings.numbers import divisors
+from ffcore.pmappings.loops import decode_loops, loop_sizes
 from ffcore.pmappings.rows import Rows, RowShape, places
 from ffcore.spec.problem import EinsumProblem
 from ffcore.templates import Template
@@ -38,7 +37,7 @@ def check_rows(rows: Rows, shape: RowShape, n_jobs: int, templates: Sequence[Tem
             raise ValueError(f"its {field.name} have another form")
     if np.isnan(rows.values).any() or (rows.values < 0).any():
         raise ValueError("it holds costs or sizes below zero")
-    states = math.prod(len(divisors(bound)) for bound in einsum.bounds.values())
+    states = math.prod(len(loop_sizes(einsum, v)) for v in einsum.bounds)
     limits = {
         "blocks": (-2, shape.cuts),
         "depth": (-1, shape.depth + 1),
@@ -54,10 +53,10 @@ def check_rows(rows: Rows, shape: RowShape, n_jobs: int, templates: Sequence[Tem
 
 
 def _check_loops(rows: Rows, einsum: EinsumProblem) -> None:
-    """Each loop is over a variable of the Einsum, with trips and tile among the divisors of its bound."""
+    """Each loop is over a variable of the Einsum, with trips and tile among its `loop_sizes`."""
     codes = np.unique(rows.loops)
     variable, _, trips, tile = decode_loops(codes[codes != 0])
-    numbers = np.array([len(divisors(bound)) for bound in einsum.bounds.values()])
+    numbers = np.array([len(loop_sizes(einsum, v)) for v in einsum.bounds])
     if not variable.size:
         return
     if variable.min() < 0 or variable.max() >= len(numbers) or (np.maximum(trips, tile) >= numbers[variable]).any():

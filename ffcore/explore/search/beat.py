@@ -21,11 +21,10 @@ import numpy as np
 from ffcore.explore.search.kernels import Guard, Rivals, least_sums
 from ffcore.explore.search.labels import Labeller, Node
 from ffcore.explore.search.lattice import Lattice
-from ffcore.explore.search.outline import Outline
+from ffcore.explore.search.outline import Cut, Outline
 from ffcore.explore.search.spread import Thinner
 from ffcore.objectives import Objectives
 from ffcore.pmappings.arrays import Floats, Ints
-from ffcore.pmappings.numbers import prime_factors
 from ffcore.spec.problem import MapperOptions
 
 WORTH = 1_000_000  # nodes times states from which on the beam search pays
@@ -49,8 +48,9 @@ def guard(
     beam = Labeller(labeller.costs, labeller.columns, labeller.tracked, options, labeller.pulse, _thinner(labeller))
     root_of_beam = beam.node(outlines, outlines[0].fused)
     assert root_of_beam is not None  # as that of the labeller is there
-    _guard(beam, [root_of_beam], np.zeros((0, 2)))
-    _guard(labeller, [root], _front(found(beam, root_of_beam)))
+    added: dict[Cut, Floats] = {}  # of both searches, whose cuts add the same
+    _guard(beam, [root_of_beam], np.zeros((0, 2)), added)
+    _guard(labeller, [root], _front(found(beam, root_of_beam)), added)
 
 
 def _front(known: Floats) -> Floats:
@@ -79,7 +79,7 @@ def _outermost_first(roots: Sequence[Node]) -> Iterator[Node]:
     yield from reversed(order)
 
 
-def _guard(labeller: Labeller, roots: Sequence[Node], known: Floats) -> None:
+def _guard(labeller: Labeller, roots: Sequence[Node], known: Floats, added: dict[Cut, Floats]) -> None:
     """Set guards and shares of all nodes below the roots."""
     lattice, columns = labeller.lattice, labeller.columns
     height = 1 + len(columns.forms)
@@ -91,7 +91,10 @@ def _guard(labeller: Labeller, roots: Sequence[Node], known: Floats) -> None:
         own = to_go[id(node)]
         node.guard = Guard(own, scale, columns.constant_power, timed, known)
         node.share = share[id(node)]
-        further = own + _added(labeller, node)
+        cut = node.outline.cuts[node.cut]
+        if cut not in added:
+            added[cut] = _added(labeller, cut)
+        further = own + added[cut]
         for v in node.outline.closed[node.cut]:
             axis = lattice.variables.index(v)
             further[:, lattice.grid[v] < lattice.values[axis][-1]] = np.inf
@@ -100,7 +103,8 @@ def _guard(labeller: Labeller, roots: Sequence[Node], known: Floats) -> None:
             moving = {*part.outline.template.blocks[node.cut], *(v for _, _, v in inner.spread.loops)}
             least = further.copy()
             for v in moving:
-                _over_multiples(least, lattice, lattice.variables.index(v))
+                to_bound = v in part.outline.imperfect(node.cut)
+                _over_multiples(least, lattice, lattice.variables.index(v), to_bound)
             key = id(inner.node)
             to_go[key] = np.minimum(to_go[key], least) if key in to_go else least
             instances = math.prod(most for _, _, most in inner.spread.most)
@@ -119,10 +123,10 @@ def _least_scale(labeller: Labeller, index: int) -> float:
     return result
 
 
-def _added(labeller: Labeller, node: Node) -> Floats:
-    """The least that a node's cut adds to energy and forms, per state; infinity where a tile does not fit."""
+def _added(labeller: Labeller, cut: Cut) -> Floats:
+    """The least that a cut adds to energy and forms, per state; infinity where a tile does not fit."""
     columns, costs = labeller.columns, labeller.costs
-    entries = costs.entries(node.outline.cuts[node.cut])
+    entries = costs.entries(cut)
     own = columns.ordered(c for _, c in entries)
     values = np.zeros((labeller.lattice.n, 1 + len(own)))
     for row, column in entries:
@@ -137,13 +141,18 @@ def _added(labeller: Labeller, node: Node) -> Floats:
     return result
 
 
-def _over_multiples(values: Floats, lattice: Lattice, axis: int) -> None:
-    """Per state, the least over all states whose extent of one variable is a multiple; in place."""
+def _over_multiples(values: Floats, lattice: Lattice, axis: int, to_bound: bool) -> None:
+    """Per state, the least over all states whose extent of one variable is a multiple; in place.
+
+    ``to_bound``: every tile leads to the bound too.
+    """
     size, stride = len(lattice.values[axis]), lattice.strides[axis]
     shaped = values.reshape(len(values), -1, size, stride)
     own = lattice.values[axis]
     place = {value: i for i, value in enumerate(own)}
-    for p in prime_factors(own[-1]):
+    if to_bound:
+        np.minimum(shaped, shaped[:, :, -1:].copy(), out=shaped)
+    for p in lattice.primes(axis):
         for i in range(size - 1, -1, -1):
             j = place.get(own[i] * p)
             if j is not None:

@@ -9,7 +9,7 @@ will change stays in a column of its own, *pending*, until the last such loop ha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -23,13 +23,25 @@ from ffcore.model.law import (
     rates,
     saves_traffic,
 )
+from ffcore.numbers import imperfect_tiles
 from ffcore.spec.problem import Component, EinsumProblem, Tensor
 from ffcore.tolerances import FITS
 
 LoopName = tuple[int, int, str]  # component index, dimension, rank variable
 Factors = tuple[tuple[str, float], ...]  # per rank variable, what an extent is multiplied by
 Signature = tuple[tuple[LoopName, int], ...]  # loops further out, and the power of their trips that multiplies
+_NOWHERE = -1  # component and dimension of a slack's name
 Column = tuple[int, Signature]  # a column of the layout, or pending ones with it as target
+
+
+def slack_of(variable: str) -> LoopName:
+    """The slack of a variable's outermost loop (see ``lattice.py``), named like a loop: it multiplies like one."""
+    return _NOWHERE, _NOWHERE, variable
+
+
+def is_slack(name: LoopName) -> bool:
+    """Is it no loop, but the slack of one?"""
+    return name[0] == _NOWHERE
 
 
 @attrs.frozen
@@ -71,7 +83,7 @@ class Columns:
     """What the columns of a label are: energy, latency forms, compute time, bits of limited memories, leakage.
 
     ``forms``: (component index, which of its forms). ``power``: per column, W that leak and the dimensions whose use
-    multiplies them.
+    multiplies them. ``tiles``: per rank variable with imperfect factors, those of its outermost loop.
     """
 
     einsum: EinsumProblem
@@ -81,6 +93,7 @@ class Columns:
     compute: float  # seconds of the compute on one instance; 0: needs no column
     power: tuple[tuple[float, frozenset[tuple[int, int]]], ...]
     constant_power: float  # W that leak whatever is used
+    tiles: Mapping[str, tuple[int, ...]]
 
     @property
     def width(self) -> int:
@@ -111,6 +124,9 @@ class Columns:
 
     def _own_power(self, target: int, loop: LoopName) -> int:
         index, dimension, _ = loop
+        if is_slack(loop):  # time counts steps
+            timed = self.compute_column <= target < 2 + len(self.forms)
+            return int(timed and not self.einsum.is_copy)
         if target == self.compute_column:
             return 0 if self.einsum.is_copy else -1
         if 2 <= target < 2 + len(self.forms):
@@ -151,7 +167,14 @@ def columns_of(
     seconds = compute_seconds(einsum, components) if with_latency else 0.0
     forms = tuple(latency_forms(components)) if with_latency else ()
     power = tuple((leak.power, leak.gates) for leak in leaks if leak.gates and leak.power)
-    return Columns(einsum, components, forms, tuple(memories), seconds, power, constant)
+    return Columns(einsum, components, forms, tuple(memories), seconds, power, constant, tiles_of(einsum, components))
+
+
+def tiles_of(einsum: EinsumProblem, components: Sequence[Component]) -> Mapping[str, tuple[int, ...]]:
+    """Per rank variable with imperfect factors on a path, the tiles that its outermost loop may have."""
+    fanouts = frozenset(d.fanout for c in components for d in c.spatial)
+    tiles = {v: imperfect_tiles(bound, fanouts) for v, bound in einsum.bounds.items() if v in einsum.imperfect}
+    return {v: own for v, own in tiles.items() if any(einsum.bounds[v] % t for t in own)}
 
 
 def factors_of(index: int, inside: Iterable[tuple[LoopName, int]], around: Iterable[tuple[LoopName, int]]) -> Factors:
@@ -211,7 +234,8 @@ class Booker:
                 for target, rate, unit in self.rates(access.component, access.action, tensor):
                     for name, n in inside:
                         rate *= float(n) ** columns.power_of((target, ()), name)
-                    key = ((target, signature), skipped, unit)
+                    slack = self._slack(target, tensor, outside, skipped)
+                    key = ((target, tuple(sorted((*signature, *slack)))), skipped, unit)
                     found[key] = found.get(key, 0.0) + rate * amount
         for (column, skipped, unit), rate in found.items():
             if rate:
@@ -219,11 +243,28 @@ class Booker:
 
     def _power(self, edge: EdgeShape, access: Access, tensor: Tensor, name: LoopName, skipped: bool) -> int:
         index, d, variable = name
+        if is_slack(name):
+            return 0  # see `_slack`
         if self.columns.einsum.bounds[variable] == 1 or index > edge.child:
             return 0
         dimension = self.columns.components[index].spatial[d]
         shared = index > access.component and saves_traffic(dimension, tensor, variable)
         return int(skipped and variable not in tensor.variables) - int(shared)
+
+    def _slack(self, target: int, tensor: Tensor, outside: Sequence[LoopName], skipped: bool) -> Signature:
+        """Powers of slacks further out, beside those that a column takes anyway.
+
+        Energy counts the fraction bound / tile for variables that the tensor sees, and whole steps for others; time
+        counts whole steps. A variable that the tensor does not see makes no first reads, so none that are skipped.
+        """
+        timed = target >= 2
+        found = {}
+        for name in outside:
+            if is_slack(name):
+                seen = name[2] in tensor.variables
+                power = int(timed or not seen) if seen or not skipped else 0
+                found[name] = power - int(timed)
+        return tuple((name, power) for name, power in found.items() if power)
 
     def rates(self, index: int, action: str, tensor: Tensor) -> Iterator[tuple[int, float, Unit | None]]:
         """(column, amount per value moved by all instances) of one action on one tensor.

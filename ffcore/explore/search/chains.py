@@ -11,8 +11,7 @@ from ffcore.explore.search.lattice import Lattice
 from ffcore.explore.search.outline import Outline
 from ffcore.explore.search.spread import Rules
 from ffcore.pmappings.arrays import Bools, Ints
-from ffcore.pmappings.loops import encode_loops
-from ffcore.pmappings.numbers import divisors
+from ffcore.pmappings.loops import encode_loops, loop_sizes
 from ffcore.spec.problem import MapperOptions
 
 
@@ -31,6 +30,7 @@ class Chains:
 
     states: Ints  # (chains, cuts 0 .. fused cut)
     trips: Ints  # (chains, entries)
+    tiles: Ints  # (chains, entries) below each
     entries: tuple[Entry, ...]
     _above: dict[tuple[int, int], Ints] = attrs.Factory(dict)
 
@@ -56,7 +56,8 @@ def fused_chains(lattice: Lattice, outline: Outline, options: MapperOptions) -> 
     dimensions = [(-1, d) for d in outline.space_above]
     dimensions += [(b, d) for b in range(last) for d in outline.spatial[b]]
     rules = [Rules(template.components[d.index].spatial[d.dimension], d, options) for _, d in dimensions]
-    found = _Found(np.zeros((1, last + 1), np.int64), np.ones((1, 0), np.int64), [])
+    none = np.ones((1, 0), np.int64)
+    found = _Found(np.zeros((1, last + 1), np.int64), none, none, [])
     for axis, v in enumerate(lattice.variables):
         slots = [Entry(b, axis) for b in range(last) if v in template.blocks[b]]
         slots += [Entry(b, axis, (d.index, d.dimension)) for b, d in dimensions if v in d.variables]
@@ -64,11 +65,13 @@ def fused_chains(lattice: Lattice, outline: Outline, options: MapperOptions) -> 
         inner = any(v in block for block in template.blocks[last:])
         inner = inner or any(s.variable == v and s.block >= last for s in template.spatial)
         allowed = [next((r for r in rules if (r.own.index, r.own.dimension) == e.place), None) for e in slots]
-        own = _Variable(lattice.values[axis], slots, allowed, v, min(per_variable, room), inner)
-        coordinates, trips = own.table(last)
+        ends = dict(outline.ends).get(v, last) < last
+        tiles = frozenset(lattice.tiles[v]) if ends else frozenset()
+        own = _Variable(lattice.values[axis], slots, allowed, v, min(per_variable, room), inner, tiles)
+        coordinates, trips, below = own.table(last)
         if not len(coordinates):
             return None
-        found = found.times(coordinates * lattice.strides[axis], trips, slots)
+        found = found.times(coordinates * lattice.strides[axis], trips, below, slots)
         found = found.kept((found.trips > 1).sum(axis=1) <= room)
         for r in rules:
             place = (r.own.index, r.own.dimension)
@@ -76,7 +79,7 @@ def fused_chains(lattice: Lattice, outline: Outline, options: MapperOptions) -> 
             found = found.kept(product <= r.most)
     for r in rules:
         found = found.kept(_accepted(r, found, lattice))
-    return Chains(found.states, found.trips, tuple(found.entries)) if len(found.states) else None
+    return Chains(found.states, found.trips, found.tiles, tuple(found.entries)) if len(found.states) else None
 
 
 @attrs.frozen(eq=False)
@@ -85,17 +88,21 @@ class _Found:
 
     states: Ints
     trips: Ints
+    tiles: Ints
     entries: list[Entry]
 
-    def times(self, states: Ints, trips: Ints, entries: Sequence[Entry]) -> _Found:
+    def times(self, states: Ints, trips: Ints, tiles: Ints, entries: Sequence[Entry]) -> _Found:
         """Each of the chains with each of another variable's."""
         n, own = len(self.states), len(states)
         both = (self.states[:, None, :] + states[None, :, :]).reshape(n * own, -1)
-        ran = np.concatenate([np.repeat(self.trips, own, axis=0), np.tile(trips, (n, 1))], axis=1)
-        return _Found(both, ran, [*self.entries, *entries])
+        ran, below = (
+            np.concatenate([np.repeat(before, own, axis=0), np.tile(more, (n, 1))], axis=1)
+            for before, more in ((self.trips, trips), (self.tiles, tiles))
+        )
+        return _Found(both, ran, below, [*self.entries, *entries])
 
     def kept(self, keep: Bools) -> _Found:
-        return self if keep.all() else _Found(self.states[keep], self.trips[keep], self.entries)
+        return self if keep.all() else _Found(self.states[keep], self.trips[keep], self.tiles[keep], self.entries)
 
 
 def _accepted(rules: Rules, found: _Found, lattice: Lattice) -> Bools:
@@ -114,7 +121,10 @@ def _accepted(rules: Rules, found: _Found, lattice: Lattice) -> Bools:
 
 @attrs.frozen
 class _Variable:
-    """The loops of one rank variable above the fused cut, outermost first; ``inner``: there are some below it."""
+    """The loops of one rank variable above the fused cut, outermost first; ``inner``: there are some below it.
+
+    ``tiles``: what the first one may have beside perfect factors.
+    """
 
     values: tuple[int, ...]
     slots: Sequence[Entry]
@@ -122,19 +132,24 @@ class _Variable:
     name: str
     limit: float  # loops that may run more than once
     inner: bool
+    tiles: frozenset[int]
 
-    def table(self, last: int) -> tuple[Ints, Ints]:
-        """(coordinate at each cut, trips of each slot), one row a chain."""
+    def table(self, last: int) -> tuple[Ints, Ints, Ints]:
+        """(coordinate at each cut, trips of each slot, tile below each), one row a chain."""
         top = len(self.values) - 1
         ends = [max((k for k, e in enumerate(self.slots) if e.block < cut), default=-1) for cut in range(last + 1)]
-        coordinates, trips = [], []
+        coordinates, trips, tiles = [], [], []
         for steps in self._from(0, top, 0):
             coordinates.append([steps[end] if end >= 0 else top for end in ends])
             befores = [top, *steps]
-            trips.append([self.values[a] // self.values[b] for a, b in zip(befores, steps, strict=False)])
+            trips.append([-(-self.values[a] // self.values[b]) for a, b in zip(befores, steps, strict=False)])
+            tiles.append([self.values[a] for a in steps])
         n = len(coordinates)
-        return np.array(coordinates, np.int64).reshape(n, last + 1), np.array(trips, np.int64).reshape(
-            n, len(self.slots)
+        shape = n, len(self.slots)
+        return (
+            np.array(coordinates, np.int64).reshape(n, last + 1),
+            np.array(trips, np.int64).reshape(shape),
+            np.array(tiles, np.int64).reshape(shape),
         )
 
     def _from(self, k: int, at: int, used: int) -> Iterator[list[int]]:
@@ -144,10 +159,12 @@ class _Variable:
                 yield []
             return
         for lower in range(at, -1, -1):
-            n, rest = divmod(self.values[at], self.values[lower])
+            tile = self.values[lower]
+            n = -(-self.values[at] // tile)
             rules = self.rules[k]
             allowed = rules is None or rules.allowed(self.name, n)
-            if rest == 0 and allowed and used + (n > 1) <= self.limit:
+            fits = self.values[at] % tile == 0 or (k == 0 and tile in self.tiles)
+            if fits and allowed and used + (n > 1) <= self.limit:
                 for tail in self._from(k + 1, lower, used + (n > 1)):
                     yield [lower, *tail]
 
@@ -156,20 +173,16 @@ def loop_table(chains: Chains, lattice: Lattice, fuses: bool, depth: int) -> tup
     """(codes, blocks) of each chain's fused loops, both (chains, depth); 0 and -2 beyond the last loop.
 
     Blocks are cut at every holder and reservation. Within a block the order given here is one of
-    several that count the same. A loop's tile is what the loops above it leave over.
+    several that count the same.
     """
     count = len(chains.states)
     codes = np.zeros((count, depth), np.int64)
     blocks = np.full((count, depth), -2, np.int64)
     placed = np.zeros(count, np.int64)
-    left: dict[int, Ints] = {}
     order = sorted(range(len(chains.entries)), key=lambda k: _order(chains.entries[k])) if fuses else []
     for k in order:
-        entry, trips = chains.entries[k], chains.trips[:, k]
-        bound = lattice.einsum.bounds[lattice.variables[entry.axis]]
-        everything = np.asarray(divisors(bound))
-        tile = left.get(entry.axis, np.full(count, bound)) // trips
-        left[entry.axis] = tile
+        entry, trips, tile = chains.entries[k], chains.trips[:, k], chains.tiles[:, k]
+        everything = np.asarray(loop_sizes(lattice.einsum, lattice.variables[entry.axis]))
         code = encode_loops(
             entry.axis,
             int(entry.place is not None),

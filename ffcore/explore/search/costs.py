@@ -7,13 +7,13 @@ the child stands, a reservation on those where it stands.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Sequence
 from typing import cast
 
 import attrs
 import numpy as np
 
-from ffcore.explore.search.bookings import Booker, Column, Columns, Factors, Unit
+from ffcore.explore.search.bookings import Booker, Column, Columns, Factors, LoopName, Unit
 from ffcore.explore.search.lattice import Lattice
 from ffcore.explore.search.outline import Cut, Limited, Reserved
 from ffcore.explore.search.ranges import Ranges
@@ -64,27 +64,31 @@ class Costs:
         found: Floats = self.bank[self._stored(reserved)]
         return found
 
-    def constant(self, cut: Cut) -> Floats:
-        """Label columns that do not depend on tile sizes: of the compute, of a copy, of what leaks."""
+    def constant(self, cut: Cut) -> dict[Column, float]:
+        """What does not depend on tile sizes, by label column: of the compute, of a copy, of what leaks."""
         columns, einsum = self.columns, self.lattice.einsum
         label = np.zeros(columns.width)
         label[columns.compute_column] = columns.compute
         for k, (power, _) in enumerate(columns.power):
             label[columns.first_power + k] = power
-        if einsum.is_copy:
-            self._copy(dict(cut.backed), label)
         record = columns.components[-1].action("compute")
         if record is not None:
             label[0] += record.energy * computes(einsum, columns.components)
-        return label
+        found: dict[Column, float] = {(target, ()): value for target, value in enumerate(label.tolist())}
+        if einsum.is_copy:
+            self._copy(cut.backed, found)
+        return found
 
-    def _copy(self, where: Mapping[str, int], label: Floats) -> None:
+    def _copy(self, backed: Sequence[tuple[str, int, tuple[LoopName, ...]]], found: dict[Column, float]) -> None:
         """A copy reads its source once and writes its destination once, booked under the source tensor."""
         booker = Booker(self.columns)
-        for index, action, tensor, values in copied(self.lattice.einsum, where):
-            for column, rate, unit in booker.rates(index, action, tensor):
+        slacks = {index: outside for _, index, outside in backed}
+        for index, action, tensor, values in copied(self.lattice.einsum, {t: i for t, i, _ in backed}):
+            for target, rate, unit in booker.rates(index, action, tensor):
                 each = 1.0 if unit is None else float(self._price(unit, tensor, np.array([values]), np.ones(1))[0])
-                label[column] += rate * values * each
+                # Time counts whole steps of the loops above the holder.
+                column = target, tuple((name, 1) for name in slacks[index]) if target else ()
+                found[column] = found.get(column, 0.0) + rate * values * each
 
     def _sum(self, terms: tuple[tuple[float, Hashable], ...]) -> int:
         if terms not in self._rows:

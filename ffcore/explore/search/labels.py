@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 import attrs
 import numpy as np
 
-from ffcore.explore.search.bookings import Column, Columns, LoopName
+from ffcore.explore.search.bookings import Column, Columns, LoopName, slack_of
 from ffcore.explore.search.costs import Costs
 from ffcore.explore.search.kernels import NO_GUARD, Guard, Moves, add_costs, gather, stacked, union_prime
 from ffcore.explore.search.lattice import Lattice
@@ -136,7 +136,7 @@ class Labeller:
         spread = self._spread(outlines[0], cut)
         if spread is None:
             return None
-        key = frozenset(o.keys[cut + 1] for o in outlines), outlines[0].spaces[cut]
+        key = frozenset(o.keys[cut + 1] for o in outlines), self._space(outlines[0], cut)
         if key not in self._spaced:
             node = self.node(outlines, cut + 1)
             if node is None:
@@ -147,10 +147,16 @@ class Labeller:
 
     def _spread(self, outline: Outline, cut: int) -> Spread | None:
         """The spatial loops in the block below ``cut``; None if their rules allow nothing."""
-        key = outline.spaces[cut]
+        key = self._space(outline, cut)
         if key not in self._spreads:
-            self._spreads[key] = Spread.of(outline.spatial[cut], self.columns, self.options)
+            self._spreads[key] = Spread.of(outline.spatial[cut], self.columns, self.options, self.lattice, key[1])
         return self._spreads[key]
+
+    def _space(self, outline: Outline, cut: int) -> tuple[int, frozenset[str]]:
+        """What tells apart the spatial loops in the block below ``cut``: with the variables to which they are the
+        outermost loops and may have imperfect tiles."""
+        ends = outline.imperfect(cut)
+        return outline.spaces[cut], frozenset(v for v in ends if v not in outline.template.blocks[cut])
 
     # -- labels -----------------------------------------------------------------------------------
 
@@ -175,8 +181,9 @@ class Labeller:
     def _innermost(self, at: Cut) -> Labels:
         offsets = np.ones(self.lattice.n + 1, np.int64)  # one label, in the state where nothing is left to do
         offsets[0] = 0
-        columns = self.columns.plain()
-        values = np.array([[0.0, *self.costs.constant(at)]])
+        found = self.costs.constant(at)
+        columns = self.columns.ordered(found)
+        values = np.array([[0.0, *(found[c] for c in columns)]])
         values[0, 0] = values[0, 1]
         return Labels(columns, offsets, values, np.zeros(1, np.int64))
 
@@ -267,8 +274,15 @@ class Labeller:
                 nothing = np.full(len(lattice.values[k]), -1)
                 along = lattice.strides[k], nothing, rivals, True
                 offsets, values, origin, _ = union_prime(offsets, values, origin, *along)
+        columns = labels.columns
         for v in sorted(block, key=lambda v: (v not in closed, lattice.variables.index(v))):
             axis = lattice.variables.index(v)
+            if v in outline.imperfect(cut):
+                found = Labels(columns, offsets, values, origin)
+                found = self._to_bound(found, axis)
+                columns, offsets, values, origin = found.columns, found.offsets, found.values, found.origin
+                rivals = self.costs.ranges.rivals(columns)
+                continue
             steps = lattice.smaller(axis)
             for smaller in steps:
                 last = v in closed and smaller is steps[-1]
@@ -276,7 +290,37 @@ class Labeller:
                     offsets, values, origin, lattice.strides[axis], smaller, rivals, last
                 )
                 self.pulse(made)
-        return Labels(labels.columns, offsets, values, origin)
+        return Labels(columns, offsets, values, origin)
+
+    def _to_bound(self, labels: Labels, axis: int) -> Labels:
+        """Labels above the outermost loop over a variable with imperfect factors: one step from any tile to the bound.
+
+        Exact: see `gather`; a label above it is at the bound, whichever tile it comes from.
+        """
+        lattice, v = self.lattice, self.lattice.variables[axis]
+        name, tiles = slack_of(v), lattice.tiles[v]
+        columns = self.columns.ordered(self.columns.passed(c, [name]) for c in labels.columns)
+        powers = np.array([0.0, *(self.columns.power_of(c, name) for c in labels.columns)])
+        scale = np.array([lattice.slack(v, t) for t in tiles])[:, None] ** powers
+        into = _into(tuple(self.columns.passed(c, [name]) for c in labels.columns), columns)
+        links = np.stack([np.zeros(len(tiles), np.int64), np.arange(len(tiles))], axis=1)
+        starts = np.array([0, len(tiles)])
+        moves = Moves(
+            links,
+            starts,
+            links,
+            starts,
+            lattice.strides[axis],
+            len(lattice.values[axis]),
+            *lattice.steps_to_bound(axis, tiles),
+            scale,
+            into,
+            self.costs.ranges.rivals(columns),
+            np.zeros(1),
+        )
+        offsets, values, source, _ = gather(labels.offsets, labels.values, lattice.n, moves)
+        self.pulse(len(values))
+        return Labels(columns, offsets, values, labels.origin[source])
 
     def _added(self, labels: Labels, at: Cut, node: Node) -> Labels:
         """Labels with the costs of a cut."""

@@ -6,12 +6,21 @@ problem there. An outline numbers these parts, so that a solver can look one up 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import attrs
 
-from ffcore.explore.search.bookings import Booker, Booking, Columns, EdgeShape, Factors, LoopName, factors_of
+from ffcore.explore.search.bookings import (
+    Booker,
+    Booking,
+    Columns,
+    EdgeShape,
+    Factors,
+    LoopName,
+    factors_of,
+    slack_of,
+)
 from ffcore.spec.problem import ComponentKind, TileShape
 from ffcore.templates import SpatialLoop, Template
 
@@ -44,7 +53,8 @@ class Cut:
     reservations: tuple[Reserved, ...]
     limits: tuple[Limited, ...]
     closing: tuple[int, ...]  # memories of which nothing stands further out
-    backed: tuple[tuple[str, int], ...]  # a copy's backing holders: its cost depends on nothing else
+    # A copy's backing holders, and the slacks outside of each: its cost depends on nothing else.
+    backed: tuple[tuple[str, int, tuple[LoopName, ...]], ...]
     last: bool  # the compute stands here
 
 
@@ -71,7 +81,8 @@ class Outline:
 
     ``contents``, ``blocks`` and ``spaces`` number what stands at each cut and the temporal and spatial loops
     right below it; ``keys[c]`` numbers all that the labels at cut ``c`` depend on: what stands at or below it, and
-    which variables are ``closed`` there, having no loop further out. ``space_above``: the root's own fanout.
+    which variables are ``closed`` there, having no loop further out. ``space_above``: the root's own fanout. ``ends``:
+    see `imperfect_blocks`.
     """
 
     template: Template
@@ -83,6 +94,7 @@ class Outline:
     spaces: tuple[int, ...]
     keys: tuple[int, ...]
     closed: tuple[frozenset[str], ...]
+    ends: tuple[tuple[str, int], ...] = ()
 
     @property
     def fused(self) -> int:
@@ -91,6 +103,10 @@ class Outline:
     def item(self, cut: int) -> tuple[int, int, int]:
         """What tells templates apart that are the same above the loops below ``cut``."""
         return self.blocks[cut], self.spaces[cut], self.contents[cut + 1]
+
+    def imperfect(self, cut: int) -> frozenset[str]:
+        """Variables whose outermost loop stands in the block below ``cut`` and may have an imperfect tile."""
+        return frozenset(v for v, block in self.ends if block == cut)
 
     def above(self) -> Hashable:
         """All that rows depend on down to the fused cut; outlines for which it is the same are explored at once."""
@@ -117,7 +133,8 @@ class Outliner:
         ``fixed``: the trips of the loops of `out_of_order` components.
         """
         last = len(template.blocks)
-        contents, cuts = self._cuts(template, fixed)
+        ends = imperfect_blocks(template, self.columns.tiles)
+        contents, cuts = self._cuts(template, fixed, ends)
         dimensions = _dimensions(template, usages, fixed)
         spatial = tuple(tuple(d for b, d in dimensions if b == block) for block in range(last))
         blocks = tuple(self._number(frozenset(block)) for block in template.blocks)
@@ -130,7 +147,8 @@ class Outliner:
             key = self._number(here)
             keys.append(self._number((key, closed[c])))
         above = tuple(d for b, d in dimensions if b < 0)
-        return Outline(template, cuts, spatial, above, contents, blocks, spaces, tuple(reversed(keys)), closed)
+        numbers = contents, blocks, spaces, tuple(reversed(keys))
+        return Outline(template, cuts, spatial, above, *numbers, closed, tuple(ends.items()))
 
     def _number(self, key: Hashable) -> int:
         return self._numbers.setdefault(key, len(self._numbers))
@@ -146,15 +164,18 @@ class Outliner:
                 outer |= {*template.blocks[c], *(s.variable for s in template.spatial if s.block == c)}
         return tuple(closed)
 
-    def _cuts(self, template: Template, fixed: Fixed) -> tuple[tuple[int, ...], tuple[Cut, ...]]:
+    def _cuts(
+        self, template: Template, fixed: Fixed, imperfect: Mapping[str, int]
+    ) -> tuple[tuple[int, ...], tuple[Cut, ...]]:
         """The number of what stands at each cut, and the cuts."""
         last = len(template.blocks)
         edges: list[list[int]] = [[] for _ in range(last + 1)]
         reservations: list[list[int]] = [[] for _ in edges]
         limits: list[list[int]] = [[] for _ in edges]
         closing: list[list[int]] = [[] for _ in edges]
-        backed: list[tuple[str, int]] = []
-        loops = {cut: _loops(template, fixed, cut) for cut in range(last + 1)}
+        backed: list[tuple[str, int, tuple[LoopName, ...]]] = []
+        slacks = [tuple(slack_of(v) for v, block in imperfect.items() if block < cut) for cut in range(last + 1)]
+        loops = {cut: _loops(template, fixed, cut, slacks[cut]) for cut in range(last + 1)}
         for cut, shape in _edges(template):
             edges[cut].append(self._thing(self._booker.bookings, shape, *loops[cut]))
         outermost: dict[int, int] = {}
@@ -168,7 +189,7 @@ class Outliner:
                 factors = fixed.factors(index, site.cut)
                 limits[site.cut].append(self._thing(Limited, site.tensor, index, holding.tile_shape, factors))
             if template.einsum.is_copy and site.backing:
-                backed.append((site.tensor, index))
+                backed.append((site.tensor, index, slacks[site.cut]))
         for index in sorted(outermost):
             closing[outermost[index]].append(index)
         numbers, cuts = [], []
@@ -194,7 +215,7 @@ class Outliner:
         reservations: Sequence[int],
         limits: Sequence[int],
         closing: tuple[int, ...],
-        backed: tuple[tuple[str, int], ...],
+        backed: tuple[tuple[str, int, tuple[LoopName, ...]], ...],
         last: bool,
     ) -> Cut:
         def all_of(numbers: Sequence[int]) -> list[Any]:
@@ -207,9 +228,24 @@ class Outliner:
 _Loops = tuple[tuple[LoopName, ...], tuple[tuple[LoopName, int], ...], tuple[tuple[LoopName, int], ...]]
 
 
-def _loops(template: Template, fixed: Fixed, cut: int) -> _Loops:
-    """Loops outside of a cut, and those of known trips inside and outside of it."""
-    outside = tuple(_name(s) for s in template.spatial if s.block < cut)
+def imperfect_blocks(template: Template, tiles: Iterable[str]) -> dict[str, int]:
+    """Of the variables with imperfect ``tiles``: the block of the outermost loop, where that may have such a tile."""
+    einsum = template.einsum
+    found = {}
+    for v in tiles:
+        temporal = next((b for b, block in enumerate(template.blocks) if v in block), None)
+        spatial = min((s.block for s in template.spatial if s.variable == v), default=None)
+        if spatial is not None and (temporal is None or spatial < temporal):
+            if v in einsum.imperfect_spatial:
+                found[v] = spatial
+        elif temporal is not None and v in einsum.imperfect_temporal:
+            found[v] = temporal
+    return found
+
+
+def _loops(template: Template, fixed: Fixed, cut: int, slacks: tuple[LoopName, ...]) -> _Loops:
+    """Loops (and slacks) outside of a cut, and those of known trips inside and outside of it."""
+    outside = (*(_name(s) for s in template.spatial if s.block < cut), *slacks)
     if not fixed.trips:
         return outside, (), ()
     inside = tuple((_name(s), n) for s, n in fixed.trips.items() if s.block >= cut)

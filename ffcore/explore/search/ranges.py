@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from ffcore.explore.search.bookings import Column, Columns, LoopName, Signature
+from ffcore.explore.search.bookings import Column, Columns, LoopName, Signature, is_slack
 from ffcore.explore.search.kernels import Rivals
 from ffcore.explore.search.lattice import Lattice
 from ffcore.pmappings.arrays import Floats
@@ -22,9 +22,10 @@ def _clusters(signatures: Sequence[Signature]) -> list[tuple[list[int], Signatur
     """
     found: list[tuple[list[int], set[tuple[LoopName, int]]]] = []
     for k, signature in enumerate(signatures):
-        if not signature or any(power >= 0 for _, power in signature):
-            continue
-        members, loops = [k], set(signature)
+        loops = {(name, power) for name, power in signature if not is_slack(name) or power < 0}
+        if not loops or any(power >= 0 for _, power in loops):
+            continue  # slacks that multiply make it no less
+        members = [k]
         for other in [f for f in found if f[1] & loops]:
             members, loops = [*other[0], *members], loops | other[1]
             found.remove(other)
@@ -91,8 +92,14 @@ class Ranges:
         low, high = np.ones(lattice.n), np.ones(lattice.n)
         own: dict[tuple[int, int], dict[int, Floats]] = {}
         for (index, d, variable), power in signature:
+            if is_slack((index, d, variable)):
+                ends = [slack**power for slack in lattice.slacks[variable]]
+                low, high = low * np.minimum(*ends), high * np.maximum(*ends)
+                continue
             trips = own.setdefault((index, d), {})
             left = einsum.bounds[variable] / lattice.grid[variable]
+            if variable in lattice.tiles:
+                left = np.ceil(left)
             trips[power] = trips[power] * left if power in trips else left
         for (index, d), powers in own.items():
             most = self.columns.components[index].spatial[d].most

@@ -13,14 +13,15 @@ from itertools import pairwise
 import attrs
 import numpy as np
 
-from ffcore.explore.search.bookings import Column, LoopName
-from ffcore.explore.search.chains import Chains, fused_chains, loop_table
+from ffcore.explore.search.bookings import Column, LoopName, slack_of
+from ffcore.explore.search.chains import Chains, Entry, fused_chains, loop_table
 from ffcore.explore.search.kernels import template_rows
 from ffcore.explore.search.labels import Labeller, Node
 from ffcore.explore.search.outline import Outline
 from ffcore.explore.search.spatial import spatial_choice
 from ffcore.objectives import Objectives
 from ffcore.pmappings.arrays import Bools, Floats, Ints
+from ffcore.pmappings.loops import loop_sizes
 from ffcore.pmappings.pareto import pareto_mask
 from ffcore.pmappings.rows import Rows, RowShape, TemplateChoice, numbered, renumbered, round_up
 from ffcore.spec.problem import MapperOptions
@@ -108,17 +109,18 @@ class RowMaker:
         columns, costs, outline = self.labeller.columns, self.labeller.costs, self.outline
         count = len(chains.states)
         spatial = [(k, e) for k, e in enumerate(chains.entries) if e.place is not None]
-        scale = np.ones((count if spatial else 0, len(inner)))
+        slacks = self._slacks(chains)
+        scale = np.ones((count if spatial or slacks else 0, len(inner)))
         added: dict[Column, Floats] = {}
         now = list(inner)
         for block in range(outline.fused - 1, -2, -1):
-            loops: list[LoopName] = []
+            names = self.labeller.lattice.variables
+            passing = [(slack_of(names[e.axis]), own) for e, own in slacks if e.block == block]
             for k, e in spatial:
-                if e.block != block or e.place is None:
-                    continue
-                name = (*e.place, self.labeller.lattice.variables[e.axis])
-                loops.append(name)
-                trips = chains.trips[:, k].astype(np.float64)
+                if e.block == block and e.place is not None:
+                    passing.append(((*e.place, names[e.axis]), chains.trips[:, k].astype(np.float64)))
+            loops = [name for name, _ in passing]
+            for name, trips in passing:
                 for c, column in enumerate(now):
                     if power := columns.power_of(column, name):
                         scale[:, c] *= trips**power
@@ -140,6 +142,19 @@ class RowMaker:
         for (target, _), values in added.items():
             addend[:, target] += values
         return addend, scale, np.array([target for target, _ in now], np.int64)
+
+    def _slacks(self, chains: Chains) -> list[tuple[Entry, Floats]]:
+        """The outermost loops of variables with imperfect factors, and per chain what each costs beyond a fraction."""
+        lattice, found = self.labeller.lattice, []
+        for v, block in self.outline.ends:
+            if block < self.outline.fused:
+                axis = lattice.variables.index(v)
+                k = next(
+                    k for k, e in enumerate(chains.entries) if e.axis == axis
+                )  # the first one of each is outermost
+                whole = chains.trips[:, k] * chains.tiles[:, k]
+                found.append((chains.entries[k], whole / lattice.einsum.bounds[v]))
+        return found
 
     def expand(self, found: Candidates, first_job: int) -> tuple[Rows, list[TemplateChoice]]:
         """The rows, written out, and their jobs, numbered from ``first_job``."""
@@ -170,20 +185,25 @@ class RowMaker:
         return Rows(codes[chain], blocks[chain], depth, memory, found.values, first_job + job, states), jobs
 
     def _iterations(self, states: Ints, template: Template, trips: Mapping[LoopName, Ints]) -> Ints:
-        """Extents at each cut without the spatial loops further in: iterations of the temporal loops alone."""
+        """Extents at each cut without the spatial loops further in: iterations of the temporal loops alone.
+
+        Of variables with imperfect factors whole extents: a loop to the bound does not multiply what is below it.
+        """
         lattice = self.labeller.lattice
         result = np.where(states < 0, -1, 0)
+        stride = 1
         for axis, v in enumerate(lattice.variables):
-            values = np.asarray(lattice.values[axis])
+            values = np.asarray(loop_sizes(lattice.einsum, v))
             inside = np.ones(len(states), np.int64)
             loops = [s for s in template.spatial if s.variable == v]
             for cut in range(len(template.blocks), -1, -1):
                 for loop in loops:
                     name = loop.index, loop.dimension, loop.variable
-                    if loop.block == cut and name in trips:
+                    if loop.block == cut and name in trips and v not in lattice.einsum.imperfect:
                         inside = inside * trips[name]
                 own = np.searchsorted(values, lattice.extents(states[:, cut], axis) // inside)
-                result[:, cut] += own * lattice.strides[axis]
+                result[:, cut] += own * stride
+            stride *= len(values)
         return result
 
     def _key(self) -> Hashable:
@@ -191,7 +211,8 @@ class RowMaker:
         template, last = self.template, self.outline.fused
         inner = frozenset(v for block in template.blocks[last:] for v in block)
         inner |= {s.variable for s in template.spatial if s.block >= last}
-        above = self.outline.space_above, self.outline.spatial[:last]
+        ends = tuple((v, block) for v, block in self.outline.ends if block < last)
+        above = self.outline.space_above, self.outline.spatial[:last], ends
         blocks = tuple(frozenset(block) for block in template.blocks[:last])
         return blocks, inner, above, tuple(d.fanout for c in self.template.components for d in c.spatial)
 

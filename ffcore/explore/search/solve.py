@@ -9,7 +9,7 @@ from itertools import product
 import attrs
 import numpy as np
 
-from ffcore.errors import TimeLimitError
+from ffcore.errors import FFError, TimeLimitError
 from ffcore.explore.first import unfused_first
 from ffcore.explore.memory import uncollected
 from ffcore.explore.progress import EinsumProgress
@@ -132,7 +132,6 @@ class _Paths:
 
     def makers(self, templates: Sequence[Template], numbers: dict[str, int]) -> Iterator[list[RowMaker]]:
         """Row makers, path by path; together they stand for all templates that can fit."""
-        lattice = Lattice.build(self.einsum)
         prints: dict[int, tuple[tuple[Component, ...], Hashable]] = {}
         by_path: dict[Hashable, list[Template]] = {}
         for template in templates:
@@ -141,13 +140,14 @@ class _Paths:
                 prints[id(components)] = components, _fingerprint(components)
             by_path.setdefault(prints[id(components)][1], []).append(template)
         for own in by_path.values():
-            yield self._of_path(own, lattice, numbers)
+            yield self._of_path(own, numbers)
 
-    def _of_path(self, templates: Sequence[Template], lattice: Lattice, numbers: dict[str, int]) -> list[RowMaker]:
+    def _of_path(self, templates: Sequence[Template], numbers: dict[str, int]) -> list[RowMaker]:
         components = templates[0].components
         with_latency = Objectives.of(self.options.metrics).latency or any(leak.power for leak in self.einsum.leaks)
         columns = columns_of(self.einsum, components, with_latency, self.shape.memories)
         tracked = frozenset(i for i, c in enumerate(components) if c.name in self.shape.memories)
+        lattice = Lattice.build(self.einsum, columns.tiles)
         labeller = Labeller(Costs(lattice, columns), columns, tracked, self.options, self.pulse)
         outliner = Outliner(columns)
         chooser = _Chooser(self.options, SpatialMenu(self.options))
@@ -199,6 +199,12 @@ class _Chooser:
         if not components:
             yield usages, Fixed({})
             return
+        if template.einsum.imperfect:
+            raise FFError(
+                f"Einsum {template.einsum.name}: the explorer 'default' does not offer imperfect factors where spatial "
+                "loops stand above a memory further out (force_memory_hierarchy_order: False): leave "
+                "mapper.ffm.explore_imperfect_temporal_loops and explore_imperfect_spatial_loops at False"
+            )
         places = [(i, d) for i in components for d in range(len(template.components[i].spatial))]
         for chosen in product(*(list(self._trips(template, *place)) for place in places)):
             loops = [s for own, _ in chosen for s in own]

@@ -8,22 +8,65 @@ loops (what runs in space no longer runs in time).
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import attrs
 import numpy as np
 
+from ffcore.explore.search.bookings import tiles_of
+from ffcore.explore.search.outline import imperfect_blocks
+from ffcore.numbers import closed_under_divisors, divisors
 from ffcore.pmappings.arrays import Bools, Floats, Ints
-from ffcore.pmappings.numbers import divisors
 from ffcore.pmappings.rows import SpatialChoice
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Tensor, rank_values
 from ffcore.templates import SpatialLoop, Template
 from ffcore.tolerances import FITS
 
 
-def _all_trips(template: Template, options: MapperOptions) -> Iterator[tuple[int, ...]]:
-    """Trips of each of ``template.spatial``: all choices within fanouts, loop bounds and perfect factors."""
-    for loops in _by_dimension(template, options, dict(template.einsum.bounds), 0):
+@attrs.frozen
+class End:
+    """A variable whose outermost loop may have an imperfect tile."""
+
+    tiles: tuple[int, ...]
+    outermost: int | None  # number of that loop among the template's spatial ones; None: it is temporal
+    several: bool  # a temporal loop stands below it
+
+    def trips(self, number: int, bound: int) -> tuple[int, ...]:
+        """How often a spatial loop may run."""
+        if number == self.outermost:
+            return tuple(sorted({-(-bound // t) for t in self.tiles}))
+        return closed_under_divisors(self.tiles)
+
+    def extra(self, trips: int, inside: int, bound: int) -> int:
+        """The least tile of the outermost loop, over the trips of all spatial loops ``inside`` of it; 0: there is none.
+
+        ``trips``: of that loop, if it is spatial.
+        """
+        for tile in self.tiles:
+            alike = self.outermost is None or -(-bound // tile) == trips
+            if alike and tile % inside == 0 and (self.several or tile == inside):
+                return tile // inside
+        return 0
+
+
+def ends_of(template: Template) -> dict[str, End]:
+    """The variables with imperfect factors whose outermost loop may make use of them."""
+    tiles = tiles_of(template.einsum, template.components)
+    found = {}
+    for v, block in imperfect_blocks(template, tiles).items():
+        temporal = [b for b, own in enumerate(template.blocks) if v in own]
+        spatial = [(s.block, s.index, s.dimension, k) for k, s in enumerate(template.spatial) if s.variable == v]
+        outermost = None if temporal and temporal[0] == block else min(spatial)[3]
+        found[v] = End(tiles[v], outermost, len(temporal) > (outermost is None))
+    return found
+
+
+def all_trips(template: Template, options: MapperOptions, ends: Mapping[str, End]) -> Iterator[tuple[int, ...]]:
+    """Trips of each of ``template.spatial``: all choices within fanouts, loop bounds and factors.
+
+    Whether the tiles of variables in ``ends`` go with them is not looked at.
+    """
+    for loops in _by_dimension(template, options, dict(template.einsum.bounds), ends, 0):
         trips = dict(loops)
         yield tuple(trips[loop] for loop in template.spatial)
 
@@ -35,7 +78,9 @@ def _dimensions(template: Template) -> list[tuple[int, int]]:
     return [(i, d) for i, c in enumerate(template.components) for d in range(len(c.spatial))]
 
 
-def _by_dimension(template: Template, options: MapperOptions, left: dict[str, int], k: int) -> Iterator[_Loops]:
+def _by_dimension(
+    template: Template, options: MapperOptions, left: dict[str, int], ends: Mapping[str, End], k: int
+) -> Iterator[_Loops]:
     dimensions = _dimensions(template)
     if k == len(dimensions):
         yield ()
@@ -43,27 +88,31 @@ def _by_dimension(template: Template, options: MapperOptions, left: dict[str, in
     index, d = dimensions[k]
     loops = [s for s in template.spatial if (s.index, s.dimension) == (index, d)]
     dimension = template.components[index].spatial[d]
-    for chosen in _trips(loops, left, dimension.most):
+    free = {s: ends[s.variable].trips(template.spatial.index(s), left[s.variable]) for s in loops if s.variable in ends}
+    for chosen in _trips(loops, left, free, dimension.most):
         if sum(n > 1 for _, n in chosen) > options.max_loops_per_spatial_dimension:
             continue
         if not all(b.allows(n for s, n in chosen if s.variable in b.variables) for b in dimension.loop_bounds):
             continue
         rest = dict(left)
         for loop, n in chosen:
-            rest[loop.variable] //= n
-        for tail in _by_dimension(template, options, rest, k + 1):
+            if loop.variable not in ends:
+                rest[loop.variable] //= n
+        for tail in _by_dimension(template, options, rest, ends, k + 1):
             yield chosen + tail
 
 
-def _trips(loops: Sequence[SpatialLoop], left: dict[str, int], limit: float) -> Iterator[_Loops]:
+def _trips(
+    loops: Sequence[SpatialLoop], left: dict[str, int], free: Mapping[SpatialLoop, Sequence[int]], limit: float
+) -> Iterator[_Loops]:
     if not loops:
         if limit >= 1:
             yield ()
         return
-    for n in divisors(left[loops[0].variable]):
+    for n in free[loops[0]] if loops[0] in free else divisors(left[loops[0].variable]):
         if n > limit:
             break
-        for tail in _trips(loops[1:], left, limit / n):
+        for tail in _trips(loops[1:], left, free, limit / n):
             yield ((loops[0], n), *tail)
 
 
@@ -79,8 +128,10 @@ class SpatialTable:
     indices: tuple[int, ...]  # component of each
     trips: Ints  # (choices, candidate loops)
     classes: tuple[Ints, ...]
+    extras: Mapping[str, Ints]  # per variable with imperfect factors and choice, see `End.extra`
+    outermost: Mapping[str, int]  # of those whose outermost loop is spatial, the component that it runs across
     _products: dict[tuple[int, ...], Ints] = attrs.Factory(dict)
-    _tiles: dict[tuple[str, int, frozenset[str]], Floats] = attrs.Factory(dict)
+    _tiles: dict[tuple[str, int, frozenset[str], frozenset[str]], Floats] = attrs.Factory(dict)
 
     def product(self, variable: str, beyond: int = -1) -> Ints:
         """Per choice, the trips over one rank variable across components further in than ``beyond``."""
@@ -89,20 +140,32 @@ class SpatialTable:
             self._products[own] = np.asarray(self.trips[:, own].prod(axis=1), np.int64)
         return self._products[own]
 
-    def tile(self, einsum: EinsumProblem, tensor: Tensor, index: int, whole: frozenset[str]) -> Floats:
-        """Per choice, the values of a tensor in component ``index`` below temporal loops over all but ``whole``."""
-        key = (tensor.name, index, whole)
+    def tile(
+        self, einsum: EinsumProblem, tensor: Tensor, index: int, whole: frozenset[str], between: frozenset[str]
+    ) -> Floats:
+        """Per choice, the values of a tensor in component ``index`` below temporal loops over all but ``whole``.
+
+        ``between``: variables with several temporal loops of which one stands above.
+        """
+        key = (tensor.name, index, whole, between)
         if key not in self._tiles:
             values: Floats = np.ones(len(self.trips))
             for rank in tensor.ranks:
                 extents = {}
                 for v, _ in rank.terms:
-                    left = einsum.bounds[v] // self.product(v) if v in whole else 1
-                    extents[v] = self.product(v, index) * left
+                    extents[v] = self._extent(v, einsum.bounds[v], index, v in whole, v in between)
                 if rank.terms:
                     values = values * rank_values(rank.terms, extents)
             self._tiles[key] = values
         return self._tiles[key]
+
+    def _extent(self, v: str, bound: int, index: int, whole: bool, between: bool) -> Ints:
+        inside = self.product(v, index)
+        if v in self.extras:
+            if whole and self.outermost.get(v, index + 1) > index:
+                return np.full(len(self.trips), bound)
+            return inside * self.extras[v] if whole or between else inside
+        return inside * (bound // self.product(v)) if whole else inside
 
     def choice(self, template: Template, number: int) -> SpatialChoice:
         """One choice, in the loops of a template."""
@@ -144,13 +207,17 @@ class SpatialMenu:
         """All choices, whether they fit or not."""
         bounds = template.einsum.bounds
         temporal = frozenset(v for block in template.blocks for v in block)
-        key = (_candidates(template), temporal)
+        ends = ends_of(template)
+        key = (_candidates(template), temporal, tuple(ends.items()))
         if key not in self._tables:
-            everything, preferences = self._choices(template)
+            everything, preferences = self._choices(template, ends)
             total = {v: everything[:, [s.variable == v for s in template.spatial]].prod(axis=1) for v in bounds}
             done = np.ones(len(everything), np.bool_)
+            extras = {v: _extras(end, v, template, everything, total[v]) for v, end in ends.items()}
             for v, bound in bounds.items():
-                if v not in temporal:
+                if v in extras:
+                    done &= extras[v] > 0
+                elif v not in temporal:
                     done &= total[v] == bound
             trips = everything[done]
             classes: dict[tuple[float, ...], list[int]] = {}
@@ -162,17 +229,28 @@ class SpatialMenu:
                 tuple(s.index for s in template.spatial),
                 trips,
                 tuple(np.array(members) for _, members in sorted(classes.items(), reverse=True)),
+                {v: extra[done] for v, extra in extras.items()},
+                {v: template.spatial[e.outermost].index for v, e in ends.items() if e.outermost is not None},
             )
         return self._tables[key]
 
-    def _choices(self, template: Template) -> tuple[Ints, list[tuple[float, ...]]]:
+    def _choices(self, template: Template, ends: Mapping[str, End]) -> tuple[Ints, list[tuple[float, ...]]]:
         """(trips of each loop, preference) of every choice within fanouts and bounds, whatever runs in time too."""
-        key = _candidates(template)
+        key = _candidates(template), tuple((v, end.outermost, end.tiles) for v, end in ends.items())
         if key not in self._everything:
-            trips = list(_all_trips(template, self.options))
+            trips = list(all_trips(template, self.options, ends))
             preferences = [_preference(template, spatial_choice(template.spatial, chosen)) for chosen in trips]
             self._everything[key] = np.array(trips, np.int64).reshape(len(trips), len(template.spatial)), preferences
         return self._everything[key]
+
+
+def _extras(end: End, variable: str, template: Template, trips: Ints, total: Ints) -> Ints:
+    """Per choice, see `End.extra`."""
+    bound = template.einsum.bounds[variable]
+    own = trips[:, end.outermost] if end.outermost is not None else np.ones(len(trips), np.int64)
+    pairs, which = np.unique(np.stack([own, total // own], axis=1), axis=0, return_inverse=True)
+    found = np.array([end.extra(n, inside, bound) for n, inside in pairs.tolist()], np.int64)
+    return np.asarray(found[which.reshape(-1)], np.int64)
 
 
 def _candidates(template: Template) -> Hashable:
@@ -206,14 +284,20 @@ def smallest_fits(template: Template, table: SpatialTable) -> Bools:
 def smallest_usage(template: Template, table: SpatialTable) -> dict[int, Floats]:
     """Per component and choice, the bits that the smallest tiles take, of one instance."""
     first: dict[str, int] = {}
+    second: dict[str, int] = {}
     for b, block in enumerate(template.blocks):
         for v in block:
-            first.setdefault(v, b)
+            (second if v in first and v not in second and v not in table.outermost else first).setdefault(v, b)
     usage: dict[int, Floats] = {}
     for site in template.sites:
         tensor = template.einsum.tensor[site.tensor]
         whole = frozenset(v for v in tensor.variables if v in first and site.reservation <= first[v])
-        values = table.tile(template.einsum, tensor, site.index, whole)
+        between = frozenset(
+            v
+            for v in tensor.variables
+            if v in table.extras and site.reservation <= second.get(v, -1) and v not in whole
+        )
+        values = table.tile(template.einsum, tensor, site.index, whole, between)
         bits = template.einsum.bits(tensor, template.components[site.index], values, site.persistent)
         usage[site.index] = usage.get(site.index, 0.0) + bits
     return usage

@@ -8,18 +8,18 @@ been passed, only labels of classes that the rules allow are left, in one class.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 import attrs
 import numpy as np
 
-from ffcore.explore.search.bookings import Column, Columns, LoopName
+from ffcore.explore.search.bookings import Column, Columns, LoopName, slack_of
 from ffcore.explore.search.kernels import NO_GUARD, Guard, Moves, Rivals, gather
 from ffcore.explore.search.lattice import Lattice
 from ffcore.explore.search.outline import Dimension
 from ffcore.explore.search.ranges import Ranges
+from ffcore.numbers import divisors
 from ffcore.pmappings.arrays import Floats, Ints
-from ffcore.pmappings.numbers import divisors
 from ffcore.spec.problem import LoopBound, MapperOptions, SpatialDimension
 
 _Class = tuple[int, ...]  # product of all trips, loops that run more than once, product for each bound on several
@@ -83,23 +83,32 @@ class _Pass:
     """The moves of one loop, whatever the columns: (class from, index of trips, class to)."""
 
     loop: LoopName
-    trips: tuple[int, ...]
+    trips: tuple[int, ...]  # of each kind of move
+    tiles: (
+        tuple[int, ...] | None
+    )  # of each kind, where the loop leads from imperfect tiles to the bound; None: it does not
     moves: tuple[tuple[int, int, int], ...]
     classes: int  # that labels come out in
     used: tuple[float, ...]  # of each, the least share of the dimension that is still free
 
 
-def passes(rules: Rules, bounds: Mapping[str, int]) -> list[_Pass] | None:
-    """The loops of a dimension, one after the other; None if its rules allow nothing."""
+def passes(
+    rules: Rules, bounds: Mapping[str, int], lattice: Lattice | None = None, ends: Container[str] = ()
+) -> list[_Pass] | None:
+    """The loops of a dimension, one after the other; None if its rules allow nothing.
+
+    ``lattice``: that of the tile sizes, if some may be imperfect. ``ends``: variables whose loop here leads from
+    imperfect tiles to the bound.
+    """
     layers: list[list[_Class]] = [[rules.start]]
-    steps: list[list[tuple[int, int, _Class]]] = []  # (class from, trips, class to)
+    steps: list[list[tuple[int, _Kind, _Class]]] = []  # (class from, kind of move, class to)
     for v in rules.own.variables:
-        trips = [n for n in divisors(bounds[v]) if rules.allowed(v, n)]
+        kinds = [k for k in _kinds(v, bounds, lattice, v in ends) if rules.allowed(v, k[0])]
         found = [
-            (q, n, after)
+            (q, kind, after)
             for q, before in enumerate(layers[-1])
-            for n in trips
-            if rules.may_go_on(after := rules.after(before, v, n))
+            for kind in kinds
+            if rules.may_go_on(after := rules.after(before, v, kind[0]))
         ]
         layers.append(sorted({after for _, _, after in found}))
         steps.append(found)
@@ -110,14 +119,32 @@ def passes(rules: Rules, bounds: Mapping[str, int]) -> list[_Pass] | None:
     for k in reversed(range(len(steps))):  # classes that lead nowhere are left out
         useful = sorted({q for q, _, after in steps[k] if after in accepted})
         number = {q: i for i, q in enumerate(useful)}
-        trips = sorted({n for _, n, after in steps[k] if after in accepted})
-        moves = tuple((number[q], trips.index(n), accepted[after]) for q, n, after in steps[k] if after in accepted)
+        kinds = sorted({kind for _, kind, after in steps[k] if after in accepted})
+        place = {kind: i for i, kind in enumerate(kinds)}
+        moves = tuple((number[q], place[kind], accepted[after]) for q, kind, after in steps[k] if after in accepted)
         classes = max(accepted.values(), default=-1) + 1
         last = k == len(steps) - 1
         used = tuple(1.0 if last else min(1.0, c[0] / rules.most) for c in sorted(accepted, key=accepted.__getitem__))
-        result.append(_Pass(rules.own.name(rules.own.variables[k]), tuple(trips), moves, classes, used[:classes]))
+        variable = rules.own.variables[k]
+        tiles = tuple(t for _, t in kinds) if variable in ends else None
+        trips = tuple(n for n, _ in kinds)
+        result.append(_Pass(rules.own.name(variable), trips, tiles, moves, classes, used[:classes]))
         accepted = {layers[k][q]: i for q, i in number.items()}
     return result[::-1] if accepted else None
+
+
+_Kind = tuple[int, int]  # trips of a loop, and the tile that it leads from to the bound (0: whatever is a divisor)
+
+
+def _kinds(variable: str, bounds: Mapping[str, int], lattice: Lattice | None, to_bound: bool) -> list[_Kind]:
+    """How a loop over a variable may run."""
+    bound = bounds[variable]
+    if lattice is None or variable not in lattice.tiles:
+        return [(n, 0) for n in divisors(bound)]
+    if to_bound:
+        return [(-(-bound // t), t) for t in lattice.tiles[variable]]
+    values = lattice.values[lattice.variables.index(variable)]  # a quotient of two of them is one of them
+    return [(n, 0) for n in values]
 
 
 @attrs.frozen(eq=False)
@@ -128,13 +155,24 @@ class Spread:
     most: tuple[tuple[int, int, float], ...]  # of each dimension (component index, number), the most instances in use
 
     @classmethod
-    def of(cls, dimensions: Sequence[Dimension], columns: Columns, options: MapperOptions) -> Spread | None:
-        """None if nothing is allowed. ``dimensions``: outermost first."""
+    def of(
+        cls,
+        dimensions: Sequence[Dimension],
+        columns: Columns,
+        options: MapperOptions,
+        lattice: Lattice,
+        imperfect: frozenset[str],
+    ) -> Spread | None:
+        """None if nothing is allowed. ``dimensions``: outermost first.
+
+        ``imperfect``: variables of whose loops here the outermost one may have an imperfect tile.
+        """
         found: list[_Pass] = []
         most: list[tuple[int, int, float]] = []
-        for own in reversed(dimensions):
+        for number, own in reversed(list(enumerate(dimensions))):
             dimension = columns.components[own.index].spatial[own.dimension]
-            ways = passes(Rules(dimension, own, options), columns.einsum.bounds)
+            ends = imperfect.difference(*(d.variables for d in dimensions[:number]))
+            ways = passes(Rules(dimension, own, options), columns.einsum.bounds, lattice, ends)
             if ways is None:
                 return None
             found += ways
@@ -145,7 +183,8 @@ class Spread:
 
     @property
     def loops(self) -> list[LoopName]:
-        return [p.loop for p in self.passes]
+        """The loops, and the slacks that end here."""
+        return [p.loop for p in self.passes] + [slack_of(p.loop[2]) for p in self.passes if p.tiles is not None]
 
     def columns_after(self, columns: Columns, before: Sequence[Column]) -> tuple[Column, ...]:
         """The columns of labels once all loops have been passed: what was pending may have come to its end."""
@@ -176,7 +215,7 @@ class Spread:
             if number == len(self.passes) - 1:
                 into = np.array([after.index(columns.passed(c, self.loops)) for c in before])
                 rivals = ranges.rivals(after)
-            elif step.trips == (1,) and step.moves == ((0, 0, 0),):
+            elif step.tiles is None and step.trips == (1,) and step.moves == ((0, 0, 0),):
                 continue
             free = share
             for index, d, most in self.most:  # innermost first; what is further in has been passed
@@ -203,13 +242,19 @@ class Spread:
         free: float,
     ) -> Moves:
         axis = lattice.variables.index(step.loop[2])
-        down = np.array([lattice.down(axis, n) for n in step.trips])
-        up = np.full_like(down, -1)
-        for k, row in enumerate(down):
-            reached = np.flatnonzero(row >= 0)
-            up[k, row[reached]] = reached
-        powers = np.array([columns.power_of(c, step.loop) for c in before], np.float64)
-        scale = np.array(step.trips, np.float64)[:, None] ** np.concatenate([[0.0], powers])
+        powers = np.array([0, *(columns.power_of(c, step.loop) for c in before)], np.float64)
+        scale = np.array(step.trips, np.float64)[:, None] ** powers
+        if step.tiles is None:
+            down = np.array([lattice.down(axis, n) for n in step.trips])
+            up = np.full_like(down, -1)
+            for k, row in enumerate(down):
+                reached = np.flatnonzero(row >= 0)
+                up[k, row[reached]] = reached
+        else:
+            down, up = lattice.steps_to_bound(axis, step.tiles)
+            v = step.loop[2]
+            powers = np.array([0, *(columns.power_of(c, slack_of(v)) for c in before)], np.float64)
+            scale *= np.array([lattice.slack(v, t) for t in step.tiles])[:, None] ** powers
         shares = np.zeros(step.classes) if columns.einsum.is_copy else free * np.array(step.used)
         arrivals, starts = _sorted(((to, q, t) for q, t, to in step.moves), step.classes)
         departures, departure_starts = _sorted(

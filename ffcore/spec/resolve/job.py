@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from ffcore.spec.mapper import FFM
 from ffcore.spec.problem import ComponentKind, EinsumProblem, Held, MapperOptions, Problem
 from ffcore.spec.resolve.costs import CostBook
 from ffcore.spec.resolve.einsums import ResolvedWorkload, resolve_workload, table_place, variable_scope
+from ffcore.spec.resolve.imperfect import AUTO, IMPERFECT, asked_for, automatic
 from ffcore.spec.resolve.nodes import Fields
 from ffcore.spec.resolve.path import ArchLayout, EinsumArch
 from ffcore.spec.resolve.scope import Scope, Trace
@@ -129,9 +130,26 @@ def build_problem(spec: Spec, cost_model: CostHook | None, *, allow_hopeless: bo
     if not allow_hopeless:
         for found in hopeless.problems:
             errors.add(found.message, found.position, found.suggestion)
+    mapped = tuple(e for e in einsums if e is not None)
+    imperfect = _imperfect(spec, [v for e in mapped for v in e.bounds], errors)
     errors.raise_if_any()
     _warn_of_ignored(spec)
-    return Problem(tuple(e for e in einsums if e is not None), options, spec.hash(resolution.book.content()))
+    if AUTO in imperfect.values():
+        chosen = automatic(mapped) if options.force_memory_hierarchy_order else frozenset()
+        imperfect = {name: chosen if asked == AUTO else asked for name, asked in imperfect.items()}
+    options = attrs.evolve(options, **imperfect)
+    return Problem(mapped, options, spec.hash(resolution.book.content()))
+
+
+def _imperfect(spec: Spec, variables: Sequence[str], errors: ErrorCollector) -> dict[str, Any]:
+    """What is asked for of imperfect factors, by option."""
+    scope = Scope({}, variable_scope(spec.variables, trace := Trace(), table_place(spec, "variables")))
+    fields = Fields(spec.mapper.ffm, scope, trace, "mapper.ffm")
+    found: dict[str, Any] = {}
+    for name in IMPERFECT:
+        with errors.catch():
+            found[name] = asked_for(fields, name, variables)
+    return found
 
 
 IGNORED = {
@@ -300,8 +318,8 @@ def mapper_options(spec: Spec, errors: ErrorCollector) -> MapperOptions:
     values: dict[str, object] = {}
     for attribute in attrs.fields(MapperOptions):
         name = attribute.name
-        if not hasattr(ffm, name):
-            continue  # set by the caller of the search, not by a spec
+        if not hasattr(ffm, name) or name in IMPERFECT:
+            continue  # set by the caller of the search, not by a spec; or read when rank variables are known
         with errors.catch():
             if name in ("metrics", "info_metrics"):
                 values[name] = getattr(ffm, name)

@@ -57,27 +57,39 @@ def _chains_by_variable(
             continue
         spatial = isinstance(loops[own[0]], Spatial)
         asked = options.explore_imperfect_spatial_loops if spatial else options.explore_imperfect_temporal_loops
+        wanted = asked if isinstance(asked, bool) else variable in asked
+        fanouts = [d.fanout for c in template.components for d in c.spatial]
         positions.append(own)
-        chains.append(tile_chains(bound, len(own), asked and variable not in perfect_only))
+        chains.append(tile_chains(bound, len(own), wanted and variable not in perfect_only, fanouts))
     return positions, chains
 
 
-def tile_chains(bound: int, count: int, imperfect: bool) -> list[tuple[int, ...]]:
-    """Tile sizes of ``count`` loops over one variable, outermost first.
+def tile_chains(bound: int, count: int, imperfect: bool, fanouts: Sequence[int] = ()) -> list[tuple[int, ...]]:
+    """Tile sizes of ``count`` loops over one variable, outermost first; ``fanouts``: of the path.
 
     >>> tile_chains(4, 2, imperfect=False)
     [(1, 1), (2, 1), (4, 1)]
     >>> tile_chains(7, 2, imperfect=True)
-    [(1, 1), (2, 1), (3, 1), (4, 1), (7, 1)]
+    [(1, 1), (2, 1), (3, 1), (4, 1), (5, 1), (6, 1), (7, 1)]
+    >>> tile_chains(11, 2, imperfect=True) == [(t, 1) for t in range(1, 12)]
+    True
+    >>> (22, 1) in tile_chains(50, 2, True), (22, 1) in tile_chains(50, 2, True, [11])
+    (False, True)
     """
     if count == 1:
         return [(1,)]
     if imperfect:
-        # one tile size, the smallest, for each distinct trip count
-        outermost = sorted({math.ceil(bound / math.ceil(bound / t)) for t in range(1, bound + 1)})
+        first_with = {-(-bound // t): t for t in range(bound, 0, -1)}
+        outermost = [t for t in range(1, bound + 1) if first_with[-(-bound // t)] == t or _is_smooth(t, fanouts)]
     else:
         outermost = [t for t in range(1, bound + 1) if bound % t == 0]
     return [(tile, *rest) for tile in outermost for rest in tile_chains(tile, count - 1, False)]
+
+
+def _is_smooth(tile: int, fanouts: Sequence[int]) -> bool:
+    """Is every prime factor of the tile at most 7, or does it divide a fanout?"""
+    primes = [p for p in range(2, tile + 1) if tile % p == 0 and all(p % q for q in range(2, p))]
+    return all(p <= 7 or any(n % p == 0 for n in fanouts) for p in primes)
 
 
 def trip_counts(template: Template, tiles: Sequence[int]) -> list[int]:

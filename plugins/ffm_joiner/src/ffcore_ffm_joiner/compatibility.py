@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from ffcore.plugin import Component, EinsumPmappings, decode_loop, divisors, rank_values
+from ffcore.plugin import Component, EinsumPmappings, decode_loop, loop_sizes, rank_values
 from ffcore_ffm_joiner.arrays import Memo, distinct, least, pack
 from ffcore_ffm_joiner.kernels import Floats, Ints
 
@@ -43,7 +43,7 @@ class Source:
     """One Einsum's pmappings, and what the numbers in them mean, names left out."""
 
     pmappings: EinsumPmappings
-    bounds: tuple[int, ...]  # of the rank variables
+    sizes: tuple[Sequence[int], ...]  # of loops over each rank variable, by their numbers in codes
     places: tuple[int, ...]  # per component: number of its name
     forms: tuple[TensorForm, ...]  # of the shared tensors
 
@@ -61,7 +61,7 @@ def sources(einsums: Sequence[EinsumPmappings]) -> list[Source]:
         components = e.places
         places = tuple(names.setdefault(c.name, len(names)) for c in components)
         forms = tuple(_form(e, name, components, ranks.setdefault(name, {})) for name in e.shape.shared)
-        result.append(Source(e, tuple(e.einsum.bounds.values()), places, forms))
+        result.append(Source(e, tuple(loop_sizes(e.einsum, v) for v in e.einsum.bounds), places, forms))
     return result
 
 
@@ -150,7 +150,7 @@ def number_tensors(
 
     ``groups``: loops, depth and memory of each Einsum's groups, as in ``Rows``.
     """
-    loops = [once(_decode, s.bounds, codes) for s, (codes, _, _) in zip(einsums, groups, strict=True)]
+    loops = [once(_decode, s.sizes, codes) for s, (codes, _, _) in zip(einsums, groups, strict=True)]
     users: dict[str, list[tuple[int, int]]] = {}
     for i, s in enumerate(einsums):
         for k, name in enumerate(s.shared):
@@ -219,7 +219,7 @@ class _Loops:
 
     index: Ints  # (groups, depth) into what follows
     distinct: tuple[tuple[int, bool, int, int] | None, ...]  # (variable, spatial, trips, tile); None: no loop
-    bounds: tuple[int, ...]
+    sizes: tuple[Sequence[int], ...]
 
     @property
     def trips(self) -> Ints:
@@ -239,7 +239,7 @@ class _Loops:
         variable[np.arange(self.index.shape[1]) >= depth[:, None]] = -1
         extent = {}
         for v in {v for _, terms in form.ranks for v, _ in terms}:
-            size = np.full(len(depth), self.bounds[v])
+            size = np.full(len(depth), self.sizes[v][-1])
             for j in range(self.index.shape[1]):
                 size = np.where(variable[:, j] == v, tile[:, j], size)
             extent[v] = size
@@ -250,14 +250,14 @@ class _Loops:
         return values
 
 
-def _decode(bounds: tuple[int, ...], codes: Ints) -> _Loops:
+def _decode(sizes: tuple[Sequence[int], ...], codes: Ints) -> _Loops:
     first, inverse = distinct(short_codes(codes))
     found: list[tuple[int, bool, int, int] | None] = []
     for code in codes.reshape(-1)[first].tolist():
         variable, spatial, trips, tile = decode_loop(code)
-        values = divisors(bounds[variable]) if code else ()
+        values = sizes[variable] if code else ()
         found.append((variable, spatial, values[trips], values[tile]) if code else None)
-    return _Loops(inverse.reshape(codes.shape), tuple(found), bounds)
+    return _Loops(inverse.reshape(codes.shape), tuple(found), sizes)
 
 
 def short_codes(codes: Ints) -> Ints:

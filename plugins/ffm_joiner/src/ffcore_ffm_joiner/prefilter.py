@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ffcore.plugin import Rows, decode_loops, divisors, encode_loops
+from ffcore.plugin import Rows, decode_loops, encode_loops
 from ffcore_ffm_joiner.arrays import Memo, distinct, distinct_rows, least, offsets_of, pack
 from ffcore_ffm_joiner.compatibility import (
     Detail,
@@ -157,10 +157,10 @@ def ordered(source: Source, rows: Ints, once: Memo) -> Table:
     with equal loops, depths and memories can be joined with the same rows, and the sums and peaks that a join
     makes of their columns grow with each of them.
     """
-    return once(_ordered, source.pmappings.rows, rows, source.bounds)
+    return once(_ordered, source.pmappings.rows, rows, source.sizes)
 
 
-def _ordered(whole: Rows, rows: Ints, bounds: tuple[int, ...]) -> Table:
+def _ordered(whole: Rows, rows: Ints, sizes: tuple[Sequence[int], ...]) -> Table:
     blocks, codes = whole.blocks[rows], whole.loops[rows]
     first, inverse = distinct_rows(blocks)
     picks, loops = [np.zeros(0, np.int64)], [codes[:0]]
@@ -170,10 +170,12 @@ def _ordered(whole: Rows, rows: Ints, bounds: tuple[int, ...]) -> Table:
         parts = [[k for k in used if pattern[k] == b] for b in dict.fromkeys(pattern[used].tolist())]
         for orders in product(*(permutations(b) for b in parts)):
             order = [k for part in orders for k in part]
-            arranged = codes[members]
+            arranged, own = codes[members], members
             if order != used:
-                arranged[:, used] = _in_order(bounds, arranged[:, order])
-            picks.append(members)
+                arranged[:, used], possible = _in_order(sizes, arranged[:, order], arranged[:, used])
+                if not possible.all():
+                    arranged, own = arranged[possible], members[possible]
+            picks.append(own)
             loops.append(arranged)
     pick, every = np.concatenate(picks), np.concatenate(loops)
     depth, memory = whole.depth[rows[pick]], whole.memory[rows[pick]]
@@ -200,15 +202,41 @@ def _compatibility(loops: Ints, depth: Ints, memory: Ints) -> Ints:
     return distinct(pack(columns, len(loops)))[1]
 
 
-def _in_order(bounds: tuple[int, ...], codes: Ints) -> Ints:
-    """Codes of loops in a new order: a loop's tile is what the loops above it leave over."""
+def _in_order(sizes: tuple[Sequence[int], ...], codes: Ints, before: Ints) -> tuple[Ints, Mask]:
+    """Codes of loops in a new order, and which rows have them; ``before``: as they stood.
+
+    A loop's tile is what the loops above it leave over. A loop with an imperfect tile does not change places with
+    others over its variable.
+    """
     axis, spatial, trips, _ = decode_loops(codes)
     tiles = np.zeros_like(codes)
-    for a, bound in enumerate(bounds):
-        values = np.asarray(divisors(bound))
+    possible = np.ones(len(codes), np.bool_)
+    for a, numbers in enumerate(sizes):
+        if isinstance(numbers, range):  # see `loop_sizes`
+            possible &= _imperfect_in_order(a, numbers[-1], codes, before, tiles)
+            continue
+        values, bound = np.asarray(numbers), numbers[-1]
         left = np.full(len(codes), bound)
         for k in range(codes.shape[1]):
             own = axis[:, k] == a
             left[own] //= values[trips[own, k]]
             tiles[own, k] = np.searchsorted(values, left[own])
-    return encode_loops(axis, spatial, trips, tiles)
+    return encode_loops(axis, spatial, trips, tiles), possible
+
+
+def _imperfect_in_order(a: int, bound: int, codes: Ints, before: Ints, tiles: Ints) -> Mask:
+    """Fill in the tiles of loops over a variable with imperfect factors; which rows can have this order?"""
+    axis, _, trips, tile = decode_loops(codes)
+    own = (axis == a) & (codes != 0)
+    tiles[own] = tile[own]
+    possible = np.ones(len(codes), np.bool_)
+    axis_before, _, trips_before, tile_before = decode_loops(before)
+    for row in np.flatnonzero(own.sum(axis=1) > 1).tolist():
+        mine, was = own[row], (axis_before[row] == a) & (before[row] != 0)
+        if (codes[row, mine] == before[row, was]).all():
+            continue
+        if tile_before[row, was][0] * trips_before[row, was][0] != bound:
+            possible[row] = False
+            continue
+        tiles[row, mine] = bound // np.cumprod(trips[row, mine])
+    return possible
