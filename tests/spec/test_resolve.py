@@ -506,6 +506,33 @@ def test_the_hash_covers_what_a_cost_model_answers() -> None:
     assert model(1) == model(1) != model(2)
 
 
+def priced(energy: dict[str, float], speed: float = 1.0, source: str = "") -> tuple[Spec, ComponentCost]:
+    """A spec whose buffer gives no costs, and a cost model's answer."""
+    node = "!Memory {name: Buffer, component_class: SRAM, size: 64}"
+    spec = Spec.from_string(arch(memory("Main"), node) + MATMUL)
+    return spec, ComponentCost(energy, dict.fromkeys(energy, speed), 0.0, 3.0, source)
+
+
+def test_an_answer_that_no_component_can_have_is_refused() -> None:
+    spec, answer = priced({"read": -1.0, "write": 1.0}, 0.0)
+    wrong = "energy of read: -1.0, throughput of read: 0.0, throughput of write: 0.0"
+    with pytest.raises(SpecError, match=rf"Buffer \(component_class SRAM\) makes no sense: {wrong}$"):
+        spec.problem(lambda _: answer)
+
+
+def test_costs_and_who_gave_them() -> None:
+    spec, answer = priced({"read": 2.0, "write": 3.0}, source="a data sheet")
+    costs = {c.name: c for c in spec.costs(lambda _: answer)}
+    assert costs["Buffer"].energy == {"read": 2.0, "write": 3.0}
+    assert set(costs["Buffer"].sources.values()) == {"a data sheet"}
+    assert costs["Main"].sources["energy of read"] == "spec"
+    _, half = priced({"read": 2.0}, source="a data sheet")
+    with pytest.raises(SpecError, match=r"has no energy of write, throughput of write: .* model knows .a data sheet.$"):
+        spec.costs(lambda _: half)
+    alone = Spec.from_string(arch(memory("Main")))  # an architecture without a workload has costs too
+    assert [c.name for c in alone.costs()] == ["Main", "MAC"]
+
+
 # --- the whole -----------------------------------------------------------------------------------
 
 
