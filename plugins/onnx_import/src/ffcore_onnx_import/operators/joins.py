@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from functools import cache
 
 from ffcore_onnx_import.build import Label, Labels, Operand, Window, plain
 from ffcore_onnx_import.graph import Node
@@ -50,10 +51,8 @@ def concat(state: Lowering, node: Node) -> None:
 def _digits(sizes: Sequence[int], total: int, role: str) -> Labels:
     """Digits of the joined axis, so that products of the inner ones cover each part as closely as possible."""
     marks = {1, total}
-    divisors = [d for d in range(1, math.isqrt(total) + 1) if total % d == 0]
-    divisors = sorted({*divisors, *(total // d for d in divisors)})
     for size in sorted(sizes, reverse=True):
-        marks.add(next(d for d in divisors if d >= size and all(d % m == 0 or m % d == 0 for m in marks)))
+        marks.add(next(d for d in _divisors(total) if d >= size and all(d % m == 0 or m % d == 0 for m in marks)))
     ordered = sorted(marks)
     count = len(ordered) - 1
     ends = [""] if count == 1 else ["o", "i"] if count == 2 else [chr(97 + i) for i in range(count)]
@@ -62,6 +61,12 @@ def _digits(sizes: Sequence[int], total: int, role: str) -> Labels:
         for low, high, end in zip(ordered, ordered[1:], reversed(ends), strict=False)
     ]
     return tuple(reversed(inner_first))
+
+
+@cache
+def _divisors(number: int) -> list[int]:
+    found = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
+    return sorted({*found, *(number // d for d in found)})
 
 
 def _covering(digits: Labels, size: int) -> tuple[Labels | Window, int]:
