@@ -28,6 +28,7 @@ from ffcore_ffm_joiner.graph import Bounds, Step
 from ffcore_ffm_joiner.join import FFMJoiner
 from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask
 from ffcore_ffm_joiner.target import Target
+from ffcore_ffm_joiner.weighted import least_product
 from tests.oracle.compare import objectives, same, seeded, unmatched
 
 SEEDS = st.integers(0, 399)
@@ -81,6 +82,10 @@ def _near_ones_first(patch: Patch) -> None:
     patch.setattr(Fold, "near", lambda self, column, target, told=None: nothing)
 
 
+def _weighted_sums(patch: Patch) -> None:
+    patch.setattr(fold_module._Join, "_near_product", lambda self, fold: None)
+
+
 def _edge_bounds(patch: Patch) -> None:
     def every(self: Fold, i: int, target: Target, most: Floats) -> Mask:
         return np.ones(len(self._steps[i].edges.left), np.bool_)
@@ -128,6 +133,7 @@ SWITCHES = {
     "partners with the same order": Switch(lambda patch: _partners(patch, fold_module)),
     "few fused loops first": Switch(_few_loops_first, saves=False),
     "mappings near the least bounds first": Switch(_near_ones_first, saves=False),
+    "weighted sums": Switch(_weighted_sums, saves=False),
     "bounds of edges": Switch(_edge_bounds, saves=False),  # the bounds of rows imply them
     "bounds of rows": Switch(_row_bounds),
     "all bounds": Switch(_all_bounds),
@@ -205,7 +211,7 @@ def test_edges_are_left_out_before_their_rows_are_looked_at() -> None:
         patch.setattr(Fold, "_promising", counted)
         for found in filter(None, map(explored, SAMPLE)):
             join_all(found)
-    assert 0 < kept < edges / 2
+    assert 0 < kept < edges * 0.6
 
 
 # ---- tolerance
@@ -260,3 +266,43 @@ def test_targets() -> None:
     product = attrs.evolve(target, product=True)  # the least is 4
     assert product.open(*bounds.T).tolist() == [False, False, False, False, False]
     assert product.open(np.array([1.9]), np.array([2.0])).tolist() == [True]
+
+
+@PROPERTY
+@given(seed=SEEDS)
+def test_the_least_product_is_the_same_without_weighted_sums(seed: int) -> None:
+    found = explored(seed)
+    if found is None:
+        return
+    problem = attrs.evolve(
+        found.problem, options=attrs.evolve(found.problem.options, metrics=Metric.ENERGY_DELAY_PRODUCT)
+    )
+    found = attrs.evolve(found, problem=problem)
+    with_sums = points(found)
+    with Patch.context() as patch:
+        _weighted_sums(patch)
+        without = points(found)
+    assert same(with_sums, without)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_least_product_by_brute_force(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    energy, latency, w, v = rng.uniform(0.1, 2, 4)
+    bound = (w * energy + v * latency) * rng.uniform(0.5, 3)
+    found = float(least_product(np.array([energy]), np.array([latency]), np.array([bound]), (w, v))[0])
+    e, t = np.meshgrid(energy * np.linspace(1, 12, 1200), latency * np.linspace(1, 12, 1200))
+    allowed = w * e + v * t >= bound
+    least = float((e * t)[allowed].min())
+    assert found <= least * (1 + 1e-9)
+    assert found >= least * 0.97  # the grid is coarse
+
+
+def test_few_rows_lead_to_a_mapping_that_later_ones_only_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A beam of one row per state changes the work, never the result."""
+    wanted = [(seed, expected(seed)) for seed in range(40) if explored(seed) is not None]
+    monkeypatch.setattr(fold_module, "_BEAM", 1)
+    for seed, points_of in wanted:
+        found = explored(seed)
+        assert found is not None
+        assert same(points(found), points_of)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -201,3 +202,57 @@ def test_damaged_files_are_errors_and_nothing_else(made: Made, seed: int) -> Non
     path.write_bytes(data)
     with contextlib.suppress(ff.SpecError):
         read_network(path)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        node("Concat", ["x", "x"], ["y"], axis=7),
+        node("Conv", ["x"], ["y"]),
+        node("Transpose", ["x"], ["y"], perm=[0, 0]),
+        node("Transpose", ["x"], ["y"], perm=[0]),
+        node("Gather", ["x"], ["y"]),
+        node("MaxPool", ["x"], ["y"], kernel_shape=[2]),
+        node("MaxPool", ["x"], ["y"], kernel_shape=[2**62, 2]),
+        node("Einsum", ["x", "x"], ["y"], equation="ij->k"),
+        node("Einsum", ["x"], ["y"], equation="((("),
+        node("Split", ["x"], ["y", "z"], axis=5),
+        node("Softmax", [], ["y"]),
+        node("If", ["x"], ["y"]),
+        node("ReduceSum", ["x", "x"], ["y"]),
+        node("Attention", ["x", "x", "x"], ["y"]),
+        node("BatchNormalization", ["x"], ["y"]),
+        node("Resize", ["x"], ["y"]),
+    ],
+    ids=lambda n: n.op_type,
+)
+def test_nodes_that_make_no_sense(made: Made, bad: onnx.NodeProto) -> None:
+    """With and without a shape that the file claims."""
+    path = made([bad], {"x": (2, 3)}, ["y"])
+    assert bad.op_type in wrong(path)
+    model = onnx.load(path)
+    model.graph.output[0].type.tensor_type.shape.dim.add().dim_value = 3
+    path.write_bytes(model.SerializeToString())
+    with contextlib.suppress(ff.SpecError):
+        read_network(path)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_a_damaged_network_is_an_error_and_nothing_else(tmp_path: Path, seed: int) -> None:
+    light = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light" / "light_squeezenet.onnx"
+    if not light.exists():
+        pytest.skip(f"this onnx does not ship {light.name}")
+    data, rng = bytearray(light.read_bytes()), random.Random(seed)
+    for _ in range(1 + seed):
+        data[rng.randrange(len(data))] = rng.randrange(256)
+    path = tmp_path / "x.onnx"
+    path.write_bytes(data)
+    with contextlib.suppress(ff.SpecError):
+        read_network(path)
+
+
+def test_many_nodes_take_no_more_than_their_share_of_time(made: Made) -> None:
+    nodes = [node("Relu", [f"x{i}"], [f"x{i + 1}"]) for i in range(5000)]
+    start = time.process_time()
+    assert read_network(made(nodes, {"x0": (2, 3)}, ["x5000"])).summary.einsums == 5000
+    assert time.process_time() - start < 20

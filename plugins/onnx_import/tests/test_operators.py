@@ -131,6 +131,17 @@ def test_joins_cover_their_parts_by_digits(made: Made) -> None:
     assert {t.name: t.tile_values(einsum.bounds) for t in einsum.tensors} == {"x": 240, "z": 240, "y": 480}
 
 
+def test_joins_two_by_two(made: Made, lowered: Lowered) -> None:
+    path = made(
+        [node("Concat", ["x", "x2", "z"], ["y"], axis=1)], {"x": (1, 4, 5), "x2": (1, 4, 5), "z": (1, 8, 5)}, ["y"]
+    )
+    assert [len(e.inputs) for e in lowered(path).einsums] == [3]
+    pairs = lowered(path, pairwise_joins=True)
+    assert [e.points for e in pairs.einsums] == [8 * 5, 16 * 5]
+    assert pairs.extra_reads == 0
+    assert pairs.fate["Einsums"] == 1
+
+
 def test_unknown_operators_are_errors_or_copies(made: Made, lowered: Lowered) -> None:
     nodes = [node("Frobnicate", ["x"], ["a"], domain="mine", name="odd"), node("Relu", ["a"], ["y"])]
     path = made(nodes, {"x": (2, 3)}, ["y"], domains=["mine"])

@@ -4,7 +4,7 @@
 1. Compatibility alone gives a graph of groups (``graph.py``); dead ends are dropped (look-ahead) and
    each node gets a lower bound on what is still to come.
 2. Known mappings: the fold is run on rows whose bound is near the least bound, in widening circles,
-   until some mapping fits; once for energy, once for latency.
+   until some mapping fits; once for energy, once for latency, or for a weighted sum where their product counts.
 3. The exact fold leaves out every row whose bound a known mapping meets (``wanted.py``).
 """
 
@@ -33,9 +33,12 @@ from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, join_rows
 from ffcore_ffm_joiner.prefilter import Coarse, coarse, loops_agree, ordered, shallow, with_partners, within_bounds
 from ffcore_ffm_joiner.progress import Reporter
 from ffcore_ffm_joiner.target import Target
+from ffcore_ffm_joiner.weighted import Weighted, least_product, weighted
 
 _FIRST = (1, 2)  # fused loops of the mappings to look for first
 _WIDER = (1e-9, 1e-3, 1e-2, 5e-2, 0.25)  # relative circles around the least bound
+_TANGENTS = 3  # pairs of weights at most that mappings are looked for with
+_BEAM = 2000  # rows of a state that are kept meanwhile
 
 
 @attrs.frozen(eq=False)
@@ -45,6 +48,13 @@ class State:
     offsets: Ints
     values: Floats
     trail: tuple[Ints, ...]  # per Einsum (rows, 3): row of the state before, row of the Einsum's table, node
+
+    def best(self, rest: Floats, weights: Floats, count: int) -> State:
+        """The ``count`` rows whose weighted sum, with the least of the rest, is least."""
+        who = self.trail[-1]
+        kept = np.sort(np.argpartition(self.values[:, :2] @ weights + rest[who[:, 2]], count)[:count])
+        offsets = np.searchsorted(kept, self.offsets)
+        return State(offsets, self.values[kept], (*self.trail[:-1], who[kept]))
 
 
 @attrs.frozen
@@ -109,11 +119,24 @@ class _Join:
         fold = _prepared(self.sources, self.coarse, loops, self.target)
         if fold is None:
             return
-        for column in (0, 1):
-            self._add(fold, fold.near(column, self.target, self.told))
+        if self.target.product:
+            self._near_product(fold)
+        if not len(self.target.known):
+            for column in (0, 1):
+                self._add(fold, fold.near(column, self.target, self.told))
         if exact:
             self._add(fold, fold.run(self.target, self.told))
         self.combined += fold.combined
+
+    def _near_product(self, fold: Fold) -> None:
+        """Look for the least weighted sum: with weights as they are where all is least, then where a mapping is."""
+        for _ in range(_TANGENTS):
+            fold.weigh(self.target)
+            before = self.target.most
+            self._add(fold, fold.beam(self.target, self.told))
+            if self.target.most >= before:
+                break
+        fold.weigh(self.target)
 
     def _add(self, fold: Fold, found: State) -> None:
         self.target = self.target.with_known(found.values[:, :2])
@@ -165,6 +188,7 @@ class Fold:
     _bounds: Bounds = attrs.field(init=False)
     _ahead: Bounds = attrs.field(init=False)
     _rights: list[Floats] = attrs.field(init=False)
+    _weighted: Weighted | None = None
 
     @staticmethod
     def of(sources: Sequence[Source], tables: Sequence[Table], once: Memo) -> Fold:
@@ -208,7 +232,25 @@ class Fold:
                 break
         return found
 
-    def _fold(self, target: Target, most: Floats, told: Reporter | None, what: str) -> State:
+    def weigh(self, target: Target) -> None:
+        """Bound weighted sums too, with the weights of the known mapping of least product, else of the least bounds.
+
+        There the line of equal sums touches the curve of equal products.
+        """
+        energy, latency = (
+            float(np.min(a[0] + b[0], initial=np.inf))
+            for a, b in ((self._ahead.energy, self._bounds.energy), (self._ahead.latency, self._bounds.latency))
+        )
+        if len(target.known):
+            energy, latency = target.known[np.argmin(target.known[:, 0] * target.known[:, 1])].tolist()
+        if 0 < energy < np.inf and 0 < latency < np.inf:
+            self._weighted = weighted(self._steps, self.tables, (1 / energy, 1 / latency), self.once)
+
+    def beam(self, target: Target, told: Reporter | None = None) -> State:
+        """Wanted mappings among the few rows of each state whose bound on the weighted sum is least."""
+        return self._fold(target, np.full(2, np.inf), told, "the least weighted sums", _BEAM)
+
+    def _fold(self, target: Target, most: Floats, told: Reporter | None, what: str, beam: int = 0) -> State:
         memories, levels = self._shape
         nothing = np.zeros((1, 2 + (2 * levels + 1) * memories))
         state = State(np.array([0, 1]), nothing, ())
@@ -216,7 +258,13 @@ class Fold:
         for i in range(len(self._steps)):
             keep = np.flatnonzero(self._promising(i, target, most))
             rest = np.stack([self._bounds.energy[i], self._bounds.latency[i]], axis=1)
-            state = self._join(state, i, keep, Limits(rest, best, np.array([*most, product])))
+            limits = Limits(rest, best, np.array([*most, product]))
+            if self._weighted is not None:
+                weights = np.array(self._weighted.weights)
+                limits = attrs.evolve(limits, sums=self._weighted.rest[i], weights=weights)
+            state = self._join(state, i, keep, limits)
+            if self._weighted is not None and 0 < beam < len(state.values):
+                state = state.best(limits.sums, limits.weights, beam)
             if told is not None:
                 told.joined(i + 1, len(state.values), f"{self.sources[i].pmappings.einsum.name}, {what}")
             if not len(state.values):
@@ -241,7 +289,11 @@ class Fold:
             energy = energy + self._ahead.energy[i - 1][edges.left]
             latency = latency + self._ahead.latency[i - 1][edges.left]
         near: Mask = (energy <= most[0]) & (latency <= most[1])
-        return near & target.open(energy, latency)
+        near &= target.open(energy, latency)
+        if self._weighted is not None:
+            bound = self._weighted.edges(i, self._steps[i])
+            near &= least_product(energy, latency, bound, self._weighted.weights) <= target.most
+        return near
 
     def _join(self, left: State, i: int, keep: Ints, limits: Limits) -> State:
         step, table, last = self._steps[i], self.tables[i], i == len(self._steps) - 1

@@ -11,12 +11,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ffcore.plugin import FITS
+from ffcore.plugin import FITS, NOT_WORSE
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-_FIT = FITS  # a constant of this module, as compiled code wants it
+_FIT = FITS  # constants of this module, as compiled code wants them
+_SAME = NOT_WORSE
 _CHUNK = 1 << 14  # combinations between two prunings
 
 # Columns of a pair of groups.
@@ -25,7 +26,7 @@ _LEFT, _LEFT_STOP, _RIGHT, _RIGHT_STOP, _NODE, _DEPTH_IN, _DEPTH_OUT = range(7)
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
 def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
-    pairs, left, right, rest, best, most, levels, out, who, at
+    pairs, left, right, rest, best, most, sums, weights, levels, out, who, at
 ):
     """Combinations that fit and that no bound rules out, into ``out`` and ``who`` (left row, right row, node).
 
@@ -51,6 +52,12 @@ def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
                 energy = out[filled, 0] + rest[node, 0]
                 latency = out[filled, 1] + rest[node, 1]
                 wanted = energy <= most[0] and latency <= most[1] and energy * latency <= most[2]
+                if wanted and weights[0] > 0:  # see weighted.py
+                    bound = weights[0] * out[filled, 0] + weights[1] * out[filled, 1] + sums[node]
+                    high_latency = max(latency, (bound / _SAME - weights[0] * energy) / weights[1])
+                    high_energy = max(energy, (bound / _SAME - weights[1] * latency) / weights[0])
+                    least = min(energy * high_latency, high_energy * latency)
+                    wanted = least <= most[2]
                 for k in range(best.shape[0]):
                     if best[k, 0] <= energy and best[k, 1] <= latency:
                         wanted = False
@@ -131,6 +138,8 @@ class Limits:
     rest: Floats  # (result nodes, 2) least energy and latency still to come
     best: Floats  # (known, 2) energy and latency: a bound that one of them does not exceed is hopeless
     most: Floats  # (3,) energy, latency and their product that no wanted mapping exceeds
+    sums: Floats = attrs.field(factory=lambda: np.zeros(0))  # (result nodes,) least weighted sum still to come
+    weights: Floats = attrs.field(factory=lambda: np.zeros(2))  # of energy and of latency; 0: no such bound
 
 
 def join_rows(
@@ -150,7 +159,9 @@ def join_rows(
     out, who = np.empty((capacity, left.shape[1])), np.empty((capacity, 3), np.int64)
     at = np.zeros(4, np.int64)
     while True:
-        _combine(pairs, left, right, limits.rest, limits.best, limits.most, levels, out, who, at)
+        _combine(
+            pairs, left, right, limits.rest, limits.best, limits.most, limits.sums, limits.weights, levels, out, who, at
+        )
         filled = int(at[2])
         keep = np.flatnonzero(pareto(out[:filled, :2] if last else out[:filled], who[:filled, 2]))
         if at[0] == len(pairs):

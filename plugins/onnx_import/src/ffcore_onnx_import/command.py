@@ -25,6 +25,9 @@ def convert(
     fold_elementwise: Annotated[
         bool, typer.Option("--fold-elementwise", help="Elementwise nodes become part of what makes their input.")
     ] = False,
+    pairwise_joins: Annotated[
+        bool, typer.Option("--pairwise-joins", help="Joins of three parts or more are done two by two.")
+    ] = False,
     bits_per_value: Annotated[
         int | None, typer.Option(help="Bits of every value (default: those of the file's own types).")
     ] = None,
@@ -40,7 +43,7 @@ def convert(
 
         parameters: dict[str, object] = dict(_setting(text) for text in settings or [])
         parameters |= {"onnx_unknown": onnx_unknown, "persistent_weights": persistent_weights}
-        parameters |= {"fold_elementwise": fold_elementwise}
+        parameters |= {"fold_elementwise": fold_elementwise, "pairwise_joins": pairwise_joins}
         if bits_per_value is not None:
             parameters["bits_per_value"] = bits_per_value
         summary = write(file, out, parameters, force=force)

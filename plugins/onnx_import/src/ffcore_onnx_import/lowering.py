@@ -45,11 +45,17 @@ class Lowering:
     unknown: Counter[str] = attrs.field(factory=Counter)  # operators mapped as copies
     extra_reads: int = 0  # values that joins count twice
     _readers: Counter[str] = attrs.field(factory=Counter)
+    _reading: dict[str, list[Node]] = attrs.field(factory=dict)
+    _convolves: bool = False  # so that four axes are N, C, H, W
     _channels: dict[str, int] = attrs.field(factory=dict)  # value -> axis along which constants may be folded; -1: none
     _private: set[str] = attrs.field(factory=set)  # values whose tensor nobody else reads
 
     def __attrs_post_init__(self) -> None:
-        self._readers.update(i for node in self.graph.nodes for i in node.inputs)
+        for node in self.graph.nodes:
+            self._readers.update(node.inputs)
+            for name in dict.fromkeys(node.inputs):
+                self._reading.setdefault(name, []).append(node)
+            self._convolves |= node.op in ("Conv", "ConvInteger", "QLinearConv", "MaxPool")
         self._readers.update(self.graph.outputs)
 
     # What rules ask
@@ -67,14 +73,9 @@ class Lowering:
 
     def roles(self, n_axes: int) -> tuple[str, ...]:
         """Names of the ranks of a value that no operator has named."""
-        names = ("N", "C", "H", "W") if self.is_convolutional else ("B", "H", "M", "N")
+        names = ("N", "C", "H", "W") if self._convolves else ("B", "H", "M", "N")
         usual = {1: ("N",), 2: ("M", "N"), 3: ("B", "M", "N"), 4: names, 5: ("N", "C", "D", "H", "W")}
         return usual.get(n_axes) or tuple(f"{chr(65 + i % 26)}" + "X" * (i // 26) for i in range(n_axes))
-
-    @property
-    def is_convolutional(self) -> bool:
-        """Does it convolve, so that four axes are N, C, H, W?"""
-        return any(n.op in ("Conv", "ConvInteger", "QLinearConv", "MaxPool") for n in self.graph.nodes)
 
     def view(self, value: str, node: Node, roles: Sequence[str] | None = None) -> View:
         """The value; one that no node has made is an input of the network or a weight, whose ranks get ``roles``."""
@@ -84,6 +85,10 @@ class Lowering:
             shape = self.shape(value, node)
             self.views[value] = self._stored(value, shape, roles or self.roles(len(shape)), self.is_constant(value))
         return self.views[value]
+
+    def readers(self, value: str) -> Sequence[Node]:
+        """The nodes that read a value."""
+        return self._reading.get(value, ())
 
     def is_private(self, value: str) -> bool:
         """Does nothing else read the value, nor the tensor that it is a view of?"""
@@ -249,9 +254,20 @@ def lower(graph: Graph, options: Options) -> Lowering:
         if node.outputs and all(o in graph.constants for o in node.outputs if o):
             state.fate[CONSTANT] += 1
         else:
-            rule_of(state, node)(state, node)
+            _apply(state, node, rule_of(state, node))
             if node.merged:
                 state.fate[FOLDED] += len(node.merged) - 1
     if not state.einsums:
         raise graph.wrong("the network computes nothing that could be mapped")
     return state
+
+
+def _apply(state: Lowering, node: Node, rule: Rule) -> None:
+    """The rule; what a malformed node makes Python say becomes one sentence."""
+    try:
+        rule(state, node)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        said = " ".join(str(error).split())[:100]
+        raise state.graph.wrong(
+            f"its inputs or attributes make no sense ({type(error).__name__}: {said})", node
+        ) from error

@@ -65,10 +65,10 @@ def names_of(einsums: Iterable[Einsum], tensors: Mapping[str, Tensor]) -> Names:
     taken = set(names.variables.values()) | RESERVED
     used = {a.tensor: e for e, a in reversed(accesses)}
     written = {e.output.tensor: e for e, _ in accesses}
-    shortened = _common_prefix(used)
+    shortened, numbers = _common_prefix(used), dict[str, int]()
     for value in dict.fromkeys(a.tensor for _, a in accesses):
         said = _said_by_weight(written.get(value), value).removeprefix(shortened)
-        names.tensors[value] = _unique(_tensor_name(said, used[value].op), taken)
+        names.tensors[value] = _unique(_tensor_name(said, used[value].op), taken, numbers)
     _name_ranks(names, used_tensors, partial, sized)
     return names
 
@@ -128,12 +128,12 @@ def _tensor_name(value: str, op: str) -> str:
     return name if re.match("[A-Za-z]", name) else f"t_{name}"
 
 
-def _unique(name: str, taken: set[str]) -> str:
+def _unique(name: str, taken: set[str], numbers: dict[str, int]) -> str:
     if keyword.iskeyword(name) or name in taken:
         name += "_t" if f"{name}_t" not in taken else ""
-    number, unique = 2, name
+    unique = name
     while unique in taken or keyword.iskeyword(unique):
-        unique = f"{name}_{number}"
-        number += 1
+        numbers[name] = numbers.get(name, 1) + 1
+        unique = f"{name}_{numbers[name]}"
     taken.add(unique)
     return unique

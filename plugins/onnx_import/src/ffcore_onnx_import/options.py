@@ -20,13 +20,14 @@ MAX_DIMENSION = 2**40
 class Options:
     """How a network becomes a workload.
 
-    ``dimensions``: sizes of symbolic dimensions. ``bits_per_value``: of all tensors; None: by the file's own types.
+    ``bits_per_value``: of all tensors; None: by the file's own types.
+    ``pairwise_joins``: joins of more than two parts are done two by two, for computes that take no more.
     """
 
-    dimensions: Mapping[str, int] = attrs.field(factory=dict)
     onnx_unknown: str = "error"
     persistent_weights: bool = False
     fold_elementwise: bool = False
+    pairwise_joins: bool = False
     bits_per_value: int | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -46,6 +47,7 @@ class Parameters:
             onnx_unknown=str(self._get("onnx_unknown", str, "error")),
             persistent_weights=self._get("persistent_weights", _flag, False),
             fold_elementwise=self._get("fold_elementwise", _flag, False),
+            pairwise_joins=self._get("pairwise_joins", _flag, False),
             bits_per_value=self._get("bits_per_value", _whole, None),
         )
 

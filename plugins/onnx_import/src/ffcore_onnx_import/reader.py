@@ -73,8 +73,9 @@ def _checked(model: ModelProto, path: Path) -> ModelProto:
         if math.prod(tensor.dims) > KEPT_VALUES:
             _drop(tensor)
     weights = {i.name for i in model.graph.initializer}
-    for value in [i for i in model.graph.input if i.name in weights]:
-        model.graph.input.remove(value)  # a default of an input: taken as given, as files before IR version 4 mean it
+    given = [i for i in model.graph.input if i.name not in weights]
+    del model.graph.input[:]  # a default of an input is taken as given, as files before IR version 4 mean it
+    model.graph.input.extend(given)
     model.ir_version = max(model.ir_version, 4)
     return model
 
@@ -202,9 +203,9 @@ def _set_dimensions(model: ModelProto, path: Path, parameters: Parameters) -> No
         raise _wrong(path, f"these dimensions have no size: {', '.join(missing.values())}; give them ({settings})")
     for value in (*model.graph.value_info, *model.graph.output):
         _resolve(value, parameters)
-    for value in list(model.graph.value_info):
-        if not _is_known(value):  # inference would keep what the file leaves open
-            model.graph.value_info.remove(value)
+    known = [value for value in model.graph.value_info if _is_known(value)]
+    del model.graph.value_info[:]  # inference would keep what the file leaves open
+    model.graph.value_info.extend(known)
 
 
 def _is_known(value: ValueInfoProto) -> bool:
@@ -266,13 +267,16 @@ def _infer(model: ModelProto, path: Path) -> ModelProto:
 def _make_known(model: ModelProto, constants: Constants) -> None:
     """Computed constants become initialisers, so that the next inference sees their values."""
     there = {i.name for i in model.graph.initializer}
-    for node in list(model.graph.node):
+    kept = []
+    for node in model.graph.node:
         if node.op_type == "Constant" or not all(o in constants.values for o in node.output if o):
+            kept.append(node)
             continue
         for name in node.output:
             if name and name not in there:
                 model.graph.initializer.append(onnx.numpy_helper.from_array(constants.values[name], name))
-        model.graph.node.remove(node)
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
 
 
 def _all_values(model: ModelProto) -> Iterable[ValueInfoProto]:

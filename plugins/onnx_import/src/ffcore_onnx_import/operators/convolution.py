@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ffcore_onnx_import.build import Label, Labels, Operand, Window
 from ffcore_onnx_import.graph import Node
 from ffcore_onnx_import.lowering import Lowering, Rule
+from ffcore_onnx_import.options import MAX_DIMENSION
 from ffcore_onnx_import.views import View
 
 SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
@@ -68,7 +69,7 @@ def _check_channels(state: Lowering, node: Node, channels: int, kernel: Sequence
 
 def _steps(state: Lowering, node: Node, attribute: str, axes: int) -> list[int]:
     found = node.get(attribute) or [1] * axes
-    if len(found) != axes or any(int(s) < 1 for s in found):
+    if len(found) != axes or not all(1 <= int(s) <= MAX_DIMENSION for s in found):
         raise state.graph.wrong(f"{attribute} are {list(found)[:8]}; {axes} whole numbers from 1 were expected", node)
     return [int(s) for s in found]
 

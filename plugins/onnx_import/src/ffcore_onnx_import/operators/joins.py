@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from functools import cache
 
 from ffcore_onnx_import.build import Label, Labels, Operand, Window, plain
 from ffcore_onnx_import.graph import Node
 from ffcore_onnx_import.lowering import COPIED, VIEW, Lowering, Rule
-from ffcore_onnx_import.views import reshaped, sliced
+from ffcore_onnx_import.views import View, reshaped, sliced
 
 
 def labels_of(roles: Sequence[str], shape: Sequence[int]) -> list[Label]:
@@ -31,29 +32,39 @@ def concat(state: Lowering, node: Node) -> None:
         return
     first = next(i for i in names if not state.is_constant(i))
     roles = state.view(first, node).roles
+    parts = [state.view(name, node, roles) for name in names]
+    while state.options.pairwise_joins and len(parts) > 2:
+        name = f"{node.output}_part{len(names) - len(parts) + 1}"
+        parts[:2] = [_joined(state, node, parts[:2], axis, name)]
+    _joined(state, node, parts, axis)
+
+
+def _joined(state: Lowering, node: Node, parts: Sequence[View], axis: int, name: str = "") -> View:
+    """The Einsum that joins these parts, called ``name`` if it is not the node's own."""
+    total = sum(part.shape[axis] for part in parts)
+    shape = [total if i == axis else size for i, size in enumerate(parts[0].shape)]
+    roles = parts[0].roles
     labels = labels_of(roles, shape)
-    sizes = [state.shape(i, node)[axis] for i in names]
-    digits = _digits(sizes, shape[axis], roles[axis])
+    digits = _digits([part.shape[axis] for part in parts], total, roles[axis])
     operands = []
-    for name, size in zip(names, sizes, strict=True):
+    for part in parts:
+        size = part.shape[axis]
         covering, covered = _covering(digits, size)
-        state.extra_reads += (covered - size) * math.prod(shape) // shape[axis]
+        state.extra_reads += (covered - size) * math.prod(shape) // total
         axes: list[Labels | Window] = [(label,) for label in labels]
         axes[axis] = covering
-        operands.append(Operand(state.view(name, node, roles), tuple(axes)))
+        operands.append(Operand(part, tuple(axes)))
     output: list[Labels] = [(label,) for label in labels]
     output[axis] = digits
     note = "joins its inputs: no compute of the network, but each value moves"
-    state.einsum(node, operands, output, note=note)
+    return state.einsum(node, operands, output, note=note, name=name, counted=not name)
 
 
 def _digits(sizes: Sequence[int], total: int, role: str) -> Labels:
     """Digits of the joined axis, so that products of the inner ones cover each part as closely as possible."""
     marks = {1, total}
-    divisors = [d for d in range(1, math.isqrt(total) + 1) if total % d == 0]
-    divisors = sorted({*divisors, *(total // d for d in divisors)})
     for size in sorted(sizes, reverse=True):
-        marks.add(next(d for d in divisors if d >= size and all(d % m == 0 or m % d == 0 for m in marks)))
+        marks.add(next(d for d in _divisors(total) if d >= size and all(d % m == 0 or m % d == 0 for m in marks)))
     ordered = sorted(marks)
     count = len(ordered) - 1
     ends = [""] if count == 1 else ["o", "i"] if count == 2 else [chr(97 + i) for i in range(count)]
@@ -62,6 +73,12 @@ def _digits(sizes: Sequence[int], total: int, role: str) -> Labels:
         for low, high, end in zip(ordered, ordered[1:], reversed(ends), strict=False)
     ]
     return tuple(reversed(inner_first))
+
+
+@cache
+def _divisors(number: int) -> list[int]:
+    found = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
+    return sorted({*found, *(number // d for d in found)})
 
 
 def _covering(digits: Labels, size: int) -> tuple[Labels | Window, int]:

@@ -85,7 +85,7 @@ def _view_or_copy(state: Lowering, node: Node, view: View, made: View | None, ou
 def pad(state: Lowering, node: Node) -> None:
     """Padding that only windows see is theirs; else a copy into something larger."""
     view, shape = state.view(node.inputs[0], node), state.shape(node.output, node)
-    readers = [n for n in state.graph.nodes if node.output in n.inputs]
+    readers = state.readers(node.output)
     windows = all(n.op in ("Conv", "MaxPool", "AveragePool") and n.inputs[0] == node.output for n in readers)
     if windows and readers and node.output not in state.graph.outputs and view.shape[:2] == shape[:2]:
         state.alias(node, view)
