@@ -23,7 +23,7 @@ def not_offered(options: MapperOptions, *, limited: bool = False, imperfect: boo
     ``limited``: the search keeps limits of time and memory. ``imperfect``: it explores imperfect factors.
     """
     default = MapperOptions()
-    names = _NOT_OFFERED if limited else (*_NOT_OFFERED, *LIMITS)
+    names: tuple[str, ...] = _NOT_OFFERED if limited else (*_NOT_OFFERED, *LIMITS)
     if imperfect:
         names = tuple(name for name in names if name not in IMPERFECT)
     return [name for name in names if getattr(options, name) != getattr(default, name)]
