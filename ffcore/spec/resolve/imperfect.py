@@ -66,24 +66,23 @@ def _unordered(einsum: EinsumProblem, component: Component) -> Iterable[str]:
 
 
 def _of_einsum(einsum: EinsumProblem) -> Iterable[str]:
-    paths = [_fanouts(einsum, components) for components in _components(einsum)]
+    arrays = [_fanouts(einsum, component) for components in _components(einsum) for component in components]
     for v, bound in einsum.bounds.items():
-        if prime_factors(bound)[-1:] > (_SMOOTH,) or any(_idles(bound, fanouts[v]) for fanouts in paths):
+        if prime_factors(bound)[-1:] > (_SMOOTH,) or any(_idles(bound, fanouts[v]) for fanouts in arrays):
             yield v
 
 
-def _fanouts(einsum: EinsumProblem, components: Sequence[Component]) -> dict[str, list[int]]:
-    """Per rank variable, the most trips of each dimension that it may run across."""
-    dimensions = [d for c in components for d in c.spatial]
+def _fanouts(einsum: EinsumProblem, component: Component) -> dict[str, list[int]]:
+    """Per rank variable, the most trips of each dimension of a component that it may run across."""
     found: dict[str, list[int]] = {v: [] for v in einsum.bounds}
-    for dimension in dimensions:
+    for dimension in component.spatial:
         for v in einsum.spatial_candidates(dimension, einsum.tensor):
             found[v].append(int(dimension.most))
     return found
 
 
 def _idles(bound: int, fanouts: Sequence[int]) -> bool:
-    """Could more than a tenth more of some dimension, or of all together, be filled by the bound than divisors fill?"""
+    """Do divisors leave more than a tenth of a dimension, or of all of a component, idle that the bound could fill?"""
     for own in (*([f] for f in fanouts), fanouts):
         if _fullest(bound, tuple(own)) < (1 - _IDLE) * min(bound, math.prod(own)):
             return True
