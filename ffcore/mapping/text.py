@@ -84,8 +84,8 @@ def _loop(node: tree.Loop, sizes: Mapping[str, Mapping[str, int]]) -> str:
     )
     often = f" in {'/'.join(map(str, dict.fromkeys(n for n, _ in found)))}" if found else ""
     last = "/".join(map(str, dict.fromkeys(rest for _, rest in found if rest)))
-    tiles = f"tile {_each(node.tile_shape)}{f', last {last}' if last else ''}"
-    text = f"for {_each(node.rank_variable)}{often} ({tiles})"
+    sizes_of_tiles = f"tile {_each(node.tile_shape)}{f', last {last}' if last else ''}"
+    text = f"for {_each(node.rank_variable)}{often} ({sizes_of_tiles})"
     if isinstance(node, tree.Spatial):
         return f"{text} across {_each(node.component)}.{_each(node.name)}"
     return text

@@ -18,7 +18,7 @@ import numpy as np
 
 from ffcore.errors import FFError
 from ffcore.mapspace.chains import divisor_chains
-from ffcore.mapspace.imperfect import tile_choices
+from ffcore.mapspace.imperfect import ImperfectCounter
 from ffcore.mapspace.valid import (
     EXACT,
     Across,
@@ -50,6 +50,10 @@ class MapspaceCounter:
     _total: dict[Hashable, int] = attrs.Factory(dict)
     _valid: dict[Hashable, int] = attrs.Factory(dict)
     _spatial: dict[Hashable, State] = attrs.Factory(dict)
+    _imperfect: ImperfectCounter = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._imperfect = ImperfectCounter(self.options)
 
     def total(self, templates: Sequence[Template]) -> int:
         """Tile choices over all templates, spatial trip counts within fanouts and their own constraints."""
@@ -57,7 +61,7 @@ class MapspaceCounter:
         result = 0
         for template in templates:
             if template.einsum.imperfect:
-                result += tile_choices(template, self.options)
+                result += self._imperfect.tile_choices(template)
                 continue
             key = id(template.components), tuple((s.variable, s.index, s.dimension) for s in template.spatial)
             if key not in known:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import TypeAlias
 
 from ffcore.errors import SpecError, suggest
 from ffcore.numbers import divisors, prime_factors
@@ -16,10 +19,10 @@ IMPERFECT = ("explore_imperfect_temporal_loops", "explore_imperfect_spatial_loop
 _IDLE = 0.1  # share of a fanout that perfect factors may leave idle
 _SMOOTH = 7  # greatest prime factor of a bound that perfect factors do justice to
 _MOST = 1 << 20  # bounds from which on tiles have no number in a loop's code
-_WORDS: dict[str, bool | str] = {AUTO: AUTO, "all": True, "none": False}
-_LIST = re.compile(r"(\[)?\s*([A-Za-z_]\w*\s*(?:,\s*[A-Za-z_]\w*\s*)*)?(?(1)\])")  # [m, k], or without brackets
+Asked: TypeAlias = bool | str | frozenset[str]
 
-Asked = bool | str | frozenset[str]
+_WORDS: Mapping[str, Asked] = {AUTO: AUTO, "all": True, "none": False}
+_LIST = re.compile(r"(\[)?\s*([A-Za-z_]\w*\s*(?:,\s*[A-Za-z_]\w*\s*)*)?(?(1)\])")  # [m, k], or without brackets
 
 
 def asked_for(fields: Fields, name: str, variables: Iterable[str]) -> Asked:
@@ -53,7 +56,7 @@ def automatic(einsums: Sequence[EinsumProblem]) -> frozenset[str]:
     found = {v for e in einsums for v in _of_einsum(e)}
     out = {v for e in einsums for v, bound in e.bounds.items() if bound >= _MOST}
     out |= {v for e in einsums if e.law is not None for v in e.bounds}
-    out |= {v for e in einsums for c in _components(e) if c.holding is not None for v in _unordered(e, c)}
+    out |= {v for e in einsums for path in _components(e) for c in path for v in _unordered(e, c)}
     return frozenset(found - compound - out)
 
 
@@ -63,30 +66,46 @@ def _unordered(einsum: EinsumProblem, component: Component) -> Iterable[str]:
 
 
 def _of_einsum(einsum: EinsumProblem) -> Iterable[str]:
-    components = _components(einsum)
+    arrays = [_fanouts(einsum, component) for components in _components(einsum) for component in components]
     for v, bound in einsum.bounds.items():
-        if prime_factors(bound)[-1:] > (_SMOOTH,) or any(_idles(einsum, c, v) for c in components):
+        if prime_factors(bound)[-1:] > (_SMOOTH,) or any(_idles(bound, fanouts[v]) for fanouts in arrays):
             yield v
 
 
-def _idles(einsum: EinsumProblem, component: Component, variable: str) -> bool:
-    bound = einsum.bounds[variable]
+def _fanouts(einsum: EinsumProblem, component: Component) -> dict[str, list[int]]:
+    """Per rank variable, the most trips of each dimension of a component that it may run across."""
+    found: dict[str, list[int]] = {v: [] for v in einsum.bounds}
     for dimension in component.spatial:
-        if variable in einsum.spatial_candidates(dimension, einsum.tensor):
-            most = max(1, min(bound, int(dimension.most)))
-            if max(d for d in divisors(bound) if d <= most) < (1 - _IDLE) * most:
-                return True
+        for v in einsum.spatial_candidates(dimension, einsum.tensor):
+            found[v].append(int(dimension.most))
+    return found
+
+
+def _idles(bound: int, fanouts: Sequence[int]) -> bool:
+    """Do divisors leave more than a tenth of a dimension, or of all of a component, idle that the bound could fill?"""
+    for own in (*([f] for f in fanouts), fanouts):
+        if _fullest(bound, tuple(own)) < (1 - _IDLE) * min(bound, math.prod(own)):
+            return True
     return False
 
 
-def _components(einsum: EinsumProblem) -> list[Component]:
-    """The components of all paths, everything that may be held being held."""
-    found = []
+@lru_cache(maxsize=4096)
+def _fullest(bound: int, fanouts: tuple[int, ...]) -> int:
+    """The most instances that loops with perfect factors fill."""
+    if not fanouts:
+        return 1
+    return max(d * _fullest(bound // d, fanouts[1:]) for d in divisors(bound) if d <= max(1, fanouts[0]))
+
+
+def _components(einsum: EinsumProblem) -> list[list[Component]]:
+    """The components of each path, everything that may be held being held."""
+    found: list[list[Component]] = []
     for path in einsum.paths:
+        found.append([])
         held: dict[str, frozenset[str]] = {}
         for index, name in enumerate(path.names):
             component = path.component(index, held)
-            found.append(component)
+            found[-1].append(component)
             if component.holding is not None:
                 held[name] = component.holding.must | component.holding.may
     return found
