@@ -143,10 +143,14 @@ WORKLOADS = sorted(
 )
 
 
+# Of long networks a block that has all kinds of layers; whole they are resolved above.
+BLOCKS = {"resnet50": {"LAYER": "s3b1"}, "mobilenet_v2": {"LAYER": "b3"}, "vgg16": {"LAYER": "conv5"}}
+
+
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_every_workload_resolves_on_every_architecture(workload: str) -> None:
-    for arch in (*ARCHES, "simple"):
-        assert load(workload, arch).problem().einsums
+    for arch in (*ARCHES, "simple", "tpu_v4i_like"):
+        assert load(workload, arch, **BLOCKS.get(workload, {})).problem().einsums
 
 
 def peak(arch: str, compute: str = "MAC", **parameters: object) -> float:
