@@ -92,8 +92,12 @@ class SpecProblem:
         return f"{place}{printable(self.message)}{hint}"
 
 
+SHOWN = 20
+"""Problems that are printed: the same mistake may stand in a thousand places."""
+
+
 class SpecError(FFError):
-    """One or many problems of a spec; ``str()`` prints one line for each."""
+    """One or many problems of a spec; ``str()`` prints one line for each of the first `SHOWN`."""
 
     def __init__(self, problems: Sequence[SpecProblem]) -> None:
         if not problems:
@@ -107,7 +111,10 @@ class SpecError(FFError):
         return cls([SpecProblem(message, position, suggestion)])
 
     def __str__(self) -> str:
-        return "\n".join(str(p) for p in self.problems)
+        lines = [str(p) for p in self.problems[:SHOWN]]
+        if len(self.problems) > SHOWN:
+            lines.append(f"and {len(self.problems) - SHOWN:,} more")
+        return "\n".join(lines)
 
 
 class ErrorCollector:
@@ -121,10 +128,15 @@ class ErrorCollector:
     """
 
     def __init__(self) -> None:
-        self.problems: list[SpecProblem] = []
+        self._problems: dict[SpecProblem, None] = {}  # in order, each once
+
+    @property
+    def problems(self) -> list[SpecProblem]:
+        """Those noted so far."""
+        return list(self._problems)
 
     def __bool__(self) -> bool:
-        return bool(self.problems)
+        return bool(self._problems)
 
     def add(self, message: str, position: Position | None = None, suggestion: str | None = None) -> None:
         """Note one problem (a repeated one counts once)."""
@@ -149,8 +161,7 @@ class ErrorCollector:
             raise SpecError(self.problems)
 
     def _append(self, problem: SpecProblem) -> None:
-        if problem not in self.problems:
-            self.problems.append(problem)
+        self._problems.setdefault(problem)
 
 
 class NoValidMappingError(FFError):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -38,6 +40,21 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """Write the file, replacing what is there. Raises ``OSError`` with the path where it cannot be written."""
     with replacing(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+def read_regular(path: Path) -> bytes:
+    """What a file holds. Raises ``OSError`` with the path for what is none: a pipe, for one, could be read for ever."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
+    return path.read_bytes()
+
+
+def check_places(folder: Path, names: Iterable[str]) -> None:
+    """Raise ``OSError`` for a name in ``folder`` that a file cannot replace: a folder stands there."""
+    for name in names:
+        path = folder / name
+        if path.is_dir() and not path.is_symlink():
+            raise OSError(errno.EISDIR, "is a folder, where a file is to be written", str(path))
 
 
 def file_name(text: str) -> str:

@@ -79,11 +79,12 @@ def begin(out: Path, spec: Spec, arguments: Arguments, *, jobs: int | None, cach
     Results of another spec, that an earlier run left there, are removed; its pmappings stay, since each is used only
     for what it was found for. Raises ``OSError`` where the folder cannot be written.
     """
+    from ffcore.results.earlier import check_folder, remove_earlier
+
     out.mkdir(parents=True, exist_ok=True)
+    check_folder(out)
     digest = spec.hash()
     if _hash_in(out) != digest:
-        from ffcore.results.earlier import remove_earlier
-
         remove_earlier(out, (arguments.arch, *arguments.workload))
     info = _new_info(arguments) | {"spec_hash": digest, "parameters": parameters_of(spec, jobs, cache)}
     folder = RunFolder(out, info)

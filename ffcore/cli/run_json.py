@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ffcore.errors import FFError, SpecError
-from ffcore.files import write_atomically
+from ffcore.files import read_regular, write_atomically
 
 if TYPE_CHECKING:
     from ffcore.spec import Spec
@@ -40,7 +40,7 @@ def read_spec(file: Path, anew: str = ANEW) -> Spec:
 def read_json(file: Path, anew: str = ANEW) -> dict[str, Any]:
     """The mapping that a file holds. Raises ``FFError``, which ends in ``anew``, for one that is missing or damaged."""
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(read_regular(file).decode())
         if _levels(data) > _MOST_LEVELS:
             raise RecursionError
         as_json(data).encode()  # fails for what Python reads but is no JSON: NaN, half a character

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ffcore.files import check_places, read_regular
+
 RESULTS, CSV, PARQUET, REPORT = "results.json", "mappings.csv", "mappings.parquet", "report.html"
 NO_FUSION = "no_fusion"
 _SUFFIXES = ("yaml", "txt", "svg", "png", "dot")
@@ -21,6 +23,12 @@ def mapping_files(folder: Path) -> list[Path]:
     """The mappings in a folder, by number."""
     found = [(int(m[1]), path) for path in folder.glob("mapping_*") if (m := _MAPPING.fullmatch(path.name))]
     return [path for _, path in sorted(found)]
+
+
+def check_folder(out: Path) -> None:
+    """Raise ``OSError`` where a folder stands in the place of a file that is to be written into ``out``."""
+    mappings = [f"mapping_0.{suffix}" for suffix in _SUFFIXES]
+    check_places(out, [RESULTS, CSV, PARQUET, REPORT, *mappings])
 
 
 def earlier_files(out: Path) -> list[Path]:
@@ -55,7 +63,7 @@ def _candidates(out: Path) -> Iterator[Path]:
 
 def _mappings_in(results: Path) -> int | None:
     try:
-        mappings = json.loads(results.read_bytes())["mappings"]
+        mappings = json.loads(read_regular(results))["mappings"]
         return len(mappings) if all("energy" in m and "mapping" in m for m in mappings) else None
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -277,3 +278,14 @@ def test_the_end_is_written_down_even_if_the_reader_of_the_output_has_gone(
     with pytest.raises(BrokenPipeError):
         map_run.run(arguments, map_run.Wanted(jobs=1, out=tmp_path / "out"), Interrupts())
     assert run_json(tmp_path / "out")["status"] == "done"
+
+
+def test_a_pipe_or_a_folder_in_the_place_of_a_file_is_told_before_any_search(tmp_path: Path) -> None:
+    for name, make in (("results.json", os.mkfifo), ("mapping_0.yaml", os.mkdir)):
+        out = tmp_path / name.replace(".", "_") / "out"
+        out.mkdir(parents=True)
+        make(out / name)
+        done = map_into(out)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"{out / name}: is ")
+        assert not (out / "spec.json").exists()

@@ -435,3 +435,13 @@ def test_energies_are_finite(tmp_path: Path, old: str, new: str, place: str, val
 def test_scaled_energies_are_finite(tmp_path: Path) -> None:
     text = str(errors(tmp_path, "{name: compute, energy: 1,", "{name: compute, energy: 1e308, energy_scale: 10,"))
     assert "arch.nodes.MAC.actions.compute.energy: MAC.actions.compute.energy must be finite, got inf" in text
+
+
+def test_of_many_problems_twenty_are_printed() -> None:
+    nodes = "\n".join(f"    - !Memory {{name: M{i}, siize: 3}}" for i in range(300))
+    with pytest.raises(SpecError) as caught:
+        Spec.from_string(f"arch:\n  nodes:\n{nodes}\n").problem()
+    assert len(caught.value.problems) >= 300
+    *shown, more = str(caught.value).split("\n")
+    assert len(shown) == 20
+    assert more == f"and {len(caught.value.problems) - 20:,} more"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -263,3 +264,10 @@ def test_evaluating_into_a_folder_leaves_mappings_of_the_user_alone(folder: Path
     assert sorted(here.iterdir()) == files
     assert ff_here(*arguments, here / "mapping_1.yaml").returncode == 0
     assert [path.read_text() for path in files[1:]] == [text, text]
+
+
+def test_a_pipe_in_the_place_of_a_mapping_is_not_read_for_ever(folder: Path) -> None:
+    (folder / "mapping_0.yaml").unlink()
+    os.mkfifo(folder / "mapping_0.yaml")
+    done = ff_here("report", folder)
+    assert (done.returncode, done.stderr) == (2, f"{folder / 'mapping_0.yaml'}: is no regular file\n")

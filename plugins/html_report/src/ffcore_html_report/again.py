@@ -31,6 +31,7 @@ from ffcore.plugin import (
     mapping_files,
     parse_assignments,
     read_json,
+    read_regular,
     read_sources,
     read_spec,
     run_folder,
@@ -126,7 +127,7 @@ def _stats(file: Path) -> Mapping[str, object]:
 
 def _tree(file: Path) -> MappingTree:
     try:
-        return from_yaml(file.read_text(encoding="utf-8"), str(file))
+        return from_yaml(read_regular(file).decode(), str(file))
     except UnicodeDecodeError as error:
         raise SpecError.one(f"{file} is not UTF-8 text (byte {error.start})") from None
 
