@@ -29,7 +29,7 @@ from ffcore_ffm_joiner.weighted import Weighted, least_product, weighted
 _FIRST = (1, 2)  # fused loops of the mappings to look for first
 _WIDER = (1e-9, 1e-3, 1e-2, 5e-2, 0.25)  # relative circles around the least bound
 _TANGENTS = 3  # pairs of weights at most that mappings are looked for with
-_BEAM = 2000  # rows of a state that are kept meanwhile
+_BEAM = 300  # rows of a state that are kept meanwhile
 
 
 @attrs.frozen(eq=False)
