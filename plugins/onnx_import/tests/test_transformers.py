@@ -105,11 +105,9 @@ def test_layers_become_the_einsums_of_a_transformer(tmp_path: Path) -> None:
     )
     assert einsums[9].startswith("layer_0_out[m, n768] = layer_0_mixed[H: ko, m, N64: ki] * ")
     kinds = [line.strip("# ").split(":")[0].split(";")[0] for line in lines[7:] if line.startswith("  # ")]
-    assert kinds == [
-        "Gather", "Add", "LayerNormalization with Mul, Add", "MatMul with Add", "MatMul with Add", "MatMul with Add",
-        "MatMul with Div", "Softmax", "MatMul", "MatMul with Add", "Add", "LayerNormalization with Mul, Add", "MatMul with Add",
-        "Gelu", "MatMul with Add", "Add", "LayerNormalization with Mul, Add",
-    ]  # fmt: skip
+    norm, linear = "LayerNormalization with Mul, Add", "MatMul with Add"
+    attention = [linear, linear, linear, "MatMul with Div", "Softmax", "MatMul", linear, "Add", norm]
+    assert kinds == ["Gather", "Add", norm, *attention, linear, "Gelu with Mul", linear, "Add", norm]
     assert len(einsums) == 17
     assert found.summary.copies == {}
     d, inner = 768, 3072
