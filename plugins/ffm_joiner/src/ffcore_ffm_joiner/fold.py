@@ -238,7 +238,12 @@ class Fold:
             self._weighted = weighted(self._steps, self.tables, (1 / energy, 1 / latency), self.once)
 
     def beam(self, target: Target, told: Told | None = None) -> State:
-        """Wanted mappings among the few rows of each state whose bound on the weighted sum is least."""
+        """Wanted mappings among the few rows of each state whose bound on the weighted sum is least.
+
+        None where nothing is weighted: where all energies or all latencies are 0.
+        """
+        if self._weighted is None:
+            return State(np.zeros(2, np.int64), np.zeros((0, 2)), ())
         return self._fold(target, np.full(2, np.inf), told, "the least weighted sums", _BEAM)
 
     def _fold(self, target: Target, most: Floats, told: Told | None, what: str, beam: int = 0) -> State:
