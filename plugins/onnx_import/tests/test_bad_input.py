@@ -256,3 +256,12 @@ def test_many_nodes_take_no_more_than_their_share_of_time(made: Made) -> None:
     start = time.process_time()
     assert read_network(made(nodes, {"x0": (2, 3)}, ["x5000"])).summary.einsums == 5000
     assert time.process_time() - start < 20
+
+
+def test_shapes_that_the_file_claims_and_that_do_not_fit(made: Made) -> None:
+    path = made([node("PRelu", ["x", "w"], ["y"])], {"x": (2, 3)}, ["y"], {"w": (3,)})
+    model = onnx.load(path)
+    for size in (2, 5):
+        model.graph.output[0].type.tensor_type.shape.dim.add().dim_value = size
+    path.write_bytes(model.SerializeToString())
+    assert "node" in wrong(path) or "PRelu" in wrong(path)

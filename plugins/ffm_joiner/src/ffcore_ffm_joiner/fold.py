@@ -38,7 +38,7 @@ from ffcore_ffm_joiner.weighted import Weighted, least_product, weighted
 _FIRST = (1, 2)  # fused loops of the mappings to look for first
 _WIDER = (1e-9, 1e-3, 1e-2, 5e-2, 0.25)  # relative circles around the least bound
 _TANGENTS = 3  # pairs of weights at most that mappings are looked for with
-_BEAM = 2000  # rows of a state that are kept meanwhile
+_BEAM = 300  # rows of a state that are kept meanwhile
 
 
 @attrs.frozen(eq=False)
@@ -247,7 +247,12 @@ class Fold:
             self._weighted = weighted(self._steps, self.tables, (1 / energy, 1 / latency), self.once)
 
     def beam(self, target: Target, told: Reporter | None = None) -> State:
-        """Wanted mappings among the few rows of each state whose bound on the weighted sum is least."""
+        """Wanted mappings among the few rows of each state whose bound on the weighted sum is least.
+
+        None where nothing is weighted: where all energies or all latencies are 0.
+        """
+        if self._weighted is None:
+            return State(np.zeros(2, np.int64), np.zeros((0, 2)), ())
         return self._fold(target, np.full(2, np.inf), told, "the least weighted sums", _BEAM)
 
     def _fold(self, target: Target, most: Floats, told: Reporter | None, what: str, beam: int = 0) -> State:

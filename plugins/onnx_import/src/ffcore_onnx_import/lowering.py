@@ -214,7 +214,8 @@ class Lowering:
                 old = made[error.operand]
                 view = self.copy(node, old.view, f"{node.output}_copy{len(self.einsums)}")
                 made[error.operand] = Operand(view, old.axes)
-        raise AssertionError(str(node))
+        shapes = ", ".join(str(list(o.view.shape)) for o in operands)
+        raise self.graph.wrong(f"what it reads ({shapes}) does not fit together", node)
 
     def _apart(
         self, node: Node, operands: Sequence[Operand], accesses: list[Access], output: Sequence[Labels]
