@@ -35,7 +35,7 @@ except SystemExit:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.splitlines()[-1]
-    commands = ["compare", "explain", "new_plugin", "render", "report", "sweep", "validate"]
+    commands = ["compare", "explain", "list", "new_plugin", "render", "report", "sweep", "validate"]
     parts = sorted(["complete", "guard", "main", "options", *commands])
     assert loaded == str(["ffcore", "ffcore.cli", *(f"ffcore.cli.{part}" for part in parts)])
 

@@ -66,6 +66,7 @@ JSON = {
     "evaluate": ["{arch}", "{workload}", "{mapping}", "--set", "M=4"],
     "validate": ["{arch}", "{workload}", "--set", "M=4"],
     "plugins": [],
+    "list": [],
 }
 
 
