@@ -76,6 +76,7 @@ JSON = {
     "validate": ["{arch}", "{workload}", "--set", "M=4"],
     "list": ["arches"],
     "plugins": [],
+    "list": [],
 }
 
 
