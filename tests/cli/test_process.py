@@ -34,7 +34,6 @@ except SystemExit:
     print(*(m for m in sys.modules if m.startswith("ffcore") or m in ("rich", "yaml", "numpy", "numba", "jinja2")))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-<<<<<<< HEAD
     loaded = set(done.stdout.splitlines()[-1].split())
     light = {"ffcore", "ffcore.cli", "ffcore.errors", "ffcore.plugin", "ffcore.units", "ffcore_tpu_arch.parameters"}
     assert "ffcore.cli.render" in loaded
@@ -44,12 +43,6 @@ except SystemExit:
     assert of_plugins  # they register their commands
     assert {m for m in of_plugins if "." in m} == {m for m in of_plugins if m.endswith(".plugin")}
     assert loaded <= stages | of_plugins | light
-=======
-    loaded = done.stdout.splitlines()[-1]
-    commands = ["compare", "explain", "list", "new_plugin", "render", "report", "sweep", "validate"]
-    parts = sorted(["complete", "guard", "main", "options", *commands])
-    assert loaded == str(["ffcore", "ffcore.cli", *(f"ffcore.cli.{part}" for part in parts)])
->>>>>>> bd55b2347121b638dd78fd97115125731ae608f7
 
 
 @pytest.mark.parametrize(

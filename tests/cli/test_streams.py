@@ -76,7 +76,6 @@ JSON = {
     "validate": ["{arch}", "{workload}", "--set", "M=4"],
     "list": ["arches"],
     "plugins": [],
-    "list": [],
 }
 
 
