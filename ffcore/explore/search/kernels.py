@@ -93,19 +93,20 @@ class Moves:
 
 
 def gather(
-    offsets: Ints, values: Floats, n: int, moves: Moves, guard: Guard = NO_GUARD
+    offsets: Ints, values: Floats, n: int, moves: Moves, guard: Guard = NO_GUARD, reached: Bools | None = None
 ) -> tuple[Ints, Floats, Ints, Ints]:
     """Per class and state, the Pareto front of all labels that moves lead to it.
 
     List ``q * n + s`` is that of state ``s`` in class ``q``. Returns offsets and values, and of each label the row that
-    it comes from and the kind of the move.
+    it comes from and the kind of the move. ``reached``: the lists that are not empty, where that is known.
 
     Exact: see `union_prime`; labels of one class and state have the same future.
     """
     classes = len(moves.starts) - 1
-    reached = np.zeros(classes * n, np.bool_)
     along = n, moves.stride, moves.size
-    _reach(offsets, *along, moves.departures, moves.departure_starts, moves.up, reached)
+    if reached is None:
+        reached = np.zeros(classes * n, np.bool_)
+        _reach(offsets, *along, moves.departures, moves.departure_starts, moves.up, reached)
     out_offsets = np.zeros(classes * n + 1, np.int64)
     room, most = 2 * len(values) + 1024, 1024
     out: list[NDArray[Any]] = [np.empty((room, moves.rivals.width)), np.empty(room, np.int64), np.empty(room, np.int64)]

@@ -318,7 +318,11 @@ class Labeller:
             self.costs.ranges.rivals(columns),
             np.zeros(1),
         )
-        offsets, values, source, _ = gather(labels.offsets, labels.values, lattice.n, moves)
+        shape = -1, moves.size, moves.stride
+        some = (np.diff(labels.offsets) > 0).reshape(shape)[:, [lattice.coordinates[v][t] for t in tiles]]
+        reached = np.zeros(lattice.n, np.bool_)
+        reached.reshape(shape)[:, -1] = some.any(axis=1)
+        offsets, values, source, _ = gather(labels.offsets, labels.values, lattice.n, moves, reached=reached)
         self.pulse(len(values))
         return Labels(columns, offsets, values, labels.origin[source])
 
