@@ -11,7 +11,7 @@ from ffcore.plugin import SpecError, guard, options
 
 
 def convert(
-    file: Annotated[Path, typer.Argument(help="An ONNX file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An ONNX file.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", "-o", help="Where the YAML goes.")],
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Size of a symbolic dimension, batch=1.")
