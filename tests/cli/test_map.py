@@ -101,7 +101,7 @@ def test_fused_loops_are_limited(tmp_path: Path) -> None:
         (["--joiner", "ffm"], "the joiner 'ffm' joins pmappings such as those of the explorer 'default'"),
         (["--explorer", "exhaustiv"], "explorer 'exhaustiv' is not installed; installed: default, exhaustive"),
         (["--model", "nil"], "model 'nil' is not installed; installed: default"),
-        (["--cost-model", "nil"], "cost model 'nil' is not installed; installed: none"),
+        (["--cost-model", "nil"], "cost model 'nil' is not installed; installed: "),
         (["--executor", "dask"], "executor 'dask' is not installed; installed: forks, processes, serial, threads"),
         (["--metrics", "enrgy"], "did you mean 'energy'"),
         (["--max-fused-loops", "some"], "some"),
