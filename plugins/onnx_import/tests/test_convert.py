@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import ffcore as ff
 from ffcore_onnx_import.command import convert as command
 from ffcore_onnx_import.convert import convert
+from tests.cli.process import ff_here
 
 Made = Callable[..., Path]
 
@@ -74,11 +75,11 @@ def test_the_command(network: Path, tmp_path: Path) -> None:
     assert run.exit_code == 0
     assert "3 nodes: 2 Einsums, 1 attached to their producer" in run.stdout
     assert "# Conv with Relu" in out.read_text()
-    with pytest.raises(ff.SpecError, match="is there already; --force replaces it"):
-        command(network, out, ["batch=2"])
-    command(network, out, ["batch=2"], force=True)
-    with pytest.raises(ff.SpecError, match="NAME=VALUE"):
-        command(network, out, ["batch"], force=True)
+    for more, message in ((["batch=2"], "is there already; --force replaces it"), (["batch", "--force"], "NAME=VALUE")):
+        done = ff_here("convert", network, "-o", out, "--set", *more)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert message in done.stderr
+    assert ff_here("convert", network, "-o", out, "--set", "batch=2", "--force").returncode == 0
     with pytest.raises(ff.SpecError, match="cannot be written"):
         convert(network, tmp_path / "no" / "such.yaml", {"batch": 1})
     assert sorted(p.name for p in tmp_path.iterdir()) == ["net.onnx", "w.yaml"]

@@ -142,8 +142,8 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         ("json", "arch", "the module json is not free"),
         ("class", "arch", "the module class is not free"),
         ("yaml", "arch", "the module yaml is not free"),  # of the distribution PyYAML
-        ("ffcore-exhaustive", "joiner", "joiner 'exhaustive' is registered by ffcore-exhaustive"),
-        ("ffcore-default", "model", "model 'default' is registered by ffcore-exhaustive"),
+        ("ffcore-single", "joiner", "joiner 'single' is registered by ffcore"),
+        ("ffcore-default", "model", "model 'default' is registered by ffcore"),
         ("ffcore-simple", "arch", "'simple' names simple.arch.yaml of ffcore itself; another name"),
         ("ffcore-own", "joner", "did you mean 'joiner'?"),
     ],
