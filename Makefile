@@ -31,7 +31,7 @@ demo: $(STAMP)
 	$(BIN)/python -m demo.ladder --out out/demo
 
 # What changed against the last commit, and tests of single parts that need no exhaustive mapper and no process of their own.
-QUICK := tests/spec tests/mapping tests/model tests/render tests/report tests/test_files.py tests/test_phases.py tests/test_units.py \
+QUICK := tests/spec tests/mapping tests/model tests/render tests/results tests/test_files.py tests/test_phases.py tests/test_units.py \
 	tests/plugin/test_manager.py plugins/graphviz_render plugins/tpu_arch
 quick: $(STAMP)
 	@changed=$$({ git diff --name-only --diff-filter=d HEAD; git ls-files --others --exclude-standard; } | grep '\.py$$'); \
