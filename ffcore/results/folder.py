@@ -2,7 +2,7 @@
 
 =================================  =======================================================================
 ``results.json``                   what the command prints with ``--format json``
-``mappings.csv``, ``.parquet``     all columns of ``Mappings.data``, a row for each mapping
+``mappings.csv``, ``.parquet``     all columns of ``Mappings.data`` and totals per Einsum, a row for each mapping
 ``mapping_0.yaml``, ``.txt``       the mapping, as ``ff evaluate`` reads it and as text
 ``mapping_0.svg``, ``.png``        its picture, where a renderer is installed; of at most 50 mappings
 ``no_fusion/mapping_0.yaml``       the mappings that the report compares with
@@ -28,11 +28,14 @@ from ffcore.errors import FFError
 from ffcore.files import csv_cell, write_atomically
 from ffcore.plugin import RendererRecord
 from ffcore.plugin.known import DISTRIBUTION_OF
+from ffcore.results import columns
 from ffcore.results.earlier import CSV, NO_FUSION, PARQUET, REPORT, RESULTS, earlier_files, remove_earlier
 from ffcore.results.front import chosen, points_of
 from ffcore.results.subject import ReportSubject
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ffcore.render import Rendering
     from ffcore.results import Mappings
 
@@ -77,11 +80,26 @@ def check_inputs(out: Path, mappings: Mappings, inputs: Iterable[str | Path]) ->
 
 
 def _write_tables(out: Path, mappings: Mappings) -> None:
-    data = mappings.data.rename_axis("mapping")
+    data = _with_layers(mappings).rename_axis("mapping")
     write_atomically(out / CSV, data.rename(columns=csv_cell).to_csv())
     buffer = io.BytesIO()
     data.to_parquet(buffer)
     write_atomically(out / PARQUET, buffer.getvalue())
+
+
+def _with_layers(mappings: Mappings) -> pd.DataFrame:
+    """All columns, and after the totals those of each Einsum, J and s: ``Einsum<SEP>Total<SEP>energy`` and ``latency``.
+
+    They stand in the files only: sums over columns would count them twice.
+    """
+    data = mappings.data
+    layers: dict[str, list[float]] = {}
+    for joint in mappings.evaluations:
+        for own in joint.evaluations:
+            for what, value in ((columns.ENERGY, own.total_energy), (columns.LATENCY, own.total_latency)):
+                layers.setdefault(columns.join(own.einsum, columns.TOTAL, what), []).append(value)
+    first = [c for c in data.columns if columns.split(c)[0] == columns.TOTAL]
+    return data[first].assign(**layers).join(data.drop(columns=first))
 
 
 def _write_mappings(out: Path, mappings: Mappings) -> None:
