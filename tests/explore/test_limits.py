@@ -55,9 +55,10 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class TestMemory:
     def test_this_process_has_some(self) -> None:
-        before = resident()
-        ballast = np.ones(8_000_000)
-        assert resident() - before > 0.5 * ballast.nbytes
+        before, ballast = resident(), [np.ones(8_000_000)]
+        while resident() - before < 0.5 * ballast[0].nbytes and len(ballast) < 10:
+            ballast.append(np.ones(8_000_000))  # the first ones may stand where freed ones stood
+        assert resident() - before > 0.5 * ballast[0].nbytes
         assert available() > 0
         assert addresses_left() > 0
 
