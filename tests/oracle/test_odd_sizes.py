@@ -36,7 +36,12 @@ def disagreement(seed: int, n_einsums: int) -> str | None:
     problem = odd_problem(seed, n_einsums)
     if problem is None:
         return None
-    ours, expected = fast(problem), reference(problem)
+    try:
+        ours, expected = fast(problem), reference(problem)
+    except FFError as error:
+        if "does not offer imperfect factors" in str(error):  # out-of-order spatial loops
+            return None
+        raise
     if same(ours, expected) and not dominated(ours):
         return None
     return f"{seed}, {n_einsums}: only fast {unmatched(ours, expected)}, only reference {unmatched(expected, ours)}"
