@@ -86,4 +86,6 @@ def _function_of_command(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PUBLIC})
+    from ffcore.plugin.manager import current_manager
+
+    return sorted({*globals(), *_PUBLIC, *(name.replace("-", "_") for name in current_manager().functions())})

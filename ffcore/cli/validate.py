@@ -16,7 +16,7 @@ Costs = Annotated[
 ]
 
 
-@spec_command("cost_model")
+@spec_command("imperfect", "cost_model")
 def validate(request: Request, costs: Costs = False, format: opt.OutputFormat = opt.Format.text) -> None:
     """Check spec files, and a mapping if they hold one, without mapping anything.
 

@@ -132,6 +132,7 @@ def as_data(load: Callable[[], Checked]) -> dict[str, Any]:
         "tensors": _tensors(spec),
         "components": [_component_data(node) for node in walk(spec.arch.nodes) if node.name],
         "mapping": spec.mapping is not None,
+        "imperfect": checked.imperfect,
         **({} if checked.costs is None else {"costs": costs.as_data(checked.costs)}),
     }
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from ffcore.spec.problem import MapperOptions
+from ffcore.spec.resolve.imperfect import IMPERFECT
 
 LIMITS = ("time_limit", "memory_limit")
 """What ends a search early; pmappings that are complete don't depend on it."""
-
-IMPERFECT = ("explore_imperfect_temporal_loops", "explore_imperfect_spatial_loops")
 
 _NOT_OFFERED = (
     *IMPERFECT,

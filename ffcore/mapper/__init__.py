@@ -16,4 +16,8 @@ def __getattr__(name: str) -> TrackedMapper:
     return TrackedMapper(name)
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *BASELINES})
+
+
 __all__ = ["FFM", "TrackedMapper"]

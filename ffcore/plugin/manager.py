@@ -112,12 +112,16 @@ class PluginManager:
 
         Raises ``PluginError`` when nobody registered the name (with what is installed) or more than one did.
         """
+        return self._provided(kind, name)[0]
+
+    def _provided(self, kind: str, name: str) -> tuple[Record, Plugin]:
+        """The record of one part, and who registered it. Raises as `record` does."""
         found = [(record, plugin) for record, plugin in self.providers(kind) if record.name == name]
         if not found:
             raise errors.PluginError(self._not_installed(kind, name))
         if len(found) > 1:
             raise errors.PluginError(_conflict(kind, name, [plugin for _, plugin in found]))
-        return found[0][0]
+        return found[0]
 
     def get(self, kind: str, name: str, **arguments: Any) -> Any:
         """Make the part ``name`` of a kind; ``arguments`` go to its factory.
@@ -125,8 +129,7 @@ class PluginManager:
         Raises ``PluginError`` for an unknown or ambiguous name, a factory that cannot be imported, and parameters
         that an architecture does not have. What the factory itself raises as ``FFError`` passes through.
         """
-        record = self.record(kind, name)
-        provider = next(plugin for other, plugin in self.providers(kind) if other is record)
+        record, provider = self._provided(kind, name)
         if isinstance(record, CommandRecord):
             return _working(record, provider, lambda: loaded(record.factory))
         if isinstance(record, ArchRecord):
@@ -135,21 +138,23 @@ class PluginManager:
 
     def law(self, name: str) -> PricingLaw | None:
         """The law of the model ``name``, which the search is to obey; None if it has none. Raises as `get` does."""
-        record = self.record("model", name)
+        record, provider = self._provided("model", name)
         if not isinstance(record, ModelRecord) or record.law is None:
             return None
-        provider = next(plugin for other, plugin in self.providers("model") if other is record)
         law: PricingLaw = _made(record, record.law, provider, {})
         return law
 
     def function(self, name: str) -> Callable[..., Any] | None:
         """The Python function of the command ``name``, or None if it has none. Raises as `get` does."""
-        record = self.record("command", name)
+        record, provider = self._provided("command", name)
         reference = record.function if isinstance(record, CommandRecord) else None
         if reference is None:
             return None
-        provider = next(plugin for other, plugin in self.providers("command") if other is record)
         return _working(record, provider, lambda: loaded(reference))
+
+    def functions(self) -> tuple[str, ...]:
+        """Names of the commands that have a Python function."""
+        return tuple(r.name for r in self.records("command") if isinstance(r, CommandRecord) and r.function is not None)
 
     def missing(self, kind: str) -> dict[str, str]:
         """Parts of a kind that are known and not there -> the distribution that brings them."""

@@ -34,14 +34,16 @@ class SingleJoiner:
         executor: Executor | None = None,
         progress: Progress | None = None,
     ) -> list[JoinedMapping]:
-        """The Pareto-optimal mappings of the one Einsum. Raises ``PluginError`` where there are more Einsums."""
+        """The Pareto-optimal mappings of the one Einsum, or none. Raises ``PluginError`` where there are more."""
         check_joinable("single", pmappings)
-        count = len(pmappings.einsums)
-        if count != 1:
+        count = len(problem.einsums)
+        if count > 1:
             raise PluginError(
                 f"the joiner 'single' maps workloads of one Einsum, and this one has {count}: "
                 f"pip install {DISTRIBUTION_OF['joiner', DEFAULT_JOINER]}"
             )
+        if not pmappings.einsums or not len(pmappings.einsums[0].rows):
+            return []
         (found,) = pmappings.einsums
         costs = found.rows.values[:, :2]
         rows = np.flatnonzero(pareto_mask(np.zeros(len(costs), np.int64), np.ascontiguousarray(costs)))

@@ -17,6 +17,7 @@ RESULTS, CSV, PARQUET, REPORT = "results.json", "mappings.csv", "mappings.parque
 NO_FUSION = "no_fusion"
 _SUFFIXES = ("yaml", "txt", "svg", "png", "dot")
 _MAPPING = re.compile(r"mapping_(\d+)\.yaml")
+_WRITTEN = re.compile(rf"mapping_\d+\.({'|'.join(_SUFFIXES)})")
 
 
 def mapping_files(folder: Path) -> list[Path]:
@@ -27,8 +28,8 @@ def mapping_files(folder: Path) -> list[Path]:
 
 def check_folder(out: Path) -> None:
     """Raise ``OSError`` where a folder stands in the place of a file that is to be written into ``out``."""
-    mappings = [f"mapping_0.{suffix}" for suffix in _SUFFIXES]
-    check_places(out, [RESULTS, CSV, PARQUET, REPORT, *mappings])
+    mappings = [path.name for path in out.glob("mapping_*") if _WRITTEN.fullmatch(path.name)]
+    check_places(out, [RESULTS, CSV, PARQUET, REPORT, *sorted(mappings)])
 
 
 def earlier_files(out: Path) -> list[Path]:

@@ -471,8 +471,13 @@ class Problem:
     einsums: tuple[EinsumProblem, ...]
     options: MapperOptions = attrs.field(factory=MapperOptions)
     spec_hash: str = ""  # of everything that can change a result; key of caches
+    # Rank variables inside expressions with another one, in any Einsum: their tiles stay perfect factors. A part of the
+    # Einsums keeps those of the whole, so that each has the same tiles alone as beside the others.
+    compound: frozenset[str] = frozenset()
 
     def __attrs_post_init__(self) -> None:
+        own = {v for e in self.einsums for t in e.tensors for v in t.compound}
+        object.__setattr__(self, "compound", self.compound | own)
         # Einsums say themselves which variables take part: all that is done to one of them (searching, caching,
         # comparing it with another) then knows.
         object.__setattr__(self, "einsums", tuple(self._with_imperfect(e) for e in self.einsums))
@@ -508,11 +513,6 @@ class Problem:
             return ", ".join(sorted(parts[0])) or "of no rank variable"
         kinds = zip(("outermost loop temporal", "spatial"), parts, strict=True)
         return "; ".join(f"{', '.join(sorted(own))} ({kind})" for kind, own in kinds if own) or "of no rank variable"
-
-    @cached_property
-    def compound(self) -> frozenset[str]:
-        """Rank variables inside expressions with another one, in any Einsum: their tiles stay perfect factors."""
-        return frozenset(v for e in self.einsums for t in e.tensors for v in t.compound)
 
     @cached_property
     def einsum(self) -> Mapping[str, EinsumProblem]:

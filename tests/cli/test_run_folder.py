@@ -281,7 +281,7 @@ def test_the_end_is_written_down_even_if_the_reader_of_the_output_has_gone(
 
 
 def test_a_pipe_or_a_folder_in_the_place_of_a_file_is_told_before_any_search(tmp_path: Path) -> None:
-    for name, make in (("results.json", os.mkfifo), ("mapping_0.yaml", os.mkdir)):
+    for name, make in (("results.json", os.mkfifo), ("mapping_3.svg", os.mkdir)):
         out = tmp_path / name.replace(".", "_") / "out"
         out.mkdir(parents=True)
         make(out / name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import enum
 import inspect
 import re
-import sys
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from ffcore import plugin
 from ffcore.cli.main import app
+from tests.docs.marked import put_between, run
 
 BEGIN, END = "<!-- commands: begin -->", "<!-- commands: end -->"
 
@@ -181,22 +181,8 @@ def reference() -> str:
 
 def updated(page: str) -> str:
     """``page`` with the reference between its marks. Raises ValueError where a mark is missing."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page must hold {BEGIN} and, further down, {END}")
-    return f"{before}{BEGIN}\n{reference()}\n{END}{after}"
-
-
-def main(words: Sequence[str]) -> int:
-    """Print the reference, or put it into the file that ``words`` names."""
-    if not words:
-        print(reference())
-        return 0
-    path = Path(words[0])
-    path.write_text(updated(path.read_text()))
-    return 0
+    return put_between(page, BEGIN, END, reference())
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run(reference, updated)

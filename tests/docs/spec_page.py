@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import enum
 import math
-import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -40,6 +38,7 @@ from ffcore.spec.problem import Metric
 from ffcore.spec.renames import EinsumRenames, Rename, Renames
 from ffcore.spec.spec import Spec
 from ffcore.spec.workload import Einsum, TensorAccess, Workload
+from tests.docs.marked import put_between, run
 
 BEGIN, END = "<!-- fields: begin -->", "<!-- fields: end -->"
 
@@ -122,26 +121,12 @@ def default(field: attrs.Attribute[Any]) -> str:
 
 def updated(page: str) -> str:
     """``page`` with the reference between its marks. Raises ValueError where a mark is missing."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page must hold {BEGIN} and, further down, {END}")
-    return f"{before}{BEGIN}\n{reference()}\n{END}{after}"
+    return put_between(page, BEGIN, END, reference())
 
 
 def _link(cls: type) -> str:
     return f"[{cls.__name__}](#{cls.__name__.lower()})"
 
 
-def main(words: Sequence[str]) -> int:
-    """Print the reference, or put it into the file that ``words`` names."""
-    if not words:
-        print(reference())
-        return 0
-    path = Path(words[0])
-    path.write_text(updated(path.read_text()))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run(reference, updated)

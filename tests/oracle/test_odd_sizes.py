@@ -17,7 +17,7 @@ from ffcore.model.default import DefaultModel
 from ffcore.numbers import imperfect_tiles
 from ffcore.spec.problem import Metric, Problem
 from ffcore.templates import einsum_templates
-from ffcore_exhaustive.pmappings import perfect_only
+from ffcore_exhaustive.pmappings import exhaustive_pmappings, perfect_only
 from ffcore_exhaustive.templates import templates
 from ffcore_exhaustive.tiles import satisfies_spatial_limits, tile_chains, tile_choices
 from tests.odd_problems import odd_problem
@@ -203,3 +203,31 @@ def test_names_of_no_rank_variable_are_refused() -> None:
     text = text.replace("[latency]", "[latency], explore_imperfect_temporal_loops: [m, q]")
     with pytest.raises(ff.SpecError, match="there is no rank variable 'q'"):
         ff.Spec.from_string(text).problem()
+
+
+def test_an_einsum_alone_has_the_tiles_that_it_has_beside_the_others() -> None:
+    """p is inside ``p + r`` in the first Einsum, so that its tiles are perfect factors in the second too."""
+    spec = ff.Spec.from_string(_SPEC.replace("COLUMNS", "7").replace("LANES", "{name: x, fanout: 3}"))
+    spec.workload = ff.Spec.from_string(
+        "workload: {rank_sizes: {P: 5, R: 3, C: 2, K: 2}, bits_per_value: {All: 1}, "
+        "einsums: ['T[p, c] = I[X: p + r] * F[r, c]', 'O[p, k] = T[p, c] * W[c, k]']}"
+    ).workload
+    spec.mapper.ffm.explore_imperfect_temporal_loops = True
+    problem = spec.problem()
+    alone = attrs.evolve(problem, einsums=problem.einsums[1:])
+    assert "k" in problem.einsums[1].imperfect
+    assert "p" not in problem.einsums[1].imperfect
+    assert alone.einsums == problem.einsums[1:]
+    listed = ff.plugin.get("explorer", "exhaustive").explore(problem).pmappings
+    assert {name: len(found) for name, found in listed.items()} == {
+        name: len(found) for name, found in exhaustive_pmappings(problem).items()
+    }
+
+
+def test_one_wrong_name_alone_is_a_rank_variable_too() -> None:
+    text = _SPEC.replace("COLUMNS", "7").replace("LANES", "{name: x, fanout: 3}")
+    for written in ("mm", "[mm]", "mm, n"):
+        with pytest.raises(ff.SpecError, match=r"there is no rank variable 'mm'.*did you mean 'm'"):
+            ff.Spec.from_string(
+                text.replace("[latency]", f"[latency], explore_imperfect_temporal_loops: '{written}'")
+            ).problem()

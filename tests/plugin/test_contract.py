@@ -24,6 +24,26 @@ def test_our_own_plugins_and_new_ones_import_nothing_else_of_core(path: Path) ->
     assert {name for name in found if name.split(".")[0] == "ffcore"} <= {"ffcore", "ffcore.plugin"}
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_what_they_import_is_there(path: Path) -> None:
+    """Mypy takes any name for one that ``ffcore.plugin`` finds when it is first used."""
+    text = path.read_text()
+    if path.suffix == ".j2":
+        names = [
+            n for line in re.findall(r"^from ffcore\.plugin import ([\w, ]+)$", text, re.M) for n in line.split(", ")
+        ]
+    else:
+        found = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.ImportFrom) and n.module == "ffcore.plugin"]
+        names = [alias.name for node in found for alias in node.names]
+    assert [name for name in names if not hasattr(plugin, name)] == []
+
+
+def test_no_name_is_that_of_a_module_of_the_package() -> None:
+    """``from ffcore.plugin import options`` would give the module once something has imported it."""
+    modules = {path.stem for path in (CORE / "plugin").glob("*.py")}
+    assert modules & {name for names in contract.MODULES.values() for name in names} == set()
+
+
 def test_what_is_typed_is_what_is_there() -> None:
     tree = ast.parse(Path(contract.__file__).read_text())
     (block,) = [node for node in tree.body if isinstance(node, ast.If)]

@@ -21,7 +21,7 @@ _SMOOTH = 7  # greatest prime factor of a bound that perfect factors do justice 
 _MOST = 1 << 20  # bounds from which on tiles have no number in a loop's code
 Asked: TypeAlias = bool | str | frozenset[str]
 
-_WORDS: Mapping[str, Asked] = {AUTO: AUTO, "all": True, "none": False}
+_WORDS: Mapping[str, Asked] = {AUTO: AUTO, "all": True, "true": True, "none": False, "false": False}
 _LIST = re.compile(r"(\[)?\s*([A-Za-z_]\w*\s*(?:,\s*[A-Za-z_]\w*\s*)*)?(?(1)\])")  # [m, k], or without brackets
 
 
@@ -29,12 +29,12 @@ def asked_for(fields: Fields, name: str, variables: Iterable[str]) -> Asked:
     """True, False, `AUTO` or rank variables. Raises SpecError for anything else, and for names of no rank variable."""
     value, known = getattr(fields.node, name), sorted(set(variables))
     if isinstance(value, str):
-        if value.strip().lower() in _WORDS:
-            return _WORDS[value.strip().lower()]
-        listed = _LIST.fullmatch(value.strip())
-        names = [word.strip() for word in (listed.group(2) or "").split(",") if word.strip()] if listed else []
-        if listed and (listed.group(1) or len(names) > 1 or (names[:1] and names[0] in known)):
-            value = names
+        word = value.strip()
+        if word.lower() in _WORDS:
+            return _WORDS[word.lower()]
+        # One word alone may also be a variable of the spec, which holds True or False.
+        if word and (listed := _LIST.fullmatch(word)) and (word in known or word not in fields.scope):
+            value = [name.strip() for name in (listed[2] or "").split(",") if name.strip()]
     if not isinstance(value, list | tuple | set | frozenset):
         return fields.truth(name)
     for word in value:

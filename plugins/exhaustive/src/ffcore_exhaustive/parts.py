@@ -48,7 +48,7 @@ class ExhaustiveExplorer:
         names = [e.name for e in problem.einsums] if einsum_names is None else list(einsum_names)
         found: dict[str, Sequence[Pmapping]] = {}
         for name in names:
-            found |= exhaustive_pmappings(attrs.evolve(problem, einsums=(problem.einsum[name],)))
+            found |= exhaustive_pmappings(problem, [name])
             if progress is not None:
                 progress(f"{name}: {len(found[name])} valid pmappings")
         return ExhaustivePmappings(problem, found)

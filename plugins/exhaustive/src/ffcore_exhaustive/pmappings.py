@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import attrs
 
@@ -44,14 +44,15 @@ class PmappingCounts:
     kept: int
 
 
-def exhaustive_pmappings(problem: Problem) -> dict[str, list[Pmapping]]:
-    """Every valid pmapping of every Einsum, in workload order; nothing is pruned but the invalid.
+def exhaustive_pmappings(problem: Problem, names: Collection[str] | None = None) -> dict[str, list[Pmapping]]:
+    """Every valid pmapping of every Einsum (or those of ``names``), in workload order; only the invalid are left out.
 
     Raises:
         NoValidMappingError: some Einsum has a tensor that no memory may hold.
         FFError: an option that changes the mapspace is set to what the reference does not cover.
     """
-    return {e.name: [p for group in _by_template(problem, e) for p in group] for e in problem.einsums}
+    wanted = [e for e in problem.einsums if names is None or e.name in names]
+    return {e.name: [p for group in _by_template(problem, e) for p in group] for e in wanted}
 
 
 def count_pmappings(problem: Problem) -> dict[str, PmappingCounts]:

@@ -47,7 +47,7 @@ Resume = Annotated[
 ]
 
 
-@spec_command(*MAPPER_FIELDS, arch=Arch)
+@spec_command(*(name for name in MAPPER_FIELDS if name != "imperfect"), arch=Arch)  # which sweeps do not share yet
 def sweep(
     request: Request,
     vary: Vary = None,

@@ -353,8 +353,11 @@
     for (const r of rows) sums.set(r.bottleneck, (sums.get(r.bottleneck) || 0) + (r.seconds || 0));
     const told = [...sums.entries()].filter((e) => e[1] > 0).sort((a, b) => b[1] - a[1])
       .map(([i, s]) => `${bound(i)} for ${percent(s / total)}`).join(", ");
+    const slow = rows.map((r, i) => [r.seconds || 0, data.einsums[i].name]).sort((a, b) => b[0] - a[0]).slice(0, 3);
+    const longest = rows.length > 3
+      ? ` The longest are ${slow.map(([s, name]) => `${short(name, 40)} (${percent(s / total)})`).join(", ")}.` : "";
     byId("latency-about").textContent = total > 0
-      ? `${seconds(total)} in all, bound by ${told} of the time. Einsums run one after the other; a bar has the colour of the component that makes it so long, ticks say how long others are busy.`
+      ? `${seconds(total)} in all, bound by ${told} of the time.${longest} Einsums run one after the other; a bar has the colour of the component that makes it so long, ticks say how long others are busy.`
       : "Nothing takes time.";
   }
 
