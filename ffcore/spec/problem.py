@@ -9,12 +9,19 @@ from __future__ import annotations
 import enum
 import math
 import operator
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import attrs
 
+from ffcore.spec.tensors import LABEL, TENSORS, VARIABLES
+from ffcore.spec.tensors import NAMES as NAMES
+from ffcore.spec.tensors import Named as Named
+from ffcore.spec.tensors import RankExpression as RankExpression
+from ffcore.spec.tensors import Relevance as Relevance
+from ffcore.spec.tensors import Tensor as Tensor
+from ffcore.spec.tensors import rank_values as rank_values
 from ffcore.tolerances import FANOUT
 
 if TYPE_CHECKING:
@@ -27,151 +34,6 @@ Price: TypeAlias = "Callable[[_Floats, _Floats], tuple[_Floats, _Floats]]"
 """(values of one transfer, transfers) -> (J, actions) of one transfer; see `ffcore.model.law.Law`."""
 
 INFINITY = float("inf")
-
-
-NAMES = "names"
-"""Key of a field's metadata: what its texts name (`Named`)."""
-
-
-class Named(enum.Enum):
-    """What the texts in a field are, where Einsums that differ in nothing else are equal."""
-
-    LABEL = "label"  # the value's own name
-    TENSORS = "tensors"
-    VARIABLES = "rank variables"
-
-
-_LABEL = {NAMES: Named.LABEL}
-_TENSORS = {NAMES: Named.TENSORS}
-_VARIABLES = {NAMES: Named.VARIABLES}
-
-
-class Relevance(enum.Enum):
-    """How a rank variable bears on a tensor (semantics, section 3)."""
-
-    IRRELEVANT = "irrelevant"  # absent
-    RELEVANT = "relevant"  # the only variable in the expression of each rank that it appears in
-    PARTIAL = "partial"  # one of several in some rank (``p + r``)
-
-
-def rank_values(terms: Sequence[tuple[Any, int]], extents: Any) -> Any:
-    """How many values of a rank the expression ``sum(coefficient * variable)`` reaches (semantics, section 3).
-
-    ``extents[variable]``: how many values each variable takes: a number, or an array. Only values that are reached
-    count: with a stride larger than the kernel there are gaps between them. Of more than two terms, all from the
-    first to the last.
-
-    >>> rank_values([("p", 2), ("r", 1)], {"p": 4, "r": 1})  # 0, 2, 4, 6
-    4
-    >>> rank_values([("p", 2), ("r", 1)], {"p": 4, "r": 3})  # 0 to 8
-    9
-    """
-    if len(terms) == 1:
-        return extents[terms[0][0]]
-    if len(terms) == 2:
-        (v, a), (w, b) = terms
-        common = math.gcd(a, b)
-        reached, other = extents[v], extents[w]
-        return reached * other - _over(reached - b // common) * _over(other - a // common)
-    return sum(c * (extents[v] - 1) for v, c in terms) + 1
-
-
-def _over(number: Any) -> Any:
-    """The number, or 0 if it is negative."""
-    twice = number + abs(number)
-    return twice // 2 if isinstance(twice, int) else twice / 2
-
-
-@attrs.frozen
-class RankExpression:
-    """One rank of a tensor, indexed by ``sum(coefficient * variable) + constant``.
-
-    ``flat``: one digit of an index of mixed radix, see `digits`.
-    """
-
-    rank: str = attrs.field(metadata=_LABEL)
-    terms: tuple[tuple[str, int], ...] = attrs.field(metadata=_VARIABLES)  # (rank variable, coefficient > 0)
-    constant: int = 0
-    flat: bool = False
-
-    def tile(self, sizes: Mapping[str, int]) -> int:
-        """Values of the rank that variables with these extents reach."""
-        values: int = rank_values(self.terms, sizes) if self.terms else 1
-        return values
-
-    def reach(self, bounds: Mapping[str, int]) -> int:
-        """The size that the rank must have: the greatest index, plus 1."""
-        return sum(c * (bounds[v] - 1) for v, c in self.terms) + self.constant + 1
-
-    def digits(self, bounds: Mapping[str, int]) -> tuple[RankExpression, ...]:
-        """The expression as the ranks that it stands for.
-
-        One of mixed radix, in which each coefficient is larger than all that the terms with smaller ones can reach
-        together, never overlaps: each of its variables is a rank of its own. before: ``C: 4*h + f`` with 4 values of
-        f; after: ``C/4: h``, ``C/1: f``. A variable that stands alone is one whatever its coefficient is.
-        """
-        if len(self.terms) <= 1:
-            return (RankExpression(self.rank, tuple((v, 1) for v, _ in self.terms)),)
-        ascending = sorted(self.terms, key=lambda term: term[1])
-        reached = 0
-        if len({c for _, c in self.terms}) < len(self.terms):
-            return (self,)  # a window, also where one of its variables has a single value
-        for v, c in ascending:
-            if c <= reached:
-                return (self,)
-            reached += c * (bounds[v] - 1)
-        if len({v for v, _ in self.terms}) < len(self.terms):
-            return (self,)
-        return tuple(RankExpression(f"{self.rank}/{c}", ((v, 1),), flat=True) for v, c in reversed(ascending))
-
-
-@attrs.frozen
-class Tensor:
-    """One tensor as one Einsum accesses it."""
-
-    name: str = attrs.field(metadata=_LABEL)
-    ranks: tuple[RankExpression, ...]
-    output: bool
-    bits_per_value: float
-    persistent: bool = False
-
-    @cached_property
-    def variables(self) -> frozenset[str]:
-        return frozenset(v for r in self.ranks for v, _ in r.terms)
-
-    @cached_property
-    def fully_relevant(self) -> frozenset[str]:
-        return self.variables - self.partially_relevant
-
-    @cached_property
-    def partially_relevant(self) -> frozenset[str]:
-        return frozenset(v for r in self.ranks if len(r.terms) > 1 for v, _ in r.terms)
-
-    @cached_property
-    def compound(self) -> frozenset[str]:
-        """Variables inside expressions with another one: their tiles stay perfect factors."""
-        return frozenset(v for r in self.ranks if len(r.terms) > 1 or r.flat for v, _ in r.terms)
-
-    @cached_property
-    def directly_indexed_by(self) -> frozenset[str]:
-        """Variables that stand alone in some rank: looping over them recomputes nothing."""
-        return frozenset(r.terms[0][0] for r in self.ranks if len(r.terms) == 1)
-
-    def relevance(self, variable: str) -> Relevance:
-        if variable in self.partially_relevant:
-            return Relevance.PARTIAL
-        return Relevance.RELEVANT if variable in self.variables else Relevance.IRRELEVANT
-
-    def tile_values(self, sizes: Mapping[str, int]) -> int:
-        """Values in the tile that the given rank-variable tile sizes select."""
-        result = 1
-        for rank in self.ranks:
-            result *= rank.tile(sizes)
-        return result
-
-    def ranks_of(self, variable: str) -> tuple[str, ...]:
-        """Ranks of the tensor that ``variable`` indexes alone."""
-        return tuple(r.rank for r in self.ranks if len(r.terms) == 1 and r.terms[0][0] == variable)
 
 
 class ComponentKind(enum.Enum):
@@ -190,7 +52,7 @@ class Action:
     name: str
     energy: float  # J per action, scales applied
     # Per tensor of this Einsum; 1 for ``compute``.
-    values_per_action: Mapping[str, float] = attrs.field(metadata=_TENSORS)
+    values_per_action: Mapping[str, float] = attrs.field(metadata=TENSORS)
 
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
@@ -214,7 +76,7 @@ class Bound:
     case: where no number is spoken of, a plain operator holds and the product is 1.
     """
 
-    variables: frozenset[str] = attrs.field(metadata=_VARIABLES)
+    variables: frozenset[str] = attrs.field(metadata=VARIABLES)
     operator: str  # one of == != < <= > >= product== product!= product< product<= product> product>=
     value: float
 
@@ -258,9 +120,9 @@ class SpatialDimension:
     name: str
     fanout: int
     # Tensors: no spatial loop over any of their rank variables.
-    reuse: frozenset[str] = attrs.field(metadata=_TENSORS)
+    reuse: frozenset[str] = attrs.field(metadata=TENSORS)
     # Tensors whose traffic multicast or spatial reduction may save.
-    may_reuse: frozenset[str] = attrs.field(metadata=_TENSORS)
+    may_reuse: frozenset[str] = attrs.field(metadata=TENSORS)
     min_usage: float = 0.0
     usage_scale: float = 1.0
     power_gateable: bool = False
@@ -293,13 +155,13 @@ class TileShape(Bound):
 class Holding:
     """Which tensors a memory (or Toll) may hold, given what the memories above it hold."""
 
-    must: frozenset[str] = attrs.field(metadata=_TENSORS)  # keep | back, minus bypass
-    may: frozenset[str] = attrs.field(metadata=_TENSORS)  # may_keep minus must, minus bypass
-    back: frozenset[str] = attrs.field(default=frozenset(), metadata=_TENSORS)
-    no_refetch_from_above: frozenset[str] = attrs.field(default=frozenset(), metadata=_TENSORS)
-    no_resend_to_below: frozenset[str] = attrs.field(default=frozenset(), metadata=_TENSORS)
+    must: frozenset[str] = attrs.field(metadata=TENSORS)  # keep | back, minus bypass
+    may: frozenset[str] = attrs.field(metadata=TENSORS)  # may_keep minus must, minus bypass
+    back: frozenset[str] = attrs.field(default=frozenset(), metadata=TENSORS)
+    no_refetch_from_above: frozenset[str] = attrs.field(default=frozenset(), metadata=TENSORS)
+    no_resend_to_below: frozenset[str] = attrs.field(default=frozenset(), metadata=TENSORS)
     # Each option: tuple of groups, outermost first; None: any order.
-    tensor_order_options: tuple[tuple[frozenset[str], ...], ...] | None = attrs.field(default=None, metadata=_TENSORS)
+    tensor_order_options: tuple[tuple[frozenset[str], ...], ...] | None = attrs.field(default=None, metadata=TENSORS)
     tile_shape: tuple[TileShape, ...] = ()
     force_memory_hierarchy_order: bool = True
 
@@ -322,7 +184,7 @@ class Component:
     skip_initial_output_write: bool = True
     computes_copies: bool = False  # computes: charged one action per value copied
     # Bits per value of tensors that are wider or narrower in this component than elsewhere.
-    bits_per_value: Mapping[str, float] = attrs.field(factory=dict, metadata=_TENSORS)
+    bits_per_value: Mapping[str, float] = attrs.field(factory=dict, metadata=TENSORS)
 
     @cached_property
     def fanout(self) -> int:
@@ -373,19 +235,19 @@ class PricingLaw(Protocol):
 class EinsumProblem:
     """One Einsum: its iteration space, its tensors, the paths that it can run on."""
 
-    name: str = attrs.field(metadata=_LABEL)
-    bounds: Mapping[str, int] = attrs.field(metadata=_VARIABLES)  # rank variable -> bound, in order of first use
+    name: str = attrs.field(metadata=LABEL)
+    bounds: Mapping[str, int] = attrs.field(metadata=VARIABLES)  # rank variable -> bound, in order of first use
     tensors: tuple[Tensor, ...]  # inputs in order, then the output(s)
-    shared: frozenset[str] = attrs.field(metadata=_TENSORS)  # tensors touched by more than one Einsum
-    intermediates: frozenset[str] = attrs.field(metadata=_TENSORS)  # written by one Einsum and read by another
+    shared: frozenset[str] = attrs.field(metadata=TENSORS)  # tensors touched by more than one Einsum
+    intermediates: frozenset[str] = attrs.field(metadata=TENSORS)  # written by one Einsum and read by another
     paths: tuple[PathProblem, ...]  # one per enabled Compute
     leaks: tuple[Leak, ...] = ()
     is_copy: bool = False
     n_instances: float = 1.0
     law: PricingLaw | None = None  # what accesses cost; None: what the architecture's actions say
     # Rank variables whose outermost loop, temporal or spatial, may have an imperfect tile; see `Problem`.
-    imperfect_temporal: frozenset[str] = attrs.field(default=frozenset(), metadata=_VARIABLES)
-    imperfect_spatial: frozenset[str] = attrs.field(default=frozenset(), metadata=_VARIABLES)
+    imperfect_temporal: frozenset[str] = attrs.field(default=frozenset(), metadata=VARIABLES)
+    imperfect_spatial: frozenset[str] = attrs.field(default=frozenset(), metadata=VARIABLES)
 
     @cached_property
     def tensor(self) -> Mapping[str, Tensor]:

@@ -26,6 +26,7 @@ def test_json_says_what_there_is(tmp_path: Path) -> None:
             {"name": "MAC", "type": "Compute"},
         ],
         "mapping": False,
+        "imperfect": "",
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import inspect
 import re
+import sys
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -185,4 +186,4 @@ def updated(page: str) -> str:
 
 
 if __name__ == "__main__":
-    run(reference, updated)
+    run(reference, updated, sys.argv[1:])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 
@@ -16,10 +15,10 @@ def put_between(page: str, begin: str, end: str, text: str) -> str:
     return f"{before}{begin}\n{text}\n{end}{after}"
 
 
-def run(reference: Callable[[], str], updated: Callable[[str], str]) -> None:
-    """Print the text, or put it into the page that the command line names."""
-    if len(sys.argv) == 1:
+def run(reference: Callable[[], str], updated: Callable[[str], str], words: Sequence[str]) -> None:
+    """Print the text, or put it into the page that the command line's words name."""
+    if not words:
         print(reference())
         return
-    path = Path(sys.argv[1])
+    path = Path(words[0])
     path.write_text(updated(path.read_text()))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import math
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -129,4 +130,4 @@ def _link(cls: type) -> str:
 
 
 if __name__ == "__main__":
-    run(reference, updated)
+    run(reference, updated, sys.argv[1:])

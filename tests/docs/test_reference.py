@@ -15,6 +15,7 @@ from tests.cli.process import ff_here
 from tests.docs import cli_page as cli_docs
 from tests.docs import spec_page as docs
 from tests.docs.blocks import ROOT
+from tests.docs.marked import run
 
 
 def test_field_reference_is_up_to_date_and_holds_every_class() -> None:
@@ -117,7 +118,7 @@ def test_a_page_without_marks_is_refused(module: object) -> None:
 def test_command_reference_is_written_into_its_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "cli.md"
     page.write_text(f"before\n{cli_docs.BEGIN}\nold\n{cli_docs.END}\nafter\n")
-    assert cli_docs.main([str(page)]) == 0
+    run(cli_docs.reference, cli_docs.updated, [str(page)])
     assert page.read_text() == f"before\n{cli_docs.BEGIN}\n{cli_docs.reference()}\n{cli_docs.END}\nafter\n"
-    assert cli_docs.main([]) == 0
+    run(cli_docs.reference, cli_docs.updated, [])
     assert capsys.readouterr().out.strip() == cli_docs.reference()
