@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ffcore.cli.command import options as options
     from ffcore.cli.command import spec_command as spec_command
     from ffcore.cli.guard import guard as guard
+    from ffcore.cli.inputs import set_mapper as set_mapper
     from ffcore.cli.interrupt import Interrupts as Interrupts
     from ffcore.cli.output import Report as Report
     from ffcore.cli.profile import profile_table as profile_table
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ffcore.cli.run_folder import EVALUATED as EVALUATED
     from ffcore.cli.run_folder import RUN as RUN
     from ffcore.cli.run_folder import SPEC as SPEC
+    from ffcore.cli.run_folder import versions as versions
     from ffcore.cli.run_json import as_json as as_json
     from ffcore.cli.run_json import decoded as decoded
     from ffcore.cli.run_json import encoded as encoded
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from ffcore.diagnose.sizes import halved as halved
     from ffcore.diagnose.sizes import occupancy_unit as occupancy_unit
     from ffcore.errors import ErrorCollector as ErrorCollector
+    from ffcore.errors import ExecutorError as ExecutorError
     from ffcore.errors import FFError as FFError
     from ffcore.errors import MemoryLimitError as MemoryLimitError
     from ffcore.errors import NoValidMappingError as NoValidMappingError
@@ -131,6 +134,9 @@ if TYPE_CHECKING:
     from ffcore.plugin.executors import workers_of as workers_of
     from ffcore.plugin.hooks import HOOK_OF_KIND as HOOK_OF_KIND
     from ffcore.plugin.known import DEFAULT_JOINER as DEFAULT_JOINER
+    from ffcore.plugin.processes import Worker as Worker
+    from ffcore.plugin.processes import may_fork as may_fork
+    from ffcore.plugin.processes import start as start
     from ffcore.pmappings.arrays import Bools as Bools
     from ffcore.pmappings.arrays import Floats as Floats
     from ffcore.pmappings.arrays import Ints as Ints
@@ -257,11 +263,12 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.cli.arguments": _names("Arguments MAPPER_FIELDS"),
     "ffcore.cli.command": _names("Request complete options spec_command"),
     "ffcore.cli.guard": _names("guard"),
+    "ffcore.cli.inputs": _names("set_mapper"),
     "ffcore.cli.interrupt": _names("Interrupts"),
     "ffcore.cli.output": _names("Report"),
     "ffcore.cli.profile": _names("profile_table"),
     "ffcore.cli.progress": _names("progress_display"),
-    "ffcore.cli.run_folder": _names("EVALUATED RUN SPEC"),
+    "ffcore.cli.run_folder": _names("EVALUATED RUN SPEC versions"),
     "ffcore.cli.run_json": _names("as_json decoded encoded read_json read_spec write_spec"),
     "ffcore.cli.unfused": _names("SWITCHED_OFF unfused"),
     "ffcore.cli.values": _names("parse_assignments split_assignments"),
@@ -269,7 +276,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.diagnose.relax": _names("limited_memories with_sizes"),
     "ffcore.diagnose.sizes": _names("Verdict halved occupancy_unit"),
     "ffcore.errors": _names(
-        "ErrorCollector FFError MemoryLimitError NoValidMappingError PluginError Position SpecError "
+        "ErrorCollector ExecutorError FFError MemoryLimitError NoValidMappingError PluginError Position SpecError "
         "SpecProblem TimeLimitError suggest"
     ),
     "ffcore.explore": _names("CacheWarning"),
@@ -306,6 +313,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.plugin.executors": _names("as_completed workers_of"),
     "ffcore.plugin.hooks": _names("HOOK_OF_KIND"),
     "ffcore.plugin.known": _names("DEFAULT_JOINER"),
+    "ffcore.plugin.processes": _names("Worker may_fork start"),
     "ffcore.pmappings.arrays": _names("Bools Floats Ints"),
     "ffcore.pmappings.compatibility": _names("Compatibility compatibilities"),
     "ffcore.pmappings.guarantee": _names("Guarantee guarantee_of"),

@@ -9,6 +9,7 @@ DISTRIBUTION_OF: dict[tuple[str, str], str] = {
     ("explorer", "exhaustive"): "ffcore-exhaustive",
     ("explorer", "templates"): "ffcore-simanneal",
     ("arch", "tpu_v4i_like"): "ffcore-tpu-arch",
+    ("executor", "dask"): "ffcore-dask-executor",
     ("renderer", "graphviz"): "ffcore-graphviz-render",
     ("renderer", "html"): "ffcore-html-report",
     **{("cost_model", name): "ffcore-component-costs" for name in ("tables", "hwcomponents")},

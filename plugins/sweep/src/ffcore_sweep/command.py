@@ -67,7 +67,7 @@ def sweep(
 
     with recording() as clock:
         if resume is not None:
-            sweep_run.check_alone((*request.arguments.given(), vary, out))
+            sweep_run.check_alone((*request.arguments.without_workers().given(), vary, out))
             folder = sweep_folder.opened(resume)
         else:
             axes = sweep_run.axes(request.arguments.arch, vary)
@@ -77,6 +77,13 @@ def sweep(
 
             with phase("spec"):
                 folder = sweep_folder.new(out or Path("out/sweep"), axes, load)
-        sweep_run.run(folder, request.interrupts, jobs=jobs, format=format.value, anew=resume is None)
+        sweep_run.run(
+            folder,
+            request.interrupts,
+            jobs=jobs,
+            workers={} if resume is None else request.arguments.workers,
+            format=format.value,
+            anew=resume is None,
+        )
     if profile:
         typer.echo(profile_table(clock.seconds), err=True)

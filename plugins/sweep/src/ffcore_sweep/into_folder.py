@@ -7,7 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import typer
 
-from ffcore.plugin import ErrorCollector, Interrupts, NoValidMappingError, SpecError, phase, progress_display
+from ffcore.plugin import (
+    ErrorCollector,
+    Interrupts,
+    NoValidMappingError,
+    SpecError,
+    phase,
+    progress_display,
+    set_mapper,
+)
 from ffcore_sweep import show as sweep_show
 from ffcore_sweep.axes import Axis, axes_of, parse_axis
 from ffcore_sweep.folder import PMAPPINGS, Folder
@@ -46,13 +54,19 @@ def assignments(parameters: Mapping[str, object]) -> list[str]:
     ]
 
 
-def run(folder: Folder, state: Interrupts, *, jobs: int | None, format: str, anew: bool) -> None:
+def run(
+    folder: Folder, state: Interrupts, *, jobs: int | None, workers: Mapping[str, str], format: str, anew: bool
+) -> None:
     """Do what is missing, or everything ``anew``, write the tables and the plot, and print the points.
+
+    ``workers``: other ones than the sweep was begun with, by fields of ``spec.mapper``.
 
     Raises NoValidMappingError if no point has a mapping, and for a Ctrl-C, after the tables of the points that are done
     were written, a KeyboardInterrupt that says how to go on.
     """
     job = prepared(folder.source, folder.axes)
+    for point in job.points if workers else ():
+        set_mapper(point.spec, workers)
     if anew:
         folder.begin()
     try:

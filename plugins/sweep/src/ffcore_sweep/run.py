@@ -159,7 +159,7 @@ class _Run:
         self._tell(Step("explore", 0, len(missing)))
         with phase("explore"):
             done, evaluated, rows = 0, 0, 0
-            for i, found in self._each(_explore, [exploration.stored for _, exploration in missing]):
+            for i, found in self._each(_explore, [(exploration.stored,) for _, exploration in missing]):
                 k, exploration = missing[i]
                 self._found[k] = found
                 if self.files is not None:
@@ -185,13 +185,18 @@ class _Run:
 
     def _join(self, batch: Sequence[Point]) -> Iterator[SweepPoint]:
         beside = [p for p in batch if p.timeless]
-        tasks = [_Join.of(p, self.plan, self._found) for p in beside]
+        tasks = [(_Join.of(p, self.plan), *self._needed(p)) for p in beside]
         with phase("join"):
             for i, outcome in self._each(_Join.run, tasks):
                 yield self._result(beside[i], outcome)
             for point in batch:
                 if not point.timeless:
-                    yield self._result(point, _Join.of(point, self.plan, self._found).run(self.pool, self.progress))
+                    join, found = _Join.of(point, self.plan), self._needed(point)
+                    yield self._result(point, join.run(*found, executor=self.pool, progress=self.progress))
+
+    def _needed(self, point: Point) -> tuple[EinsumPmappings, ...]:
+        """What was found for a point, each exploration once."""
+        return tuple(self._found[k] for k in dict.fromkeys(k for _, k in self.plan.needs[point.number]))
 
     def _alone(self, points: Sequence[Point]) -> Iterator[SweepPoint]:
         made: dict[object, Pmappings] = {}
@@ -222,13 +227,13 @@ class _Run:
 
     # ---- workers
 
-    def _each(self, function: Callable[[Any], T], tasks: Sequence[Any]) -> Iterator[tuple[int, T]]:
+    def _each(self, function: Callable[..., T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, T]]:
         """(number of a task, its result) as soon as it is done.
 
         A single task is done here: an executor may start threads for it, and then never fork again.
         """
         pool = self.pool if len(tasks) > 1 else None
-        with closing(as_completed(pool, function, [(task,) for task in tasks], self._again)) as results:
+        with closing(as_completed(pool, function, tasks, self._again)) as results:
             yield from results
 
     def _tell(self, step: Step) -> None:
@@ -267,33 +272,36 @@ _Outcome = _Found | _Failure
 
 @attrs.frozen(eq=False)
 class _Join:
-    """All that the join of a point needs; it may be done in another process."""
+    """All that the join of a point needs but what was found, which is large; it may be done in another process."""
 
     problem: Problem
     joiner: Any
     exact: bool  # the joiner
     model: Any
     needs: tuple[Need, ...]
-    found: tuple[EinsumPmappings, ...]
+    places: tuple[int, ...]  # of what was found for each of them, in the order of the explorations
     explored: tuple[Sizes, ...]
 
     @classmethod
-    def of(cls, point: Point, plan: Plan, found: Mapping[int, EinsumPmappings]) -> _Join:
+    def of(cls, point: Point, plan: Plan) -> _Join:
         needs, numbers = zip(*plan.needs[point.number], strict=True)
+        places = {k: place for place, k in enumerate(dict.fromkeys(numbers))}
         return cls(
             point.problem,
             point.joiner,
             is_exact(point.spec.mapper.joiner),
             point.model,
             needs,
-            tuple(found[k] for k in numbers),
+            tuple(places[k] for k in numbers),
             tuple(plan.explorations[k].sizes for k in numbers),
         )
 
-    def run(self, executor: Executor | None = None, progress: Progress | None = None) -> _Outcome:
+    def run(
+        self, *found: EinsumPmappings, executor: Executor | None = None, progress: Progress | None = None
+    ) -> _Outcome:
         """Join the rows that the point has; what goes wrong with this point alone is its outcome."""
         try:
-            pmappings = PmappingSet(self.problem, tuple(self._own()))
+            pmappings = PmappingSet(self.problem, tuple(self._own(found)))
             empty = tuple(e.einsum.name for e in pmappings.einsums if not len(e.rows))
             check_explored(self.problem, attrs.evolve(pmappings, without=empty))
             joined = self.joiner.join(self.problem, pmappings, executor=executor, progress=progress)
@@ -307,12 +315,12 @@ class _Join:
         numbers = tuple((e.total_energy, e.total_latency) for e in evaluations)
         return _Found(tuple(mapping.nests for mapping in joined), numbers)
 
-    def _own(self) -> Iterator[EinsumPmappings]:
+    def _own(self, found: Sequence[EinsumPmappings]) -> Iterator[EinsumPmappings]:
         """Each Einsum's rows; those of equal Einsums are the same arrays, which joiners make use of."""
         known: dict[object, Restricted] = {}
-        for need, found, explored in zip(self.needs, self.found, self.explored, strict=True):
+        for need, place, explored in zip(self.needs, self.places, self.explored, strict=True):
             if need.key not in known:
-                known[need.key] = restricted(found, explored, need.sizes, need.shape, need.options)
+                known[need.key] = restricted(found[place], explored, need.sizes, need.shape, need.options)
             yield known[need.key].of(need.einsum, need.templates)
 
 
