@@ -106,7 +106,6 @@ def test_fused_loops_are_limited(tmp_path: Path) -> None:
             ["--executor", "dusk"],
             "executor 'dusk' is not installed; installed: dask, forks, processes, serial, threads",
         ),
-        (["--no-plugins", "--executor", "dask"], "ffcore-dask-executor is disabled"),
         (["--executor-option", "jobs"], "--executor-option jobs: expected NAME=VALUE"),
         (["--metrics", "enrgy"], "did you mean 'energy'"),
         (["--max-fused-loops", "some"], "some"),
