@@ -166,9 +166,16 @@ if TYPE_CHECKING:
     from ffcore.render.arch import NodeView as NodeView
     from ffcore.render.arch import view_arch as view_arch
     from ffcore.render.facts import CostView as CostView
+    from ffcore.render.lines import COLOURS as COLOURS
     from ffcore.render.lines import Curve as Curve
     from ffcore.render.lines import Scale as Scale
+    from ffcore.render.lines import document as document
+    from ffcore.render.lines import even_ticks as even_ticks
     from ffcore.render.lines import line_plot as line_plot
+    from ffcore.render.lines import log_ticks as log_ticks
+    from ffcore.render.lines import stroke as stroke
+    from ffcore.render.lines import text as text
+    from ffcore.render.lines import turned as turned
     from ffcore.render.mapping import BranchView as BranchView
     from ffcore.render.mapping import ComputeView as ComputeView
     from ffcore.render.mapping import HolderView as HolderView
@@ -210,6 +217,7 @@ if TYPE_CHECKING:
     from ffcore.spec.architecture import TensorRules as TensorRules
     from ffcore.spec.architecture import Toll as Toll
     from ffcore.spec.architecture import walk as walk
+    from ffcore.spec.expressions import evaluate as evaluate
     from ffcore.spec.library import find_file as find_file
     from ffcore.spec.library import read_sources as read_sources
     from ffcore.spec.paths import is_default as is_default
@@ -246,6 +254,7 @@ if TYPE_CHECKING:
     from ffcore.tolerances import NOT_WORSE as NOT_WORSE
     from ffcore.tolerances import ROUNDING as ROUNDING
     from ffcore.tolerances import SAME as SAME
+    from ffcore.units import UNITS as UNITS
     from ffcore.units import Dimension as Dimension
     from ffcore.units import bits_text as bits_text
     from ffcore.units import format_quantity as format_quantity
@@ -326,7 +335,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.render": _names("render_arch render_mapping render_workload"),
     "ffcore.render.arch": _names("NodeView view_arch"),
     "ffcore.render.facts": _names("CostView"),
-    "ffcore.render.lines": _names("Curve Scale line_plot"),
+    "ffcore.render.lines": _names("COLOURS Curve Scale document even_ticks line_plot log_ticks stroke text turned"),
     "ffcore.render.mapping": _names(
         "BranchView ComputeView HolderView LoopView MappingView StepView TensorTile einsums_of title_of view_mapping"
     ),
@@ -341,6 +350,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.results.subject": _names("ReportSubject"),
     "ffcore.spec": _names("Spec"),
     "ffcore.spec.architecture": _names("Compute Container LoopBound Memory TensorHolder TensorRules Toll walk"),
+    "ffcore.spec.expressions": _names("evaluate"),
     "ffcore.spec.library": _names("find_file read_sources"),
     "ffcore.spec.paths": _names("is_default place_of_path"),
     "ffcore.spec.problem": _names(
@@ -352,7 +362,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.templates": _names("HolderChoice Site SpatialLoop Template TemplateStock einsum_choices einsum_templates"),
     "ffcore.templates.types": _names("TollSite"),
     "ffcore.tolerances": _names("FANOUT FITS NOT_WORSE ROUNDING SAME"),
-    "ffcore.units": _names("Dimension bits_text format_quantity parse_quantity parse_time"),
+    "ffcore.units": _names("Dimension UNITS bits_text format_quantity parse_quantity parse_time"),
 }
 """Where each name stands."""
 

@@ -20,6 +20,7 @@ DISTRIBUTION_OF: dict[tuple[str, str], str] = {
     ("command", "new-plugin"): "ffcore-scaffold",
     ("command", "report"): "ffcore-html-report",
     ("command", "sweep"): "ffcore-sweep",
+    ("command", "bound"): "ffcore-sweep",
 }
 """(kind, name) of parts that we sell separately -> the distribution that brings them."""
 

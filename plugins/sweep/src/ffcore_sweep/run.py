@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +17,7 @@ from ffcore.plugin import (
     DamagedCacheError,
     EinsumPmappings,
     FFError,
+    JointEvaluation,
     MappingEntry,
     Mappings,
     Nest,
@@ -39,7 +40,9 @@ from ffcore.plugin import (
     workers,
     workers_of,
 )
-from ffcore_sweep.axes import Axis, Value, axes_of
+from ffcore_sweep.axes import Axis, Vary, axes_of
+from ffcore_sweep.chosen import ALL, Choice
+from ffcore_sweep.columns import Design, Detail
 from ffcore_sweep.points import Point, Source, points_of
 from ffcore_sweep.restrict import Restricted, Sizes, restricted
 from ffcore_sweep.result import FAILED, FOUND, NOTHING, Sweep, SweepPoint, best_of, shortened
@@ -55,8 +58,11 @@ _POINTS_AT_ONCE = 4  # per worker: what they share is explored before the first 
 
 def sweep(
     spec: Source,
-    vary: Mapping[str, Iterable[Value]] | Sequence[Axis],
+    vary: Vary,
     *,
+    where: str | Sequence[str] = (),
+    sample: int | None = None,
+    seed: int = 0,
     cache_dir: str | Path | None = None,
     n_jobs: int | None = None,
     executor: Executor | None = None,
@@ -66,7 +72,10 @@ def sweep(
 
     ``vary``: values by path, such as ``{"arch.nodes.GlobalBuffer.size": ["16 MiB", "32 MiB"]}``, whatever
     `Spec.set` can set; texts may have units. ``set.NAME`` varies the Jinja parameter NAME: ``spec`` is then a function
-    of these parameters which returns the spec. Points are the cross product, the first path slowest.
+    of these parameters which returns the spec; so do ``arch`` and ``workload``, which name files. Points are the cross
+    product, the first path slowest; paths in a tuple go together, with a tuple of values for each point. ``where``
+    keeps those of which a condition holds, such as ``"SRAM.size <= 8 * clusters * MiB"``; ``sample`` draws so many of
+    them by ``seed``, spread as a Latin hypercube.
 
     Pmappings are shared between points wherever that is exact: sizes of memories, the number of fused loops, metrics,
     joiners, and all that does not bear on an Einsum. ``cache_dir`` keeps them in a folder. ``n_jobs``, ``executor``,
@@ -75,14 +84,15 @@ def sweep(
     A point without a valid mapping says why. Raises one SpecError for all that is wrong with any point, and
     PluginError, before anything is searched.
     """
-    return prepared(spec, vary).run(cache_dir=cache_dir, n_jobs=n_jobs, executor=executor, progress=progress)
+    choice = Choice(where, sample, seed)
+    return prepared(spec, vary, choice).run(cache_dir=cache_dir, n_jobs=n_jobs, executor=executor, progress=progress)
 
 
-def prepared(spec: Source, vary: Mapping[str, Iterable[Value]] | Sequence[Axis]) -> SweepJob:
+def prepared(spec: Source, vary: Vary, choice: Choice = ALL) -> SweepJob:
     """A sweep that was checked and planned, not yet run. Arguments and errors are those of `sweep`."""
     axes = axes_of(vary)
     with phase("spec"):
-        points = tuple(points_of(spec, axes))
+        points = tuple(points_of(spec, axes, choice))
     with phase("templates"):
         return SweepJob(axes, points, plan(points))
 
@@ -159,7 +169,7 @@ class _Run:
         self._tell(Step("explore", 0, len(missing)))
         with phase("explore"):
             done, evaluated, rows = 0, 0, 0
-            for i, found in self._each(_explore, [(exploration.stored,) for _, exploration in missing]):
+            for i, found in self._each(explored, [(exploration.stored,) for _, exploration in missing]):
                 k, exploration = missing[i]
                 self._found[k] = found
                 if self.files is not None:
@@ -208,8 +218,7 @@ class _Run:
                 mappings = join_as(
                     point.spec, point.problem, made[key], executor=self.pool, n_jobs=1, progress=self.progress
                 )
-                numbers = tuple((e.total_energy, e.total_latency) for e in mappings.evaluations)
-                outcome: _Outcome = _Found(mappings.nests, numbers)
+                outcome: _Outcome = _Found.of(mappings.nests, mappings.evaluations)
             except FFError as error:
                 outcome = _Failure.of(error)
             yield self._result(point, outcome)
@@ -217,13 +226,29 @@ class _Run:
     def _result(self, point: Point, outcome: _Outcome) -> SweepPoint:
         self._done += 1
         self._tell(Step("points", note=f"{self._done} of {self.n_points} done"))
+        design = Design.of(point.spec, point.problem)
         if isinstance(outcome, _Failure):
             return SweepPoint(
-                point.number, point.values, outcome.status, reason=outcome.reason, short_reason=outcome.short
+                point.number,
+                point.values,
+                outcome.status,
+                reason=outcome.reason,
+                short_reason=outcome.short,
+                design=design,
             )
         entries = [MappingEntry(point.problem, nests, point.model.evaluate) for nests in outcome.nests]
         best = best_of(point.problem.options.metrics, outcome.numbers)
-        return SweepPoint(point.number, point.values, FOUND, outcome.numbers, best, mappings=Mappings(entries))
+        mappings = Mappings(entries)
+        return SweepPoint(
+            point.number,
+            point.values,
+            FOUND,
+            outcome.numbers,
+            best,
+            mappings=mappings,
+            design=design,
+            details=outcome.details,
+        )
 
     # ---- workers
 
@@ -246,7 +271,8 @@ class _Run:
             self.progress(self._last)
 
 
-def _explore(stored: Stored) -> EinsumPmappings:
+def explored(stored: Stored) -> EinsumPmappings:
+    """One exploration, by whoever has time for it."""
     return explore_einsum(stored.einsum, stored.templates, stored.shape, stored.options)
 
 
@@ -254,6 +280,12 @@ def _explore(stored: Stored) -> EinsumPmappings:
 class _Found:
     nests: tuple[tuple[Nest, ...], ...]
     numbers: tuple[tuple[float, float], ...]
+    details: tuple[Detail, ...]
+
+    @classmethod
+    def of(cls, nests: Sequence[tuple[Nest, ...]], evaluations: Sequence[JointEvaluation]) -> _Found:
+        numbers = tuple((e.total_energy, e.total_latency) for e in evaluations)
+        return cls(tuple(nests), numbers, tuple(map(Detail.of, evaluations)))
 
 
 @attrs.frozen
@@ -312,8 +344,7 @@ class _Join:
             evaluations = [self.model.evaluate(self.problem, mapping.nests) for mapping in joined]
         except FFError as error:
             return _Failure.of(error)
-        numbers = tuple((e.total_energy, e.total_latency) for e in evaluations)
-        return _Found(tuple(mapping.nests for mapping in joined), numbers)
+        return _Found.of([mapping.nests for mapping in joined], evaluations)
 
     def _own(self, found: Sequence[EinsumPmappings]) -> Iterator[EinsumPmappings]:
         """Each Einsum's rows; those of equal Einsums are the same arrays, which joiners make use of."""
