@@ -99,7 +99,9 @@ def _with_layers(mappings: Mappings) -> pd.DataFrame:
             for what, value in ((columns.ENERGY, own.total_energy), (columns.LATENCY, own.total_latency)):
                 layers.setdefault(columns.join(own.einsum, columns.TOTAL, what), []).append(value)
     first = [c for c in data.columns if columns.split(c)[0] == columns.TOTAL]
-    return data[first].assign(**layers).join(data.drop(columns=first))
+    import pandas as pd  # only who has tables pays for it
+
+    return pd.concat([data[first], pd.DataFrame(layers, index=data.index), data.drop(columns=first)], axis=1)
 
 
 def _write_mappings(out: Path, mappings: Mappings) -> None:

@@ -17,7 +17,7 @@ from ffcore_ffm_joiner.arrays import Memo, distinct, pack
 from ffcore_ffm_joiner.compatibility import Source, sources
 from ffcore_ffm_joiner.fold import Fold, join_all
 from ffcore_ffm_joiner.graph import build
-from ffcore_ffm_joiner.kernels import Ints, Limits, join_rows, pareto
+from ffcore_ffm_joiner.kernels import Ints, Limits, join_rows, least_costs, pareto
 from ffcore_ffm_joiner.prefilter import coarse, loops_agree, ordered, within_bounds
 from ffcore_ffm_joiner.target import Target
 
@@ -168,6 +168,39 @@ def test_pareto_by_brute_force(seed: int) -> None:
         own = [tuple(v) for v in values[(group == g) & kept].tolist()]
         assert len(own) == len(set(own))
         assert set(own) == best
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_that_are_known_to_be_a_front_are_not_compared_again(seed: int) -> None:
+    """The same rows stay, in whatever portions they come."""
+    source = np.random.default_rng(seed)
+    values = source.integers(0, 6, (80, 3)).astype(float)
+    whole = values[pareto(values, np.zeros(80, np.int64))]
+    left = np.zeros((0, 3))
+    for portion in np.array_split(values, 5):
+        both = np.concatenate([left, portion])
+        left = both[pareto(both, np.zeros(len(both), np.int64), len(left))]
+    assert sorted(map(tuple, left.tolist())) == sorted(map(tuple, whole.tolist()))
+
+
+def test_a_group_larger_than_the_room_left_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that are kept leave less room than the next left row's combinations take."""
+    monkeypatch.setattr(kernels_module, "_CHUNK", 2)
+    left = np.array([[0.0, 0.0], [100.0, -100.0]])
+    right = np.stack([np.arange(10.0), -np.arange(10.0)], axis=1)
+    pairs = np.array([[0, 2, 0, 4, 0, 0, 0], [0, 2, 0, 10, 0, 0, 0]])
+    limits = Limits(np.zeros((1, 2)), np.zeros((0, 2)), np.full(3, np.inf))
+    values, _, combined = join_rows(left, right, pairs, limits, 0, False)
+    assert combined == 28
+    assert len(values) == 20
+
+
+def test_rows_that_do_not_fit_beside_what_rests_bound_nothing() -> None:
+    """The cheap row takes 0.9 of the memory, the other one 0.2; a tensor of 0.3 rests there, or nothing."""
+    values = np.array([[1.0, 1.0, 0.9, 0.0], [3.0, 2.0, 0.2, 0.0]])
+    offsets, slopes = np.array([0, 2]), np.array([2.0, 0.5])
+    found = least_costs(values, offsets, np.array([0, 0, 0]), np.array([[0.0], [0.3], [0.9]]), 1, slopes)
+    assert found.tolist() == [[1.0, 1.0, 3.0, 1.5], [3.0, 2.0, 8.0, 3.5], [np.inf] * 4]
 
 
 @pytest.mark.parametrize("seed", range(20))
