@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from ffcore.model.mapping import evaluate_joint
 from ffcore.pmappings.set import PmappingSet
 from ffcore.spec import Spec
 from ffcore_ffm_joiner import kernels as kernels_module
+from ffcore_ffm_joiner import threads as threads_module
 from ffcore_ffm_joiner.arrays import Memo, distinct, pack
 from ffcore_ffm_joiner.compatibility import Source, sources
 from ffcore_ffm_joiner.fold import Fold, join_all
@@ -20,6 +23,7 @@ from ffcore_ffm_joiner.graph import build
 from ffcore_ffm_joiner.kernels import Ints, Limits, join_rows, least_costs, pareto
 from ffcore_ffm_joiner.prefilter import coarse, loops_agree, ordered, within_bounds
 from ffcore_ffm_joiner.target import Target
+from ffcore_ffm_joiner.threads import Threads
 
 ARCH = """
 arch:
@@ -112,7 +116,7 @@ def whole_fold(found: PmappingSet) -> Fold:
     """The fold of all rows."""
     once = Memo()
     einsums, start = everything(found)
-    return Fold.of(einsums, [ordered(s, r, once) for s, r in zip(einsums, start, strict=True)], once)
+    return Fold.of(einsums, [ordered(s, r, once) for s, r in zip(einsums, start, strict=True)], once, Threads())
 
 
 def test_edges_agree_on_every_shared_tensor() -> None:
@@ -154,6 +158,28 @@ def test_a_small_buffer_grows(monkeypatch: pytest.MonkeyPatch) -> None:
             sorted(map(tuple, found[0][found[1][:, 2] == node].tolist())) for found in (at_once, step_by_step)
         )
         assert one == other
+
+
+def test_threads_join_what_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row by row, whatever nodes each of them has; and when one is told to stop, all do."""
+    monkeypatch.setattr(threads_module, "_WORTH_IT", 1)
+    source = np.random.default_rng(7)
+    left, right = source.integers(0, 9, (40, 5)).astype(float), source.integers(0, 9, (30, 5)).astype(float)
+    left[:, 2:] /= 10
+    right[:, 2:] /= 10
+    pairs = np.array([[3 * k, 3 * k + 8, 2 * k, 2 * k + 9, node, 0, 0] for node in range(6) for k in range(10)])
+    limits = Limits(np.zeros((6, 2)), np.zeros((0, 2)), np.full(3, np.inf))
+    alone = join_rows(left, right, pairs, limits, 1, False)
+    for count in (1, 2, 3, 50):
+        with Threads(count) as threads:
+            values, who, combined = threads.join_rows(left, right, pairs, limits, 1, False)
+        assert (values == alone[0]).all()
+        assert (who == alone[1]).all()
+        assert combined == alone[2]
+    stop = Event()
+    stop.set()
+    with pytest.raises(InterruptedError):
+        join_rows(left, right, pairs, limits, 1, False, stop)
 
 
 @pytest.mark.parametrize("seed", range(20))

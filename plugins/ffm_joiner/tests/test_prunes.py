@@ -28,6 +28,7 @@ from ffcore_ffm_joiner.graph import Bounds, Step
 from ffcore_ffm_joiner.join import FFMJoiner
 from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, least_product
 from ffcore_ffm_joiner.target import Target
+from ffcore_ffm_joiner.threads import Threads
 from tests.oracle.compare import objectives, same, seeded, unmatched
 
 SEEDS = st.integers(0, 399)
@@ -117,7 +118,9 @@ def _look_ahead(patch: Patch) -> None:
 
 def _what_rests(patch: Patch) -> None:
     """Bounds count rows that do not fit beside what rests in memories."""
-    patch.setattr(fold_module, "_resting", lambda nodes, columns, tables, memories: np.zeros((len(nodes), memories)))
+    patch.setattr(
+        fold_module, "resting_shares", lambda nodes, columns, tables, memories: np.zeros((len(nodes), memories))
+    )
 
 
 def _domination(patch: Patch, module: object) -> None:
@@ -155,9 +158,9 @@ def work(found: PmappingSet) -> int:
     rows = 0
     make = Fold.of
 
-    def counted(einsums: list[Source], tables: list[Table], once: Memo) -> Fold:
+    def counted(einsums: list[Source], tables: list[Table], once: Memo, threads: Threads) -> Fold:
         nonlocal rows
-        fold = make(einsums, tables, once)
+        fold = make(einsums, tables, once, threads)
         rows += sum(len(t.values) for t in (*tables, *fold.tables))
         return fold
 

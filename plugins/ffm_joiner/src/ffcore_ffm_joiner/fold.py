@@ -28,11 +28,13 @@ from ffcore_ffm_joiner.compatibility import (
     sources,
     summary_of,
 )
+from ffcore_ffm_joiner.costs import edge_costs, resting_shares
 from ffcore_ffm_joiner.graph import Bounds, Step, bounds, build
-from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, join_rows, least_costs, least_product
+from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, least_product
 from ffcore_ffm_joiner.prefilter import Coarse, coarse, loops_agree, ordered, shallow, with_partners, within_bounds
 from ffcore_ffm_joiner.progress import Reporter
 from ffcore_ffm_joiner.target import Target
+from ffcore_ffm_joiner.threads import Threads
 from ffcore_ffm_joiner.weighted import Weighted, slopes_around
 
 _FIRST = (1, 2)  # fused loops of the mappings to look for first
@@ -67,7 +69,7 @@ class Choice:
 
 
 def join_all(
-    pmappings: PmappingSet, progress: Progress | None = None, limits: Ends | None = None
+    pmappings: PmappingSet, progress: Progress | None = None, limits: Ends | None = None, threads: int = 1
 ) -> tuple[list[JoinedMapping], int]:
     """(whole mappings, combinations looked at): the Pareto set in energy and latency.
 
@@ -78,9 +80,10 @@ def join_all(
     options = pmappings.problem.options
     told = Reporter(progress, options.metrics, len(pmappings.einsums), limits)
     told.at("reading pmappings")
-    join = _Join(sources(pmappings.einsums), Target.of(options), told)
+    join = _Join(sources(pmappings.einsums), Target.of(options), told, Threads(threads))
     try:
-        join.everything()
+        with join.threads:
+            join.everything()
     except TimeLimitError:
         if not len(join.target.known):
             raise
@@ -96,6 +99,7 @@ class _Join:
     sources: Sequence[Source]
     target: Target
     told: Reporter
+    threads: Threads
     coarse: Sequence[Coarse] = attrs.field(init=False)
     combined: int = 0
     _found: dict[tuple[float, float], Choice] = attrs.Factory(dict)
@@ -117,7 +121,7 @@ class _Join:
         ``exact``: until nothing better is left.
         """
         self.told.at(f"narrowing to what at most {loops} fused loops can make" if not exact else "narrowing")
-        fold = _prepared(self.sources, self.coarse, loops, self.target)
+        fold = _prepared(self.sources, self.coarse, loops, self.target, self.threads)
         if fold is None:
             return
         if self.target.product:
@@ -157,7 +161,9 @@ class _Join:
         return JoinedMapping(energy, latency, nests, choice.rows)
 
 
-def _prepared(sources: Sequence[Source], cheap: Sequence[Coarse], loops: int, target: Target) -> Fold | None:
+def _prepared(
+    sources: Sequence[Source], cheap: Sequence[Coarse], loops: int, target: Target, threads: Threads
+) -> Fold | None:
     """A fold of the rows that can still be part of a wanted mapping; None when an Einsum has none."""
     once = Memo()
     rows = shallow(cheap, loops, once)
@@ -171,7 +177,7 @@ def _prepared(sources: Sequence[Source], cheap: Sequence[Coarse], loops: int, ta
         return None
     once = Memo()  # what narrowing made may go
     tables = [ordered(s, r, once) for s, r in zip(sources, rows, strict=True)]
-    fold = Fold.of(sources, tables, once)
+    fold = Fold.of(sources, tables, once, threads)
     return fold if all(len(t.values) for t in fold.tables) else None
 
 
@@ -184,6 +190,7 @@ class Fold:
     faces: list[GroupSummary]
     tensors: dict[str, TensorTable]
     once: Memo
+    threads: Threads
     combined: int = 0
     _steps: list[Step] = attrs.field(init=False)
     _bounds: Bounds = attrs.field(init=False)  # of energy and latency
@@ -191,7 +198,7 @@ class Fold:
     _weighted: Weighted | None = None
 
     @staticmethod
-    def of(sources: Sequence[Source], tables: Sequence[Table], once: Memo) -> Fold:
+    def of(sources: Sequence[Source], tables: Sequence[Table], once: Memo, threads: Threads) -> Fold:
         """A fold of those groups that have partners."""
         ids, tensors = number_tensors(sources, [once(Table.first, t) for t in tables], Detail.ORDER, once)
         alive = with_partners([s.shared for s in sources], ids, {t: len(table) for t, table in tensors.items()})
@@ -200,7 +207,7 @@ class Fold:
             groups = once.same(np.flatnonzero(mask))
             kept.append(once(Table.groups, table, groups))
             faces.append(summary_of(source, kept[-1], once(_some, own, groups), tensors, once))
-        return Fold(sources, kept, faces, tensors, once)
+        return Fold(sources, kept, faces, tensors, once, threads)
 
     def __attrs_post_init__(self) -> None:
         self._steps = build(self.faces, self.tensors, self.once)
@@ -258,10 +265,10 @@ class Fold:
             live = self._resting(i) if i else []
             nodes = self._steps[i - 1].edges.nodes if i else self.once.same(np.zeros((1, 0), np.int64))
             columns, tables = tuple(k for k, _ in live), tuple(t for _, t in live)
-            resting = self.once(_resting, nodes, columns, tables, memories)
+            resting = self.once(resting_shares, nodes, columns, tables, memories)
             edges = step.edges
             result.append(
-                self.once(_costs, table.values, table.offsets, edges.left, edges.right, resting, levels, slopes)
+                self.once(edge_costs, table.values, table.offsets, edges.left, edges.right, resting, levels, slopes)
             )
         return result
 
@@ -328,7 +335,8 @@ class Fold:
              edges.depth[out]],
             axis=1,
         )  # fmt: skip
-        values, who, combined = join_rows(left.values, self._rights[i], pairs, limits, self._shape[1], last)
+        levels = self._shape[1]
+        values, who, combined = self.threads.join_rows(left.values, self._rights[i], pairs, limits, levels, last)
         self.combined += combined
         if not last:
             self._run_beside_next(i, values, who[:, 2])
@@ -367,27 +375,6 @@ class Fold:
 
 def _some(ids: Ints, groups: Ints) -> Ints:
     return ids[groups]
-
-
-def _resting(nodes: Ints, columns: tuple[int, ...], tables: tuple[TensorTable, ...], memories: int) -> Floats:
-    """Per node and memory, the share that tensors in these columns take."""
-    result = np.zeros((len(nodes), memories))
-    for m in range(memories):
-        for k, tensor in zip(columns, tables, strict=True):
-            ids = nodes[:, k]
-            result[:, m] += np.where(tensor.memory[ids] == m, tensor.share[ids], 0.0)
-    return result
-
-
-def _costs(
-    values: Floats, offsets: Ints, left: Ints, right: Ints, resting: Floats, levels: int, slopes: tuple[float, ...]
-) -> Floats:
-    """`least_costs` of edges, worked out once for those of a group with equal shares beside it."""
-    shares, kind = np.unique(resting, axis=0, return_inverse=True)
-    groups = len(offsets) - 1
-    pairs, inverse = np.unique(kind.reshape(-1)[left] * groups + right, return_inverse=True)
-    costs = least_costs(values, offsets, pairs % groups, shares[pairs // groups], levels, np.array(slopes, np.float64))
-    return np.asarray(costs[inverse.reshape(-1)], np.float64)
 
 
 def _right(

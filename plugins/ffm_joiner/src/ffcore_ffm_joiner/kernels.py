@@ -6,6 +6,8 @@ matrices, no views, no sorting (numpy does that outside), no memory of their own
 
 from __future__ import annotations
 
+from threading import Event
+
 import attrs
 import numpy as np
 from numba import njit
@@ -21,7 +23,7 @@ _SAME = NOT_WORSE
 _CHUNK = 1 << 14  # combinations between two prunings
 
 # Columns of a pair of groups.
-_LEFT, _LEFT_STOP, _RIGHT, _RIGHT_STOP, _NODE, _DEPTH_IN, _DEPTH_OUT = range(7)
+LEFT, LEFT_STOP, RIGHT, RIGHT_STOP, NODE, DEPTH_IN, DEPTH_OUT = range(7)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
@@ -111,9 +113,9 @@ def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
     block = 2 * levels + 1
     filled = at[2]
     for p in range(at[0], pairs.shape[0]):
-        node, depth_in, depth_out = pairs[p, _NODE], pairs[p, _DEPTH_IN], pairs[p, _DEPTH_OUT]
-        first, stop = pairs[p, _RIGHT], pairs[p, _RIGHT_STOP]
-        for a in range(max(pairs[p, _LEFT], at[1]), pairs[p, _LEFT_STOP]):
+        node, depth_in, depth_out = pairs[p, NODE], pairs[p, DEPTH_IN], pairs[p, DEPTH_OUT]
+        first, stop = pairs[p, RIGHT], pairs[p, RIGHT_STOP]
+        for a in range(max(pairs[p, LEFT], at[1]), pairs[p, LEFT_STOP]):
             if filled + stop - first > out.shape[0]:
                 at[0], at[1], at[2] = p, a, filled
                 return
@@ -222,7 +224,7 @@ class Limits:
 
 
 def join_rows(
-    left: Floats, right: Floats, pairs: Ints, limits: Limits, levels: int, last: bool
+    left: Floats, right: Floats, pairs: Ints, limits: Limits, levels: int, last: bool, stop: Event | None = None
 ) -> tuple[Floats, Ints, int]:
     """(values, (left row, right row, node), combinations looked at) of all result nodes, ascending by node.
 
@@ -230,10 +232,10 @@ def join_rows(
     and stop each), result node, loops that left and right share, greatest depth of what is live afterwards.
     Exact: what later joins add to a row, and what they compare with a size, grows with every column and is
     the same for all rows of a node; a row whose bound a known mapping meets cannot lead to a better
-    one. After the last join only the objectives count.
+    one. After the last join only the objectives count. Raises ``InterruptedError`` soon after ``stop`` is set.
     """
-    sizes = pairs[:, _RIGHT_STOP] - pairs[:, _RIGHT]
-    total = int(((pairs[:, _LEFT_STOP] - pairs[:, _LEFT]) * sizes).sum())
+    sizes = pairs[:, RIGHT_STOP] - pairs[:, RIGHT]
+    total = int(((pairs[:, LEFT_STOP] - pairs[:, LEFT]) * sizes).sum())
     largest = int(sizes.max(initial=0))  # what one left row can add
     capacity = max(min(total, _CHUNK), largest)
     out, who = np.empty((capacity, left.shape[1])), np.empty((capacity, 3), np.int64)
@@ -241,6 +243,8 @@ def join_rows(
     done: list[tuple[Floats, Ints]] = []  # of nodes whose pairs have all been looked at
     old = 0  # rows of the node at work that are left of an earlier pruning
     while True:
+        if stop is not None and stop.is_set():
+            raise InterruptedError
         _combine(
             pairs, left, right, limits.rest, limits.best, limits.most, limits.sums, limits.slopes, levels, out, who, at
         )
@@ -248,7 +252,7 @@ def join_rows(
         values = out[:filled, :2] if last else out[:filled]
         keep = np.flatnonzero(pareto(values, who[:filled, 2], old))
         ended = at[0] == len(pairs)
-        ready = len(keep) if ended else int(np.searchsorted(who[keep, 2], pairs[at[0], _NODE]))
+        ready = len(keep) if ended else int(np.searchsorted(who[keep, 2], pairs[at[0], NODE]))
         done.append((out[keep[:ready]], who[keep[:ready]]))
         if ended:
             return np.concatenate([v for v, _ in done]), np.concatenate([w for _, w in done]), int(at[3])
