@@ -151,9 +151,9 @@ class _Reader:
         kind = _KINDS[value.tag]
         names = [a.name for a in attrs.fields(kind) if a.name != "position"]
         taken = self._take(value, path, names, optional=("einsums",))
-        before = len(self.errors.problems)
+        before = len(self.errors)
         fields: dict[str, Any] = {name: self._field(name, node, kind, f"{path}.{name}") for name, node in taken.items()}
-        if len(self.errors.problems) > before or len(taken) < len(set(names) - {"einsums"}):
+        if len(self.errors) > before or len(taken) < len(set(names) - {"einsums"}):
             return None
         return kind(**fields, position=position)
 
