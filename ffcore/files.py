@@ -49,6 +49,11 @@ def read_regular(path: Path) -> bytes:
     return path.read_bytes()
 
 
+def real(path: str | Path) -> Path:
+    """The full path without links; where they lead in a circle, that of the link itself."""
+    return Path(os.path.realpath(path))
+
+
 def check_places(folder: Path, names: Iterable[str]) -> None:
     """Raise ``OSError`` for a name in ``folder`` that a file cannot replace: a folder stands there."""
     for name in names:
