@@ -41,7 +41,7 @@ def main() -> int:
             return 0
         log = out / "outcomes.csv"
         first = max((int(row[0]) for row in _rows(log)), default=given.start - 1) + 1
-        with log.open("a", newline="") as file:
+        with log.open("a", newline="", buffering=1) as file:
             writer = csv.writer(file)
             for outcome in outcomes(range(first, given.number), work, seeds, given.kinds):
                 row = (outcome.number, outcome.kind, outcome.name, outcome.code, f"{outcome.seconds:.2f}")
