@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from ffcore.files import read_regular as read_regular
     from ffcore.files import real as real
     from ffcore.files import write_atomically as write_atomically
+    from ffcore.kernel import kernel as kernel
     from ffcore.locks import writing as writing
     from ffcore.mapper.choice import DEFAULT_EXPLORER as DEFAULT_EXPLORER
     from ffcore.mapper.choice import explorer_of as explorer_of
@@ -284,6 +285,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.explore.reuse.equal": _names("ClassMember EinsumClasses members_of"),
     "ffcore.explore.search.solve": _names("explore_einsum"),
     "ffcore.explore.search.spatial": _names("SpatialMenu SpatialTable smallest_usage"),
+    "ffcore.kernel": _names("kernel"),
     "ffcore.locks": _names("writing"),
     "ffcore.files": _names("csv_cell read_regular real write_atomically"),
     "ffcore.mapper.choice": _names("DEFAULT_EXPLORER explorer_of"),

@@ -76,6 +76,17 @@ class _Stream(io.TextIOWrapper):
 
 
 @contextlib.contextmanager
+def _deep() -> Iterator[None]:
+    """Mutants may be nested deeply; what reads them has the usual limit."""
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(50_000)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(usual)
+
+
+@contextlib.contextmanager
 def _distributions(folder: Path) -> Iterator[None]:
     """A folder of distributions is among those where plugins are looked for."""
     from ffcore.plugin import manager
@@ -112,7 +123,8 @@ def main() -> None:
         folder = work / str(number)
         folder.mkdir(parents=True)
         signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
-        case = make(number, folder, seeds, kinds)
+        with _deep():
+            case = make(number, folder, seeds, kinds)
         (work / f"{number}.json").write_text(json.dumps({"kind": case.kind, "words": case.words}))
         outcome = run_one(number, case, folder, seeds)
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)

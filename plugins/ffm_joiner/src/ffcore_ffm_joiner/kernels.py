@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import attrs
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from ffcore.plugin import FITS, NOT_WORSE
+from ffcore.plugin import FITS, NOT_WORSE, kernel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -24,7 +23,7 @@ _CHUNK = 1 << 14  # combinations between two prunings
 _LEFT, _LEFT_STOP, _RIGHT, _RIGHT_STOP, _NODE, _DEPTH_IN, _DEPTH_OUT = range(7)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+@kernel
 def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
     pairs, left, right, rest, best, most, sums, weights, levels, out, who, at
 ):
@@ -82,7 +81,7 @@ def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
     at[0], at[2] = pairs.shape[0], filled
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+@kernel
 def _front(values, order, offsets, keep, kept):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Set ``keep`` for the Pareto front of each group ``order[offsets[g]:offsets[g + 1]]``.
 
