@@ -93,9 +93,11 @@ def random_spec(rng: random.Random) -> tuple[str, str]:
     size = rng.choice([40, 100, 400, 2000])
     inner = f"spatial: [{{name: X, fanout: {rng.choice([2, 4])}, may_reuse: All}}]," if rng.random() < 0.4 else ""
     actions = [{"read": rng.choice([1, 2, 5]), "write": rng.choice([1, 3])} for _ in range(2)]
+    main = f"tensors: {{keep: ~Intermediates, may_keep: All}}, {_actions(actions[0], 'inf')}"
+    buffer = f"tensors: {{keep: ~Main.tensors, may_keep: All}}, {_actions(actions[1], 8)}"
     nodes = [
-        f"!Memory {{name: Main, size: inf, tensors: {{keep: ~Intermediates, may_keep: All}}, {_actions(actions[0], 'inf')}}}",
-        f"!Memory {{name: Buffer, {inner} size: {size}, tensors: {{keep: ~Main.tensors, may_keep: All}}, {_actions(actions[1], 8)}}}",
+        f"!Memory {{name: Main, size: inf, {main}}}",
+        f"!Memory {{name: Buffer, {inner} size: {size}, {buffer}}}",
         "!Compute {name: MAC, actions: [{name: compute, energy: 1, throughput: 1}]}",
     ]
     count = rng.randint(1, 3)
