@@ -137,7 +137,7 @@ class _Loops:
                     across[self.across[k]] *= -(-self.bound // tile) if k == self.outermost else n
                 if all(n <= m for n, m in zip(across, most, strict=True)):
                     counts[tuple(across)] = counts.get(tuple(across), 0) + divisor_chains(left, loops)
-        trips = np.array(list(counts), np.int64).reshape(-1, len(most))
+        trips = np.array(list(counts), np.int64).reshape(len(counts), len(most))
         return _Table(trips, np.array(list(counts.values()), object)).exact()
 
     def _inside(self, k: int, left: int) -> Iterator[tuple[tuple[int, ...], int]]:

@@ -139,8 +139,9 @@ def _add(place: Tree, rng: random.Random, pool: list[Tree]) -> None:
         place.items.insert(rng.randint(0, len(place.items)), donor.copy())
     elif donor.keys and donor.items:
         at = rng.randrange(len(donor.keys))
-        place.keys.append(donor.keys[at])
-        place.items.append(donor.items[at].copy())
+        key, item = donor.keys[at], donor.items[at].copy()  # place may be a part of it
+        place.keys.append(key)
+        place.items.append(item)
 
 
 def _swap(place: Tree, rng: random.Random, pool: list[Tree]) -> None:
