@@ -167,8 +167,9 @@ class _Table:
         block = max(1, _ROWS // max(1, len(ours)))
         parts = []
         for at in range(0, len(theirs), block):
-            trips = (self.trips[:, None, :] * other.trips[None, at : at + block, :]).reshape(-1, len(most))
             ways = np.multiply.outer(ours, theirs[at : at + block]).reshape(-1)
+            trips = self.trips[:, None, :] * other.trips[None, at : at + block, :]
+            trips = trips.reshape(len(ways), len(most))  # there may be no dimension at all
             fits = (trips <= np.array(most)).all(axis=1)
             parts.append(_Table(trips[fits], ways[fits]).merged())
         if len(parts) == 1:
@@ -179,7 +180,7 @@ class _Table:
         """Rows with the same trips as one."""
         if not len(self.ways):
             return self
-        order = np.lexsort(self.trips.T)
+        order = np.lexsort((*self.trips.T, np.zeros(len(self.ways))))
         trips, ways = self.trips[order], self.ways[order]
         starts = np.flatnonzero(np.concatenate([[True], (trips[1:] != trips[:-1]).any(axis=1)]))
         return _Table(trips[starts], np.add.reduceat(ways, starts))
