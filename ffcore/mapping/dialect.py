@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import attrs
 
-from ffcore.errors import ErrorCollector, Position, suggest
+from ffcore.errors import ErrorCollector, Position, SpecError, suggest
 from ffcore.mapping import tree
+from ffcore.spec.fields import clean_name
 from ffcore.spec.source import Node, YamlMap, YamlScalar, YamlSeq, load_text
 
 _KINDS: Mapping[str, type[tree.Node]] = {
@@ -151,9 +152,9 @@ class _Reader:
         kind = _KINDS[value.tag]
         names = [a.name for a in attrs.fields(kind) if a.name != "position"]
         taken = self._take(value, path, names, optional=("einsums",))
-        before = len(self.errors.problems)
+        before = len(self.errors)
         fields: dict[str, Any] = {name: self._field(name, node, kind, f"{path}.{name}") for name, node in taken.items()}
-        if len(self.errors.problems) > before or len(taken) < len(set(names) - {"einsums"}):
+        if len(self.errors) > before or len(taken) < len(set(names) - {"einsums"}):
             return None
         return kind(**fields, position=position)
 
@@ -191,7 +192,11 @@ class _Reader:
 
     def _name(self, node: Node, path: str) -> str | None:
         if isinstance(node, YamlScalar) and node.text and node.value is not None:
-            return node.text
+            try:
+                return str(clean_name(node.text))
+            except SpecError as error:
+                self.errors.add(error.problems[0].message, _at(node, path))
+                return None
         self.errors.add("must be a name", _at(node, path))
         return None
 

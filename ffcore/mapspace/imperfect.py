@@ -137,7 +137,7 @@ class _Loops:
                     across[self.across[k]] *= -(-self.bound // tile) if k == self.outermost else n
                 if all(n <= m for n, m in zip(across, most, strict=True)):
                     counts[tuple(across)] = counts.get(tuple(across), 0) + divisor_chains(left, loops)
-        trips = np.array(list(counts), np.int64).reshape(-1, len(most))
+        trips = np.array(list(counts), np.int64).reshape(len(counts), len(most))
         return _Table(trips, np.array(list(counts.values()), object)).exact()
 
     def _inside(self, k: int, left: int) -> Iterator[tuple[tuple[int, ...], int]]:
@@ -167,8 +167,9 @@ class _Table:
         block = max(1, _ROWS // max(1, len(ours)))
         parts = []
         for at in range(0, len(theirs), block):
-            trips = (self.trips[:, None, :] * other.trips[None, at : at + block, :]).reshape(-1, len(most))
             ways = np.multiply.outer(ours, theirs[at : at + block]).reshape(-1)
+            trips = self.trips[:, None, :] * other.trips[None, at : at + block, :]
+            trips = trips.reshape(len(ways), len(most))  # there may be no dimension at all
             fits = (trips <= np.array(most)).all(axis=1)
             parts.append(_Table(trips[fits], ways[fits]).merged())
         if len(parts) == 1:
@@ -179,7 +180,7 @@ class _Table:
         """Rows with the same trips as one."""
         if not len(self.ways):
             return self
-        order = np.lexsort(self.trips.T)
+        order = np.lexsort((*self.trips.T, np.zeros(len(self.ways))))
         trips, ways = self.trips[order], self.ways[order]
         starts = np.flatnonzero(np.concatenate([[True], (trips[1:] != trips[:-1]).any(axis=1)]))
         return _Table(trips[starts], np.add.reduceat(ways, starts))

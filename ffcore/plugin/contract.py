@@ -79,7 +79,10 @@ if TYPE_CHECKING:
     from ffcore.explore.search.spatial import smallest_usage as smallest_usage
     from ffcore.files import csv_cell as csv_cell
     from ffcore.files import read_regular as read_regular
+    from ffcore.files import real as real
     from ffcore.files import write_atomically as write_atomically
+    from ffcore.kernel import kernel as kernel
+    from ffcore.locks import writing as writing
     from ffcore.mapper.choice import DEFAULT_EXPLORER as DEFAULT_EXPLORER
     from ffcore.mapper.choice import explorer_of as explorer_of
     from ffcore.mapper.ffm import join_as as join_as
@@ -282,7 +285,9 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.explore.reuse.equal": _names("ClassMember EinsumClasses members_of"),
     "ffcore.explore.search.solve": _names("explore_einsum"),
     "ffcore.explore.search.spatial": _names("SpatialMenu SpatialTable smallest_usage"),
-    "ffcore.files": _names("csv_cell read_regular write_atomically"),
+    "ffcore.kernel": _names("kernel"),
+    "ffcore.locks": _names("writing"),
+    "ffcore.files": _names("csv_cell read_regular real write_atomically"),
     "ffcore.mapper.choice": _names("DEFAULT_EXPLORER explorer_of"),
     "ffcore.mapper.ffm": _names("join_as make_pmappings"),
     "ffcore.mapper.job": _names("Job problem_of"),

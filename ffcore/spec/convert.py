@@ -104,7 +104,7 @@ def convert_field(cls: type[SpecNode], name: str, node: Node, errors: ErrorColle
 def _build(
     cls: type[T], values: dict[str, Any], positions: dict[str, Position], errors: ErrorCollector, path: str
 ) -> T | None:
-    before = len(errors.problems)
+    before = len(errors)
     for name, attribute in spec_fields(cls).items():  # run the attrs converters one by one, for their positions
         converter: Any = attribute.converter
         if name in values and converter is not None:
@@ -114,7 +114,7 @@ def _build(
                 for problem in error.problems:
                     place = problem.position or positions.get(name)
                     errors.add(problem.message, place, problem.suggestion)
-    if len(errors.problems) > before:
+    if len(errors) > before:
         return None
     result = cls(**values)
     result._positions.update(positions)

@@ -14,6 +14,7 @@ from ffcore.spec.expressions.operations import (
     compare,
     describe,
     iterate,
+    own_budget,
     subscript,
     truth,
     unary,
@@ -39,7 +40,8 @@ def evaluate(value: object, symbols: Mapping[str, object], position: Position | 
     if not isinstance(value, str):
         return value
     try:
-        return _Evaluation(symbols).visit(parse(value), 0)
+        with own_budget() as budget:
+            return _Evaluation(symbols, budget).visit(parse(value), 0)
     except SpecError:
         raise
     except _FAILURES as error:
@@ -75,10 +77,10 @@ def _spec_error(error: BaseException, text: str, position: Position | None) -> S
 class _Evaluation:
     """One evaluation: its symbols and the steps that are left to it."""
 
-    def __init__(self, symbols: Mapping[str, object]) -> None:
+    def __init__(self, symbols: Mapping[str, object], budget: Budget) -> None:
         self.symbols = symbols
         self.local: dict[str, object] = {}  # names bound by the comprehensions around
-        self.budget = Budget()
+        self.budget = budget
 
     def visit(self, node: ast.expr, depth: int) -> object:
         self.budget.charge()

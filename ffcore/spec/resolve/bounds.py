@@ -38,7 +38,7 @@ class EinsumShape:
 
 def shape_of(einsum: Einsum, errors: ErrorCollector) -> EinsumShape | None:
     """Parse an Einsum's projections; None if they are wrong (then it is noted in ``errors``)."""
-    before = len(errors.problems)
+    before = len(errors)
     here = einsum.position_of("")
     _check_twice(einsum, errors)
     if not any(a.output for a in einsum.tensor_accesses):
@@ -46,7 +46,7 @@ def shape_of(einsum: Einsum, errors: ErrorCollector) -> EinsumShape | None:
     if all(a.output for a in einsum.tensor_accesses) and einsum.tensor_accesses:
         errors.add(f"Einsum {einsum.name} has no input", here)
     tensors = {access.name: _tensor(access, errors) for access in einsum.tensor_accesses}
-    return None if len(errors.problems) > before else EinsumShape(einsum, tuple(tensors.values()))
+    return None if len(errors) > before else EinsumShape(einsum, tuple(tensors.values()))
 
 
 def _check_twice(einsum: Einsum, errors: ErrorCollector) -> None:

@@ -6,8 +6,11 @@ from collections.abc import Iterable
 
 import attrs
 
-from ffcore.errors import ErrorCollector
+from ffcore.errors import ErrorCollector, SpecError
 from ffcore.spec.architecture import Arch, ArchNode, Array, Branch, Compute, Container, Fork, walk
+
+MAX_NODES = 500
+"""Nodes of an architecture."""
 
 
 @attrs.frozen
@@ -51,9 +54,12 @@ def paths(arch: Arch) -> tuple[tuple[Container, ...], ...]:
 
 
 def check_tree(arch: Arch, errors: ErrorCollector) -> None:
-    """Unique names, and at least one Compute."""
+    """Unique names, and at least one Compute. Raises SpecError for too many nodes, of which nothing more is said."""
     seen: dict[str, ArchNode] = {}
     everything = list(walk(arch.nodes))
+    if len(everything) > MAX_NODES:
+        place = everything[MAX_NODES].position_of("")
+        raise SpecError.one(f"the architecture has {len(everything):,} nodes, more than {MAX_NODES}", place)
     for node in everything:
         if node.name and node.name in seen:
             first = seen[node.name].position_of("")

@@ -17,7 +17,7 @@ from ffcore.spec.source.lines import TOKEN_CLOSE, TOKEN_OPEN, RenderedText
 from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar, YamlSeq
 from ffcore.spec.source.scalars import collection_tag, resolve_scalar
 
-MAX_NODES = 1_000_000  # of one load, with aliases and included values counted wherever they are used
+MAX_NODES = 200_000  # of one load, with aliases and included values counted wherever they are used
 MAX_DEPTH = 100
 
 MERGE, DEEP_MERGE = "<<", "<<<"

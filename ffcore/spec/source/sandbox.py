@@ -23,7 +23,7 @@ from jinja2.visitor import NodeTransformer
 from ffcore.spec.source.files import SourceProblem
 
 MAX_VALUE = 4_000_000  # characters and items of one value
-MAX_WORK = 1_000_000  # steps of one load: items handled, turns of loops, thousands of characters
+MAX_WORK = 300_000  # steps of one load: items handled, turns of loops, thousands of characters
 MAX_BITS = 4096  # of an integer
 MAX_WIDTH = 1000  # of padding and indentation
 

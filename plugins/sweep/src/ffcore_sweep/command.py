@@ -61,14 +61,17 @@ def sweep(
 
     Exit code: 0 a mapping for some point; 1 for none; 2 bad input; 130 interrupted, with how to go on.
     """
-    from ffcore.plugin import phase, profile_table, recording
+    from ffcore.plugin import phase, profile_table, recording, writing
     from ffcore_sweep import folder as sweep_folder
     from ffcore_sweep import into_folder as sweep_run
 
     with recording() as clock:
         if resume is not None:
             sweep_run.check_alone((*request.arguments.given(), vary, out))
-            folder = sweep_folder.opened(resume)
+            sweep_folder.check_there(resume)
+            with writing(resume):
+                folder = sweep_folder.opened(resume)
+                sweep_run.run(folder, request.interrupts, jobs=jobs, format=format.value, anew=False)
         else:
             axes = sweep_run.axes(request.arguments.arch, vary)
 
@@ -77,6 +80,7 @@ def sweep(
 
             with phase("spec"):
                 folder = sweep_folder.new(out or Path("out/sweep"), axes, load)
-        sweep_run.run(folder, request.interrupts, jobs=jobs, format=format.value, anew=resume is None)
+            with writing(folder.path):
+                sweep_run.run(folder, request.interrupts, jobs=jobs, format=format.value, anew=True)
     if profile:
         typer.echo(profile_table(clock.seconds), err=True)

@@ -172,8 +172,7 @@ def new(path: Path, axes: Sequence[Axis], load: Callable[..., Spec]) -> Folder:
 
 def opened(path: Path) -> Folder:
     """The folder of a sweep that was begun. Raises SpecError that says what is missing or damaged."""
-    if not (path / PLAN).is_file():
-        raise SpecError.one(f"{path} holds no sweep to go on with: there is no {PLAN} in it")
+    check_there(path)
     _check_folders(path)
     plan = read_json(path / PLAN, _ANEW)
     try:
@@ -195,6 +194,12 @@ def opened(path: Path) -> Folder:
         if spec.hash() != digest:
             raise SpecError.one(f"{path / one['file']} is not what this sweep began with; {_ANEW}")
     return Folder(path, axes, specs)
+
+
+def check_there(path: Path) -> None:
+    """Raise SpecError for a folder that holds no sweep."""
+    if not (path / PLAN).is_file():
+        raise SpecError.one(f"{path} holds no sweep to go on with: there is no {PLAN} in it")
 
 
 def _check_folders(path: Path) -> None:
