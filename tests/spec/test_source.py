@@ -288,9 +288,9 @@ l: {{ names }}
         ("a: {{ 'x' + 1 }}\n", 1, "Jinja: "),
         ("a: {{ 1 | nothing }}\n", 1, "No filter named 'nothing'"),
         ("a: {{ [1] | random }}\n", 1, "No filter named 'random'"),
-        ("{% include 'x' %}\n", 1, "use include_text"),
-        ("{% import 'x' as x %}\n", 1, "use include_text"),
-        ("{% extends 'x' %}\n", 1, "use include_text"),
+        ("{% include 'x' %}\n", 1, "there is no file 'x'"),
+        ("{% import 'x' as x %}\n", 1, "there is no file 'x'"),
+        ("{% extends 'x' %}\n", 1, "there is no file 'x'"),
         ("{% macro f() %}{{ f() }}{% endmacro %}\na: {{ f() }}\n", 1, "nested too deeply"),
         ("a: {{ range }}\n", 1, "cannot be written"),
         ("a: {{ [1] | map('abs') }}\n", 1, "cannot be written"),
@@ -505,7 +505,7 @@ here: "{{ cwd() }}"
         "one": 2,
         "exists": True,
         "found": str((tmp_path / "parts" / "one.yaml").resolve()),
-        "here": str(Path.cwd()),
+        "here": str(tmp_path),
     }
 
 

@@ -14,12 +14,13 @@ Node: TypeAlias = "YamlScalar | YamlSeq | YamlMap"
 
 @attrs.frozen
 class YamlScalar:
-    """A scalar: ``value`` as YAML reads it, ``text`` as it was written (quotes removed)."""
+    """A scalar: ``value`` as YAML reads it, ``text`` as it was written without quotes (``quoted``: it had some)."""
 
     value: Scalar
     text: str
     tag: str | None
     position: Position
+    quoted: bool = False
 
 
 @attrs.frozen
