@@ -100,7 +100,7 @@ def read_sources(
                 message = f"top-level key {key!r} is given twice, by {name} and here"
                 raise SpecError.one(message, entries[key][0].position)
             entries[key] = entry
-    return YamlMap(entries, None, merged.position)
+    return attrs.evolve(merged, entries=entries)
 
 
 def listed(sources: Iterable[object]) -> list[Any]:

@@ -16,7 +16,18 @@ from ffcore.errors import ErrorCollector, Position, SpecError, suggest
 from ffcore.spec.architecture import Arch
 from ffcore.spec.config import Config, ModelOptions
 from ffcore.spec.convert import convert, dump, from_plain
-from ffcore.spec.fields import Expression, One, Raw, SpecNode, Table, forget_position, quoted_as_text, spec_field
+from ffcore.spec.fields import (
+    Expression,
+    One,
+    Raw,
+    SpecNode,
+    Table,
+    forget_position,
+    quoted_as_text,
+    spec_field,
+    spec_fields,
+)
+from ffcore.spec.ignored import without_ignored
 from ffcore.spec.library import Source, listed, read_sources
 from ffcore.spec.mapper import Mapper
 from ffcore.spec.problem import Problem
@@ -116,7 +127,10 @@ class Spec(SpecNode):
     def from_node(cls, node: YamlMap, objects: Iterable[object] = ()) -> Spec:
         """A spec from loaded YAML and ready-made ``Arch`` or ``Workload`` objects. Raises SpecError."""
         errors = ErrorCollector()
-        spec = convert(cls, node, errors)
+        shelves = node.anchored - spec_fields(cls).keys()
+        spec = convert(
+            cls, without_ignored(node, shelves, "they are no part of a spec, but for their anchors", ""), errors
+        )
         errors.raise_if_any()
         assert spec is not None
         for item in objects:

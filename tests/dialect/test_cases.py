@@ -26,6 +26,7 @@ RULED: dict[str, tuple[float, float] | str] = {
     "16w_expr": "the name 'workload' is undefined",
     # Errors there that are none here.
     "11_mapper_memory_limit_per_process": (3136, 64),
+    "32_duplicate_same_file_anchor_extra_key": (3136, 64),
     "34_container_enabled": (2624, 32),
     "35_hierarchical": (2624, 32),
     "40_lowercase_rank": (3136, 64),
@@ -43,6 +44,7 @@ WARNED = {
     "11_mapper_out_of_order_hierarchy_explo": "out_of_order_hierarchy_explore_\\w+ has no effect",
     "17b_iss_two_variables": "all of the box around it counts",
     "26_extra_action_name": "'idle'.*never counted",
+    "32_duplicate_same_file_anchor_extra_key": "base has no effect: they are no part of a spec, but for their anchors",
     "36_total_area_given": "total_area has no effect",
 }
 # Of theirs that are refused there too: what ours says.
@@ -52,7 +54,6 @@ REFUSED = {
     "20_einsum_text_conflict": "which the entry contradicts",
     "21_einsum_text_bad_accesses": "expected a list of tensors",
     "22_einsum_text_nameless_access": "needs the name of a tensor",
-    "32_duplicate_same_file_anchor_extra_key": "unknown field 'base' of Spec",
     "38_bits_per_value_overlap": "both name tensor A",
     "39_tensor_order_overlap": "'A | B' and 'B | C' overlap, both have B",
     "44_no_size": "Memory needs a field 'size'",
@@ -160,3 +161,26 @@ def test_a_fork_gates_what_stands_on_its_other_side(name: str, energy: float) ->
     spec.mapper.ffm.metrics = Metrics.ENERGY
     mappings = ff.map_workload_to_arch(spec, n_jobs=1)
     assert (mappings.energy(), mappings.latency()) == pytest.approx((energy, 2176))
+
+
+MAPPINGS = ["base", "binding", "noncanonical", "pattern", "persistent", "reservation", "toll_in_mapping"]
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_mapping_is_evaluated(name: str) -> None:
+    mappings = ff.evaluate_mapping(more(f"map_{name}"))
+    assert (mappings.energy(), mappings.latency()) == (3136, 64)
+
+
+def test_time_of_an_imperfect_mapping_is_ruled() -> None:
+    mappings = ff.evaluate_mapping(more("map_imperfect"))
+    assert (mappings.energy(), mappings.latency()) == (3392, 96)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("n_iter", "unknown field 'calculated_n_iterations'"), ("tile_none", "the field 'tile_shape' is missing")],
+)
+def test_mapping_is_refused_as_there(name: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        ff.evaluate_mapping(more(f"map_{name}"))

@@ -282,3 +282,32 @@ def test_an_error_in_an_included_template_names_the_line(tmp_path: Path) -> None
     (tmp_path / "top.yaml").write_text("{% include 'part.yaml' %}")
     with pytest.raises(SpecError, match=r"part\.yaml:[34]"):
         ff.Spec.from_yaml(tmp_path / "top.yaml")
+
+
+def test_a_refused_include_says_what_would_allow_it_and_settings_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("models/own", "models/parts", "settings/ffcore"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "models/parts/sizes.yaml").write_text("{a: 3}\n")
+    top = tmp_path / "models/own/top.yaml"
+    top.write_text("variables: !include ../parts/sizes.yaml\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    settings = tmp_path / "settings/ffcore/config.yaml"
+
+    with pytest.raises(SpecError) as caught:
+        ff.Spec.from_yaml(top)
+    folder = tmp_path / "models"
+    for part in (f"`--allow-dir {folder}`", f"`export FFCORE_ALLOW_DIRS={folder}`", f"under allow_dirs in {settings}"):
+        assert part in str(caught.value)
+
+    assert ff.Spec.from_yaml(top, allowed_dirs=[folder]).variables == {"a": 3}
+    settings.write_text(f"allow_dirs: ['{folder}']\n")
+    assert ff.Spec.from_yaml(top).variables == {"a": 3}
+    for text in ("[1]", "allow_dirs: 3", "allow_dir: []", "allow_dirs: [relative]", "a: ["):
+        settings.write_text(text)
+        with pytest.raises(SpecError, match=re.escape(f"{settings}:1: ")):
+            ff.Spec.from_yaml(top)
+    settings.unlink()
+    monkeypatch.setenv("FFCORE_ALLOW_DIRS", f"/nowhere:{folder}")
+    assert ff.Spec.from_yaml(top).variables == {"a": 3}

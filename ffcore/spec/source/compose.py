@@ -128,7 +128,7 @@ class _Composer:
             made = YamlSeq([self.without_tag(item, done) for item in node.items], tag, node.position)
         else:
             entries = {text: (key, self.without_tag(value, done)) for text, (key, value) in node.entries.items()}
-            made = YamlMap(entries, tag, node.position)
+            made = attrs.evolve(node, entries=entries, tag=tag)
         if not isinstance(made, YamlScalar):
             self.sizes.register(made)
         done[id(node)] = made
@@ -233,9 +233,12 @@ class _Composer:
     def mapping(self, tag: str | None, position: Position, depth: int) -> YamlMap:
         own: dict[str, tuple[YamlScalar, Node]] = {}
         merges: dict[str, Node] = {}
+        anchored: set[str] = set()
         final: set[str] = set()  # keys behind `<<<`: their lists are not added to
         while not self.parser.check_event(yaml.MappingEndEvent):
             key, merge = self.key(depth)
+            if isinstance(self.parser.peek_event(), yaml.NodeEvent) and not self.parser.check_event(yaml.AliasEvent):
+                anchored |= {key.text} if self.parser.peek_event().anchor else set()
             value, _ = self.node(depth + 1)
             if merge:
                 if key.text in merges:
@@ -249,7 +252,7 @@ class _Composer:
                 if DEEP_MERGE in merges:
                     final.add(key.text)
         self.parser.get_event()
-        made = YamlMap(own, tag, position)
+        made = YamlMap(own, tag, position, frozenset(anchored))
         for name, value in merges.items():
             made = self.merged(made, name, value, final)
         return made
@@ -291,7 +294,7 @@ class _Composer:
                 self.n_nodes += len(joined.items)
                 self.sizes.register(joined)
                 entries[text] = (own_key, joined)
-        made = YamlMap(entries, target.tag, target.position)
+        made = attrs.evolve(target, entries=entries)
         self.n_nodes += len(entries)
         if self.n_nodes > MAX_NODES:
             raise SpecError.one(f"merging makes more than {MAX_NODES} values", target.position)

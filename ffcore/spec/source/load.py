@@ -13,6 +13,7 @@ from jinja2 import BaseLoader, Environment, Template, TemplateNotFound, pass_con
 from jinja2.runtime import Context
 
 from ffcore.errors import ErrorCollector, Position, SpecError
+from ffcore.spec.source.allowed import standing_dirs
 from ffcore.spec.source.compose import Sizes, compose, select
 from ffcore.spec.source.files import FileAccess, SourceProblem, display, near_files, read_text
 from ffcore.spec.source.lines import unmark
@@ -38,9 +39,10 @@ def load_sources(
     Raises SpecError with all problems that were found, at most one of each file.
     """
     folders = [Path(file).absolute().parent for file in files]
-    access = FileAccess.for_folders([*folders, *allowed_dirs])
+    access = FileAccess.for_folders([*folders, *allowed_dirs, *standing_dirs()])
     errors = ErrorCollector()
     merged: dict[str, tuple[YamlScalar, Node]] = {}
+    anchored: set[str] = set()
     for file in files:
         with errors.catch():
             try:
@@ -51,13 +53,14 @@ def load_sources(
             top = load.top_level(text, str(file), Path(file).absolute().parent)
             if asked is not None:
                 asked |= load.environment.asked
+            anchored |= top.anchored
             for name, (key, value) in top.entries.items():
                 if name in merged:
                     errors.add(f"the top-level key {name!r} stands at {merged[name][0].position} too", key.position)
                 else:
                     merged[name] = (key, value)
     errors.raise_if_any()
-    return YamlMap(merged, None, Position(str(files[0]) if files else "<no file>", 1))
+    return YamlMap(merged, None, Position(str(files[0]) if files else "<no file>", 1), frozenset(anchored))
 
 
 def load_text(
