@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import cache, partial
 from types import MappingProxyType
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import attrs
 
@@ -23,6 +23,8 @@ Expression: TypeAlias = str | int | float | bool
 Normalise: TypeAlias = Callable[[Node, ErrorCollector, str], Node]
 """Rewrites a short form to the full form: ``normalise(node, errors, path) -> node``."""
 
+
+T = TypeVar("T", bound="SpecNode")
 
 pure_number = partial(in_unit, unit="")
 """Reader of a table of pure numbers, in which a unit is refused."""
@@ -236,6 +238,13 @@ class SpecNode:
         if found is None and (own := self._positions.get("")) is not None:
             return own.with_field(f"{own.field}.{name}" if own.field else name)
         return found
+
+    def recast(self, cls: type[T]) -> T:
+        """The same content as an object of ``cls``, a subclass; its parts are shared."""
+        made = cls(**{name: getattr(self, name) for name in spec_fields(type(self))})
+        made._positions.update(self._positions)
+        made._path = self._path
+        return made
 
     @classmethod
     def normalise(cls, node: Node, errors: ErrorCollector, path: str) -> Node:

@@ -195,3 +195,17 @@ class Mapper(SpecNode):
         key = YamlScalar(value="ffm", text="ffm", tag=None, position=node.position)
         entries["ffm"] = (key, YamlMap(entries={**old, **knobs}, tag=None, position=node.position))
         return attrs.evolve(node, entries=entries)
+
+
+def _knob(name: str) -> property:
+    def get(mapper: Mapper) -> Any:
+        return getattr(mapper.ffm, name)
+
+    def put(mapper: Mapper, value: Any) -> None:
+        setattr(mapper.ffm, name, value)
+
+    return property(get, put, doc=f"``ffm.{name}``, as files may write it")
+
+
+for _name in spec_fields(FFM):
+    setattr(Mapper, _name, _knob(_name))

@@ -134,7 +134,7 @@ class Spec(SpecNode):
         errors.raise_if_any()
         assert spec is not None
         for item in objects:
-            name = {Arch: "arch", Workload: "workload"}.get(type(item))
+            name = "arch" if isinstance(item, Arch) else "workload" if isinstance(item, Workload) else None
             if name is None:
                 continue
             if spec.position_of(name) is not None:
