@@ -26,6 +26,10 @@ _KINDS: Mapping[str, type[tree.Node]] = {
         tree.Sequential,
     )
 }
+_DERIVED = "Reservation"
+"""A node that files of AccelForge hold, and that follows from the others."""
+_UNUSED = ("persistent", "binding")
+"""Fields of its holders that say what the workload says (``persistent_tensors``), or nothing."""
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _NOT_TEXT = frozenset(["true", "false", "yes", "no", "on", "off", "null"])
 _LONG_KEY = 1000  # YAML wants a mark before keys that are about as long
@@ -141,6 +145,8 @@ class _Reader:
 
     def _node(self, value: Node, path: str) -> tree.Node | None:
         position = _at(value, path)
+        if value.tag == _DERIVED:
+            return None
         if value.tag is None or value.tag not in _KINDS:
             what = f"unknown node !{value.tag}" if value.tag else "a node needs a tag that says what it is"
             near = suggest(value.tag or "", _KINDS)
@@ -150,6 +156,9 @@ class _Reader:
             self.errors.add(f"!{value.tag} must be a mapping of fields", position)
             return None
         kind = _KINDS[value.tag]
+        if kind in (tree.Storage, tree.Toll):
+            entries = {key: entry for key, entry in value.entries.items() if key not in _UNUSED}
+            value = attrs.evolve(value, entries=entries)
         names = [a.name for a in attrs.fields(kind) if a.name != "position"]
         taken = self._take(value, path, names, optional=("einsums",))
         before = len(self.errors)

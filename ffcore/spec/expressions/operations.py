@@ -243,6 +243,9 @@ def truth(value: object) -> bool:
 
 def subscript(value: object, index: object) -> object:
     """``value[index]`` for lists, tuples, text, ranges and mappings."""
+    named = getattr(type(value), "__ff_item__", None)
+    if named is not None and isinstance(index, str):
+        return named(value, index)
     if isinstance(value, Mapping):
         try:
             return value[index]

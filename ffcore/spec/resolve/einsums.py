@@ -295,10 +295,17 @@ SET_NAMES = (
 """What set expressions call sets of tensors."""
 
 
+COLUMN_NAMES = ("Total", "usage")
+"""What stands in the place of an Einsum's name in columns of results."""
+
+
 def _check_names(shapes: list[EinsumShape], errors: ErrorCollector) -> None:
-    """No tensor and no rank variable is called like a set."""
+    """No Einsum is called like a column of the results, no tensor and no rank variable like a set."""
     said: set[str] = set()
     for shape in shapes:
+        if shape.einsum.name in COLUMN_NAMES:
+            message = f"an Einsum may not be called {shape.einsum.name!r}, as columns of the results are: rename it"
+            errors.add(message, shape.einsum.position_of("name") or shape.einsum.position_of(""))
         for access in shape.einsum.tensor_accesses:
             for name in (access.name, *(v for t in shape.tensors if t.name == access.name for v in t.variables)):
                 if name in SET_NAMES and name not in said:

@@ -11,11 +11,11 @@ import attrs
 
 from ffcore.errors import ErrorCollector, SpecError, SpecWarning
 from ffcore.spec import problem
-from ffcore.spec.architecture import ArchNode, Container
+from ffcore.spec.architecture import ArchNode, Container, walk
 from ffcore.spec.expressions import evaluate, total_budget
 from ffcore.spec.mapper import FFM
 from ffcore.spec.problem import ComponentKind, EinsumProblem, Held, MapperOptions, Problem
-from ffcore.spec.resolve.costs import CostBook
+from ffcore.spec.resolve.costs import CostBook, warn_of_uncounted
 from ffcore.spec.resolve.einsums import ResolvedWorkload, resolve_workload, table_place, variable_scope
 from ffcore.spec.resolve.imperfect import AUTO, IMPERFECT, asked_for, automatic
 from ffcore.spec.resolve.nodes import Fields
@@ -139,6 +139,7 @@ def build_problem(spec: Spec, cost_model: CostHook | None, *, allow_hopeless: bo
     imperfect = _imperfect(spec, [v for e in mapped for v in e.bounds], errors)
     errors.raise_if_any()
     _warn_of_ignored(spec)
+    warn_of_uncounted(walk(spec.arch.nodes))
     if AUTO in imperfect.values():
         chosen = automatic(mapped) if options.force_memory_hierarchy_order else frozenset()
         imperfect = {name: chosen if asked == AUTO else asked for name, asked in imperfect.items()}

@@ -99,7 +99,7 @@ class _Asking(Context):
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """The environment of one load; it keeps no template and knows no loader.
+    """The environment of one load; it keeps no template. Its loader gives files that a spec may read.
 
     ``asked``: the names that templates looked up, defined or not.
     """
@@ -115,6 +115,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.asked: set[str] = set()
         self.filters = {name: _guarded(name, FILTERS[name], meter) for name in _FILTERS}
         self.globals.pop("lipsum", None)
+
+    def join_path(self, template: str, parent: str) -> str:
+        """Which file asks, by its number, and for what: the loader looks from there."""
+        return f"{parent}:{template}"
 
     # What compiled templates call (see _Metering).
 

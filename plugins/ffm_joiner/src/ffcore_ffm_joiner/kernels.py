@@ -25,7 +25,7 @@ _CHUNK = 1 << 14  # combinations between two prunings
 LEFT, LEFT_STOP, RIGHT, RIGHT_STOP, NODE, DEPTH_IN, DEPTH_OUT = range(7)
 
 
-@kernel  # type: ignore[misc,unused-ignore]
+@kernel
 def _least_product(energy, latency, own, sums, row, slopes):  # type: ignore[no-untyped-def]  # pragma: no cover
     """See `least_product`; the bounds of the sums are ``slopes * own[0] + own[1] + sums[row]``."""
     least, begin, last = np.inf, energy, slopes.shape[0] - 1
@@ -48,7 +48,7 @@ def _least_product(energy, latency, own, sums, row, slopes):  # type: ignore[no-
     return least
 
 
-@kernel  # type: ignore[misc,unused-ignore]
+@kernel
 def _least_products(energy, latency, sums, slopes, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     own = np.zeros(2)
     for row in range(energy.shape[0]):
@@ -68,7 +68,7 @@ def least_product(energy: Floats, latency: Floats, sums: Floats, slopes: Floats)
     return out
 
 
-@kernel  # type: ignore[misc,unused-ignore]
+@kernel
 def _least_costs(values, offsets, group, resting, levels, slopes, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     for e in range(group.shape[0]):
         for b in range(offsets[group[e]], offsets[group[e] + 1]):
@@ -96,7 +96,7 @@ def least_costs(values: Floats, offsets: Ints, group: Ints, resting: Floats, lev
     return out
 
 
-@kernel  # type: ignore[misc,unused-ignore]
+@kernel
 def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
     pairs, left, right, rest, best, most, sums, slopes, levels, out, who, at
 ):
@@ -150,7 +150,7 @@ def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
     at[0], at[2] = pairs.shape[0], filled
 
 
-@kernel  # type: ignore[misc,unused-ignore]
+@kernel
 def _dominated(values, row, kept, found):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Does one of the first ``found`` rows ``kept`` match or better a row?"""
     width = values.shape[1]
@@ -167,7 +167,7 @@ def _dominated(values, row, kept, found):  # type: ignore[no-untyped-def]  # pra
     return False
 
 
-@kernel  # type: ignore[misc,unused-ignore]
+@kernel
 def _front(values, order, offsets, old, keep, kept):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Set ``keep`` for the Pareto front of each group ``order[offsets[g]:offsets[g + 1]]``.
 
