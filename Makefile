@@ -10,13 +10,19 @@ TESTS ?=
 BENCH ?=
 BENCH_LIMIT ?= 300
 
-.PHONY: demo quick test test-all bench docs docs-serve lint clean help
+N ?= 100000
+SPECS ?= 2000
+
+.PHONY: demo quick test test-all fuzz soak audit bench docs docs-serve lint clean help
 
 help:
 	@echo "make demo      map GPT-3 6.7B onto the TPU-like accelerator, one mapping for each fusion setting, into out/demo"
 	@echo "make quick     lint of what changed, and the unit tests without the oracle: under a minute"
 	@echo "make test      the tests; TESTS='path -k name' runs some of them"
 	@echo "make test-all  the slow ones too"
+	@echo "make fuzz      N=100000 damaged specs, mappings, folders and plugins, into out/fuzz; goes on where it stopped"
+	@echo "make soak      SPECS=2000 random specs through one process, whose memory must not grow, into out/soak"
+	@echo "make audit     a bill of materials, and what is known of its vulnerabilities, into out/audit"
 	@echo "make bench     time and memory of whole processes, into bench/results; BENCH='gpt3 chain' runs some of it"
 	@echo "make docs      the documentation as a site that works without a network, into site; docs-serve shows it"
 	@echo "make lint      ruff and mypy --strict"
@@ -43,6 +49,16 @@ test: lint
 
 test-all: lint
 	$(BIN)/python -m pytest -n 2 $(TESTS)
+
+fuzz: $(STAMP)
+	nice -n 10 $(BIN)/python -m tests.fuzz $(N)
+
+soak: $(STAMP)
+	$(BIN)/python -m tests.soak $(SPECS)
+
+# Needs the network for what is known of vulnerabilities; the bill of materials is written without it.
+audit: $(STAMP)
+	$(BIN)/python -m tests.supply.audit out/audit
 
 # A job past BENCH_LIMIT seconds is reported as such and is no error.
 bench: $(STAMP)

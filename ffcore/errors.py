@@ -92,12 +92,19 @@ class SpecProblem:
 
     def __str__(self) -> str:
         place = f"{self.position}: " if self.position is not None else ""
+        message = self.message if len(self.message) <= LONGEST else f"{self.message[:LONGEST]}..."
         hint = f"; did you mean {self.suggestion!r}?" if self.suggestion else ""
-        return f"{place}{printable(self.message)}{hint}"
+        return f"{place}{printable(message)}{hint}"
 
 
 SHOWN = 20
 """Problems that are printed: the same mistake may stand in a thousand places."""
+
+COLLECTED = 1000
+"""Problems after which no more are looked for."""
+
+LONGEST = 2000
+"""Characters of a message that are printed: names and lists of them may be of any length."""
 
 
 class SpecError(FFError):
@@ -117,17 +124,18 @@ class SpecError(FFError):
     def __str__(self) -> str:
         lines = [str(p) for p in self.problems[:SHOWN]]
         if len(self.problems) > SHOWN:
-            lines.append(f"and {len(self.problems) - SHOWN:,} more")
+            least = "at least " if len(self.problems) >= COLLECTED else ""
+            lines.append(f"and {least}{len(self.problems) - SHOWN:,} more")
         return "\n".join(lines)
 
 
 class ErrorCollector:
-    """Gathers problems, so that a user sees all of them at once.
+    """Gathers problems, so that a user sees all of them at once. With the `COLLECTED`th it raises them.
 
     >>> errors = ErrorCollector()
     >>> with errors.catch():
     ...     raise SpecError.one("unknown field", suggestion="size")
-    >>> len(errors.problems)
+    >>> len(errors)
     1
     """
 
@@ -139,8 +147,8 @@ class ErrorCollector:
         """Those noted so far."""
         return list(self._problems)
 
-    def __bool__(self) -> bool:
-        return bool(self._problems)
+    def __len__(self) -> int:
+        return len(self._problems)
 
     def add(self, message: str, position: Position | None = None, suggestion: str | None = None) -> None:
         """Note one problem (a repeated one counts once)."""
@@ -161,11 +169,13 @@ class ErrorCollector:
 
     def raise_if_any(self) -> None:
         """Raise a SpecError with all problems noted so far, if there are any."""
-        if self.problems:
+        if self._problems:
             raise SpecError(self.problems)
 
     def _append(self, problem: SpecProblem) -> None:
         self._problems.setdefault(problem)
+        if len(self._problems) >= COLLECTED:
+            raise SpecError(self.problems)
 
 
 class NoValidMappingError(FFError):
@@ -186,11 +196,18 @@ class NoValidMappingError(FFError):
         return self.message
 
 
+_LIKE = 500
+"""Candidates that are compared letter by letter: a workload may have thousands of names, and a thousand mistakes."""
+
+
 def suggest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate most like ``name``, or None if none is near (upper and lower case count as near)."""
     names = sorted({c for c in candidates if c != name})
     same = [c for c in names if c.casefold() == name.casefold()]
     if same:
         return same[0]
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    alike = [c for c in names if 2 * len(c) >= len(name) and len(c) <= 2 * len(name)]
+    if len(name) > _LIKE or len(alike) > _LIKE:
+        alike = [c for c in alike if c[:1] == name[:1]][:_LIKE] if len(name) <= _LIKE else []
+    close = difflib.get_close_matches(name, alike, n=1, cutoff=0.6)
     return close[0] if close else None

@@ -44,9 +44,19 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 def read_regular(path: Path) -> bytes:
     """What a file holds. Raises ``OSError`` with the path for what is none: a pipe, for one, could be read for ever."""
+    check_regular(path)
+    return path.read_bytes()
+
+
+def check_regular(path: Path) -> None:
+    """Raise ``OSError`` with the path where there is no file, or none that has an end."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(errno.EINVAL, "is no regular file", str(path))
-    return path.read_bytes()
+
+
+def real(path: str | Path) -> Path:
+    """The full path without links; where they lead in a circle, that of the link itself."""
+    return Path(os.path.realpath(path))
 
 
 def check_places(folder: Path, names: Iterable[str]) -> None:

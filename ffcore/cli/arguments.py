@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ffcore.files import real
+
 if TYPE_CHECKING:
     from ffcore.spec import Spec
 
@@ -95,9 +97,9 @@ class Arguments:
             self,
             arch=_full(self.arch),
             workload=tuple(map(_full, self.workload)),
-            allow_dir=tuple(str(Path(folder).resolve()) for folder in self.allow_dir),
+            allow_dir=tuple(str(real(folder)) for folder in self.allow_dir),
         )
 
 
 def _full(source: str) -> str:
-    return str(Path(source).resolve()) if Path(source).exists() else source
+    return str(real(source)) if Path(source).exists() else source

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ffcore.cli.resources import resource_end
+
 if TYPE_CHECKING:
     from ffcore.cli.interrupt import Interrupts
 
@@ -26,9 +28,8 @@ INTERRUPTED = 130
 def guard(*, debug: bool = False, no_plugins: bool = False) -> Iterator[Interrupts]:
     """Run a command's body; turn what it raises into a message and an exit code.
 
-    1: no valid mapping, or a limit of time or memory left none; 2: bad input; 3: a bug of ours, or
-    workers that are out of reach; 130: Ctrl-C or
-    SIGTERM, with what the KeyboardInterrupt says.
+    1: no valid mapping, or a limit of time or memory left none, or memory, disk or files ran out; 2: bad input;
+    3: a bug of ours, or workers that are out of reach; 130: Ctrl-C or SIGTERM, with what the KeyboardInterrupt says.
     ``debug`` prints tracebacks of all of them. ``no_plugins`` holds for the body and the worker processes that it
     starts. Yields the `Interrupts`, which say whether there was a Ctrl-C.
     """
@@ -68,12 +69,10 @@ def _plain_warnings() -> Iterator[None]:
 
 def classified(error: Exception) -> tuple[str, int]:
     """What a user is told of an error, and the exit code."""
+    if (message := resource_end(error)) is not None:
+        return message, NO_VALID_MAPPING
     from ffcore.errors import ExecutorError, FFError, LimitError, NoValidMappingError
 
-    if isinstance(error, MemoryError):
-        from ffcore.explore.limits import out_of_memory
-
-        error = out_of_memory("mapping")
     if isinstance(error, LimitError):
         return str(error), NO_VALID_MAPPING
     if isinstance(error, NoValidMappingError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from ffcore.cli.interrupt import Interrupts
 from ffcore.cli.progress import Watch, progress_display
 from ffcore.cli.run_folder import RunFolder, Stopped, begin, begin_without_spec, known_so_far, read
 from ffcore.errors import FFError, NoValidMappingError, SpecError
+from ffcore.locks import writing
 from ffcore.phases import Clock, phase, recording
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def resume(folder: Path, wanted: Wanted, interrupts: Interrupts, baseline: bool 
 
 
 def _run(arguments: Arguments, stopped: Stopped | None, wanted: Wanted, interrupts: Interrupts) -> None:
-    with recording() as clock:
+    with recording() as clock, nullcontext() if wanted.out is None else writing(wanted.out):
         ending = _Ending(arguments, stopped, wanted, clock, interrupts)
         with ending.told():
             with phase("imports"):

@@ -12,6 +12,7 @@ import typer
 from ffcore.cli import run_folder
 from ffcore.cli.profile import profile_table
 from ffcore.cli.run_json import write_spec
+from ffcore.locks import writing
 from ffcore.mapping.dialect import to_data
 from ffcore.units import Dimension, format_quantity
 
@@ -99,6 +100,14 @@ def write(report: Report, out: Path) -> None:
 
     Raises ``OSError`` with the path that cannot be written, ``FFError`` where results would replace an input.
     """
+    with writing(out):
+        notes = _written(report, out)
+    for note in notes:
+        typer.echo(note, err=True)
+
+
+def _written(report: Report, out: Path) -> list[str]:
+    """Write the files, and return what is to be said."""
     from ffcore.results.folder import check_inputs, write_folder
 
     check_inputs(out, report.mappings, report.inputs)
@@ -117,8 +126,7 @@ def write(report: Report, out: Path) -> None:
         write_spec(out / run_folder.SPEC, report.spec)
     if run.get("other_spec"):
         notes.append("the mappings were found for another spec: for this one there may be better ones")
-    for note in notes:
-        typer.echo(note, err=True)
+    return notes
 
 
 def _json(data: Any) -> str:

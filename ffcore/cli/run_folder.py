@@ -25,7 +25,7 @@ from ffcore._version import __version__
 from ffcore.cli.arguments import Arguments
 from ffcore.cli.run_json import ANEW, as_json, encoded, read_json, read_spec, write_spec
 from ffcore.errors import FFError
-from ffcore.files import write_atomically
+from ffcore.files import real, write_atomically
 
 if TYPE_CHECKING:
     from ffcore.cli.output import Report
@@ -125,7 +125,7 @@ def parameters_of(spec: Spec, jobs: int | None, cache: Path | None) -> dict[str,
         "metrics": metric_names(mapper.ffm.metrics),
         "limits": encoded(limits),
         "jobs": jobs or DEFAULT_JOBS.n,
-        "cache": None if cache is None else str(cache.resolve()),
+        "cache": None if cache is None else str(real(cache)),
     }
 
 

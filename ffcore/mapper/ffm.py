@@ -83,6 +83,9 @@ def join_pmappings(
     NoValidMappingError where nothing is compatible and fits, FFError for pmappings that are not the spec's,
     TimeLimitError and MemoryLimitError where a limit leaves nothing.
     """
+    given: object = spec
+    if isinstance(given, Pmappings):
+        raise FFError("join_pmappings takes the spec first, then the pmappings: join_pmappings(spec, pmappings)")
     with phase("spec"):
         problem = problem_to_join(spec, pmappings)
     return join_as(

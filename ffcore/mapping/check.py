@@ -38,13 +38,13 @@ class _Checker:
         self._einsums(branches)
         known = [b for b in branches if b.compute.einsum in self.problem.einsum]
         self._unused(known)
-        before = len(self.errors.problems)
+        before = len(self.errors)
         for branch in known:
             self._branch(self.problem.einsum[branch.compute.einsum], branch)
         missing = [e.name for e in self.problem.einsums if e.name not in names]
         if missing:
             self.errors.add(f"no !Compute for Einsum {', '.join(missing)}", mapping.position)
-        elif len(self.errors.problems) == before:
+        elif len(self.errors) == before:
             self._shared(known)
 
     def _einsums(self, branches: Sequence[tree.Branch]) -> None:

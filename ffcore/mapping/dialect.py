@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import attrs
 
-from ffcore.errors import ErrorCollector, Position, suggest
+from ffcore.errors import ErrorCollector, Position, SpecError, suggest
 from ffcore.mapping import tree
+from ffcore.spec.fields import clean_name
 from ffcore.spec.source import Node, YamlMap, YamlScalar, YamlSeq, load_text
 
 _KINDS: Mapping[str, type[tree.Node]] = {
@@ -25,6 +26,10 @@ _KINDS: Mapping[str, type[tree.Node]] = {
         tree.Sequential,
     )
 }
+_DERIVED = "Reservation"
+"""A node that files of AccelForge hold, and that follows from the others."""
+_UNUSED = ("persistent", "binding")
+"""Fields of its holders that say what the workload says (``persistent_tensors``), or nothing."""
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _NOT_TEXT = frozenset(["true", "false", "yes", "no", "on", "off", "null"])
 _LONG_KEY = 1000  # YAML wants a mark before keys that are about as long
@@ -140,6 +145,8 @@ class _Reader:
 
     def _node(self, value: Node, path: str) -> tree.Node | None:
         position = _at(value, path)
+        if value.tag == _DERIVED:
+            return None
         if value.tag is None or value.tag not in _KINDS:
             what = f"unknown node !{value.tag}" if value.tag else "a node needs a tag that says what it is"
             near = suggest(value.tag or "", _KINDS)
@@ -149,11 +156,14 @@ class _Reader:
             self.errors.add(f"!{value.tag} must be a mapping of fields", position)
             return None
         kind = _KINDS[value.tag]
+        if kind in (tree.Storage, tree.Toll):
+            entries = {key: entry for key, entry in value.entries.items() if key not in _UNUSED}
+            value = attrs.evolve(value, entries=entries)
         names = [a.name for a in attrs.fields(kind) if a.name != "position"]
         taken = self._take(value, path, names, optional=("einsums",))
-        before = len(self.errors.problems)
+        before = len(self.errors)
         fields: dict[str, Any] = {name: self._field(name, node, kind, f"{path}.{name}") for name, node in taken.items()}
-        if len(self.errors.problems) > before or len(taken) < len(set(names) - {"einsums"}):
+        if len(self.errors) > before or len(taken) < len(set(names) - {"einsums"}):
             return None
         return kind(**fields, position=position)
 
@@ -191,7 +201,11 @@ class _Reader:
 
     def _name(self, node: Node, path: str) -> str | None:
         if isinstance(node, YamlScalar) and node.text and node.value is not None:
-            return node.text
+            try:
+                return str(clean_name(node.text))
+            except SpecError as error:
+                self.errors.add(error.problems[0].message, _at(node, path))
+                return None
         self.errors.add("must be a name", _at(node, path))
         return None
 

@@ -148,11 +148,14 @@ def _calls_per_instance(actions: Actions) -> Mapping[tuple[str, str], float]:
 def _leak_energy(resolved: ResolvedNest, elapsed: float) -> dict[ActionKey, float]:
     """Leakage of every component of the architecture over ``elapsed`` seconds.
 
-    A gateable dimension of a component, or of one outside of it, used to the share u leaks u.
+    A gateable dimension of a component, or of one outside of it, used to the share u leaks u. What a Fork gates leaks
+    nothing while the Einsum runs on the other side of it.
     """
     trips = _spatial_trips(resolved)
     result: dict[ActionKey, float] = {}
     for leak in resolved.einsum.leaks:
+        if resolved.components[-1].name in leak.off_with:
+            continue
         on = math.prod(trips.get((component, dimension), 1) / fanout for component, dimension, fanout in leak.gates)
         key = ActionKey(leak.component, None, LEAK)
         result[key] = result.get(key, 0.0) + leak.power * elapsed * on

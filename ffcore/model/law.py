@@ -87,8 +87,8 @@ def accesses(
     for index in between:
         toll = components[index]
         if parent < index < child and toll.kind is ComponentKind.TOLL:
-            passing = toll.charges_up * up + toll.charges_down
-            yield Access(index, "read", passing, toll.charges_down * skips)
+            charges_up, charges_down = tensor.name not in toll.free_up, tensor.name not in toll.free_down
+            yield Access(index, "read", charges_up * up + charges_down, charges_down * skips)
 
 
 def saves_traffic(dimension: SpatialDimension, tensor: Tensor, variable: str) -> bool:
@@ -167,6 +167,8 @@ def leakage(einsum: EinsumProblem, components: Sequence[Component]) -> list[Leak
     place = {(c.name, d.name): (i, k) for i, c in enumerate(components) for k, d in enumerate(c.spatial)}
     powers: dict[frozenset[tuple[int, int]], float] = {}
     for leak in einsum.leaks:
+        if components[-1].name in leak.off_with:
+            continue
         share = 1.0
         gates = set()
         for name, dimension, fanout in leak.gates:

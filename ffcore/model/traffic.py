@@ -72,7 +72,7 @@ def count_traffic(own: OwnNest, components: Sequence[Component], ceilings: bool)
             continue
         component = components[item.component]
         if component.kind is ComponentKind.TOLL:
-            counts.append(_toll(item.component, component, demand))
+            counts.append(_toll(item.component, component, tensor, demand))
         else:
             tile = 0 if item is top else own.values(place, ceilings)
             demand = _hold(tensor, item.component, component, tile, demand, counts)
@@ -104,9 +104,9 @@ def _hold(tensor: Tensor, index: int, memory: Component, tile: Exact, child: _De
     return own
 
 
-def _toll(index: int, toll: Component, child: _Demand) -> Count:
-    up = child.writes if toll.charges_up else 0
-    down, unread = (child.reads, child.skipped) if toll.charges_down else (0, 0)
+def _toll(index: int, toll: Component, tensor: Tensor, child: _Demand) -> Count:
+    up = 0 if tensor.name in toll.free_up else child.writes
+    down, unread = (0, 0) if tensor.name in toll.free_down else (child.reads, child.skipped)
     return attrs.evolve(Count.once(index, "read", up + down, unread, child.tile), transfers=child.transfers)
 
 

@@ -9,8 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ffcore.api import evaluate_mapping as evaluate_mapping
     from ffcore.api import evaluate_trees as evaluate_trees
     from ffcore.api import map_workload_to_arch as map_workload_to_arch
+    from ffcore.api import set_n_parallel_jobs as set_n_parallel_jobs
     from ffcore.cli import output as output
     from ffcore.cli import run_folder as run_folder
     from ffcore.cli.arguments import MAPPER_FIELDS as MAPPER_FIELDS
@@ -82,10 +84,14 @@ if TYPE_CHECKING:
     from ffcore.explore.search.spatial import smallest_usage as smallest_usage
     from ffcore.files import csv_cell as csv_cell
     from ffcore.files import read_regular as read_regular
+    from ffcore.files import real as real
     from ffcore.files import write_atomically as write_atomically
+    from ffcore.kernel import kernel as kernel
+    from ffcore.locks import writing as writing
     from ffcore.mapper.choice import DEFAULT_EXPLORER as DEFAULT_EXPLORER
     from ffcore.mapper.choice import explorer_of as explorer_of
     from ffcore.mapper.ffm import join_as as join_as
+    from ffcore.mapper.ffm import join_pmappings as join_pmappings
     from ffcore.mapper.ffm import make_pmappings as make_pmappings
     from ffcore.mapper.job import Job as Job
     from ffcore.mapper.job import problem_of as problem_of
@@ -195,6 +201,7 @@ if TYPE_CHECKING:
     from ffcore.render.xy import Line as Line
     from ffcore.render.xy import xy_plot as xy_plot
     from ffcore.results import Pmappings as Pmappings
+    from ffcore.results import columns as columns
     from ffcore.results.earlier import NO_FUSION as NO_FUSION
     from ffcore.results.earlier import REPORT as REPORT
     from ffcore.results.earlier import RESULTS as RESULTS
@@ -208,7 +215,13 @@ if TYPE_CHECKING:
     from ffcore.results.mappings import Mappings as Mappings
     from ffcore.results.mappings import computes_of as computes_of
     from ffcore.results.subject import ReportSubject as ReportSubject
+    from ffcore.results.table import ResultTable as ResultTable
     from ffcore.spec import Spec as Spec
+    from ffcore.spec import architecture as architecture
+    from ffcore.spec import config as config
+    from ffcore.spec import mapper as mapper
+    from ffcore.spec import renames as renames
+    from ffcore.spec import workload as workload
     from ffcore.spec.architecture import Compute as Compute
     from ffcore.spec.architecture import Container as Container
     from ffcore.spec.architecture import LoopBound as LoopBound
@@ -238,6 +251,8 @@ if TYPE_CHECKING:
     from ffcore.spec.problem import TileShape as TileShape
     from ffcore.spec.problem import rank_values as rank_values
     from ffcore.spec.quantities import in_any_unit as in_any_unit
+    from ffcore.spec.source import YamlMap as YamlMap
+    from ffcore.spec.source import YamlScalar as YamlScalar
     from ffcore.spec.source.files import SourceProblem as SourceProblem
     from ffcore.spec.source.files import display as display
     from ffcore.spec.source.files import read_text as read_text
@@ -267,7 +282,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 MODULES: dict[str, tuple[str, ...]] = {
-    "ffcore.api": _names("evaluate_trees map_workload_to_arch"),
+    "ffcore.api": _names("evaluate_mapping evaluate_trees map_workload_to_arch set_n_parallel_jobs"),
     "ffcore.cli": _names("output run_folder"),
     "ffcore.cli.arguments": _names("Arguments MAPPER_FIELDS"),
     "ffcore.cli.command": _names("Request complete options spec_command"),
@@ -298,9 +313,11 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.explore.reuse.equal": _names("ClassMember EinsumClasses members_of"),
     "ffcore.explore.search.solve": _names("explore_einsum"),
     "ffcore.explore.search.spatial": _names("SpatialMenu SpatialTable smallest_usage"),
-    "ffcore.files": _names("csv_cell read_regular write_atomically"),
+    "ffcore.kernel": _names("kernel"),
+    "ffcore.locks": _names("writing"),
+    "ffcore.files": _names("csv_cell read_regular real write_atomically"),
     "ffcore.mapper.choice": _names("DEFAULT_EXPLORER explorer_of"),
-    "ffcore.mapper.ffm": _names("join_as make_pmappings"),
+    "ffcore.mapper.ffm": _names("join_as join_pmappings make_pmappings"),
     "ffcore.mapper.job": _names("Job problem_of"),
     "ffcore.mapper.nothing": _names("check_explored is_exact nothing_joined"),
     "ffcore.mapper.workers": _names("DEFAULT_JOBS workers"),
@@ -343,12 +360,13 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.render.rendering": _names("MissingProgramError"),
     "ffcore.render.workload": _names("EinsumView TensorView WorkloadView view_workload"),
     "ffcore.render.xy": _names("Line xy_plot"),
-    "ffcore.results": _names("Pmappings"),
+    "ffcore.results": _names("Pmappings columns"),
     "ffcore.results.earlier": _names("NO_FUSION REPORT RESULTS mapping_files"),
     "ffcore.results.front": _names("MAX_DETAILS Point best_of chosen points_of"),
     "ffcore.results.mappings": _names("MappingEntry Mappings computes_of"),
     "ffcore.results.subject": _names("ReportSubject"),
-    "ffcore.spec": _names("Spec"),
+    "ffcore.results.table": _names("ResultTable"),
+    "ffcore.spec": _names("Spec architecture config mapper renames workload"),
     "ffcore.spec.architecture": _names("Compute Container LoopBound Memory TensorHolder TensorRules Toll walk"),
     "ffcore.spec.expressions": _names("evaluate"),
     "ffcore.spec.library": _names("find_file read_sources"),
@@ -358,6 +376,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "Problem Relevance SpatialDimension Tensor TileShape rank_values"
     ),
     "ffcore.spec.quantities": _names("in_any_unit"),
+    "ffcore.spec.source": _names("YamlMap YamlScalar"),
     "ffcore.spec.source.files": _names("SourceProblem display read_text"),
     "ffcore.templates": _names("HolderChoice Site SpatialLoop Template TemplateStock einsum_choices einsum_templates"),
     "ffcore.templates.types": _names("TollSite"),

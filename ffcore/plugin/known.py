@@ -14,6 +14,7 @@ DISTRIBUTION_OF: dict[tuple[str, str], str] = {
     ("renderer", "html"): "ffcore-html-report",
     **{("cost_model", name): "ffcore-component-costs" for name in ("tables", "hwcomponents")},
     ("spec_loader", "onnx"): "ffcore-onnx-import",
+    ("module", "accelforge"): "ffcore-compat-accelforge",
     ("command", "convert"): "ffcore-onnx-import",
     ("command", "compare"): "ffcore-simanneal",
     ("command", "explain"): "ffcore-explain",

@@ -7,13 +7,14 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import pluggy
 
 from ffcore import errors
 from ffcore.plugin import builtin, hooks
+from ffcore.plugin.installed import EntryPoint, named, scan
 from ffcore.plugin.known import DISTRIBUTION_OF
 from ffcore.plugin.records import RECORD_TYPES, ArchRecord, CommandRecord, Factory, ModelRecord, Record, loaded
 
@@ -26,18 +27,6 @@ DISABLE_VARIABLE = "FFCORE_DISABLE_PLUGINS"
 CORE = "ffcore"
 
 T = TypeVar("T")
-
-
-class EntryPoint(Protocol):
-    """The part of ``importlib.metadata.EntryPoint`` that the manager uses."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def value(self) -> str: ...
-    @property
-    def dist(self) -> Any: ...
-    def load(self) -> Any: ...
 
 
 @attrs.frozen
@@ -84,8 +73,8 @@ class PluginManager:
         manager.add_hookspecs(hooks)
         core = Plugin("builtin", CORE, _version(CORE), builtin.__name__)
         result = [_register(manager, core, lambda: builtin)]
-        for point in sorted(points, key=lambda p: (_normalised(_distribution(p)[0]), p.name)):
-            plugin = Plugin(point.name, *_distribution(point), point.value)
+        for point in sorted(points, key=lambda p: (_normalised(named(p.dist)[0]), p.name)):
+            plugin = Plugin(point.name, *named(point.dist), point.value)
             if self._disabled & {"all", _normalised(plugin.distribution), _normalised(plugin.name)}:
                 result.append(attrs.evolve(plugin, disabled=True))
             else:
@@ -242,23 +231,11 @@ def _check_parameters(record: ArchRecord, arguments: Iterable[str]) -> None:
             raise errors.PluginError(f"arch {record.name!r} has no parameter {name!r}; parameters: {listed}{hint}")
 
 
-def _distribution(point: EntryPoint) -> tuple[str, str]:
-    if point.dist is None:
-        return ("unknown", "0")
-    return (str(point.dist.name), str(point.dist.version))
-
-
 def _version(distribution: str) -> str:
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:  # run from a source tree that was never installed
         return "0+source"
-
-
-@cache
-def scan() -> tuple[EntryPoint, ...]:
-    """The entry points of the group ``ffcore``: read from disk once per process."""
-    return tuple(importlib.metadata.entry_points(group=hooks.NAME))
 
 
 @cache

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 
+from ffcore.kernel import kernel
 from ffcore.pmappings.arrays import Bools, Floats, Ints
 
 
@@ -23,7 +23,7 @@ def pareto_mask(group: Ints, values: Floats) -> Bools:
     return keep
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+@kernel
 def _fronts(offsets, order, values, kept, keep):  # type: ignore[no-untyped-def]  # pragma: no cover
     width = values.shape[1]
     for g in range(offsets.shape[0] - 1):

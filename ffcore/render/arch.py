@@ -130,7 +130,10 @@ def _build(
         else:
             own = _times(before, facts.own_spread(node))
             if isinstance(node, Array):
-                below = (facts.view(node, _build(node.nodes, below, facts, own), own),)
+                # What is inside stands above the fanout.
+                below = _build(
+                    node.nodes, (facts.view(node, below, _times(before, facts.spread(node))),), facts, before
+                )
             elif isinstance(node, Compute):
                 below = (facts.view(node, (), own), *below)
             else:
@@ -172,7 +175,8 @@ class _Facts:
         if isinstance(node, Memory):
             headline = self.quantity(node.size, Dimension.SIZE)
         if isinstance(node, Toll):
-            headline = node.direction.replace("_", " ")
+            ways = {names: way.replace("_", " ") for names, way in node.direction.items()}
+            headline = ", ".join(way if names == "All" else f"{names} {way}" for names, way in ways.items())
         if isinstance(node, Component):
             facts += self.actions(node)
         if isinstance(node, TensorHolder):

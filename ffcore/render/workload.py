@@ -143,10 +143,10 @@ def _einsum(shape: EinsumShape, bounds: Mapping[str, int]) -> EinsumView:
 
 
 def _index(rank: RankExpression) -> str:
-    terms = [v if c == 1 else f"{c}*{v}" for v, c in rank.terms]
-    if rank.constant or not terms:
-        terms.append(str(rank.constant))
-    return "+".join(terms)
+    signed = [("-" if v in rank.falling else "+") + (v if c == 1 else f"{c}*{v}") for v, c in rank.terms]
+    if rank.constant or not signed:
+        signed.append(f"{rank.constant:+}")
+    return "".join(signed).removeprefix("+")
 
 
 def _tensors(shapes: Sequence[EinsumShape], known: Mapping[str, Tensor], bounds: Mapping[str, int]) -> list[TensorView]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ffcore.files import check_places, read_regular
+from ffcore.files import check_places, read_regular, real
 
 RESULTS, CSV, PARQUET, REPORT = "results.json", "mappings.csv", "mappings.parquet", "report.html"
 NO_FUSION = "no_fusion"
@@ -39,9 +39,9 @@ def earlier_files(out: Path) -> list[Path]:
 
 def remove_earlier(out: Path, inputs: Iterable[str | Path] = ()) -> None:
     """Remove what an earlier job left in ``out``, but no file that this one has read. Raises ``OSError``."""
-    kept = {Path(name).resolve() for name in inputs}
+    kept = {real(name) for name in inputs}
     for path in earlier_files(out):
-        if path.resolve() not in kept:
+        if real(path) not in kept:
             path.unlink()
     unfused = out / NO_FUSION
     if unfused.is_dir() and not unfused.is_symlink() and not any(unfused.iterdir()):

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from ffcore import plugin
 from ffcore.errors import FFError
-from ffcore.files import csv_cell, write_atomically
+from ffcore.files import csv_cell, real, write_atomically
 from ffcore.plugin import RendererRecord
 from ffcore.plugin.known import DISTRIBUTION_OF
 from ffcore.results import columns
@@ -72,10 +72,10 @@ def write_folder(
 
 def check_inputs(out: Path, mappings: Mappings, inputs: Iterable[str | Path]) -> None:
     """Raise ``FFError`` where `write_folder` would replace an input that is somebody's; call it first."""
-    read, ours = {Path(name).resolve() for name in inputs}, set(earlier_files(out))
+    read, ours = {real(name) for name in inputs}, set(earlier_files(out))
     for number in range(len(mappings)):
         path = out / f"mapping_{number}.yaml"
-        if path.resolve() in read and path not in ours and path.read_text() != mappings.to_yaml(number):
+        if real(path) in read and path not in ours and path.read_text() != mappings.to_yaml(number):
             raise FFError(f"{path} is an input, which results in {out} would replace: name another folder")
 
 
@@ -99,7 +99,9 @@ def _with_layers(mappings: Mappings) -> pd.DataFrame:
             for what, value in ((columns.ENERGY, own.total_energy), (columns.LATENCY, own.total_latency)):
                 layers.setdefault(columns.join(own.einsum, columns.TOTAL, what), []).append(value)
     first = [c for c in data.columns if columns.split(c)[0] == columns.TOTAL]
-    return data[first].assign(**layers).join(data.drop(columns=first))
+    import pandas as pd  # only who has tables pays for it
+
+    return pd.concat([data[first], pd.DataFrame(layers, index=data.index), data.drop(columns=first)], axis=1)
 
 
 def _write_mappings(out: Path, mappings: Mappings) -> None:

@@ -21,8 +21,10 @@ from ffcore.spec.fields import (
     Value,
     forget_position,
     pure_number,
+    quoted_as_text,
     spec_field,
 )
+from ffcore.spec.ignored import without_ignored
 from ffcore.spec.quantities import of_variable
 from ffcore.spec.source.nodes import Node, YamlMap
 
@@ -35,9 +37,14 @@ if TYPE_CHECKING:
 class Action(SpecNode):
     """What a component does and what it costs once: ``read``, ``write`` (memories), ``compute``."""
 
-    name: str = spec_field(Text(), required=True, doc="read, write (Memory), read (Toll) or compute (Compute)")
+    name: str = spec_field(
+        Text(), required=True, doc="read, write (Memory), read (Toll) or compute (Compute); others are never counted"
+    )
     energy: Expression | None = spec_field(Value(), unit="J", doc="energy of one action")
-    throughput: Expression | None = spec_field(Value(), unit="1/s", doc="actions per second of one instance")
+    throughput: Expression | None = spec_field(
+        Value(), unit="1/s", doc="actions per second of one instance (default: 1 / latency)"
+    )
+    latency: Expression | None = spec_field(Value(), unit="s", doc="time of one action, where throughput is not given")
     energy_scale: Expression = spec_field(Value(), default=1, doc="factor on energy")
     throughput_scale: Expression = spec_field(Value(), default=1, doc="factor on throughput")
     latency_scale: Expression = spec_field(Value(), default=1, doc="factor on the time of one action")
@@ -127,6 +134,12 @@ class Network(Container):
         Value(), default=1, doc="copies that share the work: faster by that much, area and leakage multiply"
     )
 
+    @classmethod
+    def normalise(cls, node: Node, errors: ErrorCollector, path: str) -> Node:
+        """Leave out totals that other tools write into their files."""
+        reason = "totals are computed from area, leak_power and the fanouts"
+        return without_ignored(node, ("total_area", "total_leak_power"), reason, path)
+
 
 @attrs.define(kw_only=True, on_setattr=forget_position)
 class Component(Network):
@@ -137,6 +150,7 @@ class Component(Network):
         Table(), factory=dict, doc="passed on to the cost model"
     )
     actions: list[Action] = spec_field(Many(Action, "action"), factory=list, doc="costs of the actions")
+    actions_scale: Expression = spec_field(Value(), default=1, doc="factor on the number of all actions")
     energy_scale: Expression = spec_field(Value(), default=1, doc="factor on the energy of all actions")
     throughput_scale: Expression = spec_field(Value(), default=1, doc="factor on the throughput of all actions")
     latency_scale: Expression = spec_field(Value(), default=1, doc="factor on the time of all actions")
@@ -168,6 +182,7 @@ class TensorHolder(Component):
     @classmethod
     def normalise(cls, node: Node, errors: ErrorCollector, path: str) -> Node:
         """Move ``constraints: {tensors: {...}}`` to ``tensors: {...}``."""
+        node = super().normalise(node, errors, path)
         if not isinstance(node, YamlMap) or "constraints" not in node.entries:
             return node
         entries = dict(node.entries)
@@ -207,7 +222,13 @@ class Memory(TensorHolder):
 class Toll(TensorHolder):
     """Charges one read per value that passes, and holds nothing."""
 
-    direction: str = spec_field(Text(), required=True, default="up_and_down", doc="up, down or up_and_down")
+    direction: dict[str, str] = spec_field(
+        Table(scalar_key="All"),
+        required=True,
+        factory=lambda: {"All": "up_and_down"},
+        converter=lambda value: {"All": value} if isinstance(value, str) else value,
+        doc="up, down or up_and_down, by set of tensors",
+    )
 
 
 @attrs.define(kw_only=True, on_setattr=forget_position)
@@ -241,13 +262,22 @@ class Hierarchical(Branch):
 class Fork(Branch):
     """Nodes beside the ones that follow: only paths to a Compute inside pass through them."""
 
+    forked_power_gateable: Expression = spec_field(
+        Value(), default=False, doc="whether the nodes inside leak nothing while an Einsum runs elsewhere"
+    )
+    non_forked_power_gateable: Expression = spec_field(
+        Value(), default=False, doc="whether what follows leaks nothing while an Einsum runs inside"
+    )
+
 
 @attrs.define(kw_only=True, on_setattr=forget_position)
 class Array(Network):
-    """A repeated part: the fanout, then the nodes that each instance holds."""
+    """A fanout of everything that follows, and the nodes that feed it: these stand above the fanout."""
 
     nodes: NodeList = spec_field(
-        Tagged(lambda: NODE_CLASSES, lambda nodes: NodeList(nodes)), factory=lambda: NodeList(), doc="what is repeated"
+        Tagged(lambda: NODE_CLASSES, lambda nodes: NodeList(nodes)),
+        factory=lambda: NodeList(),
+        doc="what stands above the fanout",
     )
 
 
@@ -317,7 +347,11 @@ class Arch(SpecNode):
         doc="from the root down to the computes",
     )
     variables: dict[str, Expression] = spec_field(
-        Table(), factory=dict, reader=of_variable, doc="names for use in the nodes"
+        Table(),
+        factory=dict,
+        reader=of_variable,
+        normalise=quoted_as_text,
+        doc="names for use in the nodes; quoted text is text",
     )
     extra_attributes_for_all_component_models: dict[str, Any] = spec_field(
         Table(), factory=dict, doc="passed on to the cost model with every component"

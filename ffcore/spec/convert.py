@@ -104,7 +104,7 @@ def convert_field(cls: type[SpecNode], name: str, node: Node, errors: ErrorColle
 def _build(
     cls: type[T], values: dict[str, Any], positions: dict[str, Position], errors: ErrorCollector, path: str
 ) -> T | None:
-    before = len(errors.problems)
+    before = len(errors)
     for name, attribute in spec_fields(cls).items():  # run the attrs converters one by one, for their positions
         converter: Any = attribute.converter
         if name in values and converter is not None:
@@ -114,7 +114,7 @@ def _build(
                 for problem in error.problems:
                     place = problem.position or positions.get(name)
                     errors.add(problem.message, place, problem.suggestion)
-    if len(errors.problems) > before:
+    if len(errors) > before:
         return None
     result = cls(**values)
     result._positions.update(positions)
@@ -140,6 +140,8 @@ def _field(attribute: attrs.Attribute[Any], node: Node, errors: ErrorCollector, 
     if node.tag is not None and not isinstance(kind, Raw):
         errors.add(f"unknown tag !{node.tag} (no tag is expected here)", _at(node, path))
         return _MISSING
+    if isinstance(kind, Table | Data):
+        _refuse_tags(node, errors, path)
     if isinstance(node, YamlScalar) and node.value is None and not isinstance(kind, Raw | Value | Text | Flag):
         return _MISSING  # an empty list or mapping: ``spatial:`` with nothing behind it
     if isinstance(kind, Value | Text | Flag):
@@ -152,6 +154,18 @@ def _field(attribute: attrs.Attribute[Any], node: Node, errors: ErrorCollector, 
     if isinstance(kind, Table):
         return _table(kind, node, attribute.metadata["reader"], errors, path)
     return node if isinstance(kind, Raw) else to_plain(node)
+
+
+def _refuse_tags(node: Node, errors: ErrorCollector, path: str) -> None:
+    """Note every tag inside of a table or a plain list: nothing there has one."""
+    if isinstance(node, YamlScalar):
+        return
+    inner = [value for _, value in node.entries.values()] if isinstance(node, YamlMap) else node.items
+    names = list(node.entries) if isinstance(node, YamlMap) else [str(index) for index in range(len(inner))]
+    for name, value in zip(names, inner, strict=True):
+        if value.tag is not None:
+            errors.add(f"unknown tag !{value.tag} (no tag is expected here)", _at(value, join_path(path, name)))
+        _refuse_tags(value, errors, join_path(path, name))
 
 
 def _scalar(kind: Kind, node: Node, errors: ErrorCollector, path: str) -> Any:
@@ -258,6 +272,25 @@ def from_plain(data: object, position: Position, item: bool = False) -> Node:
     if data is None or isinstance(data, bool | int | float | str):
         return YamlScalar(data, str(data), None, position)
     raise SpecError.one(f"expected plain data, got {type(data).__name__} {data!r}", position)
+
+
+def object_from_plain(kind: One | Many | Tagged, data: object) -> Any:
+    """The object that plain data (dicts, lists, scalars) says, as in a file; ``tag`` names the type of an arch node.
+
+    Raises SpecError with everything that is wrong with it.
+    """
+    errors = ErrorCollector()
+    node = from_plain(data, Position("<Python>", 0), item=isinstance(kind, Tagged))
+    made = _tagged(kind, node, errors, "") if isinstance(kind, Tagged) else convert(kind.cls, node, errors)
+    if errors:  # the place is where the caller stands
+        fields = [p.position.field if p.position else "" for p in errors.problems]
+        raise SpecError(
+            [
+                attrs.evolve(p, position=None, message=f"{field}: {p.message}" if field else p.message)
+                for p, field in zip(errors.problems, fields, strict=True)
+            ]
+        )
+    return made
 
 
 def dump(node: SpecNode, nested: bool = True) -> dict[str, object]:

@@ -10,6 +10,7 @@ from ffcore import plugin
 from ffcore.errors import FFError, Position, SpecError
 from ffcore.files import write_atomically
 from ffcore.plugin.given_options import check_options
+from ffcore.spec.source.allowed import standing_dirs
 from ffcore.spec.source.files import FileAccess, SourceProblem
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _kept(file: Path, option: str, number: int, name: str) -> Path:
 
 def _allowed(spec: Spec, name: str, set_at: Position, place: Position | None) -> Path:
     own = [] if set_at.file.startswith("<") else [Path(set_at.file).absolute().parent]
-    folders = [*own, *(Path(folder) for folder in spec._allowed_dirs)]
+    folders = [*own, *(Path(folder) for folder in spec._allowed_dirs), *standing_dirs()]
     try:
         return FileAccess.for_folders(folders).find(name, folders)
     except SourceProblem as problem:

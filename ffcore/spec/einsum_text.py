@@ -1,4 +1,4 @@
-"""Reading the short text forms of a workload: Einsums, projections, index expressions, bounds."""
+"""Reading the short text forms of a workload: Einsums, projections, index expressions."""
 
 from __future__ import annotations
 
@@ -92,9 +92,10 @@ def _rank(name: object) -> str:
 
 
 def parse_index(text: str) -> tuple[tuple[tuple[str, int], ...], int]:
-    """Terms (rank variable, coefficient > 0) and constant of an affine expression such as ``2*p + r``.
+    """Terms (rank variable, coefficient) and constant of an affine expression such as ``2*p + r``.
 
-    Raises SpecError for anything that is not affine with positive whole coefficients.
+    Raises SpecError for anything that is not affine with whole coefficients; one of a variable that stands alone must
+    be positive, as an index that runs backwards visits other tiles first.
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
@@ -105,7 +106,7 @@ def parse_index(text: str) -> tuple[tuple[tuple[str, int], ...], int]:
     except _NotAffineError:
         raise SpecError.one(f"{text!r} is not affine: only sums of rank variables times whole numbers") from None
     for variable, coefficient in terms.items():
-        if coefficient <= 0:
+        if coefficient == 0 or (coefficient < 0 and len(terms) == 1):
             raise SpecError.one(f"{text!r}: the coefficient of {variable} must be positive, got {coefficient}")
     return tuple(terms.items()), constant
 
@@ -144,27 +145,3 @@ def _added(a: tuple[dict[str, int], int], b: tuple[dict[str, int], int]) -> tupl
     for variable, coefficient in b[0].items():
         terms[variable] = terms.get(variable, 0) + coefficient
     return terms, a[1] + b[1]
-
-
-@attrs.frozen
-class BoundText:
-    """``low <= variable < high`` (``inclusive``: ``<= high``); the ends are value expressions."""
-
-    variable: str
-    low: str
-    high: str
-    inclusive: bool
-
-
-_BOUND = re.compile(rf"(?P<low>[^<>=]+)<=\s*(?P<variable>{_NAME})\s*(?P<operator><=?)(?P<high>[^<>=]+)")
-_SHORT = re.compile(rf"\s*(?P<variable>{_NAME})\s*(?P<operator><=?)(?P<high>[^<>=]+)")
-
-
-def parse_bound(text: str) -> BoundText:
-    """Read ``0 <= m < 128`` (or ``m < 128``). Raises SpecError."""
-    match = _BOUND.fullmatch(text.strip())
-    low = match["low"].strip() if match else "0"
-    match = match or _SHORT.fullmatch(text.strip())
-    if match is None:
-        raise SpecError.one(f"{text!r} is no bound of a rank variable such as '0 <= m < 128'")
-    return BoundText(match["variable"], low, match["high"].strip(), match["operator"] == "<=")

@@ -6,16 +6,16 @@ user wrote (text of an expression, or a value) until the spec is resolved; its p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import cache, partial
 from types import MappingProxyType
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import attrs
 
-from ffcore.errors import ErrorCollector, Position, SpecError, is_printable
-from ffcore.spec.quantities import in_unit
-from ffcore.spec.source.nodes import Node
+from ffcore.errors import ErrorCollector, Position, SpecError, is_printable, suggest
+from ffcore.spec.quantities import in_unit, is_quantity
+from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar
 
 Expression: TypeAlias = str | int | float | bool
 """Text to be evaluated when the spec is resolved, or a value."""
@@ -23,6 +23,8 @@ Expression: TypeAlias = str | int | float | bool
 Normalise: TypeAlias = Callable[[Node, ErrorCollector, str], Node]
 """Rewrites a short form to the full form: ``normalise(node, errors, path) -> node``."""
 
+
+T = TypeVar("T", bound="SpecNode")
 
 pure_number = partial(in_unit, unit="")
 """Reader of a table of pure numbers, in which a unit is refused."""
@@ -113,9 +115,31 @@ def spec_field(
     metadata = {"kind": kind, "unit": unit, "doc": doc, "required": required, "normalise": normalise, "reader": reader}
     if isinstance(kind, Text) and converter is None:
         converter = clean_name
+    if isinstance(kind, One | Many | Tagged) and converter is None:
+        converter = partial(_objects, kind)
     if factory is not None:
         return attrs.field(factory=factory, metadata=metadata, converter=converter)
     return attrs.field(default=default, metadata=metadata, converter=converter)
+
+
+def quoted_as_text(node: Node, errors: ErrorCollector, path: str) -> Node:
+    """``{a: "b"}`` is the text b, ``{a: b}`` an expression; quantities (``"4 MiB"``) are numbers all the same.
+
+    A text becomes the expression that it is the value of.
+    """
+    if not isinstance(node, YamlMap):
+        return node
+    entries = {}
+    for name, (key, value) in node.entries.items():
+        if isinstance(value, YamlScalar) and value.quoted and not is_quantity(value.text):
+            quote = '"' if "'" in value.text else "'"
+            if quote in value.text or "\\" in value.text:
+                place = value.position.with_field(f"{path}.{name}")
+                errors.add("a text may hold one kind of quotes only, and no backslash", place)
+            text = f"{quote}{value.text}{quote}"
+            value = YamlScalar(text, text, value.tag, value.position)
+        entries[name] = (key, value)
+    return YamlMap(entries, node.tag, node.position)
 
 
 def clean_name(name: Any) -> Any:
@@ -123,12 +147,64 @@ def clean_name(name: Any) -> Any:
 
     Names go into files, tables, pictures and terminals: what would break one of them is refused here for all.
     """
+    if isinstance(name, str) and "<SEP>" in name:
+        raise SpecError.one(f"the name {name!r} has '<SEP>' in it, which stands between names in columns of results")
     if not isinstance(name, str) or name.isprintable():
         return name
     bad = next((c for c in name if not is_printable(c)), None)
     if bad is not None:
         raise SpecError.one(f"the name {name!r} has a character that is not printable, U+{ord(bad):04X}: leave it out")
     return name
+
+
+class NamedList(list[Any]):
+    """A list whose items may be looked up by name too, ``einsums["QK"]``; plain dicts become objects on the way in."""
+
+    def __init__(self, kind: Many, items: Iterable[Any] = ()) -> None:
+        self._kind = kind
+        super().__init__(_object(kind, item) for item in items)
+
+    def __getitem__(self, key: Any) -> Any:
+        """The item of that index or name. Raises SpecError for a name that does not exist."""
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        named = {name: item for item in self if isinstance(name := getattr(item, "name", None), str)}
+        if key not in named:
+            message = f"no {self._kind.what} {key!r}; there are {', '.join(named) or 'none'}"
+            raise SpecError.one(message, suggestion=suggest(key, named))
+        return named[key]
+
+    def __contains__(self, key: object) -> bool:
+        return any(getattr(i, "name", None) == key for i in self) if isinstance(key, str) else super().__contains__(key)
+
+    def append(self, item: Any) -> None:
+        """Add an object, or what a plain dict says of one."""
+        super().append(_object(self._kind, item))
+
+    def __reduce__(self) -> Any:
+        return NamedList, (self._kind, list(self))
+
+
+def _objects(kind: One | Many | Tagged, value: Any) -> Any:
+    """What a field of objects holds, given as such, or as plain dicts and lists. Raises SpecError for anything else."""
+    if isinstance(kind, One):
+        return _object(kind, value)
+    if isinstance(value, NamedList) or value is None:
+        return value
+    if not isinstance(value, list | tuple):
+        raise SpecError.one(f"expected a list, got {type(value).__name__} {value!r}")
+    if isinstance(kind, Many):
+        return NamedList(kind, value)
+    items = [_object(kind, item) for item in value]
+    return value if all(a is b for a, b in zip(items, value, strict=True)) else kind.make(items)
+
+
+def _object(kind: One | Many | Tagged, value: Any) -> Any:
+    if isinstance(value, SpecNode):
+        return value
+    from ffcore.spec.convert import object_from_plain
+
+    return object_from_plain(kind, value)
 
 
 def _table_of(reader: Callable[[Any], Any], table: Any) -> Any:
@@ -162,6 +238,13 @@ class SpecNode:
         if found is None and (own := self._positions.get("")) is not None:
             return own.with_field(f"{own.field}.{name}" if own.field else name)
         return found
+
+    def recast(self, cls: type[T]) -> T:
+        """The same content as an object of ``cls``, a subclass; its parts are shared."""
+        made = cls(**{name: getattr(self, name) for name in spec_fields(type(self))})
+        made._positions.update(self._positions)
+        made._path = self._path
+        return made
 
     @classmethod
     def normalise(cls, node: Node, errors: ErrorCollector, path: str) -> Node:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -98,7 +100,41 @@ def read_sources(
                 message = f"top-level key {key!r} is given twice, by {name} and here"
                 raise SpecError.one(message, entries[key][0].position)
             entries[key] = entry
-    return YamlMap(entries, None, merged.position)
+    return attrs.evolve(merged, entries=entries)
+
+
+def listed(sources: Iterable[object]) -> list[Any]:
+    """Sources one by one: those in lists, the files that patterns match by name; each file once.
+
+    Raises SpecError for a pattern that matches none, and for what is no source.
+    """
+    from ffcore.spec.architecture import Arch
+    from ffcore.spec.workload import Workload
+
+    found: dict[object, Any] = {}
+    for source in sources:
+        inner: Sequence[object]
+        if isinstance(source, list | tuple):
+            inner = listed(source)
+        elif isinstance(source, str | Path):
+            inner = _matching(source)
+        elif isinstance(source, Arch | Workload):
+            inner = [source]
+        else:
+            raise SpecError.one(f"expected a file, a packaged name, an Arch or a Workload, got {source!r}")
+        for item in inner:
+            key = os.path.realpath(item) if isinstance(item, str | Path) and Path(item).is_file() else item
+            found.setdefault(key if isinstance(key, str | Path) else id(key), item)
+    return list(found.values())
+
+
+def _matching(source: str | Path) -> Sequence[str | Path]:
+    if not glob.has_magic(str(source)) or Path(source).exists():
+        return [source]
+    matches = sorted(glob.glob(str(source)))
+    if not matches:
+        raise SpecError.one(f"no file matches {str(source)!r}")
+    return matches
 
 
 class _Asked(Mapping[str, object]):

@@ -11,6 +11,7 @@ import attrs
 from ffcore.errors import ErrorCollector, SpecError, suggest
 from ffcore.plugin.known import DEFAULT_JOINER
 from ffcore.spec.fields import Data, Expression, One, SpecNode, Text, Value, forget_position, spec_field, spec_fields
+from ffcore.spec.ignored import without_ignored
 from ffcore.spec.problem import INFINITY, Metric
 from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar, YamlSeq
 
@@ -24,6 +25,19 @@ _METRIC_NAMES = {
 }
 
 
+_NUMBERED = (
+    "latency",
+    "energy",
+    "dynamic_energy",
+    "leak_energy",
+    "resource_usage",
+    "actions",
+    "detailed_memory_usage",
+    "energy_delay_product",
+)
+"""Bits of metrics that files of AccelForge write as a number, from the lowest."""
+
+
 def as_metrics(value: object) -> Metric:
     """Metrics from ``"energy,latency"``, ``"energy|latency"``, a list of names, or a Metric.
 
@@ -31,6 +45,8 @@ def as_metrics(value: object) -> Metric:
     """
     if isinstance(value, Metric):
         return value
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << len(_NUMBERED):
+        value = [name for bit, name in enumerate(_NUMBERED) if value >> bit & 1]
     if isinstance(value, str):
         value = value.replace("|", ",").split(",")
     if not isinstance(value, list | tuple | set | frozenset):
@@ -76,9 +92,24 @@ def metric_names(metrics: Metric) -> list[str]:
     return [m.name.lower() for m in Metric if m in metrics and m.name]
 
 
+STEERS_ANOTHER_SEARCH = (
+    "explore_loop_orders",
+    "max_loops",
+    "max_loops_minus_ranks",
+    "memory_limit_per_process",
+    "out_of_order_hierarchy_explore_removing_spatials_for_more_temporals",
+)
+"""Knobs of AccelForge's search that ours does not need."""
+
+
 @attrs.define(kw_only=True, on_setattr=forget_position)
 class FFM(SpecNode):
     """Knobs that change the mapspace, the objective or the effort."""
+
+    @classmethod
+    def normalise(cls, node: Node, errors: ErrorCollector, path: str) -> Node:
+        """Leave out knobs that only steer another tool's search."""
+        return without_ignored(node, STEERS_ANOTHER_SEARCH, "they steer the search of AccelForge", path)
 
     metrics: Metric = spec_field(
         Data(), default=Metric.ENERGY | Metric.LATENCY, converter=as_metrics, doc="objectives; all are kept to the end"
@@ -155,7 +186,7 @@ class Mapper(SpecNode):
         """Move knobs that stand directly under ``mapper:`` to ``ffm:``."""
         if not isinstance(node, YamlMap):
             return node
-        knobs = {k: v for k, v in node.entries.items() if k in spec_fields(FFM)}
+        knobs = {k: v for k, v in node.entries.items() if k in spec_fields(FFM) or k in STEERS_ANOTHER_SEARCH}
         if not knobs:
             return node
         entries = {k: v for k, v in node.entries.items() if k not in knobs}
@@ -167,3 +198,17 @@ class Mapper(SpecNode):
         key = YamlScalar(value="ffm", text="ffm", tag=None, position=node.position)
         entries["ffm"] = (key, YamlMap(entries={**old, **knobs}, tag=None, position=node.position))
         return attrs.evolve(node, entries=entries)
+
+
+def _knob(name: str) -> property:
+    def get(mapper: Mapper) -> Any:
+        return getattr(mapper.ffm, name)
+
+    def put(mapper: Mapper, value: Any) -> None:
+        setattr(mapper.ffm, name, value)
+
+    return property(get, put, doc=f"``ffm.{name}``, as files may write it")
+
+
+for _name in spec_fields(FFM):
+    setattr(Mapper, _name, _knob(_name))

@@ -179,8 +179,9 @@ class Component:
     spatial: tuple[SpatialDimension, ...] = ()
     size: float = INFINITY  # bits, per instance (memories)
     holding: Holding | None = None  # memories and tolls
-    charges_up: bool = True  # tolls: direction of traffic that costs a read
-    charges_down: bool = True
+    # Tolls: tensors that pass for free in a direction; all others cost a read.
+    free_up: frozenset[str] = attrs.field(default=frozenset(), metadata=TENSORS)
+    free_down: frozenset[str] = attrs.field(default=frozenset(), metadata=TENSORS)
     skip_initial_output_write: bool = True
     computes_copies: bool = False  # computes: charged one action per value copied
     # Bits per value of tensors that are wider or narrower in this component than elsewhere.
@@ -223,6 +224,7 @@ class Leak:
     component: str
     power: float  # W, all instances
     gates: tuple[tuple[str, str, int], ...]  # gateable (component, dimension, fanout), own and outer
+    off_with: frozenset[str] = frozenset()  # Computes: while one of these runs the Einsum, nothing leaks
 
 
 class PricingLaw(Protocol):

@@ -34,23 +34,33 @@ class EinsumRenames(SpecNode):
         """``{weight: W0}`` and ``[{name: weight, source: W0}]`` are short for ``{tensor_accesses: [...]}``."""
         if isinstance(node, YamlSeq):
             return _wrap(node, node)
-        if not isinstance(node, YamlMap) or any(k in node.entries for k in ("tensor_accesses", "rank_variables")):
+        if not isinstance(node, YamlMap):
             return node
+        if any(k in node.entries for k in ("tensor_accesses", "rank_variables")):
+            entries = {k: (key, _as_list(v) if k != "name" else v) for k, (key, v) in node.entries.items()}
+            return YamlMap(entries=entries, tag=node.tag, position=node.position)
         if "name" in node.entries and len(node.entries) == 1:
             return node
-        items: list[Node] = []
-        for key, value in node.entries.values():
-            name_key = YamlScalar(value="name", text="name", tag=None, position=key.position)
-            source_key = YamlScalar(value="source", text="source", tag=None, position=value.position)
-            if isinstance(value, YamlMap):  # {weight: {source: W0, expected_count: 1}}
-                entries = {"name": (name_key, key), **value.entries}
-            else:
-                entries = {"name": (name_key, key), "source": (source_key, value)}
-            items.append(YamlMap(entries=entries, tag=None, position=key.position))
-        return _wrap(YamlSeq(items=items, tag=None, position=node.position), node)
+        return _wrap(_as_list(node), node)
 
 
-def _wrap(items: YamlSeq, node: Node) -> YamlMap:
+def _as_list(node: Node) -> Node:
+    """``{weight: W0}`` as ``[{name: weight, source: W0}]``; anything else as it is."""
+    if not isinstance(node, YamlMap):
+        return node
+    items: list[Node] = []
+    for key, value in node.entries.values():
+        name_key = YamlScalar(value="name", text="name", tag=None, position=key.position)
+        source_key = YamlScalar(value="source", text="source", tag=None, position=value.position)
+        if isinstance(value, YamlMap):  # {weight: {source: W0, expected_count: 1}}
+            entries = {"name": (name_key, key), **value.entries}
+        else:
+            entries = {"name": (name_key, key), "source": (source_key, value)}
+        items.append(YamlMap(entries=entries, tag=None, position=key.position))
+    return YamlSeq(items=items, tag=None, position=node.position)
+
+
+def _wrap(items: Node, node: Node) -> YamlMap:
     key = YamlScalar(value="tensor_accesses", text="tensor_accesses", tag=None, position=node.position)
     return YamlMap(entries={"tensor_accesses": (key, items)}, tag=node.tag, position=node.position)
 

@@ -16,8 +16,19 @@ from ffcore.errors import ErrorCollector, Position, SpecError, suggest
 from ffcore.spec.architecture import Arch
 from ffcore.spec.config import Config, ModelOptions
 from ffcore.spec.convert import convert, dump, from_plain
-from ffcore.spec.fields import Expression, One, Raw, SpecNode, Table, forget_position, spec_field
-from ffcore.spec.library import Source, read_sources
+from ffcore.spec.fields import (
+    Expression,
+    One,
+    Raw,
+    SpecNode,
+    Table,
+    forget_position,
+    quoted_as_text,
+    spec_field,
+    spec_fields,
+)
+from ffcore.spec.ignored import without_ignored
+from ffcore.spec.library import Source, listed, read_sources
 from ffcore.spec.mapper import Mapper
 from ffcore.spec.problem import Problem
 from ffcore.spec.quantities import of_variable
@@ -50,7 +61,11 @@ class Spec(SpecNode):
     workload: Workload = spec_field(One(Workload), factory=Workload, doc="the Einsums")
     renames: Renames = spec_field(One(Renames), factory=Renames, doc="canonical names of tensors")
     variables: dict[str, Expression] = spec_field(
-        Table(), factory=dict, reader=of_variable, doc="names for use in all expressions"
+        Table(),
+        factory=dict,
+        reader=of_variable,
+        normalise=quoted_as_text,
+        doc="names for use in all expressions; quoted text is text",
     )
     config: Config = spec_field(One(Config), factory=Config, doc="settings")
     mapper: Mapper = spec_field(One(Mapper), factory=Mapper, doc="parts and knobs of the search")
@@ -71,17 +86,24 @@ class Spec(SpecNode):
         *files: Source,
         jinja_parse_data: Mapping[str, object] | None = None,
         allowed_dirs: Sequence[str | Path] = (),
+        top_key: str | None = None,
         **jinja_data: object,
     ) -> Spec:
         """Read YAML files (or names of packaged or registered ones) into one spec.
 
+        ``files``: also lists of them, and patterns (``arches/*.yaml``); the same file twice is read once.
         ``jinja_parse_data`` and further keywords are the Jinja parameters. ``allowed_dirs``: directories, beside
-        those of the files themselves, that the files may include from. Instead of a file, an ``Arch`` or
-        ``Workload`` object may be given. Raises one SpecError with everything that is wrong.
+        those of the files themselves, that the files may include from. ``top_key``: the spec stands under this key of
+        the files. Instead of a file, an ``Arch`` or ``Workload`` object may be given. Raises one SpecError with
+        everything that is wrong.
         """
         data = {**(jinja_parse_data or {}), **jinja_data}
         asked: set[str] = set()
-        spec = cls.from_node(read_sources(files, data, allowed_dirs, asked), files)
+        sources = listed(files)
+        node = read_sources(sources, data, allowed_dirs, asked)
+        if top_key is not None:
+            node = _under(node, top_key)
+        spec = cls.from_node(node, sources)
         spec._unused_parameters = {name: suggest(name, asked) for name in data if name not in asked}
         spec._allowed_dirs = tuple(allowed_dirs)
         return spec
@@ -105,11 +127,14 @@ class Spec(SpecNode):
     def from_node(cls, node: YamlMap, objects: Iterable[object] = ()) -> Spec:
         """A spec from loaded YAML and ready-made ``Arch`` or ``Workload`` objects. Raises SpecError."""
         errors = ErrorCollector()
-        spec = convert(cls, node, errors)
+        shelves = node.anchored - spec_fields(cls).keys()
+        spec = convert(
+            cls, without_ignored(node, shelves, "they are no part of a spec, but for their anchors", ""), errors
+        )
         errors.raise_if_any()
         assert spec is not None
         for item in objects:
-            name = {Arch: "arch", Workload: "workload"}.get(type(item))
+            name = "arch" if isinstance(item, Arch) else "workload" if isinstance(item, Workload) else None
             if name is None:
                 continue
             if spec.position_of(name) is not None:
@@ -207,6 +232,15 @@ class Spec(SpecNode):
         from ffcore.spec.cost_model import cost_model_of
 
         return cost_model_of(self)
+
+
+def _under(node: YamlMap, key: str) -> YamlMap:
+    """The mapping under a top-level key. Raises SpecError where there is none."""
+    found = node.get(key)
+    if isinstance(found, YamlMap):
+        return found
+    message = f"the top-level key {key!r} (top_key) " + ("is missing" if found is None else "is no mapping")
+    raise SpecError.one(message, node.position, suggest(key, node.entries) if found is None else None)
 
 
 def _whole_numbers(data: Any) -> Any:

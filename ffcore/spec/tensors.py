@@ -77,6 +77,8 @@ class RankExpression:
     terms: tuple[tuple[str, int], ...] = attrs.field(metadata=VARIABLES)  # (rank variable, coefficient > 0)
     constant: int = 0
     flat: bool = False
+    # Variables that are subtracted: ``p - r`` reaches as many values as ``p + r``.
+    falling: tuple[str, ...] = attrs.field(default=(), metadata=VARIABLES)
 
     def tile(self, sizes: Mapping[str, int]) -> int:
         """Values of the rank that variables with these extents reach."""
@@ -85,7 +87,7 @@ class RankExpression:
 
     def reach(self, bounds: Mapping[str, int]) -> int:
         """The size that the rank must have: the greatest index, plus 1."""
-        return sum(c * (bounds[v] - 1) for v, c in self.terms) + self.constant + 1
+        return sum(c * (bounds[v] - 1) for v, c in self.terms if v not in self.falling) + self.constant + 1
 
     def digits(self, bounds: Mapping[str, int]) -> tuple[RankExpression, ...]:
         """The expression as the ranks that it stands for.
@@ -96,6 +98,8 @@ class RankExpression:
         """
         if len(self.terms) <= 1:
             return (RankExpression(self.rank, tuple((v, 1) for v, _ in self.terms)),)
+        if self.falling:
+            return (self,)
         ascending = sorted(self.terms, key=lambda term: term[1])
         reached = 0
         if len({c for _, c in self.terms}) < len(self.terms):

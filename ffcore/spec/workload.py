@@ -24,8 +24,9 @@ from ffcore.spec.fields import (
     pure_number,
     spec_field,
 )
+from ffcore.spec.ignored import without_ignored
 from ffcore.spec.renames import EinsumRenames
-from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar, YamlSeq
+from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar, YamlSeq, to_plain
 
 if TYPE_CHECKING:
     from ffcore.render.rendering import Rendering
@@ -62,6 +63,12 @@ class TensorAccess(SpecNode):
         Data(), factory=dict, doc="values of a rank that are read beyond its size, as padding: {P: 2}"
     )
 
+    @classmethod
+    def normalise(cls, node: Node, errors: ErrorCollector, path: str) -> Node:
+        """Leave out what AccelForge reads and does not use either."""
+        reason = "a tensor takes the bits of its values, in its backing memory too"
+        return without_ignored(node, ("backing_storage_size_scale",), reason, path)
+
 
 @attrs.define(kw_only=True, on_setattr=forget_position)
 class Einsum(SpecNode):
@@ -75,6 +82,9 @@ class Einsum(SpecNode):
     renames: EinsumRenames = spec_field(One(EinsumRenames), factory=EinsumRenames, doc="{weight: W0, ...}")
     iteration_space_shape: dict[str, Expression] | list[str] = spec_field(
         Data(), factory=list, converter=_as_bounds, doc="bounds of rank variables: [0 <= r < 3]"
+    )
+    rank_sizes: dict[str, Expression] = spec_field(
+        Table(), factory=dict, reader=pure_number, doc="size of each rank, beside the workload's"
     )
     n_instances: Expression = spec_field(Value(), default=1, doc="how many times the Einsum runs")
 
@@ -124,16 +134,7 @@ def _merge_accesses(
     path: str,
 ) -> YamlSeq:
     """Tensor accesses of the formula; ``tensor_accesses`` beside it adds fields (bits_per_value, ...) by name."""
-    more: dict[str, YamlMap] = {}
-    if extra is not None and isinstance(extra[1], YamlSeq):
-        for item in extra[1].items:
-            name = item.get("name") if isinstance(item, YamlMap) else None
-            if isinstance(item, YamlMap) and isinstance(name, YamlScalar):
-                more[name.text] = item
-    names = [a.name for a in parsed]
-    for stranger in [n for n in more if n not in names] if parsed else []:
-        place = more[stranger].position.with_field(f"{path}.tensor_accesses")
-        errors.add(f"tensor {stranger!r} is not in the Einsum's text", place, suggest(stranger, names))
+    more = {} if extra is None else _further_fields(parsed, extra[1], errors, f"{path}.tensor_accesses")
     items: list[Node] = []
     for access in parsed:
         ranks = {r: (_text(r, formula), _text(i, formula)) for r, i in access.projection.items()}
@@ -151,6 +152,47 @@ def _merge_accesses(
             entries |= more[access.name].entries
         items.append(YamlMap(entries=entries, tag=None, position=formula.position))
     return YamlSeq(items=items, tag=None, position=formula.position)
+
+
+def _further_fields(
+    parsed: tuple[AccessText, ...], extra: Node, errors: ErrorCollector, path: str
+) -> dict[str, YamlMap]:
+    """What ``tensor_accesses`` says of tensors of the text, by name; what it cannot mean is noted."""
+    more: dict[str, YamlMap] = {}
+    if not isinstance(extra, YamlSeq):
+        errors.add("expected a list of tensors such as {name: A, bits_per_value: 8}", extra.position.with_field(path))
+        return more
+    known = {a.name: a for a in parsed}
+    for item in extra.items:
+        place = item.position.with_field(path)
+        name = item.get("name") if isinstance(item, YamlMap) else None
+        if not isinstance(item, YamlMap) or not isinstance(name, YamlScalar):
+            errors.add("an entry needs the name of a tensor of the Einsum's text, {name: A, ...}", place)
+        elif name.text in more:
+            errors.add(f"tensor {name.text!r} stands twice, first at {more[name.text].position}", place)
+        elif name.text not in known:
+            if parsed:  # else the text itself is wrong
+                errors.add(f"tensor {name.text!r} is not in the Einsum's text", place, suggest(name.text, known))
+        else:
+            _check_agrees(known[name.text], item, errors, path)
+            more[name.text] = item
+    return more
+
+
+def _check_agrees(access: AccessText, item: YamlMap, errors: ErrorCollector, path: str) -> None:
+    """The text has said how a tensor is indexed and whether it is written; an entry may only repeat that."""
+    for field, said in (("projection", dict(access.projection)), ("output", access.output)):
+        node = item.get(field)
+        if node is None:
+            continue
+        given = to_plain(node)
+        try:
+            agrees = (as_projection(given) if field == "projection" else given) == said
+        except SpecError:
+            agrees = False
+        if not agrees:
+            message = f"the Einsum's text says {field} {said} of tensor {access.name}, which the entry contradicts"
+            errors.add(message, node.position.with_field(f"{path}.{access.name}.{field}"))
 
 
 @attrs.define(kw_only=True, on_setattr=forget_position)

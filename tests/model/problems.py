@@ -95,8 +95,8 @@ def toll(name: str, tensors: Sequence[Tensor], *, up: bool = True, down: bool = 
         ComponentKind.TOLL,
         actions=(Action("read", energy, values_of(tensors)),),
         holding=Holding(frozenset(), names),
-        charges_up=up,
-        charges_down=down,
+        free_up=frozenset() if up else names,
+        free_down=frozenset() if down else names,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ffcore.errors import SpecError
+from ffcore.errors import SpecError, suggest
 from ffcore.spec import Spec
 
 ARCH = """\
@@ -433,8 +433,9 @@ def test_energies_are_finite(tmp_path: Path, old: str, new: str, place: str, val
 
 
 def test_scaled_energies_are_finite(tmp_path: Path) -> None:
-    text = str(errors(tmp_path, "{name: compute, energy: 1,", "{name: compute, energy: 1e308, energy_scale: 10,"))
-    assert "arch.nodes.MAC.actions.compute.energy: MAC.actions.compute.energy must be finite, got inf" in text
+    text = str(errors(tmp_path, "{name: compute, energy: 1,", "{name: compute, energy: 1e90, energy_scale: 1e20,"))
+    assert "arch.nodes.MAC.actions.compute.energy: MAC.actions.compute.energy must be 0, infinite or between" in text
+    assert "got 1e+110" in text
 
 
 def test_of_many_problems_twenty_are_printed() -> None:
@@ -445,3 +446,62 @@ def test_of_many_problems_twenty_are_printed() -> None:
     *shown, more = str(caught.value).split("\n")
     assert len(shown) == 20
     assert more == f"and {len(caught.value.problems) - 20:,} more"
+
+
+@pytest.mark.parametrize("number", ["1" + 400 * "0", "round(1e308) * 10**300", "1e308", "1e-200"])
+def test_numbers_that_no_sum_can_hold_are_refused(tmp_path: Path, number: str) -> None:
+    text = str(errors(tmp_path, "{name: compute, energy: 1,", f"{{name: compute, energy: '{number}',"))
+    assert "MAC.actions.compute.energy must be 0, infinite or between 1e-100 and 1e+100 in size" in text
+
+
+@pytest.mark.parametrize("size", ["18446744073709551616", "1e18", 300 * "9"])
+def test_bounds_are_exact_as_floats(size: str) -> None:
+    with pytest.raises(SpecError, match=r"(must be at most 2\*\*53|must be 0, infinite or between)"):
+        Spec.from_yaml("simple", "matmuls", KN=size).problem()
+
+
+ALIASES = """&b0 [x, x, x, x, x, x, x, x, x, x],
+    &b1 [*b0, *b0, *b0, *b0, *b0, *b0, *b0, *b0, *b0, *b0],
+    &b2 [*b1, *b1, *b1, *b1, *b1, *b1, *b1, *b1, *b1, *b1],
+    &b3 [*b2, *b2, *b2, *b2, *b2, *b2, *b2, *b2, *b2, *b2],
+    &b4 [*b3, *b3, *b3, *b3, *b3, *b3, *b3, *b3, *b3, *b3]"""
+
+
+@pytest.mark.parametrize("place", ["arch: {nodes: [[%s]]}", "workload: {einsums: [[%s]]}"])
+def test_no_more_problems_are_looked_for_than_anybody_reads(place: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        Spec.from_string(place % ALIASES)
+    assert len(caught.value.problems) == 1000
+    assert str(caught.value).endswith("\nand at least 980 more")
+
+
+def test_a_message_has_an_end() -> None:
+    text = str(SpecError.one(1_000_000 * "x"))
+    assert len(text) < 2100
+    assert text.endswith("x...")
+
+
+def test_einsums_times_components_are_bounded() -> None:
+    spec = Spec.from_yaml("tpu_v4i_like", "matmuls", N_EINSUMS=3000)
+    with pytest.raises(SpecError, match=r"3,000 Einsums times 10 components .* are more than the 20,000"):
+        spec.problem()
+
+
+def test_nodes_are_bounded() -> None:
+    nodes = "\n".join(f"    - !Compute {{name: M{i}}}" for i in range(501))
+    with pytest.raises(SpecError, match="the architecture has 501 nodes, more than 500"):
+        Spec.from_string(f"arch:\n  nodes:\n{nodes}\n").problem()
+
+
+def test_all_expressions_together_are_bounded() -> None:
+    busy = "sum([sum([1 for a in range(900)]) for b in range(300)])"
+    variables = "\n".join(f"  V{i}: {busy}" for i in range(40))
+    spec = Spec.from_string(f"variables:\n{variables}\n")
+    with pytest.raises(SpecError, match="the expressions of this spec take more than 10000000 steps together"):
+        spec.problem()
+
+
+def test_a_near_name_is_found_among_thousands() -> None:
+    names = [f"Tensor{i}" for i in range(10_000)] + ["GlobalBuffer"]
+    assert suggest("GlobalBufer", names) == "GlobalBuffer"
+    assert suggest(10_000 * "x", names) is None

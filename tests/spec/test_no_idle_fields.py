@@ -41,7 +41,8 @@ arch:
     name: Grid
     spatial: [{name: x, fanout: 2, loop_bounds: [{expression: m, operator: <=, value: 2}]}]
     nodes:
-    - !Compute {name: MAC, actions: [{name: compute, energy: 1, throughput: 1}]}
+    - !Toll {name: Feed, direction: {Other: up}, tensors: {keep: X}, component_class: Dummy}
+  - !Compute {name: MAC, leak_power: 1, actions: [{name: compute, energy: 1, throughput: 1}]}
 workload:
   rank_sizes: {M: 4, K: 2, N: 2}
   bits_per_value: {All: 8}

@@ -28,7 +28,7 @@ from ffcore.explore.explorer import row_shapes
 from ffcore.explore.reuse.checked import check_rows
 from ffcore.explore.reuse.content import digest, einsum_content, own_names, shape_content
 from ffcore.explore.reuse.equal import EinsumClasses
-from ffcore.files import file_name, replacing
+from ffcore.files import check_regular, file_name, replacing
 from ffcore.pmappings.rows import Rows, RowShape, SpatialChoice, TemplateChoice
 from ffcore.pmappings.set import EinsumPmappings, PmappingStats
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
@@ -40,7 +40,7 @@ CACHE_VERSION = 5
 Arrays = Mapping[str, NDArray[Any]]
 _BROKEN = (  # what numpy, zipfile and json say of files that are none of ours, or no longer
     *(OSError, ValueError, KeyError, IndexError, TypeError, EOFError, OverflowError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error),
+    *(zipfile.BadZipFile, zlib.error, MemoryError),
 )
 
 
@@ -81,6 +81,8 @@ class PmappingFiles:
         if not path.exists():
             return None
         try:
+            check_regular(path)
+            _check_stored(path)
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             return _decoded(arrays, stored)
@@ -121,6 +123,13 @@ class PmappingCache:
     def store(self, pmappings: EinsumPmappings) -> None:
         """Write the file of an Einsum, at once or not at all. Raises OSError where it cannot be written."""
         PmappingFiles(self.folder).store(self._stored[pmappings.einsum.name], pmappings)
+
+
+def _check_stored(path: Path) -> None:
+    """Raise ValueError for a file that holds more than it is long: we compress nothing."""
+    with zipfile.ZipFile(path) as file:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in file.infolist()):
+            raise ValueError("it is compressed")
 
 
 def _encoded(pmappings: EinsumPmappings) -> dict[str, NDArray[Any]]:

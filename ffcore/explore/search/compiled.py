@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from ffcore.kernel import kernel
 from ffcore.tolerances import BETTER, NOT_WORSE
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+@kernel
 def _shared(a, b, c, floor):  # type: ignore[no-untyped-def]  # pragma: no cover
     """The least of ``a x + b y + c z`` for factors of at most 1 whose product is at least ``floor``.
 
@@ -39,7 +39,7 @@ def _shared(a, b, c, floor):  # type: ignore[no-untyped-def]  # pragma: no cover
     return a + b + c * floor
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+@kernel
 def _dominates(left, a, right, b, state, ends, which, most, least):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Is label ``a`` no worse than ``b``, whatever pending columns are multiplied by?"""
     c = 1
@@ -56,7 +56,7 @@ def _dominates(left, a, right, b, state, ends, which, most, least):  # type: ign
     return True
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+@kernel
 def _least(values, row, begin, end, state, which, most, least):  # type: ignore[no-untyped-def]  # pragma: no cover
     """The least that a column and its pending ones can come to."""
     total = 0.0
@@ -82,7 +82,7 @@ def _least(values, row, begin, end, state, which, most, least):  # type: ignore[
     return total + max(apart, _shared(first, second, third, least[state, which[5, end - 1]]))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+@kernel
 def _least_sums(values, ends, which, most, least, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     for state in range(values.shape[0]):
         begin = 1
@@ -91,7 +91,7 @@ def _least_sums(values, ends, which, most, least, out):  # type: ignore[no-untyp
             begin = ends[g]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+@kernel
 def _hopeless(values, row, state, share, ends, which, most, least, guard):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Is some known mapping better than all that a label can become? ``share``: what compute time is multiplied by."""
     to_go, scale, power, timed, known = guard
@@ -112,7 +112,7 @@ def _hopeless(values, row, state, share, ends, which, most, least, guard):  # ty
     return False
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+@kernel
 def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
     offsets,
     values,
@@ -201,7 +201,7 @@ def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
     return made, filled
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+@kernel
 def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
     offsets,
     values,
@@ -257,7 +257,7 @@ def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
     return filled
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+@kernel
 def _widen(values, into, out, at):  # type: ignore[no-untyped-def]  # pragma: no cover
     for a in range(values.shape[0]):
         for c in range(out.shape[1]):
@@ -266,7 +266,7 @@ def _widen(values, into, out, at):  # type: ignore[no-untyped-def]  # pragma: no
             out[at + a, into[c]] = values[a, c]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+@kernel
 def _reach(offsets, n, stride, size, moves, starts, up, reached):  # type: ignore[no-untyped-def]  # pragma: no cover
     for q in range(starts.shape[0] - 1):
         for state in range(n):
@@ -279,7 +279,7 @@ def _reach(offsets, n, stride, size, moves, starts, up, reached):  # type: ignor
                     reached[moves[k, 0] * n + state + (to - coordinate) * stride] = True
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+@kernel
 def _before(values, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover
     for c in range(values.shape[1]):
         if values[a, c] != values[b, c]:
@@ -287,7 +287,7 @@ def _before(values, a, b):  # type: ignore[no-untyped-def]  # pragma: no cover
     return False
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+@kernel
 def _sort(values, order, count):  # type: ignore[no-untyped-def]  # pragma: no cover
     gap = 1
     while gap < count // 3:
@@ -303,7 +303,7 @@ def _sort(values, order, count):  # type: ignore[no-untyped-def]  # pragma: no c
         gap //= 3
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+@kernel
 def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
     offsets,
     values,

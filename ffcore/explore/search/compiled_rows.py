@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from ffcore.kernel import kernel
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+@kernel
 def _rows(  # type: ignore[no-untyped-def]  # pragma: no cover
     offsets, values, bottom, addend, scale, target, limits, forms, rates, columns, shares, opened, chain, label, out
 ):

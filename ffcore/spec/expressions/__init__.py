@@ -2,6 +2,7 @@
 
 from ffcore.spec.expressions.evaluate import evaluate, names_in
 from ffcore.spec.expressions.maxlinear import MaxLinear
+from ffcore.spec.expressions.operations import total_budget
 from ffcore.spec.expressions.tensorset import NameSet, RankVariableSet, TensorInfo, TensorSet
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "TensorSet",
     "evaluate",
     "names_in",
+    "total_budget",
 ]

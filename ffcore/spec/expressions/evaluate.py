@@ -6,7 +6,14 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 
 from ffcore.errors import Position, SpecError, suggest
-from ffcore.spec.expressions.functions import FUNCTION_NAMES, FUNCTIONS, MATH_CONSTANTS, MATH_FUNCTIONS, call_function
+from ffcore.spec.expressions.functions import (
+    FUNCTION_NAMES,
+    FUNCTIONS,
+    MAP,
+    MATH_CONSTANTS,
+    MATH_FUNCTIONS,
+    call_function,
+)
 from ffcore.spec.expressions.operations import (
     Budget,
     binary,
@@ -14,6 +21,7 @@ from ffcore.spec.expressions.operations import (
     compare,
     describe,
     iterate,
+    own_budget,
     subscript,
     truth,
     unary,
@@ -39,7 +47,8 @@ def evaluate(value: object, symbols: Mapping[str, object], position: Position | 
     if not isinstance(value, str):
         return value
     try:
-        return _Evaluation(symbols).visit(parse(value), 0)
+        with own_budget() as budget:
+            return _Evaluation(symbols, budget).visit(parse(value), 0)
     except SpecError:
         raise
     except _FAILURES as error:
@@ -75,10 +84,10 @@ def _spec_error(error: BaseException, text: str, position: Position | None) -> S
 class _Evaluation:
     """One evaluation: its symbols and the steps that are left to it."""
 
-    def __init__(self, symbols: Mapping[str, object]) -> None:
+    def __init__(self, symbols: Mapping[str, object], budget: Budget) -> None:
         self.symbols = symbols
         self.local: dict[str, object] = {}  # names bound by the comprehensions around
-        self.budget = Budget()
+        self.budget = budget
 
     def visit(self, node: ast.expr, depth: int) -> object:
         self.budget.charge()
@@ -95,11 +104,11 @@ class _Evaluation:
             return self.local[name]
         if name in self.symbols:
             return self.symbols[name]
-        if name == "inf":
+        if name in MATH_CONSTANTS:
             return MATH_CONSTANTS[name]
         if name in FUNCTIONS or name == "math":
             raise ExpressionError(f"{name!r} is a function and can only be called, as in {name}(...)")
-        known = {*self.local, *self.symbols, *FUNCTIONS, "inf", "True", "False", "None"}
+        known = {*self.local, *self.symbols, *FUNCTIONS, *MATH_CONSTANTS, "True", "False", "None"}
         guess = "inf" if name.lower() in INFINITY_WORDS else suggest(name, known)
         raise ExpressionError(f"the name {name!r} is undefined", guess)
 
@@ -189,6 +198,8 @@ class _Evaluation:
                 self.bind(element, part)
 
     def call(self, node: ast.Call, depth: int) -> object:
+        if isinstance(node.func, ast.Name) and node.func.id == MAP and MAP not in {*self.local, *self.symbols}:
+            return self.mapped(node, depth)
         args = [self.visit(argument, depth) for argument in node.args]
         keywords = {k.arg: self.visit(k.value, depth) for k in node.keywords if k.arg is not None}
         if isinstance(node.func, ast.Attribute) and self.is_math(node.func.value):
@@ -209,6 +220,16 @@ class _Evaluation:
         if isinstance(called, NameSet) and not args and not keywords:
             return called()
         raise ExpressionError(f"{describe(called)} cannot be called")
+
+    def mapped(self, node: ast.Call, depth: int) -> list[object]:
+        """``map(int, items)``: the function of that name, called with each item."""
+        if len(node.args) < 2 or node.keywords or not isinstance(node.args[0], ast.Name):
+            raise ExpressionError("map() takes the name of a function, then collections")
+        name = node.args[0].id
+        if name not in FUNCTIONS:
+            raise ExpressionError(f"the function {name!r} is unknown or not allowed", suggest(name, FUNCTIONS))
+        columns = [iterate(self.visit(argument, depth), self.budget) for argument in node.args[1:]]
+        return [call_function(name, FUNCTIONS[name], list(row), {}, self.budget) for row in zip(*columns, strict=False)]
 
     def is_math(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and node.id == "math" and "math" not in self.symbols

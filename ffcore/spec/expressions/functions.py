@@ -128,6 +128,30 @@ def _sorted(budget: Budget, items: object) -> list[object]:
     return sorted(found)  # type: ignore[type-var]
 
 
+def _list(budget: Budget, items: object = ()) -> list[object]:
+    return list(iterate(items, budget))
+
+
+def _tuple(budget: Budget, items: object = ()) -> tuple[object, ...]:
+    return tuple(iterate(items, budget))
+
+
+def _bool(budget: Budget, value: object = False) -> bool:
+    return truth(value)
+
+
+def _str(budget: Budget, value: object = "") -> str:
+    if value is not None and not isinstance(value, bool | int | float | str):
+        raise ExpressionError(f"str() takes a number or a text, not {describe(value)}")
+    return str(value)
+
+
+def _enumerate(budget: Budget, items: object, start: object = 0) -> list[tuple[int, object]]:
+    if not isinstance(start, int):
+        raise ExpressionError(f"enumerate() starts at a whole number, not at {describe(start)}")
+    return list(enumerate(iterate(items, budget), start))
+
+
 def _small(name: str, function: Callable[..., object]) -> Function:
     """``function`` for arguments up to MAX_COUNT only: its results grow without bound."""
 
@@ -175,7 +199,13 @@ def _math_functions() -> dict[str, Function]:
 
 
 MATH_FUNCTIONS: Mapping[str, Function] = _math_functions()
-MATH_CONSTANTS: Mapping[str, float] = {"pi": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf}
+MATH_CONSTANTS: Mapping[str, float] = {
+    "pi": math.pi,
+    "e": math.e,
+    "tau": math.tau,
+    "inf": math.inf,
+    "nan": math.nan,
+}
 
 FUNCTIONS: Mapping[str, Function] = {
     **MATH_FUNCTIONS,
@@ -191,9 +221,21 @@ FUNCTIONS: Mapping[str, Function] = {
     "any": _any,
     "all": _all,
     "sorted": _sorted,
+    "list": _list,
+    "tuple": _tuple,
+    "bool": _bool,
+    "str": _str,
+    "enumerate": _enumerate,
 }
-FUNCTION_NAMES = frozenset(FUNCTIONS)
-_WITH_KEYWORDS = {"min": ("default",), "max": ("default",), "sum": ("start",), "prod": ("start",)}
+MAP = "map"  # map(function, items, ...), whose first argument is the name of a function
+FUNCTION_NAMES = frozenset((*FUNCTIONS, MAP))
+_WITH_KEYWORDS = {
+    "min": ("default",),
+    "max": ("default",),
+    "sum": ("start",),
+    "prod": ("start",),
+    "enumerate": ("start",),
+}
 
 
 def call_function(

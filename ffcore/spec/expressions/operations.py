@@ -6,6 +6,8 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -16,6 +18,11 @@ Operator: TypeAlias = Callable[[Any, Any], Any]
 
 MAX_STEPS = 1_000_000  # evaluated nodes, iterated items and copied items, per expression
 MAX_STRING = 100_000  # characters of any string that an expression computes
+
+
+MAX_TOTAL = 10_000_000  # of all expressions together that are evaluated while a spec is checked
+
+_TOTAL: ContextVar[Budget | None] = ContextVar("steps left to all expressions", default=None)
 
 
 class Budget:
@@ -29,6 +36,32 @@ class Budget:
         self.left -= steps
         if self.left < 0:
             raise ExpressionError(f"the expression takes more than {MAX_STEPS} steps")
+
+
+@contextmanager
+def total_budget() -> Iterator[None]:
+    """All evaluations of the body together take at most `MAX_TOTAL` steps; within another such body, its rest."""
+    token = _TOTAL.set(_TOTAL.get() or Budget(MAX_TOTAL))
+    try:
+        yield
+    finally:
+        _TOTAL.reset(token)
+
+
+@contextmanager
+def own_budget() -> Iterator[Budget]:
+    """The steps of one evaluation, which are taken from those of all. Raises ExpressionError where none are left."""
+    total = _TOTAL.get()
+    if total is None:
+        yield Budget()
+        return
+    if total.left <= 0:
+        raise ExpressionError(f"the expressions of this spec take more than {MAX_TOTAL} steps together")
+    own = Budget()
+    try:
+        yield own
+    finally:
+        total.left -= MAX_STEPS - own.left
 
 
 def as_set(value: object) -> object:
@@ -210,6 +243,9 @@ def truth(value: object) -> bool:
 
 def subscript(value: object, index: object) -> object:
     """``value[index]`` for lists, tuples, text, ranges and mappings."""
+    named = getattr(type(value), "__ff_item__", None)
+    if named is not None and isinstance(index, str):
+        return named(value, index)
     if isinstance(value, Mapping):
         try:
             return value[index]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import attrs
 
 from ffcore.errors import ErrorCollector, Position, SpecError, SpecWarning, suggest
-from ffcore.spec.einsum_text import parse_bound, parse_index
+from ffcore.spec.einsum_text import parse_index
 from ffcore.spec.expressions import evaluate
 from ffcore.spec.problem import RankExpression, Tensor
+from ffcore.spec.resolve.ranges import Limit, Range, limits_of, narrowed, stated
 from ffcore.spec.resolve.scope import Lazy, Scope, Trace
-from ffcore.spec.resolve.values import as_number, count
+from ffcore.spec.resolve.values import count
 from ffcore.spec.workload import Einsum, TensorAccess, Workload
 
 
@@ -38,7 +39,7 @@ class EinsumShape:
 
 def shape_of(einsum: Einsum, errors: ErrorCollector) -> EinsumShape | None:
     """Parse an Einsum's projections; None if they are wrong (then it is noted in ``errors``)."""
-    before = len(errors.problems)
+    before = len(errors)
     here = einsum.position_of("")
     _check_twice(einsum, errors)
     if not any(a.output for a in einsum.tensor_accesses):
@@ -46,7 +47,7 @@ def shape_of(einsum: Einsum, errors: ErrorCollector) -> EinsumShape | None:
     if all(a.output for a in einsum.tensor_accesses) and einsum.tensor_accesses:
         errors.add(f"Einsum {einsum.name} has no input", here)
     tensors = {access.name: _tensor(access, errors) for access in einsum.tensor_accesses}
-    return None if len(errors.problems) > before else EinsumShape(einsum, tuple(tensors.values()))
+    return None if len(errors) > before else EinsumShape(einsum, tuple(tensors.values()))
 
 
 def _check_twice(einsum: Einsum, errors: ErrorCollector) -> None:
@@ -91,7 +92,8 @@ def _tensor(access: TensorAccess, errors: ErrorCollector) -> Tensor:
         except SpecError as error:
             errors.add(error.problems[0].message, place)
             continue
-        ranks.append(RankExpression(rank, terms, constant))
+        falling = tuple(v for v, c in terms if c < 0)
+        ranks.append(RankExpression(rank, tuple((v, abs(c)) for v, c in terms), constant, falling=falling))
     return Tensor(access.name, tuple(ranks), access.output, 1.0)
 
 
@@ -102,6 +104,7 @@ class _Source:
     value: int
     what: str
     position: Position | None
+    low: int = 0
 
     def __str__(self) -> str:
         return f"{self.value} from {self.what}" + (f" ({self.position})" if self.position else "")
@@ -111,23 +114,25 @@ def resolve_bounds(
     workload: Workload, shapes: list[EinsumShape], variables: Scope, trace: Trace, errors: ErrorCollector
 ) -> Mapping[str, int]:
     """The bound of each rank variable, the same in all Einsums; everything wrong is added to ``errors``."""
-    sizes, scope = _rank_sizes(workload, variables, trace, errors)
+    sizes, scope = _rank_sizes([workload, *(s.einsum for s in shapes)], variables, trace, errors)
     everywhere = {v for s in shapes for v in s.variables}
     found: dict[str, _Source] = {}
+    several: list[tuple[Limit, Position | None]] = []  # limits on several variables together
 
     def note(variable: str, source: _Source) -> None:
         known = found.setdefault(variable, source)
         if known.value != source.value:
             errors.add(f"rank variable {variable} has two bounds: {known} and {source}", source.position)
 
-    _stated(workload, "the workload", everywhere, scope, note, errors)
+    several += _stated(workload, "the workload", everywhere, scope, note, errors)
     for shape in shapes:
-        _stated(shape.einsum, f"Einsum {shape.einsum.name}", set(shape.variables), scope, note, errors)
+        several += _stated(shape.einsum, f"Einsum {shape.einsum.name}", set(shape.variables), scope, note, errors)
         for tensor in shape.tensors:
             for rank in tensor.ranks:
                 if rank.rank in sizes and len(rank.terms) == 1 and rank.terms[0][1] == 1 and rank.constant == 0:
                     note(rank.terms[0][0], sizes[rank.rank])
-    _check_missing(workload, shapes, found, errors)
+    _narrow(found, several, errors)
+    _check_missing(sizes, shapes, found, errors)
     bounds = {variable: source.value for variable, source in found.items()}
     _check_reach(shapes, bounds, sizes, scope, errors)
     return bounds
@@ -180,23 +185,35 @@ def _check_padding(
 
 
 def _rank_sizes(
-    workload: Workload, variables: Scope, trace: Trace, errors: ErrorCollector
+    owners: Sequence[Workload | Einsum], variables: Scope, trace: Trace, errors: ErrorCollector
 ) -> tuple[dict[str, _Source], Scope]:
-    """Evaluated ``rank_sizes``, which see each other and the variables."""
+    """Evaluated ``rank_sizes`` of the workload and of Einsums, which see each other and the variables."""
     own: dict[str, Lazy | object] = {}
     scope = Scope(own, variables)
-
-    def place(rank: str) -> Position | None:
-        return workload.position_of(f"rank_sizes.{rank}") or workload.place_of("rank_sizes")
-
-    for rank, value in workload.rank_sizes.items():
-        own[rank] = Lazy(f"rank_sizes.{rank}", place(rank), partial(evaluate, value, scope, place(rank)), trace)
     sizes: dict[str, _Source] = {}
-    for rank in workload.rank_sizes:
+    for owner in owners:
+        for rank, value in owner.rank_sizes.items():
+            place = owner.position_of(f"rank_sizes.{rank}") or owner.place_of("rank_sizes")
+            lazy = Lazy(f"rank_sizes.{rank}", place, partial(evaluate, value, scope, place), trace)
+            first = own.setdefault(rank, lazy)
+            if first is not lazy:
+                _check_same(rank, lazy, first, place, errors)
+    for rank, found in own.items():
+        assert isinstance(found, Lazy)
         with errors.catch():
-            value = count(scope[rank], f"the size of rank {rank}", place(rank))
-            sizes[rank] = _Source(value, f"the size of rank {rank}", place(rank))
+            place = found.position() if callable(found.position) else found.position
+            sizes[rank] = _Source(
+                count(scope[rank], f"the size of rank {rank}", place), f"the size of rank {rank}", place
+            )
     return sizes, scope
+
+
+def _check_same(rank: str, mine: Lazy, first: object, place: Position | None, errors: ErrorCollector) -> None:
+    """A rank has one size, whoever states it."""
+    assert isinstance(first, Lazy)
+    with errors.catch():
+        if mine.get() != first.get():
+            errors.add(f"rank {rank} has two sizes: {mine.get()} and {first.get()}", place)
 
 
 def _stated(
@@ -206,47 +223,74 @@ def _stated(
     scope: Scope,
     note: Callable[[str, _Source], None],
     errors: ErrorCollector,
-) -> None:
-    """Bounds that ``iteration_space_shape`` states."""
+) -> list[tuple[Limit, Position | None]]:
+    """Note the bounds that ``iteration_space_shape`` states; returns limits on several variables together."""
     shape = owner.iteration_space_shape
     items = shape.items() if isinstance(shape, Mapping) else [(str(i), text) for i, text in enumerate(shape)]
+    several: list[tuple[Limit, Position | None]] = []
     for key, value in items:
         place = owner.position_of(f"iteration_space_shape.{key}") or owner.place_of("iteration_space_shape")
         with errors.catch():
-            if isinstance(shape, Mapping) and not (isinstance(value, str) and "<" in value):
-                variable, bound = key, count(evaluate(value, scope, place), f"the bound of {key}", place)
-            else:
-                variable, bound = _bound(str(value), scope, place)
-            if isinstance(shape, Mapping) and variable != key:
-                raise SpecError.one(f"the entry for {key} bounds {variable}", place)
-            if variable not in known:
-                raise SpecError.one(f"{what} has no rank variable {variable!r}", place, suggest(variable, known))
-            note(variable, _Source(bound, f"iteration_space_shape of {what}", place))
+            if isinstance(shape, Mapping) and key not in known:
+                raise SpecError.one(f"{what} has no rank variable {key!r}", place, suggest(key, known))
+            if isinstance(shape, Mapping) and not (isinstance(value, str) and any(c in value for c in "<>=")):
+                bound = count(evaluate(value, scope, place), f"the bound of {key}", place)
+                note(key, _Source(bound, f"iteration_space_shape of {what}", place))
+                continue
+            limits = limits_of(str(value), known, scope, place)
+            ranges = stated(limits)
+            several += [(limit, place) for limit in limits if len(limit.terms) > 1]
+            if isinstance(shape, Mapping) and (others := ranges.keys() - {key}):
+                raise SpecError.one(f"the entry for {key} bounds {', '.join(sorted(others))}", place)
+            for variable, extent in ranges.items():
+                _note_range(variable, extent, what, place, note)
+    return several
 
 
-def _bound(text: str, scope: Scope, place: Position | None) -> tuple[str, int]:
-    try:
-        parsed = parse_bound(text)
-    except SpecError as error:
-        raise SpecError.one(error.problems[0].message, place) from None
-    low = as_number(evaluate(parsed.low, scope, place), f"the lower bound of {parsed.variable}", place)
-    high = as_number(evaluate(parsed.high, scope, place), f"the upper bound of {parsed.variable}", place)
-    if low != 0:
-        raise SpecError.one(f"the lower bound of {parsed.variable} must be 0, got {low:g}", place)
-    return parsed.variable, count(high + parsed.inclusive, f"the bound of {parsed.variable}", place)
+def _note_range(
+    variable: str, extent: Range, what: str, place: Position | None, note: Callable[[str, _Source], None]
+) -> None:
+    assert extent.low is not None
+    if extent.high is None:
+        raise SpecError.one(f"{variable} has no upper bound", place)
+    values = count(extent.high - extent.low + 1, f"the bound of {variable}", place)
+    note(variable, _Source(values, f"iteration_space_shape of {what}", place, extent.low))
+
+
+def _narrow(
+    found: dict[str, _Source], several: Sequence[tuple[Limit, Position | None]], errors: ErrorCollector
+) -> None:
+    """Cut bounds down to the box within limits on several variables together."""
+    ranges = {v: Range(source.low, source.low + source.value - 1) for v, source in found.items()}
+    box = narrowed(ranges, [limit for limit, _ in several])
+    for limit, place in several:
+        for variable in limit.terms:
+            extent = box[variable] if variable in box else Range()
+            if extent.low is None or extent.high is None or extent == ranges.get(variable):
+                continue
+            with errors.catch():
+                values = count(extent.high - extent.low + 1, f"the bound of {variable}", place)
+                found[variable] = _Source(values, "iteration_space_shape", place, extent.low)
+    if several:
+        place = several[0][1]
+        sizes = " x ".join(
+            f"{v} {found[v].value}" for v in dict.fromkeys(v for limit, _ in several for v in limit.terms) if v in found
+        )
+        message = f"a bound over several rank variables: all of the box around it counts ({sizes})"
+        warnings.warn(SpecWarning(f"{place}: {message}" if place else message), stacklevel=2)
 
 
 def _check_missing(
-    workload: Workload, shapes: list[EinsumShape], found: Mapping[str, _Source], errors: ErrorCollector
+    sizes: Mapping[str, object], shapes: list[EinsumShape], found: Mapping[str, _Source], errors: ErrorCollector
 ) -> None:
     ranks = {r.rank for s in shapes for t in s.tensors for r in t.ranks}
-    unused = [r for r in workload.rank_sizes if r not in ranks]
+    unused = [r for r in sizes if r not in ranks]
     reported: set[str] = set()
     for shape in shapes:
         for variable in shape.variables:
             indexed = [r.rank for t in shape.tensors for r in t.ranks if variable in dict(r.terms)]
             direct = [r.rank for t in shape.tensors for r in t.ranks if [v for v, _ in r.terms] == [variable]]
-            if variable in found or variable in reported or any(r in workload.rank_sizes for r in direct):
+            if variable in found or variable in reported or any(r in sizes for r in direct):
                 continue  # a size that is there but wrong has been reported
             reported.add(variable)
             message = (

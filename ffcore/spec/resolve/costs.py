@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
-from ffcore.errors import Position, SpecError, SpecProblem, suggest
-from ffcore.spec.architecture import Action, Component, Compute, Memory, Network
+from ffcore.errors import Position, SpecError, SpecProblem, SpecWarning, suggest
+from ffcore.spec.architecture import Action, ArchNode, Component, Compute, Memory, Network
 from ffcore.spec.expressions import MaxLinear, evaluate
-from ffcore.spec.resolve.nodes import Fields
+from ffcore.spec.resolve.nodes import Fields, Views
 from ffcore.spec.resolve.scope import Scope
 from ffcore.spec.resolve.values import at_least_zero, finite, positive
 
@@ -87,7 +88,7 @@ def component_costs(
     actions = _actions(fields)
     free = isinstance(node, Component) and node.component_class == FREE_CLASS
     energy = {a: _own(f, "energy", at_least_zero) for a, f in actions.items()}
-    throughput = {a: _own(f, "throughput", positive) for a, f in actions.items()}
+    throughput = {a: _throughput(f) for a, f in actions.items()}
     area, leak = _own(fields, "area", at_least_zero), _own(fields, "leak_power", at_least_zero)
     sources, asked = _sources(energy, throughput, area, leak, OWN), ""
     if isinstance(node, Component) and node.component_class and not free:
@@ -177,21 +178,29 @@ def latency_forms(fields: Fields, costs: Costs) -> tuple[Mapping[str, float], ..
     if node.total_latency is None:
         parallel = fields.number("n_parallel_instances", positive)
         form = {a: 1 / (t * parallel) for a, t in costs.throughput.items() if t is not None and math.isfinite(t)}
-        return (form,) if form else ()
+        return _more_calls(fields, (form,) if form else ())
     place = fields.place("total_latency")
-    views = [_ActionView(name, costs, fields) for name in costs.energy]
+    views = Views(_ActionView(name, costs, fields) for name in costs.energy)
     value = evaluate(node.total_latency, Scope({"actions": views}, fields.scope), place)
     try:
-        return MaxLinear.lift(value).forms()
+        return _more_calls(fields, MaxLinear.lift(value).forms())
     except ValueError as error:
         raise SpecError.one(f"{fields.what('total_latency')}: {error}", place) from None
+
+
+def _more_calls(fields: Fields, forms: tuple[Mapping[str, float], ...]) -> tuple[Mapping[str, float], ...]:
+    """Seconds per operation of a Compute, which takes ``actions_scale`` actions; others count that in their calls."""
+    if not isinstance(fields.node, Compute):
+        return forms
+    scale = fields.number("actions_scale", positive)
+    return tuple({action: seconds * scale for action, seconds in form.items()} for form in forms)
 
 
 class _ActionView:
     """An action as ``total_latency`` sees it: the number of calls is a symbol."""
 
     def __init__(self, name: str, costs: Costs, fields: Fields) -> None:
-        def cost(kind: str, table: Mapping[str, float | None]) -> object:
+        def cost(kind: str, table: Mapping[str, float | None]) -> float:
             value = table[name]
             if value is None:
                 raise SpecError.one(f"{fields.label} has no {kind} of {name}", fields.place("actions"))
@@ -202,6 +211,7 @@ class _ActionView:
             "n_calls": lambda _: MaxLinear.variable(name),
             "energy": lambda _: cost("energy", costs.energy),
             "throughput": lambda _: cost("throughput", costs.throughput),
+            "latency": lambda _: 1 / cost("throughput", costs.throughput),
         }
 
 
@@ -216,13 +226,36 @@ def _actions(fields: Fields) -> dict[str, Fields]:
         assert isinstance(action.node, Action)
         name = action.node.name
         if name not in known:
-            message = f"{type(node).__name__} {node.name} has no action {name!r}; it has {', '.join(known)}"
-            raise SpecError.one(message, action.node.place_of("name"), suggest(name, known))
+            _check_spelling(node, action.node, known)
+            continue
         if name in found:
             raise SpecError.one(f"duplicate action {name!r} of {node.name}", action.node.place_of("name"))
         found[name] = action
     absent = {a: Fields(Action(name=a), fields.scope, fields.trace, f"{fields.label}.actions.{a}") for a in known}
     return {a: found.get(a, absent[a]) for a in known}
+
+
+def _check_spelling(node: Component, action: Action, known: tuple[str, ...]) -> None:
+    """Raise SpecError for an action that is misspelt; others cost nothing (`warn_of_uncounted`)."""
+    if (meant := suggest(action.name, known)) is not None:
+        raise SpecError.one(_uncounted(node, action, known), action.place_of("name"), meant)
+
+
+def _uncounted(node: Component, action: Action, known: tuple[str, ...]) -> str:
+    return f"{type(node).__name__} {node.name} has no action {action.name!r}; it has {', '.join(known)}"
+
+
+def warn_of_uncounted(nodes: Iterable[ArchNode]) -> None:
+    """Warn of actions that nodes state and the model never counts."""
+    for node in nodes:
+        if not isinstance(node, Component):
+            continue
+        known = action_names(node)
+        for action in node.actions:
+            if action.name not in known:
+                place = action.place_of("name")
+                message = f"{_uncounted(node, action, known)}: it is never counted"
+                warnings.warn(SpecWarning(f"{place}: {message}" if place else message), stacklevel=2)
 
 
 def action_fields(fields: Fields) -> dict[str, Fields]:
@@ -232,6 +265,14 @@ def action_fields(fields: Fields) -> dict[str, Fields]:
 
 def _own(fields: Fields, name: str, check: Callable[..., float]) -> float | None:
     return fields.number(name, check) if fields.given(name) else None
+
+
+def _throughput(action: Fields) -> float | None:
+    """Actions per second: the action's own, else from its latency."""
+    if action.given("throughput") or not action.given("latency"):
+        return _own(action, "throughput", positive)
+    seconds = action.number("latency", at_least_zero)
+    return 1 / seconds if seconds else math.inf
 
 
 def _scaled(value: float | None, factor: float) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -147,9 +147,9 @@ def _resolve_einsum(
     def pick(names: frozenset[str]) -> TensorSet:
         return TensorSet(names & everything, universe)
 
-    symbols: dict[str, Lazy | object] = dict.fromkeys(strangers[0], pick(frozenset()))
-    symbols |= dict.fromkeys(strangers[1], RankVariableSet((), ranks))
-    base = Scope(symbols, variables)
+    symbols: dict[str, Lazy | object] = {}
+    foreign = _Foreign(*strangers, pick(frozenset()), RankVariableSet((), ranks))
+    base = Scope(symbols, Scope(foreign, variables))
     scope = Scope(own, base)
     bits = Lazy(
         f"bits_per_value of Einsum {shape.einsum.name}", None, lambda: _bits(spec.workload, shape, scope), trace
@@ -172,6 +172,33 @@ def _resolve_einsum(
     renames = tuple(_renames(spec, shape.einsum, scope, trace))
     own |= {rename.name: lazy for rename, lazy, _ in renames}
     return ResolvedEinsum(shape, scope, universe, trace, renames, bounds)
+
+
+@attrs.frozen(eq=False)
+class _Foreign(Mapping[str, object]):
+    """The names of other Einsums, as an Einsum sees them that lacks them: tables of their own would be quadratic."""
+
+    tensors: frozenset[str]
+    rank_variables: frozenset[str]
+    no_tensors: TensorSet
+    no_variables: RankVariableSet
+
+    def __getitem__(self, name: str) -> object:
+        if name in self.tensors:
+            return self.no_tensors
+        if name in self.rank_variables:
+            return self.no_variables
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.tensors or name in self.rank_variables
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.tensors
+        yield from self.rank_variables - self.tensors
+
+    def __len__(self) -> int:
+        return len(self.tensors | self.rank_variables)
 
 
 def _bits_of(bits: Lazy, name: str) -> float:
@@ -268,10 +295,17 @@ SET_NAMES = (
 """What set expressions call sets of tensors."""
 
 
+COLUMN_NAMES = ("Total", "usage")
+"""What stands in the place of an Einsum's name in columns of results."""
+
+
 def _check_names(shapes: list[EinsumShape], errors: ErrorCollector) -> None:
-    """No tensor and no rank variable is called like a set."""
+    """No Einsum is called like a column of the results, no tensor and no rank variable like a set."""
     said: set[str] = set()
     for shape in shapes:
+        if shape.einsum.name in COLUMN_NAMES:
+            message = f"an Einsum may not be called {shape.einsum.name!r}, as columns of the results are: rename it"
+            errors.add(message, shape.einsum.position_of("name") or shape.einsum.position_of(""))
         for access in shape.einsum.tensor_accesses:
             for name in (access.name, *(v for t in shape.tensors if t.name == access.name for v in t.variables)):
                 if name in SET_NAMES and name not in said:

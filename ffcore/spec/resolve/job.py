@@ -11,11 +11,11 @@ import attrs
 
 from ffcore.errors import ErrorCollector, SpecError, SpecWarning
 from ffcore.spec import problem
-from ffcore.spec.architecture import ArchNode, Container
-from ffcore.spec.expressions import evaluate
+from ffcore.spec.architecture import ArchNode, Container, walk
+from ffcore.spec.expressions import evaluate, total_budget
 from ffcore.spec.mapper import FFM
 from ffcore.spec.problem import ComponentKind, EinsumProblem, Held, MapperOptions, Problem
-from ffcore.spec.resolve.costs import CostBook
+from ffcore.spec.resolve.costs import CostBook, warn_of_uncounted
 from ffcore.spec.resolve.einsums import ResolvedWorkload, resolve_workload, table_place, variable_scope
 from ffcore.spec.resolve.imperfect import AUTO, IMPERFECT, asked_for, automatic
 from ffcore.spec.resolve.nodes import Fields
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 MAX_CHOICES = 5000
 """Choices of holders tried when looking for one that holds a tensor somewhere."""
+
+MAX_COMPONENTS = 20_000
+"""Components of all paths, times Einsums: each component is evaluated for each Einsum, in about a millisecond."""
 
 
 class Resolution:
@@ -114,6 +117,7 @@ class ArchPath:
         return f"ArchPath({self._einsum}: {' > '.join(self._names)})"
 
 
+@total_budget()
 def build_problem(spec: Spec, cost_model: CostHook | None, *, allow_hopeless: bool = False) -> Problem:
     """Resolve ``spec``. Raises one SpecError that lists everything that is wrong.
 
@@ -125,6 +129,7 @@ def build_problem(spec: Spec, cost_model: CostHook | None, *, allow_hopeless: bo
     options = mapper_options(spec, errors)
     workload = resolution.evaluate(errors)
     errors.raise_if_any()  # what follows would only repeat it
+    _check_size(spec, len(workload.einsums))
     hopeless = ErrorCollector()
     einsums = [_einsum_problem(resolution, workload, i, errors, hopeless) for i in range(len(workload.einsums))]
     if not allow_hopeless:
@@ -134,11 +139,23 @@ def build_problem(spec: Spec, cost_model: CostHook | None, *, allow_hopeless: bo
     imperfect = _imperfect(spec, [v for e in mapped for v in e.bounds], errors)
     errors.raise_if_any()
     _warn_of_ignored(spec)
+    warn_of_uncounted(walk(spec.arch.nodes))
     if AUTO in imperfect.values():
         chosen = automatic(mapped) if options.force_memory_hierarchy_order else frozenset()
         imperfect = {name: chosen if asked == AUTO else asked for name, asked in imperfect.items()}
     options = attrs.evolve(options, **imperfect)
     return Problem(mapped, options, spec.hash(resolution.book.content()))
+
+
+def _check_size(spec: Spec, n_einsums: int) -> None:
+    """Refuse what would take minutes and gigabytes to evaluate."""
+    components = sum(len(path) for path in paths(spec.arch))
+    if components * n_einsums > MAX_COMPONENTS:
+        raise SpecError.one(
+            f"{n_einsums:,} Einsums times {components:,} components (on all paths to a Compute) are more than the "
+            f"{MAX_COMPONENTS:,} that one spec may have: map parts of the workload on their own",
+            spec.workload.position_of("einsums"),
+        )
 
 
 def _imperfect(spec: Spec, variables: Sequence[str], errors: ErrorCollector) -> dict[str, Any]:
@@ -218,7 +235,7 @@ def _paths(
 ) -> tuple[ArchPath, ...]:
     """The paths to the Computes that are enabled for an Einsum, without disabled components."""
     arch = resolution.arch(einsum)
-    before = len(errors.problems)
+    before = len(errors)
     on: dict[str, bool] = {}
     for name, place in arch.places.items():
         with errors.catch():
@@ -228,7 +245,7 @@ def _paths(
         for nodes in paths(resolution.spec.arch)
         if on.get(nodes[-1].name)
     ]
-    if not result and len(errors.problems) == before:
+    if not result and len(errors) == before:
         computes = "; ".join(_switch(nodes[-1]) for nodes in paths(resolution.spec.arch))
         message = f"no Compute is enabled for Einsum {einsum} (the architecture has {computes})"
         hopeless.add(message, resolution.spec.workload.einsum(einsum).position_of(""))
@@ -275,6 +292,8 @@ def _check_holdable(
         may = sorted(rules.may)
         for size in range(len(may), -1, -1):
             for chosen in combinations(may, size):
+                if not missing or budget[0] <= 0:
+                    return
                 kept = rules.must | frozenset(chosen)
                 missing.difference_update(kept)
                 search(path, index + 1, {**held, component.name: kept})
@@ -332,6 +351,7 @@ def mapper_options(spec: Spec, errors: ErrorCollector) -> MapperOptions:
     return MapperOptions(**values)  # type: ignore[arg-type]
 
 
+@total_budget()
 def totals(spec: Spec, cost_model: CostHook | None, what: str) -> Mapping[str, float]:
     """``area`` (m²) or ``leak_power`` (W) of each component, all instances; the greatest over the Einsums."""
     errors = ErrorCollector()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import cache, partial
+from itertools import combinations
 from typing import Any, cast
 
-from ffcore.errors import Position, SpecError
+from ffcore.errors import Position, SpecError, suggest
 from ffcore.spec.architecture import Spatial, TensorHolder, TensorRules
 from ffcore.spec.expressions import TensorSet, evaluate
 from ffcore.spec.fields import Many, One, SpecNode, Table, Tagged, Text, Value, spec_fields
@@ -33,6 +34,19 @@ class View:
         if self._as_set is None:
             raise SpecError.one("this architecture node keeps no tensors: it is no set")
         return self._as_set()
+
+
+class Views(list[Any]):
+    """Views of the objects in a list field, by index or, ``actions['read']``, by name."""
+
+    def __ff_item__(self, name: str) -> object:
+        named = {
+            attributes["name"](view): view for view in self if "name" in (attributes := view.expression_attributes)
+        }
+        if name not in named:
+            there = ", ".join(map(str, named)) or "none"
+            raise SpecError.one(f"nothing is called {name!r} there; there are {there}", None, suggest(name, named))
+        return named[name]
 
 
 def _attribute(fields: Fields, name: str, _: object) -> object:
@@ -103,7 +117,7 @@ class Fields:
         if isinstance(kind, One):
             return View(self.child(name))
         if isinstance(kind, Many):
-            return [View(fields) for fields in self.items(name)]
+            return Views(View(fields) for fields in self.items(name))
         if isinstance(kind, Table) and name.startswith("extra_attributes"):
             return {k: self._extra(f"{name}.{k}", v) for k, v in value.items()}
         if isinstance(kind, Text):
@@ -243,10 +257,15 @@ def _orders(rules: Fields) -> tuple[tuple[frozenset[str], ...], ...] | None:
     options: Any = node.tensor_order_options
     if not isinstance(options, list) or not all(isinstance(option, list) for option in options):
         raise SpecError.one(f"{what} must be a list of lists of sets of tensors", place)
-    return tuple(
-        tuple(as_tensors(evaluate(group, rules.scope, place), what, place).names for group in option)
-        for option in options
-    )
+    result = []
+    for option in options:
+        groups = [as_tensors(evaluate(group, rules.scope, place), what, place).names for group in option]
+        for (a, first), (b, second) in combinations(zip(option, groups, strict=True), 2):
+            if both := first & second:
+                message = f"{what}: {a!r} and {b!r} overlap, both have {', '.join(sorted(both))}"
+                raise SpecError.one(message, place)
+        result.append(tuple(groups))
+    return tuple(result)
 
 
 def mentions(value: object) -> Mapping[str, None]:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ffcore.errors import ErrorCollector, SpecError
+from ffcore.errors import ErrorCollector, SpecError, suggest
 from ffcore.spec import problem
 from ffcore.spec.architecture import (
     Arch,
     Component,
     Compute,
     Container,
+    Fork,
     Memory,
     Network,
     TensorHolder,
@@ -28,8 +29,8 @@ from ffcore.spec.resolve.costs import CostBook, Costs, action_fields, component_
 from ffcore.spec.resolve.einsums import ResolvedEinsum, table_place, tensors_of
 from ffcore.spec.resolve.nodes import Fields, View, holding, mentions, spatial_dimensions
 from ffcore.spec.resolve.scope import Lazy, Scope
-from ffcore.spec.resolve.tree import Place, places
-from ffcore.spec.resolve.values import by_tensor, count, positive
+from ffcore.spec.resolve.tree import Place, forks, places
+from ffcore.spec.resolve.values import as_bool, as_tensors, by_tensor, count, positive
 
 if TYPE_CHECKING:
     from ffcore.spec.resolve.costs import CostHook
@@ -52,6 +53,8 @@ class ArchLayout:
     """Nodes of which no field can depend on what memories keep, as they mention no other node."""
     fixed_costs: frozenset[str]
     """Nodes of which only the rules for tensors can."""
+    forks: tuple[tuple[Fork, frozenset[str], frozenset[str]], ...]
+    """Each Fork, the names of the nodes inside, and of those that follow it."""
 
     @classmethod
     def of(cls, arch: Arch) -> ArchLayout:
@@ -63,7 +66,7 @@ class ArchLayout:
         def alone(names: Mapping[str, frozenset[str]]) -> frozenset[str]:
             return frozenset(n for n, others in names.items() if (others - {n}).isdisjoint((*found, "Above")))
 
-        return cls(found, mentioned, alone(mentioned), alone(priced))
+        return cls(found, mentioned, alone(mentioned), alone(priced), tuple(forks(arch.nodes)))
 
 
 def _mentioned(texts: Mapping[str, object]) -> Mapping[str, frozenset[str]]:
@@ -203,8 +206,22 @@ class EinsumArch:
             with errors.catch():
                 power = self.costs(self.fields(place, None)).leak_power
                 if power:  # unknown ones have been reported
-                    result.append(Leak(place.node.name, power * self.instances(place), self._gates(place)))
+                    gates = self._gates(place)
+                    result.append(Leak(place.node.name, power * self.instances(place), gates, self._off_with(place)))
         return tuple(result)
+
+    def _off_with(self, place: Place) -> frozenset[str]:
+        """The Computes that a node is gated off for, as a Fork stands between them."""
+        off: set[str] = set()
+        for fork, inside, after in self.layout.forks:
+            for field, gated, here, there in (
+                ("forked_power_gateable", fork.forked_power_gateable, inside, after),
+                ("non_forked_power_gateable", fork.non_forked_power_gateable, after, inside),
+            ):
+                at = fork.place_of(field)
+                if as_bool(evaluate(gated, self.scope, at), field, at) and place.node.name in here:
+                    off |= there
+        return frozenset(name for name in off if isinstance(self.places[name].node, Compute))
 
     def _gates(self, place: Place) -> tuple[tuple[str, str, int], ...]:
         found = []
@@ -237,7 +254,7 @@ class EinsumArch:
                 changes["bits_per_value"] = self._bits(fields, own_only=True)
         if isinstance(node, Toll):
             with errors.catch():
-                changes["charges_up"], changes["charges_down"] = _direction(fields)
+                changes["free_up"], changes["free_down"] = self._free(fields, changes.get("holding"))
         if isinstance(node, Memory):
             with errors.catch():
                 changes["size"] = self._size(fields)
@@ -268,14 +285,40 @@ class EinsumArch:
             bits |= by_tensor(table, fields.scope, self.everything, fields.what("bits_per_value"), place)
         return bits
 
+    def _free(self, fields: Fields, rules: object) -> tuple[frozenset[str], frozenset[str]]:
+        """Tensors that pass a Toll for free on their way up, and down."""
+        node, what = fields.node, fields.what("direction")
+        assert isinstance(node, Toll)
+        charged: dict[str, tuple[bool, bool]] = {}
+        for key, direction in sorted(node.direction.items(), key=lambda item: item[0] == "Other"):
+            place = table_place(node, "direction")(key)
+            if direction not in _DIRECTIONS:
+                message = f"{what} must be one of {', '.join(_DIRECTIONS)}, got {direction!r}"
+                raise SpecError.one(message, place, suggest(str(direction), _DIRECTIONS))
+            if key == "Other":
+                names = self.everything - charged.keys()
+            else:
+                names = as_tensors(evaluate(key, fields.scope, place), f"the key {key!r} of {what}", place).names
+            if both := names & charged.keys():
+                raise SpecError.one(f"two keys of {what} name tensor {', '.join(sorted(both))}", place)
+            charged |= dict.fromkeys(names, _DIRECTIONS[direction])
+        handled = rules.must | rules.may if isinstance(rules, problem.Holding) else frozenset[str]()
+        if lacking := handled - charged.keys():
+            message = f"{what} says nothing of tensor {', '.join(sorted(lacking))}: add the key Other"
+            raise SpecError.one(message, fields.place("direction"))
+        up, down = (frozenset(t for t, way in charged.items() if not way[i]) for i in range(2))
+        return up, down
+
     def _actions(self, fields: Fields, costs: Costs) -> tuple[problem.Action, ...]:
         result = []
+        scale = fields.number("actions_scale", positive)
         for name, action in action_fields(fields).items():
-            if isinstance(fields.node, Compute):
-                values = dict.fromkeys((t.name for t in self.tensors), 1.0)
+            energy = float(costs.energy[name] or 0.0)
+            if isinstance(fields.node, Compute):  # one per operation: what more there are is in their costs
+                values, energy = dict.fromkeys((t.name for t in self.tensors), 1.0), energy * scale
             else:
-                values = self._values_per_action(fields, action)
-            result.append(problem.Action(name, float(costs.energy[name] or 0.0), values))
+                values = {t: v / scale for t, v in self._values_per_action(fields, action).items()}
+            result.append(problem.Action(name, energy, values))
         return tuple(result)
 
     def _values_per_action(self, fields: Fields, action: Fields) -> dict[str, float]:
@@ -297,14 +340,6 @@ def _kind(node: Container) -> ComponentKind:
     if isinstance(node, Toll):
         return ComponentKind.TOLL
     return ComponentKind.COMPUTE if isinstance(node, Compute) else ComponentKind.CONTAINER
-
-
-def _direction(fields: Fields) -> tuple[bool, bool]:
-    direction = str(fields.get("direction"))
-    if direction not in _DIRECTIONS:
-        message = f"{fields.what('direction')} must be one of {', '.join(_DIRECTIONS)}, got {direction!r}"
-        raise SpecError.one(message, fields.place("direction"))
-    return _DIRECTIONS[direction]
 
 
 def _evolve(made: problem.Component, changes: Mapping[str, object]) -> problem.Component:

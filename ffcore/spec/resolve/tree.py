@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
-from ffcore.errors import ErrorCollector
+from ffcore.errors import ErrorCollector, SpecError
 from ffcore.spec.architecture import Arch, ArchNode, Array, Branch, Compute, Container, Fork, walk
+
+MAX_NODES = 500
+"""Nodes of an architecture."""
 
 
 @attrs.frozen
@@ -21,7 +24,8 @@ class Place:
 def places(nodes: Iterable[ArchNode], above: tuple[Container, ...] = ()) -> tuple[Place, ...]:
     """Every node that is no mere branch, in file order, with the nodes above it.
 
-    Computes have nothing below them, and what is inside a Fork is not above what follows it.
+    Computes have nothing below them, and what is inside a Fork is not above what follows it. What is inside an Array
+    stands above its fanout: the Array repeats what follows it.
     """
     found, _ = _places(nodes, above)
     return tuple(found)
@@ -36,13 +40,26 @@ def _places(nodes: Iterable[ArchNode], above: tuple[Container, ...]) -> tuple[li
             inner, above = _places(node.nodes, above)
             found += inner
         elif isinstance(node, Container):
-            found.append(Place(node, above))
-            if not isinstance(node, Compute):
-                above = (*above, node)
             if isinstance(node, Array):
                 inner, above = _places(node.nodes, above)
                 found += inner
+            found.append(Place(node, above))
+            if not isinstance(node, Compute):
+                above = (*above, node)
     return found, above
+
+
+def forks(
+    nodes: Sequence[ArchNode], after: frozenset[str] = frozenset()
+) -> Iterator[tuple[Fork, frozenset[str], frozenset[str]]]:
+    """Each Fork with the names of the nodes inside of it, and of those that follow it (``after``: the whole list)."""
+    for index, node in enumerate(nodes):
+        if not isinstance(node, Branch | Array):
+            continue
+        behind = after | {n.name for n in walk(nodes[index + 1 :]) if n.name}
+        if isinstance(node, Fork):
+            yield node, frozenset(n.name for n in walk(node.nodes) if n.name), behind
+        yield from forks(node.nodes, frozenset() if isinstance(node, Fork) else behind)
 
 
 def paths(arch: Arch) -> tuple[tuple[Container, ...], ...]:
@@ -51,14 +68,23 @@ def paths(arch: Arch) -> tuple[tuple[Container, ...], ...]:
 
 
 def check_tree(arch: Arch, errors: ErrorCollector) -> None:
-    """Unique names, and at least one Compute."""
+    """Unique names, and at least one Compute. Raises SpecError for too many nodes, of which nothing more is said."""
     seen: dict[str, ArchNode] = {}
     everything = list(walk(arch.nodes))
+    if len(everything) > MAX_NODES:
+        place = everything[MAX_NODES].position_of("")
+        raise SpecError.one(f"the architecture has {len(everything):,} nodes, more than {MAX_NODES}", place)
     for node in everything:
         if node.name and node.name in seen:
             first = seen[node.name].position_of("")
             where = f"; the first is at {first}" if first else ""
             errors.add(f"duplicate architecture node {node.name!r}{where}", node.position_of(""))
         seen.setdefault(node.name, node)
+    for array in (node for node in everything if isinstance(node, Array)):
+        for inner in (node for node in walk(array.nodes) if isinstance(node, Compute)):
+            message = (
+                f"Compute {inner.name} stands inside of !Array {array.name}, above its fanout: put it behind the Array"
+            )
+            errors.add(message, inner.position_of(""))
     if not any(isinstance(node, Compute) for node in everything):
         errors.add("the architecture has no Compute", arch.position_of("nodes") or arch.position_of(""))

@@ -6,21 +6,35 @@ import math
 from collections.abc import Callable, Mapping
 
 from ffcore.errors import ErrorCollector, Position, SpecError
+from ffcore.numbers import MOST
 from ffcore.spec.expressions import NameSet, RankVariableSet, TensorSet, evaluate
 from ffcore.spec.fields import Expression
+
+LARGEST = 1e100
+"""The largest finite number that a spec may mean, and one over the smallest: products of a few stay finite."""
+
+_INT_BITS = 1000  # larger integers are no floats
 
 
 def describe(value: object) -> str:
     """The value as error messages name it."""
     if isinstance(value, NameSet):
         return f"the set {value}"
+    if isinstance(value, int) and value.bit_length() > _INT_BITS:
+        return f"an integer of {value.bit_length()} bits"
     return f"{type(value).__name__} {value!r}" if not isinstance(value, int | float) else f"{value:g}"
 
 
 def as_number(value: object, what: str, position: Position | None) -> float:
     """A real number (may be infinite)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         raise SpecError.one(f"{what} must be a number, got {describe(value)}", position)
+    size = abs(value)
+    if size != math.inf and (size > LARGEST or 0 < size < 1 / LARGEST):
+        message = (
+            f"{what} must be 0, infinite or between {1 / LARGEST:g} and {LARGEST:g} in size, got {describe(value)}"
+        )
+        raise SpecError.one(message, position)
     return value
 
 
@@ -53,6 +67,8 @@ def count(value: object, what: str, position: Position | None) -> int:
     number = positive(value, what, position)
     if number != int(number) if math.isfinite(number) else True:
         raise SpecError.one(f"{what} must be a whole number, got {number:g}", position)
+    if number > MOST:
+        raise SpecError.one(f"{what} must be at most 2**53, got {number:g}", position)
     return int(number)
 
 

@@ -6,9 +6,10 @@ The parser is PyYAML's, up to its events; no YAML tag ever makes a Python object
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
+import attrs
 import yaml
 
 from ffcore.errors import Position, SpecError, suggest
@@ -17,10 +18,11 @@ from ffcore.spec.source.lines import TOKEN_CLOSE, TOKEN_OPEN, RenderedText
 from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar, YamlSeq
 from ffcore.spec.source.scalars import collection_tag, resolve_scalar
 
-MAX_NODES = 1_000_000  # of one load, with aliases and included values counted wherever they are used
+MAX_NODES = 200_000  # of one load, with aliases and included values counted wherever they are used
 MAX_DEPTH = 100
 
 MERGE, DEEP_MERGE = "<<", "<<<"
+NO_MERGE = "nomerge"  # the tag of a value that `<<<` leaves as it is
 
 _TOKEN = re.compile(rf"{TOKEN_OPEN}([0-9]+){TOKEN_CLOSE}((?:\.[A-Za-z_]\w*|\[[0-9]+\])*)")
 _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same events, ten times as fast
@@ -34,6 +36,9 @@ class Includes(Protocol):
 
     def load_tagged(self, name: str, position: Position) -> Node:
         """The content of the file that ``!include name`` at ``position`` names."""
+
+    def load_folder(self, name: str, position: Position) -> list[Node]:
+        """The contents of the YAML files of the folder that ``!includedir name`` names, by name."""
 
 
 class Sizes:
@@ -111,6 +116,24 @@ class _Composer:
             if self.parser is not None:
                 self.parser.dispose()
 
+    def without_tag(self, node: Node, done: dict[int, Node]) -> Node:
+        """The node with every tag ``!nomerge`` taken off; ``done``: nodes that were, by their ids."""
+        if id(node) in done:
+            return done[id(node)]
+        tag = None if node.tag == NO_MERGE else node.tag
+        made: Node
+        if isinstance(node, YamlScalar):
+            made = attrs.evolve(node, tag=tag)
+        elif isinstance(node, YamlSeq):
+            made = YamlSeq([self.without_tag(item, done) for item in node.items], tag, node.position)
+        else:
+            entries = {text: (key, self.without_tag(value, done)) for text, (key, value) in node.entries.items()}
+            made = attrs.evolve(node, entries=entries, tag=tag)
+        if not isinstance(made, YamlScalar):
+            self.sizes.register(made)
+        done[id(node)] = made
+        return made
+
     def content(self) -> Node | None:
         self.take(yaml.StreamStartEvent)
         if self.parser.check_event(yaml.StreamEndEvent):
@@ -118,6 +141,8 @@ class _Composer:
         self.take(yaml.DocumentStartEvent)
         node, _ = self.node(0)
         self.take(yaml.DocumentEndEvent)
+        if f"!{NO_MERGE}" in self.rendered.text:
+            node = self.without_tag(node, {})
         if not self.parser.check_event(yaml.StreamEndEvent):
             raise SpecError.one("a file may hold only one YAML document", self.at(self.parser.peek_event().start_mark))
         return node
@@ -166,8 +191,8 @@ class _Composer:
                 made = self.mapping(collection_tag(event.tag, "map"), position, depth)
         except SourceProblem as problem:
             raise SpecError.one(problem.message, position, problem.suggestion) from None
-        if made.tag == "include":
-            raise SpecError.one("!include takes the name of a file", position)
+        if made.tag in ("include", "includedir"):
+            raise SpecError.one(f"!{made.tag} takes the name of a file or folder", position)
         self.sizes.register(made)
         return made, False
 
@@ -177,8 +202,10 @@ class _Composer:
             return self.placeholder(text, event.tag, position), True
         if event.tag == "!include":
             return self.includes.load_tagged(text, position), True
+        if event.tag == "!includedir":
+            return YamlSeq(self.includes.load_folder(text, position), None, position), False
         value, tag = resolve_scalar(text, not event.style, event.tag)
-        return YamlScalar(value, text, tag, position), False
+        return YamlScalar(value, text, tag, position, event.style in ("'", '"')), False
 
     def placeholder(self, text: str, tag: str | None, position: Position) -> Node:
         found = _TOKEN.fullmatch(text)
@@ -206,8 +233,12 @@ class _Composer:
     def mapping(self, tag: str | None, position: Position, depth: int) -> YamlMap:
         own: dict[str, tuple[YamlScalar, Node]] = {}
         merges: dict[str, Node] = {}
+        anchored: set[str] = set()
+        final: set[str] = set()  # keys behind `<<<`: their lists are not added to
         while not self.parser.check_event(yaml.MappingEndEvent):
             key, merge = self.key(depth)
+            if isinstance(self.parser.peek_event(), yaml.NodeEvent) and not self.parser.check_event(yaml.AliasEvent):
+                anchored |= {key.text} if self.parser.peek_event().anchor else set()
             value, _ = self.node(depth + 1)
             if merge:
                 if key.text in merges:
@@ -218,10 +249,12 @@ class _Composer:
                 raise SpecError.one(f"the key {key.text!r} stands twice in one mapping, first at {first}", key.position)
             else:
                 own[key.text] = (key, value)
+                if DEEP_MERGE in merges:
+                    final.add(key.text)
         self.parser.get_event()
-        made = YamlMap(own, tag, position)
+        made = YamlMap(own, tag, position, frozenset(anchored))
         for name, value in merges.items():
-            made = self.merged(made, name, value)
+            made = self.merged(made, name, value, final)
         return made
 
     def key(self, depth: int) -> tuple[YamlScalar, bool]:
@@ -234,24 +267,34 @@ class _Composer:
             raise SpecError.one("a key must be a simple text", position)
         return node, merge
 
-    def merged(self, target: YamlMap, name: str, value: Node) -> YamlMap:
-        """``target`` with what it lacks filled in from one mapping or from a list, the first one winning."""
+    def merged(self, target: YamlMap, name: str, value: Node, final: Collection[str] = ()) -> YamlMap:
+        """``target`` with what it lacks filled in from one mapping or from a list, the first one winning.
+
+        ``<<<`` fills in inside of mappings too, and adds to lists, but for those of the keys ``final``.
+        """
         for source in value.items if isinstance(value, YamlSeq) else [value]:
             if not isinstance(source, YamlMap):
                 raise SpecError.one(f"{name} takes a mapping or a list of mappings", source.position)
-            target = self.filled(target, source, deep=name == DEEP_MERGE)
+            target = self.filled(target, source, name == DEEP_MERGE, final)
         return target
 
-    def filled(self, target: YamlMap, source: YamlMap, deep: bool) -> YamlMap:
+    def filled(self, target: YamlMap, source: YamlMap, deep: bool, final: Collection[str] = ()) -> YamlMap:
         entries = dict(target.entries)
         for text, (key, value) in source.entries.items():
             if text not in entries:
                 entries[text] = (key, value)
                 continue
             own_key, own = entries[text]
-            if deep and isinstance(own, YamlMap) and isinstance(value, YamlMap):
+            if not deep or own.tag == NO_MERGE:
+                continue
+            if isinstance(own, YamlMap) and isinstance(value, YamlMap):
                 entries[text] = (own_key, self.filled(own, value, deep))
-        made = YamlMap(entries, target.tag, target.position)
+            elif isinstance(own, YamlSeq) and isinstance(value, YamlSeq) and text not in final:
+                joined = YamlSeq([*own.items, *value.items], own.tag, own.position)
+                self.n_nodes += len(joined.items)
+                self.sizes.register(joined)
+                entries[text] = (own_key, joined)
+        made = attrs.evolve(target, entries=entries)
         self.n_nodes += len(entries)
         if self.n_nodes > MAX_NODES:
             raise SpecError.one(f"merging makes more than {MAX_NODES} values", target.position)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import attrs
 
 from ffcore.errors import SpecError, suggest
+from ffcore.spec.source.allowed import KEY, VARIABLE, settings_file
 
 MAX_FILE_BYTES = 16 * 2**20
+
+_WIDE = 3  # parts of the path of a folder that is not suggested as a whole, such as /home/user
 
 
 class SourceProblem(Exception):
@@ -46,11 +50,18 @@ class FileAccess:
             raise SourceProblem(f"{str(path)!r} is not a usable file name ({error})") from None
         if any(resolved.is_relative_to(folder) for folder in self.folders):
             return resolved
-        folder = resolved.parent
+        folder = self._to_allow(resolved.parent)
         raise SourceProblem(
             f"{resolved} lies outside of the folders that this spec may read; if you trust it, allow its folder with "
-            f"`--allow-dir {folder}` (in Python: allowed_dirs=[{str(folder)!r}])"
+            f"`--allow-dir {folder}` (in Python: allowed_dirs=[{str(folder)!r}]), for good with `export "
+            f"{VARIABLE}={folder}` or under {KEY} in {settings_file()}"
         )
+
+    def _to_allow(self, folder: Path) -> Path:
+        """The folder to allow for files in ``folder``: what holds them and the spec, unless that is too much."""
+        found = [Path(os.path.commonpath((folder, own))) for own in self.folders]
+        narrow = [path for path in found if len(path.parts) > _WIDE and path != Path.home()]
+        return max(narrow, key=lambda path: len(path.parts), default=folder)
 
     def find(self, name: str, folders: Sequence[Path]) -> Path:
         """The first existing file or folder called ``name`` below one of ``folders``, checked."""

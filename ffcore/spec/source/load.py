@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import glob
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
-from jinja2 import pass_context
+from jinja2 import BaseLoader, Environment, Template, TemplateNotFound, pass_context
 from jinja2.runtime import Context
 
 from ffcore.errors import ErrorCollector, Position, SpecError
+from ffcore.spec.source.allowed import standing_dirs
 from ffcore.spec.source.compose import Sizes, compose, select
 from ffcore.spec.source.files import FileAccess, SourceProblem, display, near_files, read_text
 from ffcore.spec.source.lines import unmark
 from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar, YamlSeq
-from ffcore.spec.source.render import IncludedText, IncludedValue, make_environment, render
+from ffcore.spec.source.render import IncludedText, IncludedValue, compiled, make_environment, render
 from ffcore.spec.source.sandbox import Meter
 
 MAX_INCLUDE_DEPTH = 20
@@ -36,9 +39,10 @@ def load_sources(
     Raises SpecError with all problems that were found, at most one of each file.
     """
     folders = [Path(file).absolute().parent for file in files]
-    access = FileAccess.for_folders([*folders, *allowed_dirs])
+    access = FileAccess.for_folders([*folders, *allowed_dirs, *standing_dirs()])
     errors = ErrorCollector()
     merged: dict[str, tuple[YamlScalar, Node]] = {}
+    anchored: set[str] = set()
     for file in files:
         with errors.catch():
             try:
@@ -49,13 +53,14 @@ def load_sources(
             top = load.top_level(text, str(file), Path(file).absolute().parent)
             if asked is not None:
                 asked |= load.environment.asked
+            anchored |= top.anchored
             for name, (key, value) in top.entries.items():
                 if name in merged:
                     errors.add(f"the top-level key {name!r} stands at {merged[name][0].position} too", key.position)
                 else:
                     merged[name] = (key, value)
     errors.raise_if_any()
-    return YamlMap(merged, None, Position(str(files[0]) if files else "<no file>", 1))
+    return YamlMap(merged, None, Position(str(files[0]) if files else "<no file>", 1), frozenset(anchored))
 
 
 def load_text(
@@ -85,6 +90,7 @@ class _Load:
         self.access = access
         self.data = data
         self.environment = make_environment(Meter())
+        self.environment.loader = _Templates(self)
         self.files: list[_File] = []
         self.values: list[Node] = []  # what the placeholders stand for
         self.search: list[Path] = []  # folders that templates added
@@ -138,12 +144,40 @@ class _Load:
         return self.values[number]
 
     def load_tagged(self, name: str, position: Position) -> Node:
-        file = next(f for f in self.files if f.place == position.file)
         with self.deeper():
-            return self.load(self.access.find(name, [*file.folders, *self.search]), self.data)
+            return self.load(self.access.find(name, self.folders_of(position)), self.data)
+
+    def load_folder(self, name: str, position: Position) -> list[Node]:
+        folder = self.access.find(name, self.folders_of(position))
+        with self.deeper():
+            return [self.load(self.access.check(folder / file), self.data) for file in yaml_files(folder)]
+
+    def folders_of(self, position: Position) -> list[Path]:
+        """Where the file that ``position`` lies in looks for others."""
+        file = next(f for f in self.files if f.place == position.file)
+        return [*file.folders, *self.search]
 
     def load(self, path: Path, variables: Mapping[str, object]) -> Node:
         return self.parse(read_text(path), self.new_file(display(path), (path.parent,)), variables)
+
+
+class _Templates(BaseLoader):
+    """Templates for Jinja's ``include``, ``import`` and ``extends``: from the folders that a spec may read."""
+
+    def __init__(self, load: _Load) -> None:
+        self._load = load
+
+    def load(self, environment: Environment, name: str, globals: MutableMapping[str, Any] | None = None) -> Template:
+        """The file ``name``, which is the number of the file that asks, a colon, and what that calls it."""
+        number, _, wanted = name.partition(":")
+        asking = self._load.files[int(number)]
+        path = self._load.access.find_or_none(wanted, [*asking.folders, *self._load.search])
+        if path is None:
+            raise TemplateNotFound(wanted)
+        file = self._load.new_file(display(path), (path.parent,))
+        return compiled(
+            self._load.environment, read_text(path), file.place, file.number, _Helpers(self._load, file).table()
+        )
 
 
 class _Helpers:
@@ -155,8 +189,8 @@ class _Helpers:
 
     def table(self) -> dict[str, Callable[..., object]]:
         """Name in the template -> function."""
-        names = ("include", "include_all", "include_text", "find_path", "path_exists", "add_to_path", "cwd")
-        return {name: getattr(self, name) for name in names}
+        names = "include include_all include_text find_path find_paths path_exists add_to_path cwd"
+        return {name: getattr(self, name) for name in names.split()}
 
     def _folders(self) -> list[Path]:
         return [*self._file.folders, *self._load.search]
@@ -168,34 +202,61 @@ class _Helpers:
         self._load.values.append(node)
         return IncludedValue(len(self._load.values) - 1)
 
-    def _node(self, context: Context, path: Path, key: str) -> Node:
-        node = self._load.load(path, context.get_all())
+    def _paths(self, pattern: str) -> list[Path]:
+        """The files that a name or a pattern such as ``parts/*.yaml`` means; SourceProblem if there is none."""
+        if not glob.has_magic(pattern):
+            return [self._load.access.find(pattern, self._folders())]
+        found = {
+            self._load.access.check(path): None
+            for folder in self._folders()
+            for path in sorted(folder.glob(pattern) if not Path(pattern).is_absolute() else ())
+        }
+        if not found:
+            raise SourceProblem(f"no file matches {pattern!r} in {', '.join(map(str, self._folders()))}")
+        return list(found)
+
+    def _variables(self, context: Context, inherit: object, own: Mapping[str, object]) -> Mapping[str, object]:
+        """What an included file may use: what the one that includes it has, and what the call adds."""
+        return {**(context.get_all() if inherit else {}), **own}
+
+    def _included(self, path: Path, key: str, variables: Mapping[str, object]) -> Node:
+        node = self._load.load(path, variables)
         for step in key.split(".") if key else ():
             node = select(node, step)
         return node
 
     @pass_context
-    def include(self, context: Context, file: str, key: str = "") -> object:
-        """Data of another file, or what stands there under the dotted ``key``."""
-        return self._value(self._node(context, self._load.access.find(str(file), self._folders()), str(key)))
+    def include(
+        self, context: Context, file: str, key: str = "", inherit_parse_data: bool = True, **variables: object
+    ) -> object:
+        """Data of another file, or what stands there under the dotted ``key``; ``N=3``: a parameter for it."""
+        (path, *more) = self._paths(str(file))
+        if more:
+            raise SourceProblem(f"{file!r} matches {len(more) + 1} files; include_all takes them all")
+        return self._value(self._included(path, str(key), self._variables(context, inherit_parse_data, variables)))
 
     @pass_context
-    def include_all(self, context: Context, folder: str, key: str = "") -> object:
-        """As `include` of every YAML file in a folder by name: lists are joined, mappings merged."""
-        path = self._load.access.find(str(folder), self._folders())
-        names = [name for name in near_files(path) if name.endswith((".yaml", ".yml"))]
-        if not names:
-            raise SourceProblem(f"there is no YAML file in {str(path)!r}")
-        nodes = [self._node(context, self._load.access.check(path / name), str(key)) for name in names]
-        return self._value(_joined(nodes))
+    def include_all(
+        self, context: Context, folder: str, key: str = "", inherit_parse_data: bool = True, **variables: object
+    ) -> object:
+        """As `include` of every YAML file in a folder, or that matches a pattern: lists are joined, mappings merged."""
+        paths = self._paths(str(folder))
+        if len(paths) == 1 and paths[0].is_dir():
+            paths = [self._load.access.check(paths[0] / name) for name in yaml_files(paths[0])]
+        data = self._variables(context, inherit_parse_data, variables)
+        return self._value(_joined([self._included(path, str(key), data) for path in paths]))
 
     @pass_context
-    def include_text(self, context: Context, file: str) -> str:
+    def include_text(self, context: Context, file: str, inherit_parse_data: bool = True, **variables: object) -> str:
         """The rendered text of another file."""
         path = self._load.access.find(str(file), self._folders())
         inner = self._load.new_file(display(path), (path.parent,))
-        marked = self._load.render(read_text(path), inner, context.get_all())
+        marked = self._load.render(read_text(path), inner, self._variables(context, inherit_parse_data, variables))
         return IncludedText.make(unmark(marked, inner.number).text, marked)
+
+    def find_paths(self, pattern: str) -> list[str]:
+        """Full paths of the files that a pattern matches."""
+        return [str(path) for path in self._paths(str(pattern))]
 
     def find_path(self, file: str) -> str:
         """Full path of a file that `include` would find."""
@@ -216,8 +277,16 @@ class _Helpers:
         return ""
 
     def cwd(self) -> str:
-        """The folder that the program runs in."""
-        return str(Path.cwd())
+        """The folder of the file that calls it."""
+        return str(self._file.folders[0] if self._file.folders else Path.cwd())
+
+
+def yaml_files(folder: Path) -> list[str]:
+    """Names of the YAML files in a folder, sorted; SourceProblem if there is none."""
+    names = [name for name in near_files(folder) if name.endswith((".yaml", ".yml"))]
+    if not names:
+        raise SourceProblem(f"there is no YAML file in {str(folder)!r}")
+    return names
 
 
 def _joined(nodes: Sequence[Node]) -> Node:

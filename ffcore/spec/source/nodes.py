@@ -14,12 +14,13 @@ Node: TypeAlias = "YamlScalar | YamlSeq | YamlMap"
 
 @attrs.frozen
 class YamlScalar:
-    """A scalar: ``value`` as YAML reads it, ``text`` as it was written (quotes removed)."""
+    """A scalar: ``value`` as YAML reads it, ``text`` as it was written without quotes (``quoted``: it had some)."""
 
     value: Scalar
     text: str
     tag: str | None
     position: Position
+    quoted: bool = False
 
 
 @attrs.frozen
@@ -33,11 +34,15 @@ class YamlSeq:
 
 @attrs.frozen
 class YamlMap:
-    """A mapping in file order: key text -> (key, value). Keys are always text."""
+    """A mapping in file order: key text -> (key, value). Keys are always text.
+
+    ``anchored``: keys whose values have an anchor, ``base: &base {...}``.
+    """
 
     entries: dict[str, tuple[YamlScalar, Node]]
     tag: str | None
     position: Position
+    anchored: frozenset[str] = frozenset()
 
     def get(self, key: str) -> Node | None:
         """The value under ``key``, or None if there is no such key."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from jinja2 import Template, TemplateSyntaxError, UndefinedError, nodes
+from jinja2 import Template, TemplateNotFound, TemplateSyntaxError, UndefinedError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension
 from jinja2.parser import Parser
@@ -79,6 +79,23 @@ def make_environment(meter: Meter) -> Sandbox:
     return environment
 
 
+def compiled(
+    environment: Sandbox, text: str, place: str, number: int, helpers: Mapping[str, Callable[..., object]]
+) -> Template:
+    """The template ``text``; see `render`. Raises SpecError for reserved characters, and whatever Jinja raises."""
+    reserved = RESERVED.search(text)
+    if reserved:
+        line = text.count("\n", 0, reserved.start()) + 1
+        raise SpecError.one(f"the character U+{ord(reserved[0]):04X} is reserved", Position(place, line))
+    code = environment.compile(text, str(number), _filename(number))
+    return Template.from_code(environment, code, {**environment.globals, **helpers})
+
+
+def _filename(number: int) -> str:
+    """What Python calls the file of that number in tracebacks."""
+    return f"<template {number}>"
+
+
 def render(
     environment: Sandbox,
     text: str,
@@ -91,14 +108,9 @@ def render(
 
     ``number`` is the file's number in the markers. Variables may hide helpers. Raises SpecError only.
     """
-    reserved = RESERVED.search(text)
-    if reserved:
-        line = text.count("\n", 0, reserved.start()) + 1
-        raise SpecError.one(f"the character U+{ord(reserved[0]):04X} is reserved", Position(place, line))
-    filename = f"<template {number}>"
+    filename = _filename(number)
     try:
-        code = environment.compile(text, str(number), filename)
-        template = Template.from_code(environment, code, {**environment.globals, **helpers})
+        template = compiled(environment, text, place, number, helpers)
         parts: list[str] = []
         size = 0
         for part in template.generate({str(name): value for name, value in variables.items()}):
@@ -148,8 +160,8 @@ def _explain(error: Exception, text: str, names: set[str]) -> tuple[str, str | N
         return "the Jinja template is nested too deeply", None
     if isinstance(error, MemoryError):
         return "the Jinja template needs too much memory", None
-    if "no loader for this environment" in str(error):
-        return "Jinja's include, import and extends tags are not available; use include_text(file)", None
+    if isinstance(error, TemplateNotFound):
+        return f"there is no file {error.name!r} to include, import or extend", None
     return f"Jinja: {_sentence(error)} ({type(error).__name__})", None
 
 

@@ -23,7 +23,7 @@ from jinja2.visitor import NodeTransformer
 from ffcore.spec.source.files import SourceProblem
 
 MAX_VALUE = 4_000_000  # characters and items of one value
-MAX_WORK = 1_000_000  # steps of one load: items handled, turns of loops, thousands of characters
+MAX_WORK = 300_000  # steps of one load: items handled, turns of loops, thousands of characters
 MAX_BITS = 4096  # of an integer
 MAX_WIDTH = 1000  # of padding and indentation
 
@@ -99,7 +99,7 @@ class _Asking(Context):
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """The environment of one load; it keeps no template and knows no loader.
+    """The environment of one load; it keeps no template. Its loader gives files that a spec may read.
 
     ``asked``: the names that templates looked up, defined or not.
     """
@@ -115,6 +115,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.asked: set[str] = set()
         self.filters = {name: _guarded(name, FILTERS[name], meter) for name in _FILTERS}
         self.globals.pop("lipsum", None)
+
+    def join_path(self, template: str, parent: str) -> str:
+        """Which file asks, by its number, and for what: the loader looks from there."""
+        return f"{parent}:{template}"
 
     # What compiled templates call (see _Metering).
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 import numpy as np
 import pytest
 
@@ -13,13 +15,15 @@ from ffcore.model.mapping import evaluate_joint
 from ffcore.pmappings.set import PmappingSet
 from ffcore.spec import Spec
 from ffcore_ffm_joiner import kernels as kernels_module
+from ffcore_ffm_joiner import threads as threads_module
 from ffcore_ffm_joiner.arrays import Memo, distinct, pack
 from ffcore_ffm_joiner.compatibility import Source, sources
 from ffcore_ffm_joiner.fold import Fold, join_all
 from ffcore_ffm_joiner.graph import build
-from ffcore_ffm_joiner.kernels import Ints, Limits, join_rows, pareto
+from ffcore_ffm_joiner.kernels import Ints, Limits, join_rows, least_costs, pareto
 from ffcore_ffm_joiner.prefilter import coarse, loops_agree, ordered, within_bounds
 from ffcore_ffm_joiner.target import Target
+from ffcore_ffm_joiner.threads import Threads
 
 ARCH = """
 arch:
@@ -112,7 +116,7 @@ def whole_fold(found: PmappingSet) -> Fold:
     """The fold of all rows."""
     once = Memo()
     einsums, start = everything(found)
-    return Fold.of(einsums, [ordered(s, r, once) for s, r in zip(einsums, start, strict=True)], once)
+    return Fold.of(einsums, [ordered(s, r, once) for s, r in zip(einsums, start, strict=True)], once, Threads())
 
 
 def test_edges_agree_on_every_shared_tensor() -> None:
@@ -156,6 +160,28 @@ def test_a_small_buffer_grows(monkeypatch: pytest.MonkeyPatch) -> None:
         assert one == other
 
 
+def test_threads_join_what_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row by row, whatever nodes each of them has; and when one is told to stop, all do."""
+    monkeypatch.setattr(threads_module, "_WORTH_IT", 1)
+    source = np.random.default_rng(7)
+    left, right = source.integers(0, 9, (40, 5)).astype(float), source.integers(0, 9, (30, 5)).astype(float)
+    left[:, 2:] /= 10
+    right[:, 2:] /= 10
+    pairs = np.array([[3 * k, 3 * k + 8, 2 * k, 2 * k + 9, node, 0, 0] for node in range(6) for k in range(10)])
+    limits = Limits(np.zeros((6, 2)), np.zeros((0, 2)), np.full(3, np.inf))
+    alone = join_rows(left, right, pairs, limits, 1, False)
+    for count in (1, 2, 3, 50):
+        with Threads(count) as threads:
+            values, who, combined = threads.join_rows(left, right, pairs, limits, 1, False)
+        assert (values == alone[0]).all()
+        assert (who == alone[1]).all()
+        assert combined == alone[2]
+    stop = Event()
+    stop.set()
+    with pytest.raises(InterruptedError):
+        join_rows(left, right, pairs, limits, 1, False, stop)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_pareto_by_brute_force(seed: int) -> None:
     source = np.random.default_rng(seed)
@@ -168,6 +194,39 @@ def test_pareto_by_brute_force(seed: int) -> None:
         own = [tuple(v) for v in values[(group == g) & kept].tolist()]
         assert len(own) == len(set(own))
         assert set(own) == best
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_that_are_known_to_be_a_front_are_not_compared_again(seed: int) -> None:
+    """The same rows stay, in whatever portions they come."""
+    source = np.random.default_rng(seed)
+    values = source.integers(0, 6, (80, 3)).astype(float)
+    whole = values[pareto(values, np.zeros(80, np.int64))]
+    left = np.zeros((0, 3))
+    for portion in np.array_split(values, 5):
+        both = np.concatenate([left, portion])
+        left = both[pareto(both, np.zeros(len(both), np.int64), len(left))]
+    assert sorted(map(tuple, left.tolist())) == sorted(map(tuple, whole.tolist()))
+
+
+def test_a_group_larger_than_the_room_left_is_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that are kept leave less room than the next left row's combinations take."""
+    monkeypatch.setattr(kernels_module, "_CHUNK", 2)
+    left = np.array([[0.0, 0.0], [100.0, -100.0]])
+    right = np.stack([np.arange(10.0), -np.arange(10.0)], axis=1)
+    pairs = np.array([[0, 2, 0, 4, 0, 0, 0], [0, 2, 0, 10, 0, 0, 0]])
+    limits = Limits(np.zeros((1, 2)), np.zeros((0, 2)), np.full(3, np.inf))
+    values, _, combined = join_rows(left, right, pairs, limits, 0, False)
+    assert combined == 28
+    assert len(values) == 20
+
+
+def test_rows_that_do_not_fit_beside_what_rests_bound_nothing() -> None:
+    """The cheap row takes 0.9 of the memory, the other one 0.2; a tensor of 0.3 rests there, or nothing."""
+    values = np.array([[1.0, 1.0, 0.9, 0.0], [3.0, 2.0, 0.2, 0.0]])
+    offsets, slopes = np.array([0, 2]), np.array([2.0, 0.5])
+    found = least_costs(values, offsets, np.array([0, 0, 0]), np.array([[0.0], [0.3], [0.9]]), 1, slopes)
+    assert found.tolist() == [[1.0, 1.0, 3.0, 1.5], [3.0, 2.0, 8.0, 3.5], [np.inf] * 4]
 
 
 @pytest.mark.parametrize("seed", range(20))

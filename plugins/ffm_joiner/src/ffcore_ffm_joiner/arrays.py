@@ -56,7 +56,9 @@ def offsets_of(group: Ints, groups: int) -> Ints:
 
 
 def least(values: Floats, group: Ints, groups: int) -> Floats:
-    """The least value of each group; inf for a group without."""
+    """The least value of each group, column by column if there are several; inf for a group without."""
+    if values.ndim > 1:
+        return np.stack([least(column, group, groups) for column in values.T], axis=1)
     result = np.full(groups, np.inf)
     np.minimum.at(result, group, values)
     return result

@@ -28,12 +28,14 @@ from ffcore_ffm_joiner.compatibility import (
     sources,
     summary_of,
 )
-from ffcore_ffm_joiner.graph import Bounds, Step, bounds, build, forward
-from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, join_rows
+from ffcore_ffm_joiner.costs import edge_costs, resting_shares
+from ffcore_ffm_joiner.graph import Bounds, Step, bounds, build
+from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, least_product
 from ffcore_ffm_joiner.prefilter import Coarse, coarse, loops_agree, ordered, shallow, with_partners, within_bounds
 from ffcore_ffm_joiner.progress import Reporter
 from ffcore_ffm_joiner.target import Target
-from ffcore_ffm_joiner.weighted import Weighted, least_product, weighted
+from ffcore_ffm_joiner.threads import Threads
+from ffcore_ffm_joiner.weighted import Weighted, slopes_around
 
 _FIRST = (1, 2)  # fused loops of the mappings to look for first
 _WIDER = (1e-9, 1e-3, 1e-2, 5e-2, 0.25)  # relative circles around the least bound
@@ -49,10 +51,11 @@ class State:
     values: Floats
     trail: tuple[Ints, ...]  # per Einsum (rows, 3): row of the state before, row of the Einsum's table, node
 
-    def best(self, rest: Floats, weights: Floats, count: int) -> State:
-        """The ``count`` rows whose weighted sum, with the least of the rest, is least."""
+    def best(self, rest: Floats, slope: float, count: int) -> State:
+        """The ``count`` rows whose ``slope * energy + latency``, with the least of the rest, is least."""
         who = self.trail[-1]
-        kept = np.sort(np.argpartition(self.values[:, :2] @ weights + rest[who[:, 2]], count)[:count])
+        sums = slope * self.values[:, 0] + self.values[:, 1] + rest[who[:, 2]]
+        kept = np.sort(np.argpartition(sums, count)[:count])
         offsets = np.searchsorted(kept, self.offsets)
         return State(offsets, self.values[kept], (*self.trail[:-1], who[kept]))
 
@@ -66,7 +69,7 @@ class Choice:
 
 
 def join_all(
-    pmappings: PmappingSet, progress: Progress | None = None, limits: Ends | None = None
+    pmappings: PmappingSet, progress: Progress | None = None, limits: Ends | None = None, threads: int = 1
 ) -> tuple[list[JoinedMapping], int]:
     """(whole mappings, combinations looked at): the Pareto set in energy and latency.
 
@@ -77,9 +80,10 @@ def join_all(
     options = pmappings.problem.options
     told = Reporter(progress, options.metrics, len(pmappings.einsums), limits)
     told.at("reading pmappings")
-    join = _Join(sources(pmappings.einsums), Target.of(options), told)
+    join = _Join(sources(pmappings.einsums), Target.of(options), told, Threads(threads))
     try:
-        join.everything()
+        with join.threads:
+            join.everything()
     except TimeLimitError:
         if not len(join.target.known):
             raise
@@ -95,6 +99,7 @@ class _Join:
     sources: Sequence[Source]
     target: Target
     told: Reporter
+    threads: Threads
     coarse: Sequence[Coarse] = attrs.field(init=False)
     combined: int = 0
     _found: dict[tuple[float, float], Choice] = attrs.Factory(dict)
@@ -116,7 +121,7 @@ class _Join:
         ``exact``: until nothing better is left.
         """
         self.told.at(f"narrowing to what at most {loops} fused loops can make" if not exact else "narrowing")
-        fold = _prepared(self.sources, self.coarse, loops, self.target)
+        fold = _prepared(self.sources, self.coarse, loops, self.target, self.threads)
         if fold is None:
             return
         if self.target.product:
@@ -156,7 +161,9 @@ class _Join:
         return JoinedMapping(energy, latency, nests, choice.rows)
 
 
-def _prepared(sources: Sequence[Source], cheap: Sequence[Coarse], loops: int, target: Target) -> Fold | None:
+def _prepared(
+    sources: Sequence[Source], cheap: Sequence[Coarse], loops: int, target: Target, threads: Threads
+) -> Fold | None:
     """A fold of the rows that can still be part of a wanted mapping; None when an Einsum has none."""
     once = Memo()
     rows = shallow(cheap, loops, once)
@@ -170,7 +177,7 @@ def _prepared(sources: Sequence[Source], cheap: Sequence[Coarse], loops: int, ta
         return None
     once = Memo()  # what narrowing made may go
     tables = [ordered(s, r, once) for s, r in zip(sources, rows, strict=True)]
-    fold = Fold.of(sources, tables, once)
+    fold = Fold.of(sources, tables, once, threads)
     return fold if all(len(t.values) for t in fold.tables) else None
 
 
@@ -183,15 +190,15 @@ class Fold:
     faces: list[GroupSummary]
     tensors: dict[str, TensorTable]
     once: Memo
+    threads: Threads
     combined: int = 0
     _steps: list[Step] = attrs.field(init=False)
-    _bounds: Bounds = attrs.field(init=False)
-    _ahead: Bounds = attrs.field(init=False)
+    _bounds: Bounds = attrs.field(init=False)  # of energy and latency
     _rights: list[Floats] = attrs.field(init=False)
     _weighted: Weighted | None = None
 
     @staticmethod
-    def of(sources: Sequence[Source], tables: Sequence[Table], once: Memo) -> Fold:
+    def of(sources: Sequence[Source], tables: Sequence[Table], once: Memo, threads: Threads) -> Fold:
         """A fold of those groups that have partners."""
         ids, tensors = number_tensors(sources, [once(Table.first, t) for t in tables], Detail.ORDER, once)
         alive = with_partners([s.shared for s in sources], ids, {t: len(table) for t, table in tensors.items()})
@@ -200,12 +207,11 @@ class Fold:
             groups = once.same(np.flatnonzero(mask))
             kept.append(once(Table.groups, table, groups))
             faces.append(summary_of(source, kept[-1], once(_some, own, groups), tensors, once))
-        return Fold(sources, kept, faces, tensors, once)
+        return Fold(sources, kept, faces, tensors, once, threads)
 
     def __attrs_post_init__(self) -> None:
         self._steps = build(self.faces, self.tensors, self.once)
-        self._bounds = bounds(self._steps, self.faces)
-        self._ahead = forward(self._steps, self.faces)
+        self._bounds = bounds(self._steps, self._costs(()))
         seen: set[str] = set()
         self._rights = []
         for i in range(len(self._steps)):
@@ -221,8 +227,7 @@ class Fold:
 
         The circle widens until some mapping is in it, found now or known before.
         """
-        ahead, rest = ((self._ahead.energy, self._bounds.energy), (self._ahead.latency, self._bounds.latency))[column]
-        least = float(np.min(ahead[0] + rest[0], initial=np.inf))
+        least = self._least(column)
         found = State(np.zeros(2, np.int64), np.zeros((0, 2)), ())
         for wider in _WIDER:
             most = np.full(2, np.inf)
@@ -233,18 +238,44 @@ class Fold:
         return found
 
     def weigh(self, target: Target) -> None:
-        """Bound weighted sums too, with the weights of the known mapping of least product, else of the least bounds.
+        """Bound weighted sums too.
 
-        There the line of equal sums touches the curve of equal products.
+        Their slopes are around that of equal products at the known mapping of least product, else at the least bounds.
         """
-        energy, latency = (
-            float(np.min(a[0] + b[0], initial=np.inf))
-            for a, b in ((self._ahead.energy, self._bounds.energy), (self._ahead.latency, self._bounds.latency))
-        )
+        energy, latency = self._least(0), self._least(1)
         if len(target.known):
             energy, latency = target.known[np.argmin(target.known[:, 0] * target.known[:, 1])].tolist()
         if 0 < energy < np.inf and 0 < latency < np.inf:
-            self._weighted = weighted(self._steps, self.tables, (1 / energy, 1 / latency), self.once)
+            slopes = slopes_around(latency / energy)
+            sums = [np.ascontiguousarray(c[:, 2:]) for c in self._costs(tuple(slopes.tolist()))]
+            self._weighted = Weighted(slopes, bounds(self._steps, sums))
+
+    def _least(self, column: int) -> float:
+        """What no whole mapping is below in energy (0) or latency (1)."""
+        return float(np.min(self._bounds.through(0, self._steps[0])[:, column], initial=np.inf))
+
+    def _costs(self, slopes: tuple[float, ...]) -> list[Floats]:
+        """Per step and edge, the least energy, latency, and sum for each slope, of rows that fit beside what rests.
+
+        Exact as a bound: see `least_costs` and ``_run_beside_next``: open sums, left out here, take more.
+        """
+        memories, levels = self._shape
+        result = []
+        for i, (step, table) in enumerate(zip(self._steps, self.tables, strict=True)):
+            live = self._resting(i) if i else []
+            nodes = self._steps[i - 1].edges.nodes if i else self.once.same(np.zeros((1, 0), np.int64))
+            columns, tables = tuple(k for k, _ in live), tuple(t for _, t in live)
+            resting = self.once(resting_shares, nodes, columns, tables, memories)
+            edges = step.edges
+            result.append(
+                self.once(edge_costs, table.values, table.offsets, edges.left, edges.right, resting, levels, slopes)
+            )
+        return result
+
+    def _resting(self, i: int) -> list[tuple[int, TensorTable]]:
+        """What is live before step ``i`` and not touched in it: columns of the nodes before, and tables."""
+        live = self._steps[i - 1].live
+        return [(k, self.tensors[t]) for k, t in enumerate(live) if t not in self.faces[i].tensors]
 
     def beam(self, target: Target, told: Reporter | None = None) -> State:
         """Wanted mappings among the few rows of each state whose bound on the weighted sum is least.
@@ -262,14 +293,12 @@ class Fold:
         best, product = target.best, target.most
         for i in range(len(self._steps)):
             keep = np.flatnonzero(self._promising(i, target, most))
-            rest = np.stack([self._bounds.energy[i], self._bounds.latency[i]], axis=1)
-            limits = Limits(rest, best, np.array([*most, product]))
+            limits = Limits(self._bounds.rest[i], best, np.array([*most, product]))
             if self._weighted is not None:
-                weights = np.array(self._weighted.weights)
-                limits = attrs.evolve(limits, sums=self._weighted.rest[i], weights=weights)
+                limits = attrs.evolve(limits, sums=self._weighted.bounds.rest[i], slopes=self._weighted.slopes)
             state = self._join(state, i, keep, limits)
             if self._weighted is not None and 0 < beam < len(state.values):
-                state = state.best(limits.sums, limits.weights, beam)
+                state = state.best(self._weighted.at_tangent(i), self._weighted.tangent, beam)
             if told is not None:
                 told.joined(i + 1, len(state.values), f"{self.sources[i].pmappings.einsum.name}, {what}")
             if not len(state.values):
@@ -287,17 +316,13 @@ class Fold:
 
         Exact: the bound adds the least of all that can be joined before and after, and dead ends have none.
         """
-        edges, face = self._steps[i].edges, self.faces[i]
-        energy = face.energy[edges.right] + self._bounds.energy[i][edges.out]
-        latency = face.latency[edges.right] + self._bounds.latency[i][edges.out]
-        if i:
-            energy = energy + self._ahead.energy[i - 1][edges.left]
-            latency = latency + self._ahead.latency[i - 1][edges.left]
+        energy, latency = self._bounds.through(i, self._steps[i]).T
         near: Mask = (energy <= most[0]) & (latency <= most[1])
         near &= target.open(energy, latency)
         if self._weighted is not None:
-            bound = self._weighted.edges(i, self._steps[i])
-            near &= least_product(energy, latency, bound, self._weighted.weights) <= target.most
+            some = np.flatnonzero(near)
+            sums = self._weighted.bounds.through(i, self._steps[i])[some]
+            near[some] = least_product(energy[some], latency[some], sums, self._weighted.slopes) <= target.most
         return near
 
     def _join(self, left: State, i: int, keep: Ints, limits: Limits) -> State:
@@ -310,7 +335,8 @@ class Fold:
              edges.depth[out]],
             axis=1,
         )  # fmt: skip
-        values, who, combined = join_rows(left.values, self._rights[i], pairs, limits, self._shape[1], last)
+        levels = self._shape[1]
+        values, who, combined = self.threads.join_rows(left.values, self._rights[i], pairs, limits, levels, last)
         self.combined += combined
         if not last:
             self._run_beside_next(i, values, who[:, 2])
@@ -320,8 +346,7 @@ class Fold:
     def _run_beside_next(self, i: int, values: Floats, node: Ints) -> None:
         """Per memory, what is surely there while the next Einsum runs: open sums and live tensors that it leaves."""
         memories, levels = self._shape
-        step, following = self._steps[i], self.faces[i + 1]
-        resting = [(k, self.tensors[t]) for k, t in enumerate(step.live) if t not in following.tensors]
+        step, resting = self._steps[i], self._resting(i + 1)
         depth = step.edges.depth[node]
         for m in range(memories):
             start = 2 + m * (2 * levels + 1)

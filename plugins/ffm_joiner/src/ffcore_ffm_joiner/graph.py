@@ -146,33 +146,36 @@ def _trips(nodes: Ints, tables: Sequence[TensorTable], width: int) -> Ints:
 
 @attrs.frozen(eq=False)
 class Bounds:
-    """Per step and node, the least energy and latency of all that is joined after it, or up to it; inf: a dead end."""
+    """Per step, least costs, column by column; inf: a dead end.
 
-    energy: list[Floats]
-    latency: list[Floats]
-
-
-def bounds(steps: Sequence[Step], faces: Sequence[GroupSummary]) -> Bounds:
-    """Lower bounds by going backwards over the graph, capacities left out.
-
-    Exact as bounds: every whole mapping follows edges of the graph, and its rows cost no less than
-    the least of their groups.
+    ``edges``: of the rows of each edge alone. ``ahead``: per node, of all that is joined up to it. ``rest``: after it.
     """
-    energy: list[Floats] = [np.zeros(len(steps[-1].edges.nodes))]
-    latency: list[Floats] = [np.zeros(len(steps[-1].edges.nodes))]
+
+    edges: list[Floats]
+    ahead: list[Floats]
+    rest: list[Floats]
+
+    def others(self, i: int, step: Step) -> Floats:
+        """Of all that whole mappings that take an edge of step ``i`` are made of beside its own rows."""
+        edges = step.edges
+        return self.rest[i][edges.out] + (self.ahead[i - 1][edges.left] if i else 0.0)
+
+    def through(self, i: int, step: Step) -> Floats:
+        """Of whole mappings that take each edge of step ``i``."""
+        return self.edges[i] + self.others(i, step)
+
+
+def bounds(steps: Sequence[Step], costs: Sequence[Floats]) -> Bounds:
+    """Lower bounds by going over the graph both ways. ``costs``: per step the least of each edge, (edges, columns).
+
+    Exact as bounds: every whole mapping follows edges of the graph, and its rows cost no less than the least of theirs.
+    """
+    columns = costs[0].shape[1]
+    ahead: list[Floats] = [np.zeros((1, columns))]
+    for step, own in zip(steps, costs, strict=True):
+        ahead.append(least(ahead[-1][step.edges.left] + own, step.edges.out, len(step.edges.nodes)))
+    rest: list[Floats] = [np.zeros((len(steps[-1].edges.nodes), columns))]
     for i in range(len(steps) - 1, 0, -1):
-        edges, count = steps[i].edges, len(steps[i - 1].edges.nodes)
-        energy.append(least(faces[i].energy[edges.right] + energy[-1][edges.out], edges.left, count))
-        latency.append(least(faces[i].latency[edges.right] + latency[-1][edges.out], edges.left, count))
-    return Bounds(energy[::-1], latency[::-1])
-
-
-def forward(steps: Sequence[Step], faces: Sequence[GroupSummary]) -> Bounds:
-    """Per step and node, the least energy and latency of all that is joined up to it."""
-    energy: list[Floats] = [np.zeros(1)]
-    latency: list[Floats] = [np.zeros(1)]
-    for step, face in zip(steps, faces, strict=True):
-        edges, count = step.edges, len(step.edges.nodes)
-        energy.append(least(energy[-1][edges.left] + face.energy[edges.right], edges.out, count))
-        latency.append(least(latency[-1][edges.left] + face.latency[edges.right], edges.out, count))
-    return Bounds(energy[1:], latency[1:])
+        edges = steps[i].edges
+        rest.append(least(costs[i] + rest[-1][edges.out], edges.left, len(steps[i - 1].edges.nodes)))
+    return Bounds(list(costs), ahead[1:], rest[::-1])

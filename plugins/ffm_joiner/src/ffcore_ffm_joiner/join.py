@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import Executor
 
 import attrs
@@ -16,6 +17,7 @@ from ffcore.plugin import (
     check_joinable,
     check_metrics,
     select,
+    workers_of,
 )
 from ffcore_ffm_joiner.fold import join_all
 
@@ -52,5 +54,6 @@ class FFMJoiner:
         if not pmappings.einsums or not all(len(e.rows) for e in pmappings.einsums):
             return []
         limits = Limits.of_join(problem.options, pmappings.seconds)
-        mappings, _ = join_all(attrs.evolve(pmappings, problem=problem), progress, limits)
+        threads = workers_of(executor, os.cpu_count() or 1)
+        mappings, _ = join_all(attrs.evolve(pmappings, problem=problem), progress, limits, threads)
         return select(problem, mappings)

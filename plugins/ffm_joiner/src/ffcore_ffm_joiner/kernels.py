@@ -6,12 +6,13 @@ matrices, no views, no sorting (numpy does that outside), no memory of their own
 
 from __future__ import annotations
 
+from threading import Event
+
 import attrs
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from ffcore.plugin import FITS, NOT_WORSE
+from ffcore.plugin import FITS, NOT_WORSE, kernel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -21,12 +22,83 @@ _SAME = NOT_WORSE
 _CHUNK = 1 << 14  # combinations between two prunings
 
 # Columns of a pair of groups.
-_LEFT, _LEFT_STOP, _RIGHT, _RIGHT_STOP, _NODE, _DEPTH_IN, _DEPTH_OUT = range(7)
+LEFT, LEFT_STOP, RIGHT, RIGHT_STOP, NODE, DEPTH_IN, DEPTH_OUT = range(7)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
+@kernel
+def _least_product(energy, latency, own, sums, row, slopes):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """See `least_product`; the bounds of the sums are ``slopes * own[0] + own[1] + sums[row]``."""
+    least, begin, last = np.inf, energy, slopes.shape[0] - 1
+    for k in range(last + 1):
+        line = (slopes[k] * own[0] + own[1] + sums[row, k]) / _SAME  # sums of the same terms in another order
+        meets = np.inf  # where the next line is above this one
+        if k < last:
+            following = (slopes[k + 1] * own[0] + own[1] + sums[row, k + 1]) / _SAME
+            meets = (line - following) / (slopes[k] - slopes[k + 1])
+            if meets <= begin:
+                continue
+        end = (line - latency) / slopes[k]  # where the least latency is reached: nothing behind it is less
+        if end <= begin:
+            return min(least, begin * latency)
+        least = min(least, begin * (line - slopes[k] * begin))
+        if end <= meets:
+            return min(least, end * latency)
+        least = min(least, meets * (line - slopes[k] * meets))
+        begin = meets
+    return least
+
+
+@kernel
+def _least_products(energy, latency, sums, slopes, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    own = np.zeros(2)
+    for row in range(energy.shape[0]):
+        out[row] = _least_product(energy[row], latency[row], own, sums, row, slopes)
+
+
+def least_product(energy: Floats, latency: Floats, sums: Floats, slopes: Floats) -> Floats:
+    """The least product of an energy and a latency no less than these, of which ``slope * energy + latency`` is no less
+    than ``sums`` (rows, slopes) for any of the ``slopes``, steepest first.
+
+    Exact as a bound: the energies are cut in as many parts as there are slopes, where the line of one meets that of the
+    next. In each part the latency is at least that on one line, along which the product is concave: it is least at an
+    end. It does not matter for this where the parts are cut.
+    """
+    out = np.empty(len(energy))
+    _least_products(energy, latency, np.ascontiguousarray(sums), slopes, out)
+    return out
+
+
+@kernel
+def _least_costs(values, offsets, group, resting, levels, slopes, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for e in range(group.shape[0]):
+        for b in range(offsets[group[e]], offsets[group[e] + 1]):
+            fits = True
+            for m in range(resting.shape[1]):
+                if values[b, 2 + m * (1 + levels)] + resting[e, m] > _FIT:
+                    fits = False
+            if not fits:
+                continue
+            energy, latency = values[b, 0], values[b, 1]
+            out[e, 0] = min(out[e, 0], energy)
+            out[e, 1] = min(out[e, 1], latency)
+            for k in range(slopes.shape[0]):
+                out[e, 2 + k] = min(out[e, 2 + k], slopes[k] * energy + latency)
+
+
+def least_costs(values: Floats, offsets: Ints, group: Ints, resting: Floats, levels: int, slopes: Floats) -> Floats:
+    """Per pair of a group and what surely is in each memory beside it, the least costs of its rows that fit.
+
+    ``values``: of the rows, as in ``Rows``, with ``levels`` of reservations; ``group``, ``resting`` (pairs, memories):
+    of each pair. Returns energy, latency, and ``slope * energy + latency`` for each slope; inf where no row fits.
+    """
+    out = np.full((len(group), 2 + len(slopes)), np.inf)
+    _least_costs(values, offsets, group, resting, levels, slopes, out)
+    return out
+
+
+@kernel
 def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
-    pairs, left, right, rest, best, most, sums, weights, levels, out, who, at
+    pairs, left, right, rest, best, most, sums, slopes, levels, out, who, at
 ):
     """Combinations that fit and that no bound rules out, into ``out`` and ``who`` (left row, right row, node).
 
@@ -40,9 +112,9 @@ def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
     block = 2 * levels + 1
     filled = at[2]
     for p in range(at[0], pairs.shape[0]):
-        node, depth_in, depth_out = pairs[p, _NODE], pairs[p, _DEPTH_IN], pairs[p, _DEPTH_OUT]
-        first, stop = pairs[p, _RIGHT], pairs[p, _RIGHT_STOP]
-        for a in range(max(pairs[p, _LEFT], at[1]), pairs[p, _LEFT_STOP]):
+        node, depth_in, depth_out = pairs[p, NODE], pairs[p, DEPTH_IN], pairs[p, DEPTH_OUT]
+        first, stop = pairs[p, RIGHT], pairs[p, RIGHT_STOP]
+        for a in range(max(pairs[p, LEFT], at[1]), pairs[p, LEFT_STOP]):
             if filled + stop - first > out.shape[0]:
                 at[0], at[1], at[2] = p, a, filled
                 return
@@ -52,12 +124,8 @@ def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
                 energy = out[filled, 0] + rest[node, 0]
                 latency = out[filled, 1] + rest[node, 1]
                 wanted = energy <= most[0] and latency <= most[1] and energy * latency <= most[2]
-                if wanted and weights[0] > 0:  # see weighted.py
-                    bound = weights[0] * out[filled, 0] + weights[1] * out[filled, 1] + sums[node]
-                    high_latency = max(latency, (bound / _SAME - weights[0] * energy) / weights[1])
-                    high_energy = max(energy, (bound / _SAME - weights[1] * latency) / weights[0])
-                    least = min(energy * high_latency, high_energy * latency)
-                    wanted = least <= most[2]
+                if wanted and slopes.shape[0] > 0:
+                    wanted = _least_product(energy, latency, out[filled], sums, node, slopes) <= most[2]
                 for k in range(best.shape[0]):
                     if best[k, 0] <= energy and best[k, 1] <= latency:
                         wanted = False
@@ -82,40 +150,51 @@ def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
     at[0], at[2] = pairs.shape[0], filled
 
 
-@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[misc,unused-ignore]
-def _front(values, order, offsets, keep, kept):  # type: ignore[no-untyped-def]  # pragma: no cover
+@kernel
+def _dominated(values, row, kept, found):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Does one of the first ``found`` rows ``kept`` match or better a row?"""
+    width = values.shape[1]
+    for b in range(found):
+        other = kept[b]
+        c = 0
+        while c < width and values[other, c] <= values[row, c]:
+            c += 1
+        if c == width:
+            if b > 0:  # what dominated once is likely to dominate again
+                kept[b] = kept[b - 1]
+                kept[b - 1] = other
+            return True
+    return False
+
+
+@kernel
+def _front(values, order, offsets, old, keep, kept):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Set ``keep`` for the Pareto front of each group ``order[offsets[g]:offsets[g + 1]]``.
 
-    What dominates a row must come before it in ``order``. ``kept`` is scratch.
+    What dominates a row must come before it in ``order``. None of the first ``old`` rows dominates another of them.
+    ``kept`` (2, rows) is scratch.
     """
-    width = values.shape[1]
     for g in range(offsets.shape[0] - 1):
-        found = 0
+        before, new = 0, 0
         for a in range(offsets[g], offsets[g + 1]):
             row = order[a]
+            if _dominated(values, row, kept[1], new) or (row >= old and _dominated(values, row, kept[0], before)):
+                continue
             keep[row] = True
-            for b in range(found):
-                other = kept[b]
-                c = 0
-                while c < width and values[other, c] <= values[row, c]:
-                    c += 1
-                if c == width:
-                    keep[row] = False
-                    if b > 0:  # what dominated once is likely to dominate again
-                        kept[b] = kept[b - 1]
-                        kept[b - 1] = other
-                    break
-            if keep[row]:
-                kept[found] = row
-                found += 1
+            if row < old:
+                kept[0, before] = row
+                before += 1
+            else:
+                kept[1, new] = row
+                new += 1
 
 
-def pareto(values: Floats, group: Ints) -> Mask:
+def pareto(values: Floats, group: Ints, old: int = 0) -> Mask:
     """Rows that no other row of their group matches or betters in all columns; of equal rows the first stays.
 
-    ``group``: ascending numbers. Rows are compared in the order of their sums: adding up is monotone, so
-    a row that dominates another has no greater a sum; where rounding makes the two sums equal, a row may
-    stay that should have gone, never the other way round.
+    ``group``: ascending numbers. ``old``: so many of the first rows are known not to better each other. Rows are
+    compared in the order of their sums: adding up is monotone, so a row that dominates another has no greater a sum;
+    where rounding makes the two sums equal, a row may stay that should have gone, never the other way round.
     """
     if not len(values):
         return np.zeros(0, np.bool_)
@@ -126,8 +205,8 @@ def pareto(values: Floats, group: Ints) -> Mask:
     for c in range(1, values.shape[1]):
         total += values[:, c]
     keep = np.zeros(len(values), np.bool_)
-    scratch = np.empty(int(np.diff(starts).max()), np.int64)
-    _front(values, np.lexsort((total, group)), starts, keep, scratch)
+    scratch = np.empty((2, int(np.diff(starts).max())), np.int64)
+    _front(np.ascontiguousarray(values), np.lexsort((total, group)), starts, old, keep, scratch)
     return keep
 
 
@@ -138,12 +217,13 @@ class Limits:
     rest: Floats  # (result nodes, 2) least energy and latency still to come
     best: Floats  # (known, 2) energy and latency: a bound that one of them does not exceed is hopeless
     most: Floats  # (3,) energy, latency and their product that no wanted mapping exceeds
-    sums: Floats = attrs.field(factory=lambda: np.zeros(0))  # (result nodes,) least weighted sum still to come
-    weights: Floats = attrs.field(factory=lambda: np.zeros(2))  # of energy and of latency; 0: no such bound
+    # (result nodes, slopes) least ``slope * energy + latency`` still to come, and the slopes; see `least_product`.
+    sums: Floats = attrs.field(factory=lambda: np.zeros((0, 0)))
+    slopes: Floats = attrs.field(factory=lambda: np.zeros(0))
 
 
 def join_rows(
-    left: Floats, right: Floats, pairs: Ints, limits: Limits, levels: int, last: bool
+    left: Floats, right: Floats, pairs: Ints, limits: Limits, levels: int, last: bool, stop: Event | None = None
 ) -> tuple[Floats, Ints, int]:
     """(values, (left row, right row, node), combinations looked at) of all result nodes, ascending by node.
 
@@ -151,23 +231,34 @@ def join_rows(
     and stop each), result node, loops that left and right share, greatest depth of what is live afterwards.
     Exact: what later joins add to a row, and what they compare with a size, grows with every column and is
     the same for all rows of a node; a row whose bound a known mapping meets cannot lead to a better
-    one. After the last join only the objectives count.
+    one. After the last join only the objectives count. Raises ``InterruptedError`` soon after ``stop`` is set.
     """
-    sizes = pairs[:, _RIGHT_STOP] - pairs[:, _RIGHT]
-    total = int(((pairs[:, _LEFT_STOP] - pairs[:, _LEFT]) * sizes).sum())
-    capacity = max(min(total, _CHUNK), int(sizes.max(initial=0)))
+    sizes = pairs[:, RIGHT_STOP] - pairs[:, RIGHT]
+    total = int(((pairs[:, LEFT_STOP] - pairs[:, LEFT]) * sizes).sum())
+    largest = int(sizes.max(initial=0))  # what one left row can add
+    capacity = max(min(total, _CHUNK), largest)
     out, who = np.empty((capacity, left.shape[1])), np.empty((capacity, 3), np.int64)
     at = np.zeros(4, np.int64)
+    done: list[tuple[Floats, Ints]] = []  # of nodes whose pairs have all been looked at
+    old = 0  # rows of the node at work that are left of an earlier pruning
     while True:
+        if stop is not None and stop.is_set():
+            raise InterruptedError
         _combine(
-            pairs, left, right, limits.rest, limits.best, limits.most, limits.sums, limits.weights, levels, out, who, at
+            pairs, left, right, limits.rest, limits.best, limits.most, limits.sums, limits.slopes, levels, out, who, at
         )
         filled = int(at[2])
-        keep = np.flatnonzero(pareto(out[:filled, :2] if last else out[:filled], who[:filled, 2]))
-        if at[0] == len(pairs):
-            return out[keep], who[keep], int(at[3])
-        if len(keep) > capacity // 2:
+        values = out[:filled, :2] if last else out[:filled]
+        keep = np.flatnonzero(pareto(values, who[:filled, 2], old))
+        ended = at[0] == len(pairs)
+        ready = len(keep) if ended else int(np.searchsorted(who[keep, 2], pairs[at[0], NODE]))
+        done.append((out[keep[:ready]], who[keep[:ready]]))
+        if ended:
+            return np.concatenate([v for v, _ in done]), np.concatenate([w for _, w in done]), int(at[3])
+        left_over = keep[ready:]
+        old = len(left_over)
+        while capacity - old < max(capacity // 2, largest):
             capacity *= 2
         more, more_who = np.empty((capacity, left.shape[1])), np.empty((capacity, 3), np.int64)
-        more[: len(keep)], more_who[: len(keep)] = out[keep], who[keep]
-        out, who, at[2] = more, more_who, len(keep)
+        more[:old], more_who[:old] = out[left_over], who[left_over]
+        out, who, at[2] = more, more_who, old

@@ -25,7 +25,7 @@ from ffcore_ffm_joiner.compatibility import (
     number_tensors,
     short_codes,
 )
-from ffcore_ffm_joiner.graph import bounds, build, forward
+from ffcore_ffm_joiner.graph import bounds, build
 from ffcore_ffm_joiner.kernels import Floats, Ints, Mask, pareto
 from ffcore_ffm_joiner.target import Target
 
@@ -67,15 +67,13 @@ def within_bounds(
     table = once(_places, size)
     faces = [GroupSummary(s.shared, c.ids, *once(_shown, c, r)) for s, c, r in zip(sources, cheap, rows, strict=True)]
     steps = build(faces, {t: table for s in sources for t in s.shared}, once)
-    before, after = forward(steps, faces), bounds(steps, faces)
+    costs = [np.stack([f.energy, f.latency], axis=1)[s.edges.right] for f, s in zip(faces, steps, strict=True)]
+    least_of = bounds(steps, costs)
     result = []
     for i, (c, own, step) in enumerate(zip(cheap, rows, steps, strict=True)):
-        rest = []
-        for ahead, behind in ((before.energy, after.energy), (before.latency, after.latency)):
-            others = behind[i][step.edges.out] + (ahead[i - 1][step.edges.left] if i else 0.0)
-            rest.append(least(others, step.edges.right, len(c.ids)))
+        rest = least(least_of.others(i, step), step.edges.right, len(c.ids))
         group = c.group[own]
-        keep = target.open(c.energy[own] + rest[0][group], c.latency[own] + rest[1][group])
+        keep = target.open(c.energy[own] + rest[group, 0], c.latency[own] + rest[group, 1])
         result.append(once.same(own[keep]))
     return result
 

@@ -34,6 +34,7 @@ from ffcore.plugin import (
     read_regular,
     read_sources,
     read_spec,
+    real,
     run_folder,
     split_assignments,
     tree_from_node,
@@ -105,7 +106,7 @@ def of_folder(folder: Path, target: Path, arguments: Arguments, baseline: bool, 
         raise SpecError.one(f"{folder} holds no mapping (mapping_0.yaml)")
     report = _report(spec, [(file, _tree(file)) for file in files], baseline, jobs)
     report = attrs.evolve(report, inputs=tuple(files))
-    title = {"title": str(run.get("title") or folder.resolve().name)}
+    title = {"title": str(run.get("title") or real(folder).name)}
     if spec.hash() != made_for:
         return attrs.evolve(report, run={**title, "command": run_folder.command(), "other_spec": True})
     others = mapping_files(folder / NO_FUSION)
@@ -113,7 +114,7 @@ def of_folder(folder: Path, target: Path, arguments: Arguments, baseline: bool, 
         trees = [_tree(file) for file in others]
         report = attrs.evolve(report, unfused=evaluate_trees(spec, trees, [str(f) for f in others]), unfused_note="")
     report = attrs.evolve(report, stats=_stats(folder / RESULTS), run={**run, **title}, inputs=(*files, *others))
-    if target.resolve() == folder.resolve():  # a search may still go on here
+    if real(target) == real(folder):  # a search may still go on here
         return attrs.evolve(report, spec=None) if run else report
     return attrs.evolve(report, run={**report.run, "status": EVALUATED})
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ffcore.plugin import Request, spec_command
 from ffcore.plugin import options as opt
+
+if TYPE_CHECKING:
+    from ffcore.plugin import Spec
+    from ffcore_simanneal.compare_run import Plan, Run
 
 Joiners = Annotated[str, typer.Option(metavar="NAME,NAME", help="What is compared, in this order; see `ff plugins`.")]
 BudgetTime = Annotated[
@@ -38,13 +42,22 @@ def compare(
     The score is energy or latency where one of them is asked for, else their product. Exit code: 0 compared; 1 no
     joiner found a valid mapping; 2 bad input; 130 interrupted, with what was finished.
     """
-    from ffcore.plugin import NoValidMappingError
-    from ffcore_simanneal import compare_run, compare_show
+    from ffcore.plugin import writing
+    from ffcore_simanneal import compare_run
 
     plan = compare_run.plan(joiners, budget, multiples, seed=seed, jobs=jobs)
     spec = request.arguments.load()
+    with writing(out):
+        _compared(spec, plan, format, out)
+
+
+def _compared(spec: Spec, plan: Plan, format: opt.Format, out: Path) -> None:
+    """Run the comparison, print and write it, or what is known of it when it is interrupted."""
+    from ffcore.plugin import NoValidMappingError
+    from ffcore_simanneal import compare_run, compare_show
+
     compare_show.check_writable(out)
-    done: list[compare_run.Run] = []
+    done: list[Run] = []
     try:
         comparison = compare_run.run(spec, plan, done)
     except KeyboardInterrupt:

@@ -89,7 +89,7 @@ def sweep(
 
     Exit code: 0 a mapping for some point; 1 for none; 2 bad input; 130 interrupted, with how to go on.
     """
-    from ffcore.plugin import phase, profile_table, recording
+    from ffcore.plugin import phase, profile_table, recording, writing
     from ffcore_sweep import folder as sweep_folder
     from ffcore_sweep import into_folder as sweep_run
     from ffcore_sweep.chosen import Choice
@@ -98,7 +98,11 @@ def sweep(
         if resume is not None:
             others = (vary, vary_arch, vary_workload, where, sample, seed, front, out)
             sweep_run.check_alone((*request.arguments.without_workers().given(), *others))
-            folder = sweep_folder.opened(resume)
+            sweep_folder.check_there(resume)
+            workers = request.arguments.workers
+            with writing(resume):
+                folder = sweep_folder.opened(resume)
+                sweep_run.run(folder, request.interrupts, jobs=jobs, workers=workers, format=format.value, anew=False)
         else:
             given = request.arguments
             axes = sweep_run.axes([f for f in (given.arch, *given.workload) if f], vary, vary_arch, vary_workload)
@@ -106,13 +110,7 @@ def sweep(
             with phase("spec"):
                 load, columns = sweep_run.loader(given, axes), front.split(",") if front else ()
                 folder = sweep_folder.new(out or Path("out/sweep"), axes, load, choice, columns)
-        sweep_run.run(
-            folder,
-            request.interrupts,
-            jobs=jobs,
-            workers={} if resume is None else request.arguments.workers,
-            format=format.value,
-            anew=resume is None,
-        )
+            with writing(folder.path):
+                sweep_run.run(folder, request.interrupts, jobs=jobs, workers={}, format=format.value, anew=True)
     if profile:
         typer.echo(profile_table(clock.seconds), err=True)

@@ -197,8 +197,7 @@ def new(
 
 def opened(path: Path) -> Folder:
     """The folder of a sweep that was begun. Raises SpecError that says what is missing or damaged."""
-    if not (path / PLAN).is_file():
-        raise SpecError.one(f"{path} holds no sweep to go on with: there is no {PLAN} in it")
+    check_there(path)
     _check_folders(path)
     plan = read_json(path / PLAN, _ANEW)
     try:
@@ -220,6 +219,12 @@ def opened(path: Path) -> Folder:
         if spec.hash() != digest:
             raise SpecError.one(f"{path / one['file']} is not what this sweep began with; {_ANEW}")
     return Folder(path, axes, specs, choice, front)
+
+
+def check_there(path: Path) -> None:
+    """Raise SpecError for a folder that holds no sweep."""
+    if not (path / PLAN).is_file():
+        raise SpecError.one(f"{path} holds no sweep to go on with: there is no {PLAN} in it")
 
 
 def _check_folders(path: Path) -> None:
