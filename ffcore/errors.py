@@ -38,6 +38,10 @@ class PluginError(FFError):
     """A plugin is missing, broken, or conflicts with another one."""
 
 
+class ExecutorError(FFError):
+    """What runs the work is out of reach: nothing is wrong with the work."""
+
+
 _UNPRINTABLE = frozenset(["Cc", "Cf", "Cs", "Co", "Zl", "Zp"])  # control, format, surrogate, private, line ends
 
 

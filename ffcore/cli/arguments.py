@@ -25,6 +25,9 @@ MAPPER_FIELDS = {
 }
 """Options that stand for fields of ``spec.mapper``."""
 
+EXECUTOR_OPTIONS = "executor_options"
+"""The field of ``spec.mapper`` in which ``--executor-option NAME=VALUE`` sets NAME."""
+
 
 def _texts(value: Any) -> tuple[str, ...]:
     return tuple(value or ())
@@ -76,7 +79,17 @@ class Arguments:
         files = {"ARCH": self.arch, "WORKLOAD": self.workload, "--set": self.set_variable, "--spec": self.set_field}
         others = {"--arch-param": self.arch_param, "--allow-dir": self.allow_dir}
         words = {f"--{name.replace('_', '-')}": self.mapper.get(fields[0]) for name, fields in MAPPER_FIELDS.items()}
+        words["--executor-option"] = next((t for f, t in self.mapper.items() if f.startswith(EXECUTOR_OPTIONS)), None)
         return [name for name, value in {**files, **others, **words}.items() if value]
+
+    @property
+    def workers(self) -> dict[str, str]:
+        """What it says of who does the work: of ``mapper``, what bears on no result."""
+        return {f: t for f, t in self.mapper.items() if f == "executor" or f.startswith(EXECUTOR_OPTIONS)}
+
+    def without_workers(self) -> Arguments:
+        """The same without `workers`."""
+        return attrs.evolve(self, mapper={f: t for f, t in self.mapper.items() if f not in self.workers})
 
     def from_anywhere(self) -> Arguments:
         """The same with files by their full paths."""

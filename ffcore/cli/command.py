@@ -21,9 +21,10 @@ import attrs
 
 from ffcore.cli import complete as complete
 from ffcore.cli import options as options
-from ffcore.cli.arguments import MAPPER_FIELDS, Arguments
+from ffcore.cli.arguments import EXECUTOR_OPTIONS, MAPPER_FIELDS, Arguments
 from ffcore.cli.guard import guard
 from ffcore.cli.interrupt import Interrupts
+from ffcore.cli.values import split_assignments
 
 _OF_EVERY_SPEC = ("set_variable", "set_field", "arch_param", "allow_dir")
 _SHARED: dict[str, Any] = {
@@ -39,6 +40,7 @@ _SHARED: dict[str, Any] = {
     "model": options.Model,
     "cost_model": options.CostModel,
     "executor": options.ExecutorName,
+    "executor_option": options.ExecutorOption,
 }
 _FLAGS: dict[str, Any] = {"no_plugins": options.NoPlugins, "debug": options.Debug}
 
@@ -60,7 +62,8 @@ def spec_command(
     arguments, as typer declares them; ``files``: one list in their place, its first file in that of the architecture.
     """
     arguments = {"arch": arch, "workload": workload} if files is None else {"files": files}
-    shared = arguments | {name: _SHARED[name] for name in (*_OF_EVERY_SPEC, *parts)}
+    more = ("executor_option",) if "executor" in parts else ()
+    shared = arguments | {name: _SHARED[name] for name in (*_OF_EVERY_SPEC, *parts, *more)}
 
     def command(body: Callable[..., None]) -> Callable[..., None]:
         def run(**values: Any) -> None:
@@ -86,9 +89,16 @@ def _arguments(given: dict[str, Any]) -> Arguments:
         given["set_field"],
         given["arch_param"],
         [str(folder) for folder in given["allow_dir"] or ()],
-        {f: given[name] for name, fields in MAPPER_FIELDS.items() if given.get(name) is not None for f in fields},
+        _mapper(given),
         given["no_plugins"],
     )
+
+
+def _mapper(given: dict[str, Any]) -> dict[str, str]:
+    """What options say of fields of ``spec.mapper``, an executor before its options."""
+    found = {f: given[name] for name, fields in MAPPER_FIELDS.items() if given.get(name) is not None for f in fields}
+    options = split_assignments("--executor-option", given.get("executor_option") or ())
+    return found | {f"{EXECUTOR_OPTIONS}.{name}": text for name, text in options.items()}
 
 
 def _parameters(shared: dict[str, Any]) -> Iterator[inspect.Parameter]:

@@ -29,7 +29,7 @@ def guard(*, debug: bool = False, no_plugins: bool = False) -> Iterator[Interrup
     """Run a command's body; turn what it raises into a message and an exit code.
 
     1: no valid mapping, or a limit of time or memory left none, or memory, disk or files ran out; 2: bad input;
-    3: a bug of ours; 130: Ctrl-C or SIGTERM, with what the KeyboardInterrupt says.
+    3: a bug of ours, or workers that are out of reach; 130: Ctrl-C or SIGTERM, with what the KeyboardInterrupt says.
     ``debug`` prints tracebacks of all of them. ``no_plugins`` holds for the body and the worker processes that it
     starts. Yields the `Interrupts`, which say whether there was a Ctrl-C.
     """
@@ -71,12 +71,14 @@ def classified(error: Exception) -> tuple[str, int]:
     """What a user is told of an error, and the exit code."""
     if (message := resource_end(error)) is not None:
         return message, NO_VALID_MAPPING
-    from ffcore.errors import FFError, LimitError, NoValidMappingError
+    from ffcore.errors import ExecutorError, FFError, LimitError, NoValidMappingError
 
     if isinstance(error, LimitError):
         return str(error), NO_VALID_MAPPING
     if isinstance(error, NoValidMappingError):
         return f"no valid mapping: {error}", NO_VALID_MAPPING
+    if isinstance(error, ExecutorError):
+        return str(error), INTERNAL_ERROR
     if isinstance(error, FFError):
         return str(error), BAD_INPUT
     if isinstance(error, OSError) and error.filename is not None:

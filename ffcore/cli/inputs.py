@@ -39,15 +39,22 @@ def load_spec(
         jinja_parse_data=parse_assignments("--set", variables or ()),
         allowed_dirs=tuple(allowed_dirs or ()),
     )
-    for name, text in (mapper or {}).items():
-        if text is not None:
-            spec.set(f"mapper.{name}", text)
+    set_mapper(spec, mapper or {})
     for path, text in split_assignments("--spec", fields or ()).items():
         spec.set(path, text)
     if warn:
         for sentence in unused_parameters(spec):
             typer.echo(f"warning: {sentence}", err=True)
     return spec
+
+
+def set_mapper(spec: Spec, mapper: Mapping[str, str | None]) -> None:
+    """Set fields of ``spec.mapper``; an executor that is named begins without the options of the one before."""
+    if mapper.get("executor") is not None:
+        spec.mapper.executor_options = {}
+    for name, text in mapper.items():
+        if text is not None:
+            spec.set(f"mapper.{name}", text)
 
 
 def unused_parameters(spec: Spec) -> list[str]:

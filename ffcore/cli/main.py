@@ -68,8 +68,9 @@ def map_command(
     """Find the optimal mappings of a workload onto an architecture.
 
     `ff map ARCH WORKLOAD --out DIR` begins a run; `ff map --resume DIR` goes on with one that was interrupted, and
-    takes --time-limit, --memory-limit, --jobs, --cache, --no-baseline, --format and --profile. Exit code: 0 found;
-    1 no valid mapping, or none within the limits; 2 bad input; 130 interrupted.
+    takes --time-limit, --memory-limit, --jobs, --executor, --executor-option, --cache, --no-baseline, --format and
+    --profile. Exit code: 0 found; 1 no valid mapping, or none within the limits; 2 bad input; 3 workers are out of
+    reach; 130 interrupted.
     """
     import attrs
 
@@ -81,7 +82,8 @@ def map_command(
     limits = map_run.limits(time_limit, memory_limit)
     wanted = map_run.Wanted(jobs, cache, out, format.value, profile, limits)
     if resume is not None:
-        map_run.check_resume([*arguments.given(), *(["--out"] if out else [])])
+        map_run.check_resume([*arguments.without_workers().given(), *(["--out"] if out else [])])
+        wanted = attrs.evolve(wanted, limits={**arguments.workers, **limits})
         map_run.resume(resume, wanted, request.interrupts, not no_baseline)
         return
     arguments = attrs.evolve(arguments, mapper={**arguments.mapper, **limits}, baseline=not no_baseline)

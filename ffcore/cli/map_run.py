@@ -11,6 +11,7 @@ import attrs
 
 from ffcore.cli.arguments import Arguments
 from ffcore.cli.guard import plugins_disabled
+from ffcore.cli.inputs import set_mapper
 from ffcore.cli.interrupt import Interrupts
 from ffcore.cli.progress import Watch, progress_display
 from ffcore.cli.run_folder import RunFolder, Stopped, begin, begin_without_spec, known_so_far, read
@@ -32,7 +33,7 @@ class Wanted:
     out: Path | None = None
     format: str = "text"
     profile: bool = False
-    limits: Mapping[str, str] = attrs.Factory(dict)  # field of spec.mapper -> text
+    limits: Mapping[str, str] = attrs.Factory(dict)  # and workers: field of spec.mapper -> text
 
 
 def limits(time_limit: str | None, memory_limit: str | None) -> dict[str, str]:
@@ -78,8 +79,7 @@ def _run(arguments: Arguments, stopped: Stopped | None, wanted: Wanted, interrup
                 from ffcore.cli import job, output
             with phase("spec"):
                 spec = arguments.load() if stopped is None else stopped.spec()
-                for name, text in wanted.limits.items():
-                    spec.set(f"mapper.{name}", text)
+                set_mapper(spec, wanted.limits)
                 keep = ending.keep(spec)
             with progress_display(interrupts.check) as watch:
                 ending.watch = watch

@@ -92,6 +92,14 @@ ExecutorName = Annotated[
         "--executor", help="What runs parallel jobs; see `ff plugins`.", autocompletion=complete.parts("executor")
     ),
 ]
+ExecutorOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--executor-option",
+        metavar="NAME=VALUE",
+        help="An option of the executor (repeatable).",
+    ),
+]
 Joiner = Annotated[
     str | None, typer.Option(help="Joins pmappings; see `ff plugins`.", autocompletion=complete.parts("joiner"))
 ]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import socket
 import time
+from typing import Any
 
 import attrs
 
@@ -25,8 +27,9 @@ class Limits:
     """Until when Einsums are explored, and with how much memory.
 
     An Einsum that has pmappings ends at ``soft``, one that has none at ``hard`` (by ``time.monotonic()``, which all
-    processes share). ``memory`` is for all processes together (bytes); those that are forked from this one begin with
-    its ``base`` and divide the rest.
+    processes of a machine share; sent to another one, they are moments by its clock). ``memory`` is for all processes
+    together (bytes); those that are forked from this one begin with its ``base`` and divide the rest. On another
+    machine, unless it was asked for, it is what is available there.
     """
 
     soft: float = math.inf
@@ -62,6 +65,11 @@ class Limits:
         """Those of a quick question that is asked now: what has rows ends after ``enough`` seconds, all after more."""
         now = time.monotonic()
         return attrs.evolve(cls.of(MapperOptions()), soft=now + enough, hard=now + seconds, seconds=seconds)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        wall = time.time() - time.monotonic()
+        fields = attrs.asdict(self) | {"soft": self.soft + wall, "hard": self.hard + wall}
+        return _received, (fields, socket.gethostname())
 
     @property
     def own(self) -> float:
@@ -99,6 +107,17 @@ class Limits:
             "(reuse, loop_bounds, min_usage), lower mapper.ffm.max_fused_loops, raise mapper.ffm.memory_limit "
             f"(--memory-limit){jobs}"
         )
+
+
+def _received(fields: dict[str, Any], host: str) -> Limits:
+    """Limits that were sent by a process of ``host``, whose moments are by the clock on the wall."""
+    wall = time.time() - time.monotonic()
+    limits = Limits(**(fields | {"soft": fields["soft"] - wall, "hard": fields["hard"] - wall}))
+    if host == socket.gethostname():
+        return limits
+    base, workers = resident(), min(limits.workers, os.cpu_count() or 1)
+    memory = limits.memory if limits.stated else base + SHARE * min(available(), addresses_left())
+    return attrs.evolve(limits, memory=memory, base=base, workers=workers, home=0)
 
 
 def out_of_memory(doing: str) -> MemoryLimitError:

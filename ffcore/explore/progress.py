@@ -126,6 +126,10 @@ class EinsumProgress:
     _next: float = 0.0
     _polled: float = 0.0
 
+    def stop(self) -> None:
+        """Nobody waits any more: whoever explores is told so at the next pulse."""
+        self.tally.stop()
+
     def begin(self) -> None:
         """The Einsum is taken in hand."""
         self.soft = self.tally.allot(self.number)

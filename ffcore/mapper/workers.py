@@ -6,15 +6,18 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ffcore import plugin
-from ffcore.errors import MemoryLimitError
+from ffcore.errors import MemoryLimitError, PluginError
 from ffcore.explore.limits import out_of_memory
 from ffcore.phases import current_phase
+from ffcore.plugin import ExecutorRecord
 from ffcore.plugin.builtin import DEFAULT_EXECUTOR
+from ffcore.plugin.given_options import check_options
+from ffcore.plugin.records import loaded
 
 if TYPE_CHECKING:
     from ffcore.spec import Spec
@@ -48,12 +51,14 @@ def set_n_parallel_jobs(n: int | None = None, print_message: bool = True) -> Non
 
 
 @contextmanager
-def workers(spec: Spec, n_jobs: int | None = None, executor: Executor | None = None) -> Iterator[Executor | None]:
+def workers(spec: Spec, n_jobs: int | None = None, executor: Any = None) -> Iterator[Executor | None]:
     """The executor that does parallel work: ``executor`` itself, which its owner shuts down, or a new one.
 
-    A new one is of the kind that the spec names (``forks`` by default) and is shut down at the end. With one job, and
-    no kind named, there is none: all work is done in the calling thread. Raises MemoryLimitError when a worker process
-    dies, or memory runs out anywhere in the body.
+    ``executor`` may also be what a plugin makes an executor of (`ExecutorRecord`), such as a client of a cluster. A new
+    one is of the kind that the spec names (``forks`` by default), with its options, and is shut down at the end. With
+    one job, and no kind named, there is none: all work is done in the calling thread. Raises MemoryLimitError when
+    worker processes die again and again, or memory runs out anywhere in the body, and what the executor raises where
+    its workers are out of reach.
     """
     try:
         with _made(spec, n_jobs, executor) as pool:
@@ -69,16 +74,17 @@ _DOING = {"explore": "exploring", "join": "joining", "spec": "reading the spec",
 
 
 @contextmanager
-def _made(spec: Spec, n_jobs: int | None, executor: Executor | None) -> Iterator[Executor | None]:
+def _made(spec: Spec, n_jobs: int | None, executor: Any) -> Iterator[Executor | None]:
     if executor is not None:
-        yield executor
+        yield _as_executor(executor)
         return
     count = n_jobs or DEFAULT_JOBS.n
     name = spec.mapper.executor
-    if name is None and count == 1:
+    if name is None and count == 1 and not spec.mapper.executor_options:
         yield None
         return
-    made = plugin.get("executor", name or DEFAULT_EXECUTOR, n_jobs=count)
+    options = executor_options(spec)
+    made = plugin.get("executor", name or DEFAULT_EXECUTOR, n_jobs=count, **options)
     try:
         yield made
     except BrokenExecutor as error:
@@ -91,3 +97,25 @@ def _made(spec: Spec, n_jobs: int | None, executor: Executor | None) -> Iterator
         made.shutdown(wait=False, cancel_futures=True)
         raise
     made.shutdown()
+
+
+def executor_options(spec: Spec) -> dict[str, Any]:
+    """The options of the executor that a spec means. Raises SpecError for those that it does not have."""
+    options = dict(spec.mapper.executor_options)
+    name = spec.mapper.executor or DEFAULT_EXECUTOR
+    check_options("executor", name, options, lambda _: spec.mapper.place_of("executor_options"))
+    return options
+
+
+def _as_executor(given: Any) -> Executor:
+    """An executor, as it is or made of an object that a plugin knows. Raises PluginError for anything else."""
+    if isinstance(given, Executor):
+        return given
+    classes = {f"{c.__module__}:{c.__qualname__}" for c in type(given).__mro__}
+    for record in plugin.records("executor"):
+        if isinstance(record, ExecutorRecord) and record.wrapper is not None and classes & {*record.wraps}:
+            made: Executor = loaded(record.wrapper)(given)
+            return made
+    known = [name for r in plugin.records("executor") if isinstance(r, ExecutorRecord) for name in r.wraps]
+    also = f", or a {' or '.join(known)}" if known else ""
+    raise PluginError(f"executor must be a concurrent.futures.Executor{also}, not {given!r}")

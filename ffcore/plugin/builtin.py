@@ -44,7 +44,7 @@ def ffcore_joiners() -> Iterable[JoinerRecord]:
 def ffcore_executors() -> Iterable[ExecutorRecord]:
     """Workers on this machine."""
     yield ExecutorRecord(
-        "forks", "forked processes, or threads where forking is not safe", "ffcore.plugin.executors:forks"
+        "forks", "forked processes, or a pool of others where forking is not safe", "ffcore.plugin.executors:forks"
     )
     yield ExecutorRecord("processes", "a pool of local processes", "ffcore.plugin.executors:processes")
     yield ExecutorRecord("serial", "the calling thread, one job at a time", "ffcore.plugin.executors:serial")

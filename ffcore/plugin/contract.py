@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ffcore.cli.command import options as options
     from ffcore.cli.command import spec_command as spec_command
     from ffcore.cli.guard import guard as guard
+    from ffcore.cli.inputs import set_mapper as set_mapper
     from ffcore.cli.interrupt import Interrupts as Interrupts
     from ffcore.cli.output import Report as Report
     from ffcore.cli.profile import profile_table as profile_table
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ffcore.cli.run_folder import EVALUATED as EVALUATED
     from ffcore.cli.run_folder import RUN as RUN
     from ffcore.cli.run_folder import SPEC as SPEC
+    from ffcore.cli.run_folder import versions as versions
     from ffcore.cli.run_json import as_json as as_json
     from ffcore.cli.run_json import decoded as decoded
     from ffcore.cli.run_json import encoded as encoded
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from ffcore.diagnose.sizes import halved as halved
     from ffcore.diagnose.sizes import occupancy_unit as occupancy_unit
     from ffcore.errors import ErrorCollector as ErrorCollector
+    from ffcore.errors import ExecutorError as ExecutorError
     from ffcore.errors import FFError as FFError
     from ffcore.errors import MemoryLimitError as MemoryLimitError
     from ffcore.errors import NoValidMappingError as NoValidMappingError
@@ -137,6 +140,9 @@ if TYPE_CHECKING:
     from ffcore.plugin.executors import workers_of as workers_of
     from ffcore.plugin.hooks import HOOK_OF_KIND as HOOK_OF_KIND
     from ffcore.plugin.known import DEFAULT_JOINER as DEFAULT_JOINER
+    from ffcore.plugin.processes import Worker as Worker
+    from ffcore.plugin.processes import may_fork as may_fork
+    from ffcore.plugin.processes import start as start
     from ffcore.pmappings.arrays import Bools as Bools
     from ffcore.pmappings.arrays import Floats as Floats
     from ffcore.pmappings.arrays import Ints as Ints
@@ -166,9 +172,16 @@ if TYPE_CHECKING:
     from ffcore.render.arch import NodeView as NodeView
     from ffcore.render.arch import view_arch as view_arch
     from ffcore.render.facts import CostView as CostView
+    from ffcore.render.lines import COLOURS as COLOURS
     from ffcore.render.lines import Curve as Curve
     from ffcore.render.lines import Scale as Scale
+    from ffcore.render.lines import document as document
+    from ffcore.render.lines import even_ticks as even_ticks
     from ffcore.render.lines import line_plot as line_plot
+    from ffcore.render.lines import log_ticks as log_ticks
+    from ffcore.render.lines import stroke as stroke
+    from ffcore.render.lines import text as text
+    from ffcore.render.lines import turned as turned
     from ffcore.render.mapping import BranchView as BranchView
     from ffcore.render.mapping import ComputeView as ComputeView
     from ffcore.render.mapping import HolderView as HolderView
@@ -217,6 +230,7 @@ if TYPE_CHECKING:
     from ffcore.spec.architecture import TensorRules as TensorRules
     from ffcore.spec.architecture import Toll as Toll
     from ffcore.spec.architecture import walk as walk
+    from ffcore.spec.expressions import evaluate as evaluate
     from ffcore.spec.library import find_file as find_file
     from ffcore.spec.library import read_sources as read_sources
     from ffcore.spec.paths import is_default as is_default
@@ -255,6 +269,7 @@ if TYPE_CHECKING:
     from ffcore.tolerances import NOT_WORSE as NOT_WORSE
     from ffcore.tolerances import ROUNDING as ROUNDING
     from ffcore.tolerances import SAME as SAME
+    from ffcore.units import UNITS as UNITS
     from ffcore.units import Dimension as Dimension
     from ffcore.units import bits_text as bits_text
     from ffcore.units import format_quantity as format_quantity
@@ -272,11 +287,12 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.cli.arguments": _names("Arguments MAPPER_FIELDS"),
     "ffcore.cli.command": _names("Request complete options spec_command"),
     "ffcore.cli.guard": _names("guard"),
+    "ffcore.cli.inputs": _names("set_mapper"),
     "ffcore.cli.interrupt": _names("Interrupts"),
     "ffcore.cli.output": _names("Report"),
     "ffcore.cli.profile": _names("profile_table"),
     "ffcore.cli.progress": _names("progress_display"),
-    "ffcore.cli.run_folder": _names("EVALUATED RUN SPEC"),
+    "ffcore.cli.run_folder": _names("EVALUATED RUN SPEC versions"),
     "ffcore.cli.run_json": _names("as_json decoded encoded read_json read_spec write_spec"),
     "ffcore.cli.unfused": _names("SWITCHED_OFF unfused"),
     "ffcore.cli.values": _names("parse_assignments split_assignments"),
@@ -284,7 +300,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.diagnose.relax": _names("limited_memories with_sizes"),
     "ffcore.diagnose.sizes": _names("Verdict halved occupancy_unit"),
     "ffcore.errors": _names(
-        "ErrorCollector FFError MemoryLimitError NoValidMappingError PluginError Position SpecError "
+        "ErrorCollector ExecutorError FFError MemoryLimitError NoValidMappingError PluginError Position SpecError "
         "SpecProblem TimeLimitError suggest"
     ),
     "ffcore.explore": _names("CacheWarning"),
@@ -323,6 +339,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.plugin.executors": _names("as_completed workers_of"),
     "ffcore.plugin.hooks": _names("HOOK_OF_KIND"),
     "ffcore.plugin.known": _names("DEFAULT_JOINER"),
+    "ffcore.plugin.processes": _names("Worker may_fork start"),
     "ffcore.pmappings.arrays": _names("Bools Floats Ints"),
     "ffcore.pmappings.compatibility": _names("Compatibility compatibilities"),
     "ffcore.pmappings.guarantee": _names("Guarantee guarantee_of"),
@@ -335,7 +352,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.render": _names("render_arch render_mapping render_workload"),
     "ffcore.render.arch": _names("NodeView view_arch"),
     "ffcore.render.facts": _names("CostView"),
-    "ffcore.render.lines": _names("Curve Scale line_plot"),
+    "ffcore.render.lines": _names("COLOURS Curve Scale document even_ticks line_plot log_ticks stroke text turned"),
     "ffcore.render.mapping": _names(
         "BranchView ComputeView HolderView LoopView MappingView StepView TensorTile einsums_of title_of view_mapping"
     ),
@@ -351,6 +368,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.results.table": _names("ResultTable"),
     "ffcore.spec": _names("Spec architecture config mapper renames workload"),
     "ffcore.spec.architecture": _names("Compute Container LoopBound Memory TensorHolder TensorRules Toll walk"),
+    "ffcore.spec.expressions": _names("evaluate"),
     "ffcore.spec.library": _names("find_file read_sources"),
     "ffcore.spec.paths": _names("is_default place_of_path"),
     "ffcore.spec.problem": _names(
@@ -363,7 +381,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.templates": _names("HolderChoice Site SpatialLoop Template TemplateStock einsum_choices einsum_templates"),
     "ffcore.templates.types": _names("TollSite"),
     "ffcore.tolerances": _names("FANOUT FITS NOT_WORSE ROUNDING SAME"),
-    "ffcore.units": _names("Dimension bits_text format_quantity parse_quantity parse_time"),
+    "ffcore.units": _names("Dimension UNITS bits_text format_quantity parse_quantity parse_time"),
 }
 """Where each name stands."""
 

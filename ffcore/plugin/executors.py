@@ -1,25 +1,19 @@
-"""The built-in executors, all behind ``concurrent.futures.Executor``."""
+"""The built-in executors, all behind ``concurrent.futures.Executor``, and how calls are spread over any of them."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    ThreadPoolExecutor,
-)
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from concurrent.futures import wait as futures_wait
 from contextlib import closing
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from typing import Any, ParamSpec, TypeVar
+
+import attrs
+
+from ffcore.plugin.processes import Worker, may_fork, packed, start
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,6 +21,7 @@ T = TypeVar("T")
 Outcome = tuple[int, bool, Any]  # number of a call, whether it went well, its result or what it raised
 
 EVERY = 0.2  # seconds between progress callbacks while waiting
+ATTEMPTS = 3  # at a call whose worker dies: what kills each of them is the call
 
 
 def as_completed(
@@ -39,11 +34,14 @@ def as_completed(
 
     ``meanwhile`` is called by the waiting thread now and then. Of errors the one of the first call that has one is
     raised, as it would be by calls in order. Closed early, calls that have not begun are dropped.
+
+    An executor may have ``outcomes(fn, calls, meanwhile)``, which is used then: it yields (number, whether it went
+    well, result or error) of each call. An argument with a method ``stop`` may be told that nobody waits any more.
     """
     outcomes: Generator[Outcome, None, None]
     if executor is None or isinstance(executor, SerialExecutor):
         outcomes = ((number, True, fn(*call)) for number, call in enumerate(calls))
-    elif isinstance(executor, ForkExecutor):
+    elif hasattr(executor, "outcomes"):
         outcomes = executor.outcomes(fn, calls, meanwhile)
     else:
         outcomes = _submitted(executor, fn, calls, meanwhile)
@@ -110,45 +108,42 @@ def threads(n_jobs: int) -> Executor:
 
 
 def processes(n_jobs: int) -> Executor:
-    """A pool of ``n_jobs`` processes, spawned: forking a process that has threads may deadlock."""
-    context: Any = multiprocessing.get_context("spawn")
-    return SpawnExecutor(_check(n_jobs), mp_context=context, initializer=_leave_interrupts_to_the_parent)
+    """A pool of ``n_jobs`` processes that share nothing with this one, and are used again and again."""
+    return ProcessExecutor(_check(n_jobs), forks=False)
 
 
-class SpawnExecutor(ProcessPoolExecutor):
-    """A process pool that ends at once: shut down without waiting, it terminates workers in the middle of a call."""
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        # The base class drops its processes when told to shut down, and its manager thread waits for what they do.
-        workers = () if wait else tuple((getattr(self, "_processes", None) or {}).values())
-        super().shutdown(wait, cancel_futures=cancel_futures)
-        for worker in workers:
-            worker.terminate()
+def forks(n_jobs: int) -> Executor:
+    """``n_jobs`` forked processes, or a pool of others where forking is not safe."""
+    return ProcessExecutor(_check(n_jobs), forks=True)
 
 
-class ForkExecutor(Executor):
-    """``map`` by forked processes: they start in milliseconds, and what they work on need not be copied to them.
+class ProcessExecutor(Executor):
+    """Calls by processes: forked ones where ``forks`` and that is safe, or else a pool of ones that share nothing.
 
-    A process that has several threads must not be forked (a lock may be held for ever), nor can one be on some
-    systems; then threads do the work, as they do for single calls (``submit``).
+    Forked ones start in milliseconds, and what they work on need not be copied to them. A call that can be sent to no
+    other process, and a single one, is made by threads. A call whose worker dies is made again by another one.
     """
 
-    def __init__(self, n_jobs: int) -> None:
+    def __init__(self, n_jobs: int, *, forks: bool) -> None:
         self.n_jobs = n_jobs
+        self._forks = forks
+        self._pool: list[Worker] = []  # those that share nothing, and have nothing to do
         self._threads: Executor | None = None
         self._running: list[Generator[Any, None, None]] = []
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         if self._threads is None:
             self._threads = threads(self.n_jobs)
-        return self._threads.submit(fn, *args, **kwargs)
+        if self._forks:
+            return self._threads.submit(fn, *args, **kwargs)
+        return self._threads.submit(_alone, fn, args, kwargs)
 
     def map(
         self, fn: Callable[..., T], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
     ) -> Iterator[T]:
-        """The results in order. Raises ``BrokenExecutor`` when a worker dies."""
+        """The results in order. Raises ``BrokenExecutor`` when workers die again and again."""
         calls = list(zip(*iterables, strict=False))
-        if len(calls) < 2 or timeout is not None or not _may_fork():
+        if len(calls) < 2 or timeout is not None:
             return super().map(fn, *zip(*calls, strict=True), timeout=timeout, chunksize=chunksize)
         return _in_order(len(calls), self.outcomes(fn, calls))
 
@@ -156,100 +151,228 @@ class ForkExecutor(Executor):
         self, fn: Callable[..., Any], calls: Sequence[tuple[Any, ...]], meanwhile: Callable[[], None] | None = None
     ) -> Generator[Outcome, None, None]:
         """What comes of each call, as soon as it is done; see `as_completed`."""
-        if len(calls) < 2 or not _may_fork():
+        running: Generator[Outcome, None, None]
+        if self._forks and (len(calls) < 2 or not may_fork()) and not self._sendable(fn, calls):
             return _submitted(self, fn, calls, meanwhile)
-        running = _outcomes(len(calls), _fork(fn, calls, min(self.n_jobs, len(calls))), meanwhile)
+        if self._forks and may_fork():
+            running = _Forked(fn, calls, self.n_jobs).outcomes(meanwhile)
+        else:
+            running = _Sent(fn, calls, self.n_jobs, self._pool).outcomes(meanwhile)
         self._running.append(running)
         return running
 
+    def _sendable(self, fn: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> bool:
+        """Is there more than one call, and can other processes be sent them? The first one is like the others."""
+        return len(calls) > 1 and not multiprocessing.current_process().daemon and packed((fn, calls[0])) is not None
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Ends forked workers, at whatever they are; whoever wanted their results has read them."""
+        """Ends the processes, at whatever they are; whoever wanted their results has read them."""
         for results in self._running:
             results.close()
+        while self._pool:
+            self._pool.pop().end()
         if self._threads is not None:
             self._threads.shutdown(wait, cancel_futures=cancel_futures)
 
 
-def _may_fork() -> bool:
-    here = multiprocessing.current_process()
-    return "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1 and not here.daemon
-
-
-_Workers = list[tuple[Connection, BaseProcess]]
-
-_INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
-
-
-def _fork(fn: Callable[..., Any], calls: Sequence[tuple[Any, ...]], n_jobs: int) -> _Workers:
-    """Start workers, each of which takes the next call when it is done with one."""
-    context: Any = multiprocessing.get_context("fork")
-    following = context.Value("q", 0)
-    workers: _Workers = []
-    # What arrives meanwhile is held back: a worker must not see it with its parent's handlers, which speak to people.
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)
+def _alone(fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+    """One call by a process of its own."""
+    pool: list[Worker] = []
     try:
-        for _ in range(n_jobs):
-            reader, writer = context.Pipe(duplex=False)
-            worker = context.Process(target=_work, args=(fn, calls, following, writer, held), daemon=True)
-            worker.start()
-            writer.close()  # the worker's is now the only one, so that its end can be told
-            workers.append((reader, worker))
+        ((_, fine, value),) = _Sent(_with_keywords, [(fn, args, kwargs)], 1, pool).outcomes(None)
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
-    return workers
+        for worker in pool:
+            worker.end()
+    if not fine:
+        raise value
+    return value  # type: ignore[no-any-return]
 
 
-def _work(
-    fn: Callable[..., Any], calls: Sequence[tuple[Any, ...]], following: Any, writer: Connection, signals: set[Any]
+def _with_keywords(fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+    return fn(*args, **kwargs)
+
+
+@attrs.define(eq=False)
+class _Deaths:
+    """Which calls killed how many workers."""
+
+    of: dict[int, int] = attrs.Factory(dict)
+
+    def check(self, number: int, worker: Worker) -> None:
+        """Note one; raise ``BrokenExecutor`` for one too many."""
+        self.of[number] = self.of.get(number, 0) + 1
+        if self.of[number] >= ATTEMPTS:
+            raise BrokenExecutor(f"a worker ended with exit code {worker.process.exitcode}")
+
+
+@attrs.define(eq=False)
+class _Forked:
+    """Calls by forked workers, each of which takes the next one when it is done with one."""
+
+    fn: Callable[..., Any]
+    calls: Sequence[tuple[Any, ...]]
+    n_jobs: int
+    _following: Any = attrs.field(init=False)
+    _workers: dict[Connection, Worker] = attrs.Factory(dict)
+    _in_hand: dict[Connection, int] = attrs.Factory(dict)
+    _deaths: _Deaths = attrs.Factory(_Deaths)
+
+    def outcomes(self, meanwhile: Callable[[], None] | None) -> Generator[Outcome, None, None]:
+        """What workers send, as it comes; they are ended with the generator."""
+        unfinished = set(range(len(self.calls)))
+        self._following = multiprocessing.get_context("fork").Value("q", 0)
+        try:
+            for _ in range(min(self.n_jobs, len(self.calls))):
+                self._start(())
+            while unfinished:
+                if not self._workers:  # one of them died between taking a call and saying so
+                    self._start(tuple(unfinished))
+                for reader in wait(list(self._workers), EVERY if meanwhile else None):
+                    assert isinstance(reader, Connection)
+                    outcome = self._received(reader)
+                    if outcome is not None:
+                        unfinished.discard(outcome[0])
+                        yield outcome
+                if meanwhile is not None:
+                    meanwhile()
+        finally:
+            for worker in self._workers.values():
+                worker.end()
+
+    def _start(self, first: tuple[int, ...]) -> None:
+        if not may_fork():
+            raise BrokenExecutor("a worker ended, and forking another one is no longer safe")
+        worker = start(_take_calls, self.fn, self.calls, first, self._following)
+        self._workers[worker.connection] = worker
+
+    def _received(self, reader: Connection) -> Outcome | None:
+        """An outcome, if it is one. A worker that died is replaced by one that begins with what it was at."""
+        try:
+            number, fine, value = reader.recv()
+        except (EOFError, ConnectionResetError):
+            worker = self._workers.pop(reader)
+            worker.process.join()
+            reader.close()
+            if (number := self._in_hand.pop(reader, None)) is not None:
+                self._deaths.check(number, worker)
+                self._start((number,))
+            return None
+        if fine is None:
+            self._in_hand[reader] = number
+            return None
+        self._in_hand.pop(reader, None)
+        return number, fine, value
+
+
+def _take_calls(
+    connection: Connection,
+    fn: Callable[..., Any],
+    calls: Sequence[tuple[Any, ...]],
+    first: Sequence[int],
+    following: Any,
 ) -> None:
-    _leave_interrupts_to_the_parent()
-    signal.pthread_sigmask(signal.SIG_SETMASK, signals)
+    """What a forked worker does: ``first``, then whatever nobody has taken yet."""
+
+    def numbers() -> Iterator[int]:
+        yield from first
+        while True:
+            with following.get_lock():
+                number = following.value
+                following.value += 1
+            if number >= len(calls):
+                return
+            yield number
+
+    for number in numbers():
+        connection.send((number, None, None))  # taken
+        _answer(connection, number, fn, calls[number])
+
+
+@attrs.define(eq=False)
+class _Sent:
+    """Calls by workers that share nothing, each of which is sent the next one when it is done with one.
+
+    ``pool``: workers that have nothing to do; they are taken from there, and put back.
+    """
+
+    fn: Callable[..., Any]
+    calls: Sequence[tuple[Any, ...]]
+    n_jobs: int
+    pool: list[Worker]
+    _busy: dict[Connection, tuple[Worker, int]] = attrs.Factory(dict)
+    _deaths: _Deaths = attrs.Factory(_Deaths)
+
+    def outcomes(self, meanwhile: Callable[[], None] | None) -> Generator[Outcome, None, None]:
+        """What workers send, as it comes; those that are busy are ended with the generator."""
+        waiting = list(range(len(self.calls)))[::-1]
+        try:
+            while waiting or self._busy:
+                while waiting and len(self._busy) < self.n_jobs:
+                    if (refused := self._send(waiting.pop())) is not None:
+                        yield refused
+                for reader in wait(list(self._busy), EVERY if meanwhile else None):
+                    assert isinstance(reader, Connection)
+                    worker, number = self._busy.pop(reader)
+                    try:
+                        outcome = reader.recv()
+                    except (EOFError, ConnectionResetError):
+                        worker.process.join()
+                        reader.close()
+                        self._deaths.check(number, worker)
+                        waiting.append(number)
+                        continue
+                    self.pool.append(worker)
+                    if waiting and (refused := self._send(waiting.pop())) is not None:  # before anybody looks at it
+                        yield refused
+                    yield outcome
+                if meanwhile is not None:
+                    meanwhile()
+        finally:
+            for worker, _ in self._busy.values():
+                worker.end()
+
+    def _send(self, number: int) -> Outcome | None:
+        """Have a worker make a call; what is wrong with one that cannot be sent."""
+        call = packed((self.fn, self.calls[number]))
+        if call is None:
+            said = f"{self.fn!r} and what it is given must be of importable modules, to be sent to another process"
+            return number, False, TypeError(said)
+        while True:
+            worker = self.pool.pop() if self.pool else start(_make_calls)
+            try:
+                worker.connection.send(number)
+                worker.connection.send_bytes(call)
+            except OSError:  # it has died while it had nothing to do
+                worker.end()
+                continue
+            self._busy[worker.connection] = worker, number
+            return None
+
+
+def _make_calls(connection: Connection) -> None:
+    """What a worker that shares nothing does: whatever it is sent, until its parent has gone."""
     while True:
-        with following.get_lock():
-            number = following.value
-            following.value += 1
-        if number >= len(calls):
+        try:
+            number = connection.recv()
+        except (EOFError, ConnectionResetError):
             return
         try:
-            result = number, True, fn(*calls[number])
-        except Exception as error:  # raised again where the results are read
-            result = number, False, error
-        try:
-            writer.send(result)
-        except MemoryError as error:  # there is no room for what is sent
-            writer.send((number, False, MemoryError(str(error))))
+            fn, call = connection.recv()
+        except Exception as error:  # what it needs cannot be imported here
+            connection.send((number, False, error))
+        else:
+            _answer(connection, number, fn, call)
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    """Ctrl-C reaches every process of a terminal; a worker goes on, and its parent ends it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _outcomes(count: int, workers: _Workers, meanwhile: Callable[[], None] | None) -> Generator[Outcome, None, None]:
-    """What workers send, as it comes; they are ended with the generator."""
-    working = dict(workers)
+def _answer(connection: Connection, number: int, fn: Callable[..., Any], call: tuple[Any, ...]) -> None:
     try:
-        while count:
-            for reader in wait(list(working), EVERY if meanwhile else None):
-                assert isinstance(reader, Connection)
-                try:
-                    outcome = reader.recv()
-                except EOFError:
-                    worker = working.pop(reader)
-                    worker.join()
-                    if worker.exitcode:
-                        raise BrokenExecutor(f"a worker ended with exit code {worker.exitcode}") from None
-                    continue
-                count -= 1
-                yield outcome
-            if meanwhile is not None:
-                meanwhile()
-    finally:
-        for reader, worker in workers:
-            worker.terminate()
-            worker.join()
-            reader.close()
+        result = number, True, fn(*call)
+    except Exception as error:  # raised again where the results are read
+        result = number, False, error
+    try:
+        connection.send(result)
+    except MemoryError as error:  # there is no room for what is sent
+        connection.send((number, False, MemoryError(str(error))))
 
 
 def _in_order(count: int, outcomes: Iterator[Outcome]) -> Generator[Any, None, None]:
@@ -263,11 +386,6 @@ def _in_order(count: int, outcomes: Iterator[Outcome]) -> Generator[Any, None, N
         if not fine:
             raise value
         yield value
-
-
-def forks(n_jobs: int) -> Executor:
-    """``n_jobs`` forked processes, or threads where forking is not safe."""
-    return ForkExecutor(_check(n_jobs))
 
 
 def _check(n_jobs: int) -> int:

@@ -8,6 +8,9 @@ from typing import Any
 
 from ffcore.errors import Position, SpecError, suggest
 
+_ARGUMENTS = {"executor": ("n_jobs",)}
+"""Parameters of a kind's factories that are no options: core gives them."""
+
 
 def check_options(kind: str, name: str, options: Mapping[str, Any], place_of: Callable[[str], Position | None]) -> None:
     """Raise SpecError for the first option that the part ``name`` does not have; ``place_of``: where one is set.
@@ -20,6 +23,7 @@ def check_options(kind: str, name: str, options: Mapping[str, Any], place_of: Ca
 
     parameters = inspect.signature(current_manager().record(kind, name).load()).parameters.values()
     known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    known = [name for name in known if name not in _ARGUMENTS.get(kind, ())]
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return
     for option in options:

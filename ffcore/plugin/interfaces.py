@@ -146,5 +146,9 @@ class Renderer(Protocol):
 class ExecutorFactory(Protocol):
     """Factory of executors."""
 
-    def __call__(self, n_jobs: int) -> Executor:
-        """An executor that runs ``n_jobs`` calls at once; the caller shuts it down."""
+    def __call__(self, n_jobs: int, **options: Any) -> Executor:
+        """An executor that runs ``n_jobs`` calls at once; the caller shuts it down.
+
+        It may have ``outcomes``, see ``ffcore.plugin.as_completed``, and ``n_jobs``: how many calls run at once. Raises
+        ``FFError`` for options that make no sense, ``ExecutorError`` where its workers are out of reach.
+        """

@@ -9,6 +9,7 @@ DISTRIBUTION_OF: dict[tuple[str, str], str] = {
     ("explorer", "exhaustive"): "ffcore-exhaustive",
     ("explorer", "templates"): "ffcore-simanneal",
     ("arch", "tpu_v4i_like"): "ffcore-tpu-arch",
+    ("executor", "dask"): "ffcore-dask-executor",
     ("renderer", "graphviz"): "ffcore-graphviz-render",
     ("renderer", "html"): "ffcore-html-report",
     **{("cost_model", name): "ffcore-component-costs" for name in ("tables", "hwcomponents")},
@@ -20,6 +21,7 @@ DISTRIBUTION_OF: dict[tuple[str, str], str] = {
     ("command", "new-plugin"): "ffcore-scaffold",
     ("command", "report"): "ffcore-html-report",
     ("command", "sweep"): "ffcore-sweep",
+    ("command", "bound"): "ffcore-sweep",
 }
 """(kind, name) of parts that we sell separately -> the distribution that brings them."""
 

@@ -176,9 +176,19 @@ class RendererRecord(Record):
 
 @attrs.frozen
 class ExecutorRecord(Record):
-    """``factory(n_jobs: int) -> concurrent.futures.Executor``."""
+    """``factory(n_jobs: int, **options) -> concurrent.futures.Executor``.
+
+    The factory's other parameters, each with a default, are what ``mapper.executor_options`` may set. ``wraps`` names
+    classes (``"package.module:Class"``) of which an object may be given in Python where an executor is taken;
+    ``wrapper`` makes an executor of one, which leaves the object open when it is shut down.
+    """
 
     kind: ClassVar[str] = "executor"
+
+    wraps: tuple[str, ...] = attrs.field(default=(), converter=_texts, kw_only=True)
+    wrapper: Factory | None = attrs.field(
+        default=None, validator=attrs.validators.optional(_check_factory), kw_only=True
+    )
 
 
 @attrs.frozen

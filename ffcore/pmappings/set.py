@@ -44,6 +44,11 @@ class EinsumPmappings:
     stats: PmappingStats
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays."""
+        return sum(int(getattr(self.rows, field.name).nbytes) for field in attrs.fields(Rows))
+
+    @property
     def places(self) -> tuple[Component, ...]:
         """What the numbers in ``rows.memory`` stand for."""
         return places(self.templates)

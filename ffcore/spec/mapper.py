@@ -176,6 +176,9 @@ class Mapper(SpecNode):
         Data(), factory=dict, converter=_as_options, doc="of the cost model, such as {files: costs.csv}"
     )
     executor: str | None = spec_field(Text(), doc="runs parallel work")
+    executor_options: dict[str, Any] = spec_field(
+        Data(), factory=dict, converter=_as_options, doc="of the executor, such as {scheduler: tcp://host:8786}"
+    )
     ffm: FFM = spec_field(One(FFM), factory=FFM, doc="knobs of the search")
 
     @classmethod

@@ -102,7 +102,11 @@ def test_fused_loops_are_limited(tmp_path: Path) -> None:
         (["--explorer", "exhaustiv"], "explorer 'exhaustiv' is not installed; installed: default, exhaustive"),
         (["--model", "nil"], "model 'nil' is not installed; installed: default"),
         (["--cost-model", "nil"], "cost model 'nil' is not installed; installed: "),
-        (["--executor", "dask"], "executor 'dask' is not installed; installed: forks, processes, serial, threads"),
+        (
+            ["--executor", "dusk"],
+            "executor 'dusk' is not installed; installed: dask, forks, processes, serial, threads",
+        ),
+        (["--executor-option", "jobs"], "--executor-option jobs: expected NAME=VALUE"),
         (["--metrics", "enrgy"], "did you mean 'energy'"),
         (["--max-fused-loops", "some"], "some"),
         (["--cache", "here"], "keeps no cache"),

@@ -56,7 +56,15 @@ def test_the_folder_and_the_formats(files: tuple[str, ...], tmp_path: Path) -> N
     assert text.stderr == ""
     before = content(out)
     names = [f"points/{n:03}.{kind}" for n in range(4) for kind in ("json", "yaml")]
-    assert sorted(before) == sorted([*names, "spec.json", "sweep.csv", "sweep.json", "sweep.svg"])
+    assert sorted(before) == sorted(
+        [
+            *names,
+            "pareto.csv",
+            "pareto.parquet",
+            "spec.json",
+            *(f"sweep.{kind}" for kind in ("csv", "html", "json", "svg")),
+        ]
+    )
 
     data = json.loads(ff_here(*words, "--format", "json").stdout)
     saved = json.loads((out / "sweep.json").read_text())

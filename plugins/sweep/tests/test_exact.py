@@ -193,7 +193,7 @@ def test_rows_in_another_shape() -> None:
     job = prepared(chain(), {SIZE: [200], LOOPS: [1]})
     (need, number) = job.plan.needs[0][0]
     exploration = job.plan.explorations[number]
-    found = run_module._explore(exploration.stored)
+    found = run_module.explored(exploration.stored)
     import attrs
 
     wide_shape = attrs.evolve(need.shape, memories=("Other", *need.shape.memories), depth=3, cuts=need.shape.cuts + 2)
@@ -211,7 +211,7 @@ def test_jobs_are_those_of_the_own_templates() -> None:
     needs = dict(zip(["Matmul1", "Matmul2"], job.plan.needs[0][1:3], strict=True))
     (first, number), (second, same) = needs.values()
     assert number == same
-    found: EinsumPmappings = run_module._explore(job.plan.explorations[number].stored)
+    found: EinsumPmappings = run_module.explored(job.plan.explorations[number].stored)
     rows = shared.restricted(found, job.plan.explorations[number].sizes, second.sizes, second.shape, second.options)
     own = rows.of(second.einsum, second.templates)
     assert len(own.jobs) == len(found.jobs)

@@ -13,7 +13,6 @@ from ffcore.spec.problem import Metric
 from ffcore_sweep.axes import (
     Axis,
     axes_of,
-    grid,
     in_si,
     parse_axis,
     parse_value,
@@ -21,6 +20,7 @@ from ffcore_sweep.axes import (
     show_value,
     split_values,
 )
+from ffcore_sweep.chosen import Grid
 from ffcore_sweep.result import best_of
 from tests.api.specs import chain
 
@@ -106,7 +106,7 @@ def test_mistakes_of_all_axes_are_told_together() -> None:
 
 def test_the_first_axis_varies_slowest() -> None:
     axes = [Axis("a", (1, 2)), Axis("b", ("x", "y"))]
-    assert grid(axes) == [{"a": 1, "b": "x"}, {"a": 1, "b": "y"}, {"a": 2, "b": "x"}, {"a": 2, "b": "y"}]
+    assert list(Grid(axes)) == [{"a": 1, "b": "x"}, {"a": 1, "b": "y"}, {"a": 2, "b": "x"}, {"a": 2, "b": "y"}]
 
 
 def test_names_and_values_for_people() -> None:

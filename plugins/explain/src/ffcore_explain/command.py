@@ -17,7 +17,7 @@ TimeLimit = Annotated[
 OutFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the explanation here, as JSON.")]
 
 
-@spec_command("metrics", "max_fused_loops", "imperfect", "explorer", "joiner", "model", "cost_model")
+@spec_command("metrics", "max_fused_loops", "imperfect", "explorer", "joiner", "model", "cost_model", "executor")
 def explain(
     request: Request,
     time_limit: TimeLimit = "5min",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,7 @@ class Inquiry:
     explanation: Explanation = attrs.field(init=False)
     _parts: Parts = attrs.field(init=False)
     _problem: Problem = attrs.field(init=False)
+    _pool: Executor | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._problem = problem_of(self.spec, allow_hopeless=True)
@@ -100,11 +102,13 @@ class Inquiry:
         """Find everything out, as far as the time goes."""
         with workers(self.spec, self.n_jobs) as pool:
             optimum = self._parts.optimum(self._problem, pool, self.progress)
-        if optimum is None:
-            self._find_reasons(TimeLimit(self.time_limit))
-        else:
-            self._know(optimum=optimum)
-            self._lift_all(optimum, TimeLimit(self.time_limit))
+            # Each search may have to be given up: what cannot do that, or was not asked for, leaves them to processes.
+            self._pool = pool if self.spec.mapper.executor is not None and hasattr(pool, "outcomes") else None
+            if optimum is None:
+                self._find_reasons(TimeLimit(self.time_limit))
+            else:
+                self._know(optimum=optimum)
+                self._lift_all(optimum, TimeLimit(self.time_limit))
         return self.explanation
 
     def _know(self, **news: Any) -> None:
@@ -124,7 +128,7 @@ class Inquiry:
         self._know(effects=tuple(effects.values()))
         self._say("lift", f"{len(pending)} of {len(found)} limits are to be lifted, one at a time")
         calls = [partial(self._parts.optimum, problem) for path in pending if (problem := found[path][1]) is not None]
-        for done, (number, answer) in enumerate(run(calls, self.n_jobs, limit), 1):
+        for done, (number, answer) in enumerate(run(calls, self.n_jobs, limit, self._pool), 1):
             effect = effects[pending[number]]
             effects[pending[number]] = effect = _judged(effect, base, answer)
             self._know(effects=_sorted(effects.values()))
@@ -190,7 +194,8 @@ class Inquiry:
     def _tried(self, spec: Spec, ways: Sequence[Suggestion], limit: TimeLimit) -> tuple[Suggestion, ...]:
         """The suggestions that are fit for the spec, those that give a mapping first."""
         tried = list(ways)
-        for number, answer in run([partial(_works, self._parts, spec, way) for way in ways], self.n_jobs, limit):
+        calls = [partial(_works, self._parts, spec, way) for way in ways]
+        for number, answer in run(calls, self.n_jobs, limit, self._pool):
             works = None if answer.unfinished else False if answer.refused else bool(answer.value)
             tried[number] = attrs.evolve(tried[number], works=works)
         return tuple(sorted(tried, key=lambda way: {True: 0, None: 1, False: 2}[way.works]))

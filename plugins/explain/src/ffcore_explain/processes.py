@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from concurrent.futures import Executor
+from contextlib import closing, suppress
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from ffcore.plugin import FFError, MemoryLimitError
+from ffcore.plugin import FFError, MemoryLimitError, Worker, as_completed, may_fork, start
 
 _LEAST = 1.0  # s that each call gets in any case
 
@@ -51,19 +48,26 @@ class Answer:
 @attrs.frozen
 class _Running:
     number: int
-    process: BaseProcess
+    worker: Worker
     start: float
     limit: float
 
 
-def run(calls: Sequence[Callable[[], Any]], n_jobs: int, limit: TimeLimit) -> Iterator[tuple[int, Answer]]:
+def run(
+    calls: Sequence[Callable[[], Any]], n_jobs: int, limit: TimeLimit, pool: Executor | None = None
+) -> Iterator[tuple[int, Answer]]:
     """Make the calls in processes of their own, ``n_jobs`` at a time; yield number and answer as they come.
+
+    ``pool``: have its workers make them, all within the limit together.
 
     Processes are forked, or where that is not safe come from a server that is: then calls must be fit for pickling.
     Those that still run when the iterator is closed are ended. Where there is no time limit, so that nothing has to be
     given up, and one job or no safe way to fork, the calling thread makes all calls.
     """
-    if limit.seconds == math.inf and (n_jobs == 1 or not _may_fork()):
+    if pool is not None:
+        yield from _by(pool, calls, limit)
+        return
+    if limit.seconds == math.inf and (n_jobs == 1 or not may_fork()):
         yield from ((number, _answer(call)) for number, call in enumerate(calls))
         return
     waiting = list(range(len(calls)))[::-1]
@@ -76,12 +80,33 @@ def run(calls: Sequence[Callable[[], Any]], n_jobs: int, limit: TimeLimit) -> It
                     yield number, Answer(unfinished="no time was left")
                     continue
                 share = limit.share(len(waiting) + len(running) + 1, n_jobs)
-                reader, process = _start(calls[number], n_jobs)
-                running[reader] = _Running(number, process, time.monotonic(), share)
+                worker = start(_work, calls[number], n_jobs)
+                running[worker.connection] = _Running(number, worker, time.monotonic(), share)
             yield from _collect(running)
     finally:
-        for reader, job in running.items():
-            _end(reader, job.process)
+        for job in running.values():
+            job.worker.end()
+
+
+class _TimeUp(Exception):
+    pass
+
+
+def _by(pool: Executor, calls: Sequence[Callable[[], Any]], limit: TimeLimit) -> Iterator[tuple[int, Answer]]:
+    unfinished = dict.fromkeys(range(len(calls)))
+
+    def look() -> None:
+        if not limit.left:
+            raise _TimeUp
+
+    try:
+        with closing(as_completed(pool, _answer, [(call,) for call in calls], look)) as answers:
+            for number, answer in answers:
+                del unfinished[number]
+                yield number, answer
+    except _TimeUp:
+        for number in unfinished:
+            yield number, Answer(unfinished=f"not finished within {limit.seconds:.3g} s")
 
 
 def _collect(running: dict[Connection, _Running]) -> Iterator[tuple[int, Answer]]:
@@ -94,63 +119,32 @@ def _collect(running: dict[Connection, _Running]) -> Iterator[tuple[int, Answer]
         assert isinstance(reader, Connection)
         job = running.pop(reader)
         answer = _received(reader)
-        _end(reader, job.process)
+        job.worker.end()
         yield job.number, attrs.evolve(answer, seconds=time.monotonic() - job.start)
     for reader, job in list(running.items()):
         used = time.monotonic() - job.start
         if used >= job.limit:
             del running[reader]
-            _end(reader, job.process)
+            job.worker.end()
             yield job.number, Answer(seconds=used, unfinished=f"not finished within {job.limit:.3g} s")
 
 
 def _received(reader: Connection) -> Answer:
     try:
         received = reader.recv()
-    except EOFError:
+    except (EOFError, ConnectionResetError):
         return Answer(unfinished="its process ended, most likely because memory ran out")
     if isinstance(received, Answer):
         return received
     raise received
 
 
-def _start(call: Callable[[], Any], n_jobs: int) -> tuple[Connection, BaseProcess]:
-    context = _context()
-    reader, writer = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(call, writer, n_jobs), daemon=True)
-    process.start()
-    writer.close()
-    return reader, process
-
-
-def _may_fork() -> bool:
-    return "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
-
-
-def _context() -> Any:
-    if _may_fork():
-        return multiprocessing.get_context("fork")
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ffcore_explain.search", "ffcore.explore.search.solve"])
-    return context
-
-
-def _end(reader: Connection, process: BaseProcess) -> None:
-    process.terminate()
-    process.join()
-    reader.close()
-
-
-def _work(call: Callable[[], Any], writer: Connection, n_jobs: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the parent ends us
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # and this is how: whatever the parent does when it is told to end
+def _work(connection: Connection, call: Callable[[], Any], n_jobs: int) -> None:
     _limit_memory(n_jobs)
     try:
-        writer.send(_answer(call))
+        connection.send(_answer(call))
     except Exception as error:  # a bug: raised again where the answer is read
-        writer.send(error)
+        connection.send(error)
 
 
 def _answer(call: Callable[[], Any]) -> Answer:

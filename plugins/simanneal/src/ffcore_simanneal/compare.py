@@ -26,7 +26,7 @@ Seed = Annotated[int, typer.Option(help="Seed of the searches.")]
 OutDir = Annotated[Path, typer.Option(metavar="DIR", help="Where compare.json, history.csv and convergence.svg go.")]
 
 
-@spec_command("metrics", "max_fused_loops")
+@spec_command("metrics", "max_fused_loops", "executor")
 def compare(
     request: Request,
     joiners: Joiners = "ffm,simanneal,genetic,random",

@@ -1,17 +1,21 @@
-"""What a sweep varies: paths of fields or Jinja parameters, each with its values, and the grid of all of them."""
+"""What a sweep varies: paths of fields, Jinja parameters or whole files, each with its values."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import attrs
 
 from ffcore.plugin import Dimension, ErrorCollector, SpecError, format_quantity, in_any_unit
+from ffcore_sweep.ranges import expanded
 
 PARAMETER = "set."
 """What a path begins with that means a Jinja parameter of the files: ``set.N_TOKENS``."""
+
+FILES = ("arch", "workload")
+"""Paths that mean whole files."""
 
 Value = object
 _OPENING, _CLOSING = "([{", ")]}"
@@ -20,15 +24,31 @@ _WORDS: Mapping[str, Value] = {"true": True, "false": False, "null": None}
 
 @attrs.frozen
 class Axis:
-    """One thing that is varied: a path and its values in order, as `Spec.set` takes them (``16 MiB``)."""
+    """One thing that is varied: a path and its values in order, as `Spec.set` takes them (``16 MiB``).
+
+    Axes of one ``group`` go together: the first value of each makes a point, the second, and so on.
+    """
 
     path: str
     values: tuple[Value, ...]
+    group: str = ""
 
     @property
     def parameter(self) -> str | None:
-        """The name of the Jinja parameter, if it is one."""
+        """The name of what the spec is read with: of a Jinja parameter, or ``arch`` or ``workload`` for a file."""
+        if self.path in FILES:
+            return self.path
         return self.path.removeprefix(PARAMETER) if self.path.startswith(PARAMETER) else None
+
+
+def parse_axes(text: str) -> tuple[Axis, ...]:
+    """``PATH=VALUE,VALUE,...`` with units and ranges, several that go together between semicolons. Raises SpecError.
+
+    Commas and semicolons in brackets and quotes do not divide.
+    """
+    parts = split_values(text, ";")
+    group = text if len(parts) > 1 else ""
+    return tuple(attrs.evolve(parse_axis(part), group=group) for part in parts)
 
 
 def parse_axis(text: str) -> Axis:
@@ -37,12 +57,16 @@ def parse_axis(text: str) -> Axis:
     path = path.strip()
     if not equals or not path:
         raise SpecError.one(f"--vary {text}: expected PATH=VALUE,VALUE,...")
-    return Axis(path, tuple(parse_value(part) for part in split_values(values)))
+    return Axis(path, tuple(parse_value(value) for part in split_values(values) for value in expanded(part)))
 
 
-def axes_of(vary: Mapping[str, Iterable[Value]] | Sequence[Axis]) -> tuple[Axis, ...]:
+Vary = Mapping[str | tuple[str, ...], Iterable[Any]] | Sequence[Axis]
+"""Values by path; several paths that go together have a list of values each, one tuple for each point."""
+
+
+def axes_of(vary: Vary) -> tuple[Axis, ...]:
     """The axes of a sweep; texts are read as on the command line (``16 MiB``). Raises one SpecError."""
-    given = vary if isinstance(vary, Sequence) else [_axis(path, values) for path, values in vary.items()]
+    given = vary if isinstance(vary, Sequence) else [axis for item in vary.items() for axis in _axes(*item)]
     errors = ErrorCollector()
     if not given:
         errors.add("nothing is varied: name a field and its values, such as arch.nodes.GlobalBuffer.size=16MiB,32MiB")
@@ -54,19 +78,45 @@ def axes_of(vary: Mapping[str, Iterable[Value]] | Sequence[Axis]) -> tuple[Axis,
             errors.add(f"{axis.path}: a value is larger than any number that can be computed with")
             continue
         for k, value in enumerate(axis.values):
-            if any(_same(value, other) for other in axis.values[:k]):
+            if not axis.group and any(_same(value, other) for other in axis.values[:k]):
                 errors.add(f"{axis.path}: the value {show_value(axis.path, value)} is given twice")
         if axis.path in seen or not axis.path.removeprefix(PARAMETER):
             errors.add(f"{axis.path} is varied twice" if axis.path in seen else "set. lacks the name of a parameter")
         seen.add(axis.path)
+    _check_together(given, errors)
     errors.raise_if_any()
     return tuple(given)
+
+
+def _check_together(axes: Sequence[Axis], errors: ErrorCollector) -> None:
+    """Those that go together have equally many values; a file and a parameter are not called alike."""
+    for group in dict.fromkeys(a.group for a in axes if a.group):
+        counts = {a.path: len(a.values) for a in axes if a.group == group}
+        if len(set(counts.values())) > 1:
+            said = ", ".join(f"{path} has {count}" for path, count in counts.items())
+            errors.add(f"what varies together needs equally many values: {said}")
+    names = [a.parameter for a in axes if a.parameter is not None]
+    for name in FILES:
+        if names.count(name) > 1:
+            errors.add(f"{name} and {PARAMETER}{name} cannot both be varied: call the parameter something else")
+
+
+def _axes(path: str | tuple[str, ...], values: Iterable[Any]) -> Iterator[Axis]:
+    if isinstance(path, str):
+        yield _axis(path, values)
+        return
+    rows = [tuple(row) for row in values]
+    if any(len(row) != len(path) for row in rows):
+        raise SpecError.one(f"{', '.join(path)}: expected one value of each in every point")
+    for number, one in enumerate(path):
+        yield attrs.evolve(_axis(one, [row[number] for row in rows]), group=";".join(path))
 
 
 def _axis(path: str, values: Iterable[Value]) -> Axis:
     if isinstance(values, str):
         raise SpecError.one(f"{path}: expected a list of values, got the text {values!r}")
-    return Axis(path, tuple(parse_value(v) if isinstance(v, str) else v for v in values))
+    as_given = path in FILES
+    return Axis(path, tuple(parse_value(v) if isinstance(v, str) and not as_given else v for v in values))
 
 
 def _same(a: Value, b: Value) -> bool:
@@ -80,12 +130,7 @@ def _too_large(value: Value) -> bool:
         return True
 
 
-def grid(axes: Sequence[Axis]) -> list[dict[str, Value]]:
-    """All combinations of values by path, the first axis slowest."""
-    return [dict(zip([a.path for a in axes], values, strict=True)) for values in product(*(a.values for a in axes))]
-
-
-def split_values(text: str) -> list[str]:
+def split_values(text: str, between: str = ",") -> list[str]:
     """The parts between commas that stand in no bracket and no quotes."""
     parts, depth, quote = [""], 0, ""
     for c in text:
@@ -97,7 +142,7 @@ def split_values(text: str) -> list[str]:
             depth += 1 if c in _OPENING else -1
             if depth < 0:
                 raise SpecError.one(f"{text}: a bracket is not opened")
-        elif c == "," and not depth:
+        elif c == between and not depth:
             parts.append("")
             continue
         parts[-1] += c

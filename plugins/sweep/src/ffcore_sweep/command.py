@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ffcore.plugin import MAPPER_FIELDS, Request, spec_command
 from ffcore.plugin import options as opt
-
-if TYPE_CHECKING:
-    from ffcore.plugin import Spec
 
 
 class Format(enum.StrEnum):
@@ -31,12 +28,37 @@ Arch = Annotated[
         show_default=False,
     ),
 ]
+VaryArch = Annotated[
+    str | None,
+    typer.Option(metavar="ARCH,ARCH,...", help="Architectures, each for all else that varies; ARCH is left out then."),
+]
+VaryWorkload = Annotated[
+    str | None, typer.Option(metavar="WORKLOAD,WORKLOAD,...", help="Workloads likewise, in the place of WORKLOAD.")
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CONDITION",
+        help="Keep only points of which it holds, e.g. 'SRAM.size <= 8 * clusters * MiB' (repeatable).",
+    ),
+]
+Sample = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Map only N of the points, spread as a Latin hypercube.")
+]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="What the sample is drawn by.")]
 Vary = Annotated[
     list[str] | None,
     typer.Option(
         metavar="PATH=VALUE,VALUE,...",
-        help="A field and its values, e.g. arch.nodes.GlobalBuffer.size=16MiB,32MiB; set.NAME: a Jinja parameter "
-        "(repeatable; the first one varies slowest).",
+        help="A field and its values, e.g. arch.nodes.GlobalBuffer.size=16MiB,32MiB, or 1MiB..64MiB*2; set.NAME: a "
+        "Jinja parameter; 'PATH=...;PATH=...': they go together (repeatable; the first one varies slowest).",
+    ),
+]
+Front = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN,COLUMN,...",
+        help="Mark what no other mapping beats in all of these columns, e.g. energy,latency,area.",
     ),
 ]
 OutDir = Annotated[
@@ -51,6 +73,12 @@ Resume = Annotated[
 def sweep(
     request: Request,
     vary: Vary = None,
+    vary_arch: VaryArch = None,
+    vary_workload: VaryWorkload = None,
+    where: Where = None,
+    sample: Sample = None,
+    seed: Seed = 0,
+    front: Front = None,
     jobs: opt.Jobs = None,
     out: OutDir = None,
     resume: Resume = None,
@@ -64,23 +92,25 @@ def sweep(
     from ffcore.plugin import phase, profile_table, recording, writing
     from ffcore_sweep import folder as sweep_folder
     from ffcore_sweep import into_folder as sweep_run
+    from ffcore_sweep.chosen import Choice
 
     with recording() as clock:
         if resume is not None:
-            sweep_run.check_alone((*request.arguments.given(), vary, out))
+            others = (vary, vary_arch, vary_workload, where, sample, seed, front, out)
+            sweep_run.check_alone((*request.arguments.without_workers().given(), *others))
             sweep_folder.check_there(resume)
             with writing(resume):
                 folder = sweep_folder.opened(resume)
-                sweep_run.run(folder, request.interrupts, jobs=jobs, format=format.value, anew=False)
+                workers = request.arguments.workers
+                sweep_run.run(folder, request.interrupts, jobs=jobs, workers=workers, format=format.value, anew=False)
         else:
-            axes = sweep_run.axes(request.arguments.arch, vary)
-
-            def load(**parameters: object) -> Spec:
-                return request.arguments.load(variables=sweep_run.assignments(parameters))
-
+            given = request.arguments
+            axes = sweep_run.axes([f for f in (given.arch, *given.workload) if f], vary, vary_arch, vary_workload)
+            choice = Choice(where or (), sample, seed)
             with phase("spec"):
-                folder = sweep_folder.new(out or Path("out/sweep"), axes, load)
+                load, columns = sweep_run.loader(given, axes), front.split(",") if front else ()
+                folder = sweep_folder.new(out or Path("out/sweep"), axes, load, choice, columns)
             with writing(folder.path):
-                sweep_run.run(folder, request.interrupts, jobs=jobs, format=format.value, anew=True)
+                sweep_run.run(folder, request.interrupts, jobs=jobs, workers={}, format=format.value, anew=True)
     if profile:
         typer.echo(profile_table(clock.seconds), err=True)

@@ -8,7 +8,6 @@ Every file is written at once or not at all; ``sweep.json`` holds hashes of the 
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -30,7 +29,9 @@ from ffcore.plugin import (
     write_atomically,
     write_spec,
 )
-from ffcore_sweep.axes import Axis, Value, axes_of, grid, in_si
+from ffcore_sweep.axes import Axis, Value, axes_of, in_si
+from ffcore_sweep.chosen import ALL, Choice, Grid, chosen
+from ffcore_sweep.columns import Design, Detail, column_of, expected
 from ffcore_sweep.points import Source
 from ffcore_sweep.result import FAILED, FOUND, NOTHING, SweepPoint
 
@@ -47,6 +48,8 @@ class Folder:
     path: Path
     axes: tuple[Axis, ...]
     specs: tuple[Spec, ...]
+    choice: Choice = ALL
+    front: tuple[str, ...] = ()  # columns whose front is marked
 
     @property
     def source(self) -> Source:
@@ -59,7 +62,12 @@ class Folder:
 
     @cached_property
     def n_points(self) -> int:
-        return math.prod(len(axis.values) for axis in self.axes)
+        return len(self.combinations)
+
+    @cached_property
+    def combinations(self) -> list[dict[str, Value]]:
+        """The values of each point, by number."""
+        return chosen(self.axes, self.choice)
 
     def file(self, number: int, suffix: str) -> Path:
         """A file of one point."""
@@ -70,7 +78,9 @@ class Folder:
         """The head of ``sweep.json``."""
         return {
             "ffcore": ffcore.__version__,
-            "vary": [{"path": a.path, "values": encoded(a.values)} for a in self.axes],
+            "vary": [_as_data(axis) for axis in self.axes],
+            **({} if self.choice == ALL else {"choice": attrs.asdict(self.choice)}),
+            **({"front": list(self.front)} if self.front else {}),
             "specs": [
                 {**listed, "hash": spec.hash()} for listed, spec in zip(_listed(self.axes), self.specs, strict=True)
             ],
@@ -97,7 +107,9 @@ class Folder:
     def _remove_older(self) -> None:
         """Remove the points and the plan of the sweep in this folder; files that are not known to be its own stay."""
         try:
-            older = Folder(self.path, _axes(read_json(self.path / PLAN)), ())
+            plan = read_json(self.path / PLAN)
+            older = Folder(self.path, _axes(plan), (), _choice(plan))
+            older.n_points  # noqa: B018 - read while what is damaged can be told
         except (FFError, *_UNREADABLE):
             return (self.path / PLAN).unlink(missing_ok=True)
         points = self.path / POINTS
@@ -128,6 +140,8 @@ class Folder:
             "mapping": mapping,
             "reason": point.reason,
             "short_reason": point.short_reason,
+            "design": None if point.design is None else attrs.asdict(point.design),
+            "details": [attrs.asdict(detail) for detail in point.details],
         }
         return dict(encoded(data))
 
@@ -137,7 +151,7 @@ class Folder:
         So does one that has failed: what was to blame, such as a plugin that was not there, may be gone.
         """
         found = {}
-        for number, values in enumerate(grid(self.axes)):
+        for number, values in enumerate(self.combinations):
             path = self.file(number, ".json")
             if not path.exists():
                 continue
@@ -162,12 +176,23 @@ class Folder:
         if numbers and not (0 <= best < len(numbers) and self.file(number, ".yaml").exists()):
             raise ValueError("its mapping is missing")
         reason, short = str(data["reason"]), str(data["short_reason"])
-        return SweepPoint(number, values, status, numbers, best, reason, short)
+        design = None if data["design"] is None else _design(data["design"])
+        details = tuple(map(_detail, data["details"]))
+        if len(details) not in (0, len(numbers)):
+            raise ValueError("it says nothing that makes sense")
+        return SweepPoint(number, values, status, numbers, best, reason, short, design=design, details=details)
 
 
-def new(path: Path, axes: Sequence[Axis], load: Callable[..., Spec]) -> Folder:
-    """The folder of a new sweep, nothing written yet; ``load`` gets the Jinja parameters. Raises SpecError."""
-    return Folder(path, tuple(axes), tuple(load(**parameters) for parameters in _combinations(axes)))
+def new(
+    path: Path, axes: Sequence[Axis], load: Callable[..., Spec], choice: Choice = ALL, front: Sequence[str] = ()
+) -> Folder:
+    """The folder of a new sweep, nothing written yet; ``load`` gets parameters and files. Raises SpecError."""
+    specs = tuple(load(**parameters) for parameters in _combinations(axes))
+    known = expected(specs, axes)
+    columns = tuple(column_of(name.strip(), known) for name in front)
+    folder = Folder(path, tuple(axes), specs, choice, columns)
+    folder.combinations  # noqa: B018 - what is wrong with the choice is told before anything is written
+    return folder
 
 
 def opened(path: Path) -> Folder:
@@ -178,7 +203,7 @@ def opened(path: Path) -> Folder:
     try:
         version, listed = plan["ffcore"], [dict(one) for one in plan["specs"]]
         hashes = [one.pop("hash", None) for one in listed]
-        axes = _axes(plan)
+        axes, choice, front = _axes(plan), _choice(plan), tuple(map(str, plan.get("front", ())))
     except _UNREADABLE as error:
         raise _damaged(path / PLAN, error) from None
     if version != ffcore.__version__:
@@ -193,7 +218,7 @@ def opened(path: Path) -> Folder:
     for one, spec, digest in zip(listed, specs, hashes, strict=True):
         if spec.hash() != digest:
             raise SpecError.one(f"{path / one['file']} is not what this sweep began with; {_ANEW}")
-    return Folder(path, axes, specs)
+    return Folder(path, axes, specs, choice, front)
 
 
 def check_there(path: Path) -> None:
@@ -210,13 +235,23 @@ def _check_folders(path: Path) -> None:
 
 
 def _axes(plan: Mapping[str, Any]) -> tuple[Axis, ...]:
-    return tuple(Axis(str(a["path"]), tuple(decoded(list(a["values"])))) for a in plan["vary"])
+    return tuple(Axis(str(a["path"]), tuple(decoded(list(a["values"]))), str(a.get("group", ""))) for a in plan["vary"])
+
+
+def _as_data(axis: Axis) -> dict[str, Any]:
+    group = {"group": axis.group} if axis.group else {}
+    return {"path": axis.path, "values": encoded(axis.values), **group}
+
+
+def _choice(plan: Mapping[str, Any]) -> Choice:
+    given = plan.get("choice", {})
+    return Choice(tuple(map(str, given.get("where", ()))), given.get("sample"), given.get("seed", 0))
 
 
 def _combinations(axes: Sequence[Axis]) -> list[dict[str, Value]]:
-    """The Jinja parameters of each spec."""
-    named = [Axis(axis.parameter, axis.values) for axis in axes if axis.parameter is not None]
-    return grid(named)
+    """The Jinja parameters and files of each spec."""
+    named = [attrs.evolve(axis, path=axis.parameter) for axis in axes if axis.parameter is not None]
+    return list(Grid(named))
 
 
 def _listed(axes: Sequence[Axis]) -> list[dict[str, Any]]:
@@ -225,6 +260,19 @@ def _listed(axes: Sequence[Axis]) -> list[dict[str, Any]]:
         {"parameters": encoded(known), "file": SPEC if i == 0 else f"{SPECS}/{i:03}.json"}
         for i, known in enumerate(_combinations(axes))
     ]
+
+
+def _design(data: Mapping[str, Any]) -> Design:
+    area, power = (None if data[name] is None else _number(data[name]) for name in ("area", "leak_power"))
+    return Design(area, power, _number(data["computes"]))
+
+
+def _detail(data: Mapping[str, Any]) -> Detail:
+    def pairs(of: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+        return {str(name): (_number(a), _number(b)) for name, (a, b) in of.items()}
+
+    single = (_number(data["leakage"]), _number(data["utilisation"]))
+    return Detail(*single, pairs(data["peaks"]), pairs(data["einsums"]))
 
 
 def _number(value: object) -> float:

@@ -3,32 +3,61 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import attrs
 import typer
 
-from ffcore.plugin import ErrorCollector, Interrupts, NoValidMappingError, SpecError, phase, progress_display
+from ffcore.plugin import (
+    Arguments,
+    ErrorCollector,
+    Interrupts,
+    NoValidMappingError,
+    Spec,
+    SpecError,
+    phase,
+    progress_display,
+    set_mapper,
+)
 from ffcore_sweep import show as sweep_show
-from ffcore_sweep.axes import Axis, axes_of, parse_axis
+from ffcore_sweep.axes import FILES, Axis, axes_of, parse_axes, split_values
 from ffcore_sweep.folder import PMAPPINGS, Folder
 from ffcore_sweep.result import Sweep
 from ffcore_sweep.run import prepared
 
 
-def axes(arch: str, vary: Sequence[str] | None) -> tuple[Axis, ...]:
-    """What ``--vary`` says. Raises one SpecError for all that is wrong or missing."""
+def axes(
+    files: Sequence[str], vary: Sequence[str] | None, arches: str | None, workloads: str | None
+) -> tuple[Axis, ...]:
+    """What ``--vary`` and its kin say, those of files first. Raises one SpecError for all that is wrong or missing."""
     errors = ErrorCollector()
-    if not arch:
+    if not files and (arches is None or workloads is None):
         errors.add("name an architecture and a workload, or a sweep to go on with: ff sweep --resume DIR")
-    given = []
+    listed = {"arch": arches, "workload": workloads}
+    given = [Axis(path, tuple(split_values(texts))) for path, texts in listed.items() if texts is not None]
     for text in vary or ():
         with errors.catch():
-            given.append(parse_axis(text))
+            given.extend(parse_axes(text))
     if not errors:
         with errors.catch():
             axes_of(given)
     errors.raise_if_any()
     return tuple(given)
+
+
+def loader(arguments: Arguments, axes: Sequence[Axis]) -> Callable[..., Spec]:
+    """What reads a spec, given Jinja parameters, and files in the place of those that are varied."""
+    varied = {axis.path for axis in axes if axis.path in FILES}
+
+    def load(**given: object) -> Spec:
+        named = {name: str(given.pop(name)) for name in FILES if name in varied}
+        files = [file for file in (arguments.arch, *arguments.workload) if file]
+        arch = named["arch"] if "arch" in named else files.pop(0)
+        own = [named["workload"]] if "workload" in named else []
+        whole = attrs.evolve(arguments, arch=arch, workload=[*own, *files])
+        return whole.load(variables=assignments(given))
+
+    return load
 
 
 def check_alone(others: Iterable[object]) -> None:
@@ -46,13 +75,19 @@ def assignments(parameters: Mapping[str, object]) -> list[str]:
     ]
 
 
-def run(folder: Folder, state: Interrupts, *, jobs: int | None, format: str, anew: bool) -> None:
+def run(
+    folder: Folder, state: Interrupts, *, jobs: int | None, workers: Mapping[str, str], format: str, anew: bool
+) -> None:
     """Do what is missing, or everything ``anew``, write the tables and the plot, and print the points.
+
+    ``workers``: other ones than the sweep was begun with, by fields of ``spec.mapper``.
 
     Raises NoValidMappingError if no point has a mapping, and for a Ctrl-C, after the tables of the points that are done
     were written, a KeyboardInterrupt that says how to go on.
     """
-    job = prepared(folder.source, folder.axes)
+    job = prepared(folder.source, folder.axes, folder.choice)
+    for point in job.points if workers else ():
+        set_mapper(point.spec, workers)
     if anew:
         folder.begin()
     try:

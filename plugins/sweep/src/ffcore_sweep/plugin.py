@@ -9,10 +9,16 @@ from ffcore.plugin import CommandRecord, hookimpl
 
 @hookimpl
 def ffcore_commands() -> Iterable[CommandRecord]:
-    """``ff sweep``."""
+    """``ff sweep`` and ``ff bound``."""
     yield CommandRecord(
         "sweep",
         "Map a workload under every combination of some values.",
         "ffcore_sweep.command:sweep",
         function="ffcore_sweep.run:sweep",
+    )
+    yield CommandRecord(
+        "bound",
+        "Say how little a workload must move to and from DRAM, for every size of an on-chip buffer.",
+        "ffcore_sweep.bound_command:bound",
+        function="ffcore_sweep.bound:bound",
     )

@@ -19,7 +19,8 @@ from ffcore.plugin import (
     guarantee_of,
     not_offered,
 )
-from ffcore_sweep.axes import Axis, Value, grid, in_si, show_value
+from ffcore_sweep.axes import FILES, Axis, Value, in_si, show_value
+from ffcore_sweep.chosen import ALL, Choice, chosen
 
 Source = Spec | Callable[..., Spec]
 """A spec, or a function of the Jinja parameters that are varied which returns one."""
@@ -48,9 +49,9 @@ class Point:
         return guarantee_of(self.joiner, self.problem) is not None
 
 
-def points_of(source: Source, axes: Sequence[Axis]) -> list[Point]:
-    """All points in order of the grid. Raises one SpecError with the mistakes of all points."""
-    combinations = grid(axes)
+def points_of(source: Source, axes: Sequence[Axis], choice: Choice = ALL) -> list[Point]:
+    """The points in order of the grid. Raises one SpecError with the mistakes of all points."""
+    combinations = chosen(axes, choice)
     bases = _Bases(source)
     mistakes: dict[SpecProblem, list[int]] = {}
     points = []
@@ -101,9 +102,9 @@ class _Bases:
         given = dict(self.parameters(values).values())
         if isinstance(self.source, Spec):
             if given:
-                names = ", ".join(f"set.{name}" for name in given)
+                names = ", ".join(name if name in FILES else f"set.{name}" for name in given)
                 raise SpecError.one(
-                    f"{names}: a spec that was read already has no Jinja parameters left to vary; "
+                    f"{names}: a spec that was read already has no Jinja parameters and files left to vary; "
                     "give a function of them that reads it"
                 )
             return self.source.copy()

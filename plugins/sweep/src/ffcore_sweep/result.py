@@ -9,6 +9,7 @@ import attrs
 
 from ffcore.plugin import Dimension, Mappings, Metric, NoValidMappingError, Objectives, format_quantity
 from ffcore_sweep.axes import Axis, Value
+from ffcore_sweep.columns import Design, Detail, all_rows, column_of, front, numeric, row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +35,8 @@ class SweepPoint:
     reason: str = ""
     short_reason: str = ""
     mappings: Mappings | None = None
+    design: Design | None = None
+    details: tuple[Detail, ...] = ()  # of each mapping
 
     @property
     def energy(self) -> float | None:
@@ -57,15 +60,7 @@ class SweepPoint:
 
     def row(self) -> dict[str, object]:
         """The point as a row of a table: values by path, then SI numbers by name and unit."""
-        return {
-            **self.values,
-            "status": self.status,
-            "energy_J": self.energy,
-            "latency_s": self.latency,
-            "edp_Js": self.edp,
-            "mappings": self.n_mappings,
-            "reason": self.reason,
-        }
+        return row(self)
 
 
 @attrs.frozen(eq=False)
@@ -86,11 +81,30 @@ class Sweep(Sequence[SweepPoint]):
 
     @property
     def data(self) -> pd.DataFrame:
-        """A row for each point: the values, named by their paths, ``status``, ``energy_J``, ``latency_s``, ``edp_Js``
-        (of the best mapping), ``mappings`` (how many there are) and ``reason``."""
+        """A row for each point: the values, named by their paths, ``status``, the numbers of the best mapping (see
+        docs/howto/sweep.md), ``mappings`` (how many there are) and ``reason``."""
         import pandas as pd
 
         return pd.DataFrame([point.row() for point in self.points])
+
+    @property
+    def all_mappings(self) -> pd.DataFrame:
+        """A row for each mapping of each point, and ``point`` and ``mapping``, their numbers."""
+        import pandas as pd
+
+        rows = all_rows(self.points)
+        return pd.DataFrame([{"point": self.points[place].number, "mapping": m, **cells} for place, m, cells in rows])
+
+    def front(self, *columns: str) -> pd.DataFrame:
+        """The rows of `all_mappings` that no other one beats in these columns, such as ``"energy", "area"``.
+
+        Less is better but for ``tops``, ``tops_per_W`` and ``utilisation``. Raises SpecError for names of no column.
+        """
+        known = numeric(self.points)
+        kept = front(self.points, [column_of(name, known) for name in columns])
+        numbers = {(self.points[place].number, mapping) for place, mapping in kept}
+        table = self.all_mappings
+        return table[[key in numbers for key in zip(table["point"], table["mapping"], strict=True)]]
 
 
 def best_of(metrics: Metric, numbers: Sequence[tuple[float, float]]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +17,7 @@ from ffcore.plugin import (
     DamagedCacheError,
     EinsumPmappings,
     FFError,
+    JointEvaluation,
     MappingEntry,
     Mappings,
     Nest,
@@ -39,7 +40,9 @@ from ffcore.plugin import (
     workers,
     workers_of,
 )
-from ffcore_sweep.axes import Axis, Value, axes_of
+from ffcore_sweep.axes import Axis, Vary, axes_of
+from ffcore_sweep.chosen import ALL, Choice
+from ffcore_sweep.columns import Design, Detail
 from ffcore_sweep.points import Point, Source, points_of
 from ffcore_sweep.restrict import Restricted, Sizes, restricted
 from ffcore_sweep.result import FAILED, FOUND, NOTHING, Sweep, SweepPoint, best_of, shortened
@@ -55,8 +58,11 @@ _POINTS_AT_ONCE = 4  # per worker: what they share is explored before the first 
 
 def sweep(
     spec: Source,
-    vary: Mapping[str, Iterable[Value]] | Sequence[Axis],
+    vary: Vary,
     *,
+    where: str | Sequence[str] = (),
+    sample: int | None = None,
+    seed: int = 0,
     cache_dir: str | Path | None = None,
     n_jobs: int | None = None,
     executor: Executor | None = None,
@@ -66,7 +72,10 @@ def sweep(
 
     ``vary``: values by path, such as ``{"arch.nodes.GlobalBuffer.size": ["16 MiB", "32 MiB"]}``, whatever
     `Spec.set` can set; texts may have units. ``set.NAME`` varies the Jinja parameter NAME: ``spec`` is then a function
-    of these parameters which returns the spec. Points are the cross product, the first path slowest.
+    of these parameters which returns the spec; so do ``arch`` and ``workload``, which name files. Points are the cross
+    product, the first path slowest; paths in a tuple go together, with a tuple of values for each point. ``where``
+    keeps those of which a condition holds, such as ``"SRAM.size <= 8 * clusters * MiB"``; ``sample`` draws so many of
+    them by ``seed``, spread as a Latin hypercube.
 
     Pmappings are shared between points wherever that is exact: sizes of memories, the number of fused loops, metrics,
     joiners, and all that does not bear on an Einsum. ``cache_dir`` keeps them in a folder. ``n_jobs``, ``executor``,
@@ -75,14 +84,15 @@ def sweep(
     A point without a valid mapping says why. Raises one SpecError for all that is wrong with any point, and
     PluginError, before anything is searched.
     """
-    return prepared(spec, vary).run(cache_dir=cache_dir, n_jobs=n_jobs, executor=executor, progress=progress)
+    choice = Choice(where, sample, seed)
+    return prepared(spec, vary, choice).run(cache_dir=cache_dir, n_jobs=n_jobs, executor=executor, progress=progress)
 
 
-def prepared(spec: Source, vary: Mapping[str, Iterable[Value]] | Sequence[Axis]) -> SweepJob:
+def prepared(spec: Source, vary: Vary, choice: Choice = ALL) -> SweepJob:
     """A sweep that was checked and planned, not yet run. Arguments and errors are those of `sweep`."""
     axes = axes_of(vary)
     with phase("spec"):
-        points = tuple(points_of(spec, axes))
+        points = tuple(points_of(spec, axes, choice))
     with phase("templates"):
         return SweepJob(axes, points, plan(points))
 
@@ -159,7 +169,7 @@ class _Run:
         self._tell(Step("explore", 0, len(missing)))
         with phase("explore"):
             done, evaluated, rows = 0, 0, 0
-            for i, found in self._each(_explore, [exploration.stored for _, exploration in missing]):
+            for i, found in self._each(explored, [(exploration.stored,) for _, exploration in missing]):
                 k, exploration = missing[i]
                 self._found[k] = found
                 if self.files is not None:
@@ -185,13 +195,18 @@ class _Run:
 
     def _join(self, batch: Sequence[Point]) -> Iterator[SweepPoint]:
         beside = [p for p in batch if p.timeless]
-        tasks = [_Join.of(p, self.plan, self._found) for p in beside]
+        tasks = [(_Join.of(p, self.plan), *self._needed(p)) for p in beside]
         with phase("join"):
             for i, outcome in self._each(_Join.run, tasks):
                 yield self._result(beside[i], outcome)
             for point in batch:
                 if not point.timeless:
-                    yield self._result(point, _Join.of(point, self.plan, self._found).run(self.pool, self.progress))
+                    join, found = _Join.of(point, self.plan), self._needed(point)
+                    yield self._result(point, join.run(*found, executor=self.pool, progress=self.progress))
+
+    def _needed(self, point: Point) -> tuple[EinsumPmappings, ...]:
+        """What was found for a point, each exploration once."""
+        return tuple(self._found[k] for k in dict.fromkeys(k for _, k in self.plan.needs[point.number]))
 
     def _alone(self, points: Sequence[Point]) -> Iterator[SweepPoint]:
         made: dict[object, Pmappings] = {}
@@ -203,8 +218,7 @@ class _Run:
                 mappings = join_as(
                     point.spec, point.problem, made[key], executor=self.pool, n_jobs=1, progress=self.progress
                 )
-                numbers = tuple((e.total_energy, e.total_latency) for e in mappings.evaluations)
-                outcome: _Outcome = _Found(mappings.nests, numbers)
+                outcome: _Outcome = _Found.of(mappings.nests, mappings.evaluations)
             except FFError as error:
                 outcome = _Failure.of(error)
             yield self._result(point, outcome)
@@ -212,23 +226,39 @@ class _Run:
     def _result(self, point: Point, outcome: _Outcome) -> SweepPoint:
         self._done += 1
         self._tell(Step("points", note=f"{self._done} of {self.n_points} done"))
+        design = Design.of(point.spec, point.problem)
         if isinstance(outcome, _Failure):
             return SweepPoint(
-                point.number, point.values, outcome.status, reason=outcome.reason, short_reason=outcome.short
+                point.number,
+                point.values,
+                outcome.status,
+                reason=outcome.reason,
+                short_reason=outcome.short,
+                design=design,
             )
         entries = [MappingEntry(point.problem, nests, point.model.evaluate) for nests in outcome.nests]
         best = best_of(point.problem.options.metrics, outcome.numbers)
-        return SweepPoint(point.number, point.values, FOUND, outcome.numbers, best, mappings=Mappings(entries))
+        mappings = Mappings(entries)
+        return SweepPoint(
+            point.number,
+            point.values,
+            FOUND,
+            outcome.numbers,
+            best,
+            mappings=mappings,
+            design=design,
+            details=outcome.details,
+        )
 
     # ---- workers
 
-    def _each(self, function: Callable[[Any], T], tasks: Sequence[Any]) -> Iterator[tuple[int, T]]:
+    def _each(self, function: Callable[..., T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, T]]:
         """(number of a task, its result) as soon as it is done.
 
         A single task is done here: an executor may start threads for it, and then never fork again.
         """
         pool = self.pool if len(tasks) > 1 else None
-        with closing(as_completed(pool, function, [(task,) for task in tasks], self._again)) as results:
+        with closing(as_completed(pool, function, tasks, self._again)) as results:
             yield from results
 
     def _tell(self, step: Step) -> None:
@@ -241,7 +271,8 @@ class _Run:
             self.progress(self._last)
 
 
-def _explore(stored: Stored) -> EinsumPmappings:
+def explored(stored: Stored) -> EinsumPmappings:
+    """One exploration, by whoever has time for it."""
     return explore_einsum(stored.einsum, stored.templates, stored.shape, stored.options)
 
 
@@ -249,6 +280,12 @@ def _explore(stored: Stored) -> EinsumPmappings:
 class _Found:
     nests: tuple[tuple[Nest, ...], ...]
     numbers: tuple[tuple[float, float], ...]
+    details: tuple[Detail, ...]
+
+    @classmethod
+    def of(cls, nests: Sequence[tuple[Nest, ...]], evaluations: Sequence[JointEvaluation]) -> _Found:
+        numbers = tuple((e.total_energy, e.total_latency) for e in evaluations)
+        return cls(tuple(nests), numbers, tuple(map(Detail.of, evaluations)))
 
 
 @attrs.frozen
@@ -267,33 +304,36 @@ _Outcome = _Found | _Failure
 
 @attrs.frozen(eq=False)
 class _Join:
-    """All that the join of a point needs; it may be done in another process."""
+    """All that the join of a point needs but what was found, which is large; it may be done in another process."""
 
     problem: Problem
     joiner: Any
     exact: bool  # the joiner
     model: Any
     needs: tuple[Need, ...]
-    found: tuple[EinsumPmappings, ...]
+    places: tuple[int, ...]  # of what was found for each of them, in the order of the explorations
     explored: tuple[Sizes, ...]
 
     @classmethod
-    def of(cls, point: Point, plan: Plan, found: Mapping[int, EinsumPmappings]) -> _Join:
+    def of(cls, point: Point, plan: Plan) -> _Join:
         needs, numbers = zip(*plan.needs[point.number], strict=True)
+        places = {k: place for place, k in enumerate(dict.fromkeys(numbers))}
         return cls(
             point.problem,
             point.joiner,
             is_exact(point.spec.mapper.joiner),
             point.model,
             needs,
-            tuple(found[k] for k in numbers),
+            tuple(places[k] for k in numbers),
             tuple(plan.explorations[k].sizes for k in numbers),
         )
 
-    def run(self, executor: Executor | None = None, progress: Progress | None = None) -> _Outcome:
+    def run(
+        self, *found: EinsumPmappings, executor: Executor | None = None, progress: Progress | None = None
+    ) -> _Outcome:
         """Join the rows that the point has; what goes wrong with this point alone is its outcome."""
         try:
-            pmappings = PmappingSet(self.problem, tuple(self._own()))
+            pmappings = PmappingSet(self.problem, tuple(self._own(found)))
             empty = tuple(e.einsum.name for e in pmappings.einsums if not len(e.rows))
             check_explored(self.problem, attrs.evolve(pmappings, without=empty))
             joined = self.joiner.join(self.problem, pmappings, executor=executor, progress=progress)
@@ -304,15 +344,14 @@ class _Join:
             evaluations = [self.model.evaluate(self.problem, mapping.nests) for mapping in joined]
         except FFError as error:
             return _Failure.of(error)
-        numbers = tuple((e.total_energy, e.total_latency) for e in evaluations)
-        return _Found(tuple(mapping.nests for mapping in joined), numbers)
+        return _Found.of([mapping.nests for mapping in joined], evaluations)
 
-    def _own(self) -> Iterator[EinsumPmappings]:
+    def _own(self, found: Sequence[EinsumPmappings]) -> Iterator[EinsumPmappings]:
         """Each Einsum's rows; those of equal Einsums are the same arrays, which joiners make use of."""
         known: dict[object, Restricted] = {}
-        for need, found, explored in zip(self.needs, self.found, self.explored, strict=True):
+        for need, place, explored in zip(self.needs, self.places, self.explored, strict=True):
             if need.key not in known:
-                known[need.key] = restricted(found, explored, need.sizes, need.shape, need.options)
+                known[need.key] = restricted(found[place], explored, need.sizes, need.shape, need.options)
             yield known[need.key].of(need.einsum, need.templates)
 
 

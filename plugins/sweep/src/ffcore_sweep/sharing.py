@@ -76,7 +76,7 @@ class Plan:
 def plan(points: Iterable[Point]) -> Plan:
     """The fewest explorations that are known to be exact, for the points that share pmappings."""
     stocks: dict[str, TemplateStock] = {}
-    needed = {p.number: _needs(p.problem, stocks) for p in points if p.shares}
+    needed = {p.number: needs_of(p.problem, stocks) for p in points if p.shares}
     contents: dict[str, list[Need]] = {}
     for own in needed.values():
         for need in own:
@@ -86,11 +86,11 @@ def plan(points: Iterable[Point]) -> Plan:
     for content, alike in contents.items():
         for group in _groups(alike):
             number.update((id(need), len(explorations)) for need in group)
-            explorations.append(_exploration(group, stocks[content]))
+            explorations.append(exploration_of(group, stocks[content]))
     return Plan(tuple(explorations), {p: tuple((need, number[id(need)]) for need in own) for p, own in needed.items()})
 
 
-def _needs(problem: Problem, stocks: dict[str, TemplateStock]) -> list[Need]:
+def needs_of(problem: Problem, stocks: dict[str, TemplateStock]) -> list[Need]:
     """The needs of a problem's Einsums; templates of equal content are made once for all problems."""
     options = problem.options
     parts = []
@@ -146,8 +146,11 @@ def _groups(alike: Sequence[Need]) -> list[list[Need]]:
     return [[need for _, _, own in group for need in own] for group in groups]
 
 
-def _exploration(group: Sequence[Need], stock: TemplateStock) -> Exploration:
-    """The exploration that serves all needs of a group: the largest sizes, the most loops, all objectives."""
+def exploration_of(group: Sequence[Need], stock: TemplateStock) -> Exploration:
+    """The exploration that serves all needs of a group: the largest sizes, the most loops, all objectives.
+
+    How much rows take of a memory is an objective where its sizes differ.
+    """
     first = group[0]
     enough = needs(first.einsum, first.choices)
     sizes, varied = {}, set()
