@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ffcore.diagnose import Need as Need
     from ffcore.diagnose import find_cause as find_cause
     from ffcore.diagnose import has_mapping as has_mapping
+    from ffcore.diagnose.relax import evaluated_components as evaluated_components
     from ffcore.diagnose.relax import limited_memories as limited_memories
     from ffcore.diagnose.relax import with_sizes as with_sizes
     from ffcore.diagnose.sizes import Verdict as Verdict
@@ -231,14 +232,17 @@ if TYPE_CHECKING:
     from ffcore.spec.architecture import Toll as Toll
     from ffcore.spec.architecture import walk as walk
     from ffcore.spec.expressions import evaluate as evaluate
+    from ffcore.spec.expressions import names_in as names_in
     from ffcore.spec.library import find_file as find_file
     from ffcore.spec.library import read_sources as read_sources
     from ffcore.spec.paths import is_default as is_default
     from ffcore.spec.paths import place_of_path as place_of_path
     from ffcore.spec.problem import INFINITY as INFINITY
+    from ffcore.spec.problem import Action as Action
     from ffcore.spec.problem import Component as Component
     from ffcore.spec.problem import ComponentKind as ComponentKind
     from ffcore.spec.problem import EinsumProblem as EinsumProblem
+    from ffcore.spec.problem import Held as Held
     from ffcore.spec.problem import Holding as Holding
     from ffcore.spec.problem import MapperOptions as MapperOptions
     from ffcore.spec.problem import Metric as Metric
@@ -297,7 +301,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.cli.unfused": _names("SWITCHED_OFF unfused"),
     "ffcore.cli.values": _names("parse_assignments split_assignments"),
     "ffcore.diagnose": _names("Cause CauseKind Need find_cause has_mapping"),
-    "ffcore.diagnose.relax": _names("limited_memories with_sizes"),
+    "ffcore.diagnose.relax": _names("evaluated_components limited_memories with_sizes"),
     "ffcore.diagnose.sizes": _names("Verdict halved occupancy_unit"),
     "ffcore.errors": _names(
         "ErrorCollector ExecutorError FFError MemoryLimitError NoValidMappingError PluginError Position SpecError "
@@ -368,11 +372,11 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.results.table": _names("ResultTable"),
     "ffcore.spec": _names("Spec architecture config mapper renames workload"),
     "ffcore.spec.architecture": _names("Compute Container LoopBound Memory TensorHolder TensorRules Toll walk"),
-    "ffcore.spec.expressions": _names("evaluate"),
+    "ffcore.spec.expressions": _names("evaluate names_in"),
     "ffcore.spec.library": _names("find_file read_sources"),
     "ffcore.spec.paths": _names("is_default place_of_path"),
     "ffcore.spec.problem": _names(
-        "Component ComponentKind EinsumProblem Holding INFINITY MapperOptions Metric PathProblem Price "
+        "Action Component ComponentKind EinsumProblem Held Holding INFINITY MapperOptions Metric PathProblem Price "
         "Problem Relevance SpatialDimension Tensor TileShape rank_values"
     ),
     "ffcore.spec.quantities": _names("in_any_unit"),

@@ -22,6 +22,7 @@ DISTRIBUTION_OF: dict[tuple[str, str], str] = {
     ("command", "report"): "ffcore-html-report",
     ("command", "sweep"): "ffcore-sweep",
     ("command", "bound"): "ffcore-sweep",
+    ("command", "search"): "ffcore-sweep",
 }
 """(kind, name) of parts that we sell separately -> the distribution that brings them."""
 

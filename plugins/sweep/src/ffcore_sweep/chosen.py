@@ -10,7 +10,7 @@ from typing import overload
 import attrs
 import numpy as np
 
-from ffcore.plugin import UNITS, ErrorCollector, SpecError, evaluate, suggest
+from ffcore.plugin import UNITS, ErrorCollector, SpecError, evaluate, names_in, suggest
 from ffcore_sweep.axes import Axis, Value, in_si, short_names
 
 _NAME = re.compile(r"'[^']*'|\"[^\"]*\"|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
@@ -112,8 +112,10 @@ class Condition:
     nothing has.
     """
 
-    def __init__(self, text: str, axes: Sequence[Axis]) -> None:
+    def __init__(self, text: str, axes: Sequence[Axis], others: Sequence[str] = ()) -> None:
+        """``others``: names that stand for something else, given to `holds`."""
         self.text = text
+        self._others = frozenset(others)
         self._axes: dict[str, str] = {}  # name in the expression -> path
         errors = ErrorCollector()
 
@@ -123,11 +125,11 @@ class Condition:
                 word = self._named(word, axes)
             return word
 
-        self._expression = _NAME.sub(named, text)
+        self._expression = _NAME.sub(named, _QUANTITY.sub(_in_si, text))
         errors.raise_if_any()
 
     def _named(self, name: str, axes: Sequence[Axis]) -> str:
-        if name[0] in "'\"":
+        if name[0] in "'\"" or name in self._others:
             return name
         meant = [a.path for a in axes if a.path == name or a.path.endswith(f".{name}")]
         if len(meant) > 1:
@@ -141,9 +143,14 @@ class Condition:
         self._axes[symbol] = meant[0]
         return symbol
 
-    def holds(self, values: Mapping[str, Value]) -> bool:
+    @property
+    def names(self) -> frozenset[str]:
+        """Which of the other names it speaks of."""
+        return self._others & names_in(self._expression)
+
+    def holds(self, values: Mapping[str, Value], others: Mapping[str, object] | None = None) -> bool:
         """Is it true of these values? Raises SpecError where it cannot be told."""
-        symbols = {symbol: in_si(values[path]) for symbol, path in self._axes.items()}
+        symbols = {symbol: in_si(values[path]) for symbol, path in self._axes.items()} | dict(others or {})
         try:
             answer = evaluate(self._expression, {**_UNITS, **symbols})
         except SpecError as error:
@@ -153,6 +160,15 @@ class Condition:
         if not isinstance(answer, bool):
             raise SpecError.one(f"where {self.text}: it is {answer!r}, and must be true or false")
         return bool(answer)
+
+
+_SYMBOLS = "|".join(re.escape(symbol) for symbol in sorted(UNITS, key=len, reverse=True) if symbol)
+_QUANTITY = re.compile(rf"(?<![\w.])(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*({_SYMBOLS})(?![\w^])")
+
+
+def _in_si(quantity: re.Match[str]) -> str:
+    """``40 mm^2`` as a number of m²."""
+    return f"({float(quantity[1]) * UNITS[quantity[2]].factor!r})"
 
 
 _UNITS = {symbol: unit.factor for symbol, unit in UNITS.items() if symbol.isidentifier()}

@@ -58,14 +58,11 @@ class Design:
     def of(cls, spec: Spec, problem: Problem) -> Design:
         """That of a spec."""
         computes = math.fsum(computes_of(einsum) for einsum in problem.einsums)
-        return cls(_total(spec, "areas"), _total(spec, "leak_powers"), computes)
-
-
-def _total(spec: Spec, what: str) -> float | None:
-    try:
-        return math.fsum(getattr(spec, what)().values())
-    except FFError:  # some component says nothing of it
-        return None
+        try:
+            area = math.fsum(spec.areas().values())
+        except FFError:  # some component does not say its own
+            area = None
+        return cls(area, math.fsum(leak.power for leak in problem.einsums[0].leaks), computes)
 
 
 @attrs.frozen

@@ -9,12 +9,18 @@ from ffcore.plugin import CommandRecord, hookimpl
 
 @hookimpl
 def ffcore_commands() -> Iterable[CommandRecord]:
-    """``ff sweep`` and ``ff bound``."""
+    """``ff sweep``, ``ff search`` and ``ff bound``."""
     yield CommandRecord(
         "sweep",
         "Map a workload under every combination of some values.",
         "ffcore_sweep.command:sweep",
         function="ffcore_sweep.run:sweep",
+    )
+    yield CommandRecord(
+        "search",
+        "Find the best design of a space within limits, without mapping every point of it.",
+        "ffcore_sweep.search_command:search",
+        function="ffcore_sweep.search:search",
     )
     yield CommandRecord(
         "bound",
