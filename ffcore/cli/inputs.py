@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ffcore.cli.arguments import EXECUTOR_OPTIONS
 from ffcore.cli.values import parse_assignments, split_assignments
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ def load_spec(
 
 
 def set_mapper(spec: Spec, mapper: Mapping[str, str | None]) -> None:
-    """Set fields of ``spec.mapper``; an executor that is named begins without the options of the one before."""
-    if mapper.get("executor") is not None:
+    """Set fields of ``spec.mapper``; an executor, or an option of it, replaces all options that were there."""
+    if any(name == "executor" or name.startswith(EXECUTOR_OPTIONS) for name in mapper):
         spec.mapper.executor_options = {}
     for name, text in mapper.items():
         if text is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ffcore import plugin
-from ffcore.errors import MemoryLimitError, PluginError
+from ffcore.errors import MemoryLimitError, PluginError, SpecError
 from ffcore.explore.limits import out_of_memory
 from ffcore.phases import current_phase
 from ffcore.plugin import ExecutorRecord
@@ -21,6 +21,10 @@ from ffcore.plugin.records import loaded
 
 if TYPE_CHECKING:
     from ffcore.spec import Spec
+
+
+TRUSTED = "FFCORE_TRUSTED_EXECUTORS"
+"""Environment variable: executors, separated by commas, of which spec files may set all options."""
 
 
 @attrs.define
@@ -100,10 +104,25 @@ def _made(spec: Spec, n_jobs: int | None, executor: Any) -> Iterator[Executor | 
 
 
 def executor_options(spec: Spec) -> dict[str, Any]:
-    """The options of the executor that a spec means. Raises SpecError for those that it does not have."""
+    """The options of the executor that a spec means.
+
+    Raises SpecError for those that it does not have, and for those of a spec file that could have it run code.
+    """
     options = dict(spec.mapper.executor_options)
     name = spec.mapper.executor or DEFAULT_EXECUTOR
-    check_options("executor", name, options, lambda _: spec.mapper.place_of("executor_options"))
+    place = spec.mapper.place_of("executor_options")
+    check_options("executor", name, options, lambda _: place)
+    from_file = spec.mapper.position_of("executor_options") is not None
+    if options and from_file and name not in os.environ.get(TRUSTED, "").split(","):
+        record = plugin.current_manager().record("executor", name)
+        for option in record.trusted if isinstance(record, ExecutorRecord) else ():
+            if option in options:
+                raise SpecError.one(
+                    f"a spec file may not set {option!r} of the executor {name!r}, which decides who can "
+                    f"run code here: give it yourself (--executor {name} --executor-option {option}=...), or trust files "
+                    f"with {TRUSTED}={name}",
+                    place,
+                )
     return options
 
 

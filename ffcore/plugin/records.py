@@ -180,12 +180,15 @@ class ExecutorRecord(Record):
 
     The factory's other parameters, each with a default, are what ``mapper.executor_options`` may set. ``wraps`` names
     classes (``"package.module:Class"``) of which an object may be given in Python where an executor is taken;
-    ``wrapper`` makes an executor of one, which leaves the object open when it is shut down.
+    ``wrapper`` makes an executor of one, which leaves the object open when it is shut down. ``trusted`` names options
+    that whoever sets them can run code by, such as the address of a scheduler: spec files may not set them, unless
+    ``FFCORE_TRUSTED_EXECUTORS`` names the executor.
     """
 
     kind: ClassVar[str] = "executor"
 
     wraps: tuple[str, ...] = attrs.field(default=(), converter=_texts, kw_only=True)
+    trusted: tuple[str, ...] = attrs.field(default=(), converter=_texts, kw_only=True)
     wrapper: Factory | None = attrs.field(
         default=None, validator=attrs.validators.optional(_check_factory), kw_only=True
     )

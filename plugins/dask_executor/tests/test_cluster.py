@@ -150,6 +150,25 @@ def test_a_run_goes_on_with_other_workers(cluster: Cluster, tmp_path: Path) -> N
     assert ff("map", "--resume", tmp_path, "--executor", "serial").wait(100) == 0
 
 
+def test_a_spec_file_does_not_say_who_may_run_code_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text('mapper: {executor: dask, executor_options: {scheduler: "tcp://127.0.0.1:1", timeout: 0.2}}\n')
+    spec = ffcore.Spec.from_yaml("simple", "matmuls", str(own), N_EINSUMS=1, M=4, KN=4)
+    with pytest.raises(ffcore.SpecError, match=r"own\.yaml:1: .*may not set 'scheduler' of .*'dask'"):
+        ffcore.map_workload_to_arch(spec)
+    monkeypatch.setenv("FFCORE_TRUSTED_EXECUTORS", "dask")
+    with pytest.raises(ExecutorError, match="no Dask scheduler answers at tcp://127.0.0.1:1"):  # noqa: RUF043
+        ffcore.map_workload_to_arch(spec)
+    monkeypatch.delenv("FFCORE_TRUSTED_EXECUTORS")
+    spec.mapper.executor_options = {"scheduler": "tcp://127.0.0.1:1", "timeout": 0.2}  # by whoever runs this
+    with pytest.raises(ExecutorError):
+        ffcore.map_workload_to_arch(spec)
+    own.write_text("mapper: {executor: dask, executor_options: {timeout: 0}}\n")
+    spec = ffcore.Spec.from_yaml("simple", "matmuls", str(own), N_EINSUMS=1, M=4, KN=4)
+    with pytest.raises(FFError, match="must be seconds above 0"):  # what is harmless is as the file says
+        ffcore.map_workload_to_arch(spec)
+
+
 def test_workers_with_other_packages_are_refused(tmp_path: Path) -> None:
     with Cluster(tmp_path / "scheduler.json") as cluster:
         cluster.worker({"FFCORE_DISABLE_PLUGINS": "ffcore-scaffold"})

@@ -101,8 +101,8 @@ def sweep(
             sweep_folder.check_there(resume)
             with writing(resume):
                 folder = sweep_folder.opened(resume)
-                workers = request.arguments.workers
-                sweep_run.run(folder, request.interrupts, jobs=jobs, workers=workers, format=format.value, anew=False)
+                job = sweep_run.planned(folder, request.arguments.workers)
+                sweep_run.run(folder, job, request.interrupts, jobs=jobs, format=format.value, anew=False)
         else:
             given = request.arguments
             axes = sweep_run.axes([f for f in (given.arch, *given.workload) if f], vary, vary_arch, vary_workload)
@@ -110,7 +110,8 @@ def sweep(
             with phase("spec"):
                 load, columns = sweep_run.loader(given, axes), front.split(",") if front else ()
                 folder = sweep_folder.new(out or Path("out/sweep"), axes, load, choice, columns)
+            job = sweep_run.planned(folder)
             with writing(folder.path):
-                sweep_run.run(folder, request.interrupts, jobs=jobs, workers={}, format=format.value, anew=True)
+                sweep_run.run(folder, job, request.interrupts, jobs=jobs, format=format.value, anew=True)
     if profile:
         typer.echo(profile_table(clock.seconds), err=True)

@@ -23,7 +23,7 @@ from ffcore_sweep import show as sweep_show
 from ffcore_sweep.axes import FILES, Axis, axes_of, parse_axes, split_values
 from ffcore_sweep.folder import PMAPPINGS, Folder
 from ffcore_sweep.result import Sweep
-from ffcore_sweep.run import prepared
+from ffcore_sweep.run import SweepJob, prepared
 
 
 def axes(
@@ -75,19 +75,23 @@ def assignments(parameters: Mapping[str, object]) -> list[str]:
     ]
 
 
-def run(
-    folder: Folder, state: Interrupts, *, jobs: int | None, workers: Mapping[str, str], format: str, anew: bool
-) -> None:
-    """Do what is missing, or everything ``anew``, write the tables and the plot, and print the points.
+def planned(folder: Folder, workers: Mapping[str, str] | None = None) -> SweepJob:
+    """The sweep of a folder, checked; nothing is written. Raises one SpecError for all mistakes of all points.
 
-    ``workers``: other ones than the sweep was begun with, by fields of ``spec.mapper``.
+    ``workers``: other ones than it was begun with, by fields of ``spec.mapper``.
+    """
+    job = prepared(folder.source, folder.axes, folder.choice)
+    for point in job.points if workers else ():
+        set_mapper(point.spec, workers or {})
+    return job
+
+
+def run(folder: Folder, job: SweepJob, state: Interrupts, *, jobs: int | None, format: str, anew: bool) -> None:
+    """Do what is missing, or everything ``anew``, write the tables and the plot, and print the points.
 
     Raises NoValidMappingError if no point has a mapping, and for a Ctrl-C, after the tables of the points that are done
     were written, a KeyboardInterrupt that says how to go on.
     """
-    job = prepared(folder.source, folder.axes, folder.choice)
-    for point in job.points if workers else ():
-        set_mapper(point.spec, workers)
     if anew:
         folder.begin()
     try:
