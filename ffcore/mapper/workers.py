@@ -119,8 +119,8 @@ def executor_options(spec: Spec) -> dict[str, Any]:
             if option in options:
                 raise SpecError.one(
                     f"a spec file may not set {option!r} of the executor {name!r}, which decides who can "
-                    f"run code here: give it yourself (--executor {name} --executor-option {option}=...), or trust files "
-                    f"with {TRUSTED}={name}",
+                    f"run code here: give it yourself (--executor {name} --executor-option {option}=...), or trust "
+                    f"files with {TRUSTED}={name}",
                     place,
                 )
     return options
