@@ -15,7 +15,7 @@ DISTRIBUTION_OF: dict[tuple[str, str], str] = {
     **{("cost_model", name): "ffcore-component-costs" for name in ("tables", "hwcomponents")},
     ("spec_loader", "onnx"): "ffcore-onnx-import",
     ("spec_loader", "timeloop"): "ffcore-timeloop-import",
-    ("module", "accelforge"): "ffcore-compat-accelforge",
+    ("command", "accelforge"): "ffcore-compat-accelforge",
     ("command", "compare"): "ffcore-simanneal",
     ("command", "explain"): "ffcore-explain",
     ("command", "new-plugin"): "ffcore-scaffold",

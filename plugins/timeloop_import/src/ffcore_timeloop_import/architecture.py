@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from ffcore.plugin import SpecError
-from ffcore_timeloop_import.source import mapping, number, sequence, whole
+from ffcore_timeloop_import.source import count, mapping, number, sequence
 
 _RANGE = re.compile(r"(?P<name>[^\[]+)(\[(?P<first>\d+)\.\.(?P<last>\d+)\])?")
 _COMPUTE = re.compile(r"mac|compute|alu|multiplier", re.IGNORECASE)
@@ -49,14 +49,14 @@ class Level:
     def word(self) -> int:
         """Bits of a value."""
         found = next((self.attributes[k] for k in ("datawidth", "word-bits", "word_bits") if k in self.attributes), 8)
-        return whole(found, f"the word width of {self.name}")
+        return count(found, f"the word width of {self.name}")
 
     def block(self) -> int:
         """Bits that one access moves."""
         if "width" in self.attributes:
-            return whole(self.attributes["width"], f"the width of {self.name}")
+            return count(self.attributes["width"], f"the width of {self.name}")
         blocks = self.attributes.get("block-size", self.attributes.get("block_size", 1))
-        return self.word() * whole(blocks, f"the block size of {self.name}")
+        return self.word() * count(blocks, f"the block size of {self.name}")
 
     def bits(self) -> float:
         """Capacity of one instance."""
@@ -69,6 +69,15 @@ class Level:
             return number(a["depth"], f"depth of {self.name}") * self.block()
         words = a.get("entries", a.get("size"))
         return math.inf if words is None else number(words, f"size of {self.name}") * self.word()
+
+    def check(self) -> None:
+        """Raise SpecError for a level that cannot be."""
+        if not self.name or not self.kind:
+            raise SpecError.one(
+                f"a component of the architecture ({self.name or self.kind or '?'}) lacks its name or class"
+            )
+        if self.is_memory and not self.bits() > 0:
+            raise SpecError.one(f"the size of {self.name} must be positive, got {self.bits():g} bits")
 
     def unsaid(self) -> list[str]:
         """Attributes that have no native counterpart and would change something."""
@@ -93,6 +102,8 @@ def read_architecture(section: Any, notes: list[str]) -> list[Level]:
         else:
             kept.append(level)
         notes += level.unsaid()
+    for level in kept:
+        level.check()
     if not kept or not kept[-1].is_compute:
         raise SpecError.one("the innermost level must be a compute (a class such as intmac)")
     return kept
@@ -106,7 +117,7 @@ def _of_nodes(nodes: list[Any], notes: list[str]) -> list[Level]:
         entry = mapping(node, "a node of the architecture")
         tag, name = str(entry.get("tag", "Component")), str(entry.get("name", ""))
         spatial = mapping(entry.get("spatial"), f"spatial of {name}")
-        x, y = (whole(spatial.get(mesh, 1), f"{mesh} of {name}") for mesh in ("meshX", "meshY"))
+        x, y = (count(spatial.get(mesh, 1), f"{mesh} of {name}") for mesh in ("meshX", "meshY"))
         own = dict(mapping(entry.get("attributes"), f"attributes of {name}"))
         constraints = dict(mapping(entry.get("constraints"), f"constraints of {name}"))
         if tag in ("Parallel", "Pipelined") or "nodes" in entry:
@@ -127,8 +138,8 @@ def _of_nodes(nodes: list[Any], notes: list[str]) -> list[Level]:
 
 def _of_tree(node: Mapping[str, Any], outer: int, shared: dict[str, Any]) -> Iterator[tuple[Level, int]]:
     """Levels of versions 0.2 and 0.3 with the number of their instances in all."""
-    name, count = _ranged(str(node.get("name", "")))
-    outer *= count
+    name, several = _ranged(str(node.get("name", "")))
+    outer *= several
     shared = {**shared, **mapping(node.get("attributes"), f"attributes of {name}")}
     for local in sequence(node.get("local"), f"local of {name}"):
         entry = mapping(local, f"a component of {name}")
@@ -148,11 +159,11 @@ def _relative(levels: list[tuple[Level, int]]) -> list[Level]:
     before, before_x = 1, 1
     result = []
     for level, instances in levels:
-        instances = whole(level.attributes.get("instances", instances), f"instances of {level.name}")
+        instances = count(level.attributes.get("instances", instances), f"instances of {level.name}")
         if instances % before:
             raise SpecError.one(f"{level.name} has {instances} instances, no multiple of the {before} above it")
         fanout = instances // before
-        mesh_x = whole(level.attributes.get("meshX", before_x * fanout), f"meshX of {level.name}")
+        mesh_x = count(level.attributes.get("meshX", before_x * fanout), f"meshX of {level.name}")
         x = mesh_x // before_x
         if x < 1 or mesh_x % before_x or fanout % x:
             raise SpecError.one(f"{level.name}: {instances} instances cannot lie on a mesh of {mesh_x} columns")
@@ -166,4 +177,4 @@ def _ranged(text: str) -> tuple[str, int]:
     found = _RANGE.fullmatch(text)
     if found is None or found["first"] is None:
         return text, 1
-    return found["name"], int(found["last"]) - int(found["first"]) + 1
+    return found["name"], count(int(found["last"]) - int(found["first"]) + 1, f"the instances of {text}")

@@ -10,7 +10,7 @@ import attrs
 from ffcore.plugin import SpecError, suggest
 from ffcore_timeloop_import.architecture import Level
 from ffcore_timeloop_import.problem import Problem, tensor_name
-from ffcore_timeloop_import.source import factors_of, mapping, number, permutation_of, sequence
+from ffcore_timeloop_import.source import factors_of, mapping, number, permutation_of, sequence, whole
 
 _BYPASS = ("bypass", "datatype", "dataspace", "bypassing")
 _MINIMUM = ("utilization", "parallelism", "max_overbooked_proportion")
@@ -55,7 +55,7 @@ def axes(entry: dict[str, Any], problem: Problem, what: str) -> dict[str, str]:
     order = permutation_of(entry.get("permutation"), problem.sizes, what)
     if entry.get("split") is None or not order:
         return {}
-    split = int(number(entry["split"], f"{what}: split"))
+    split = whole(entry["split"], f"{what}: split")
     return {d: "X" if place < split else "Y" for place, d in enumerate(order)}
 
 

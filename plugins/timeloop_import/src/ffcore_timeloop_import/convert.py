@@ -120,6 +120,8 @@ def _node(level: Level, rules: Rules, outermost: bool, word: int) -> tuple[str, 
     if level.kind == "fanout":
         return "Container", {**fields, "spatial": spatial} if spatial else fields
     cycle = number(level.attributes.get("global_cycle_seconds", 1e-9), f"global_cycle_seconds of {level.name}")
+    if not 0 < cycle < math.inf:
+        raise SpecError.one(f"global_cycle_seconds of {level.name} must be positive, got {cycle:g}")
     fields["component_class"] = level.kind
     if spatial:
         fields["spatial"] = spatial

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from ffcore.plugin import SpecError
-from ffcore_timeloop_import.source import mapping, sequence, whole
+from ffcore_timeloop_import.source import count, mapping, sequence
 
 _TAKEN = {"Inputs": "Input", "Outputs": "Output"}
 _SETS = frozenset(["All", "Tensors", "Nothing", "Intermediates", "Shared", "Persistent", "Above", "Other"])
@@ -84,11 +84,12 @@ def read_problem(section: Any, notes: list[str]) -> Problem:
     lacking = [d for d in dimensions if d not in instance]
     if lacking:
         raise SpecError.one(f"the problem's instance gives no size of {', '.join(lacking)}")
-    sizes = {d: whole(instance[d], f"the size of {d}") for d in dimensions}
-    coefficients = {
-        str(c["name"]): whole(instance.get(c["name"], c.get("default", 1)), f"the coefficient {c['name']}")
-        for c in (mapping(c, "a coefficient") for c in sequence(shape.get("coefficients"), "coefficients"))
-    }
+    sizes = {d: count(instance[d], f"the size of {d}") for d in dimensions}
+    coefficients: dict[str, int] = {}
+    for entry in sequence(shape.get("coefficients"), "coefficients"):
+        coefficient = mapping(entry, "a coefficient")
+        name = str(coefficient.get("name", ""))
+        coefficients[name] = count(instance.get(name, coefficient.get("default", 1)), f"the coefficient {name}")
     if instance.get("densities"):
         notes.append("densities of the problem: every value is stored, moved and computed with")
     spaces = shape.get("data_spaces", shape.get("data-spaces", shape.get("dataSpaces")))
@@ -106,7 +107,7 @@ def _space(space: Any, coefficients: dict[str, int], sizes: dict[str, int]) -> D
     for rank in ranks:
         terms: dict[str, int] = {}
         for term in sequence(rank, f"a rank of {name}"):
-            dimension, *factors = [str(part) for part in (term if isinstance(term, list) else [term])]
+            dimension, *factors = [str(part) for part in (term if isinstance(term, list) else [term])] or [""]
             if dimension not in sizes:
                 raise SpecError.one(f"{name} is indexed by {dimension}, which is no dimension of the problem")
             coefficient = 1

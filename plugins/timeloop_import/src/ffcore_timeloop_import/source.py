@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -112,9 +113,17 @@ def number(value: Any, what: str) -> float:
 def whole(value: Any, what: str) -> int:
     """A whole number. Raises SpecError."""
     found = number(value, what)
-    if not found.is_integer():
+    if not math.isfinite(found) or not found.is_integer():
         raise SpecError.one(f"{what} must be a whole number, got {value!r}")
     return int(found)
+
+
+def count(value: Any, what: str) -> int:
+    """A whole number of at least 1. Raises SpecError."""
+    found = whole(value, what)
+    if found < 1:
+        raise SpecError.one(f"{what} must be at least 1, got {value!r}")
+    return found
 
 
 def factors_of(value: Any, what: str) -> dict[str, tuple[str, int]]:
@@ -122,16 +131,24 @@ def factors_of(value: Any, what: str) -> dict[str, tuple[str, int]]:
     if value is None:
         return {}
     if isinstance(value, dict):
-        return {str(name): ("=", whole(n, what)) for name, n in value.items()}
+        return {str(name): ("=", _factor(n, f"{what}: the factor of {name}")) for name, n in value.items()}
     items = value.replace(",", " ").split() if isinstance(value, str) else sequence(value, what)
     found: dict[str, tuple[str, int]] = {}
     for item in items:
         text = str(item).replace(" ", "").replace("==", "=")
         operator = next((o for o in ("<=", ">=", "=") if o in text), "")
-        name, _, count = text.partition(operator) if operator else (text[:1], "", text[1:])
+        name, _, number_text = text.partition(operator) if operator else (text[:1], "", text[1:])
         if not name:
             raise SpecError.one(f"{what}: {item!r} is no factor such as R=3")
-        found[name] = (operator or "=", whole(count, f"{what}: the factor of {name}"))
+        found[name] = (operator or "=", _factor(number_text, f"{what}: the factor of {name}"))
+    return found
+
+
+def _factor(value: Any, what: str) -> int:
+    """A factor; 0 stands for what the other levels leave."""
+    found = whole(value, what)
+    if found < 0:
+        raise SpecError.one(f"{what} must not be negative, got {value!r}")
     return found
 
 
