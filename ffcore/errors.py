@@ -100,6 +100,13 @@ class SpecProblem:
 SHOWN = 20
 """Problems that are printed: the same mistake may stand in a thousand places."""
 
+
+def first(texts: Sequence[str], what: str) -> list[str]:
+    """The first `SHOWN`, and how many more ``what`` there are."""
+    more = [f"and {len(texts) - SHOWN:,} more {what}"] if len(texts) > SHOWN else []
+    return [*texts[:SHOWN], *more]
+
+
 COLLECTED = 1000
 """Problems after which no more are looked for."""
 

@@ -23,6 +23,8 @@ BAD_INPUT = 2
 INTERNAL_ERROR = 3
 INTERRUPTED = 130
 
+MOST_WARNINGS = 20
+
 
 @contextmanager
 def guard(*, debug: bool = False, no_plugins: bool = False) -> Iterator[Interrupts]:
@@ -56,10 +58,16 @@ def _plain_warnings() -> Iterator[None]:
     """What is wrong with a spec is one line for people, not a line of our code."""
     with warnings.catch_warnings():
         shown = warnings.showwarning
+        told = 0
 
         def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            nonlocal told
             if category.__name__ == "SpecWarning":
-                typer.echo(f"warning: {message}", err=True)
+                told += 1
+                if told <= MOST_WARNINGS:
+                    typer.echo(f"warning: {message}", err=True)
+                elif told == MOST_WARNINGS + 1:
+                    typer.echo("warning: there are more, which `ff validate --format json` lists", err=True)
             else:
                 shown(message, category, *place, **more)
 

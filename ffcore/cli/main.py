@@ -15,6 +15,7 @@ import typer
 from ffcore.cli import options as opt
 from ffcore.cli.arguments import MAPPER_FIELDS
 from ffcore.cli.command import Request, spec_command
+from ffcore.cli.convert import SETTINGS, convert
 from ffcore.cli.group import Commands
 from ffcore.cli.guard import INTERRUPTED, classified, guard
 from ffcore.cli.list import list_command
@@ -107,6 +108,7 @@ def evaluate(request: Request, out: opt.Out = None, format: opt.OutputFormat = o
 app.add_typer(render_app, name="render")
 app.command()(validate)
 app.command("list")(list_command)
+app.command("convert", context_settings=SETTINGS)(convert)
 
 
 @app.command()

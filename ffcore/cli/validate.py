@@ -36,7 +36,9 @@ def validate(request: Request, costs: Costs = False, format: opt.OutputFormat = 
     if format is opt.Format.text:
         checked = load()
         typer.echo(validity.as_text(checked))
-        for warning in checked.warnings:
+        from ffcore.errors import first
+
+        for warning in first(checked.warnings, "warnings"):
             typer.echo(f"warning: {warning}", err=True)
         return
     data = validity.as_data(load)

@@ -21,7 +21,7 @@ from ffcore.pmappings.nests import nest_of_row
 from ffcore.pmappings.set import EinsumPmappings
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
 from ffcore.templates import einsum_templates
-from ffcore.templates.holders import holder_choices, holder_orders
+from ffcore.templates.holders import Steps, holder_choices, holder_orders
 
 DEFAULT_SECONDS = 60.0
 _ROWS = 32  # pmappings evaluated to see how little a memory can do with
@@ -162,9 +162,9 @@ def _choices(einsum: EinsumProblem) -> bool:
 
 def _orders(einsum: EinsumProblem, options: MapperOptions) -> bool:
     force = options.force_memory_hierarchy_order
-    return any(
-        True for path in einsum.paths for c in holder_choices(einsum, path) for _ in holder_orders(einsum, c, force)
-    )
+    steps = Steps(einsum)
+    orders = (holder_orders(einsum, c, force, steps) for path in einsum.paths for c in holder_choices(einsum, path))
+    return any(True for found in orders for _ in found)
 
 
 def _without_tensor(einsum: EinsumProblem, name: str) -> EinsumProblem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
@@ -80,7 +81,9 @@ def explore(
 
     for i in [i for i in plan.same if i in plan.done]:
         tell(plan.served(i, plan.done[i]))
-    calls = [(*plan.call(i), tally.slot(n)) for n, i in enumerate(new)]
+    # Where there are fewer Einsums than workers, each of them is explored by several threads.
+    threads = max(1, workers_of(executor, os.cpu_count() or 1) // max(1, len(new)))
+    calls = [(*plan.call(i), tally.slot(n), threads) for n, i in enumerate(new)]
     with work, closing(as_completed(executor, _explored, calls, work.tell)) as run:
         for n, solved in run:
             tally.finish(n, solved.stats.evaluated)
@@ -176,12 +179,17 @@ class _Plan:
 
 
 def _explored(
-    einsum: EinsumProblem, templates: Sequence[Template], shape: RowShape, options: MapperOptions, slot: EinsumProgress
+    einsum: EinsumProblem,
+    templates: Sequence[Template],
+    shape: RowShape,
+    options: MapperOptions,
+    slot: EinsumProgress,
+    threads: int,
 ) -> EinsumPmappings:
     """One Einsum, by whoever has time for it."""
     slot.begin()
     try:
-        return explore_einsum(einsum, templates, shape, options, slot)
+        return explore_einsum(einsum, templates, shape, options, slot, threads)
     except MemoryError:
         pass
     raise slot.out_of_memory()  # outside of the handler: what it held may go

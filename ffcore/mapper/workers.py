@@ -118,9 +118,9 @@ def executor_options(spec: Spec) -> dict[str, Any]:
         for option in record.trusted if isinstance(record, ExecutorRecord) else ():
             if option in options:
                 raise SpecError.one(
-                    f"a spec file may not set {option!r} of the executor {name!r}, which decides who can run code "
-                    f"here: give it yourself (--executor {name} --executor-option {option}=...), or trust files with "
-                    f"{TRUSTED}={name}",
+                    f"a spec file may not set {option!r} of the executor {name!r}, which decides who can "
+                    f"run code here: give it yourself (--executor {name} --executor-option {option}=...), or trust "
+                    f"files with {TRUSTED}={name}",
                     place,
                 )
     return options

@@ -268,6 +268,7 @@ if TYPE_CHECKING:
     from ffcore.templates import einsum_choices as einsum_choices
     from ffcore.templates import einsum_templates as einsum_templates
     from ffcore.templates.types import TollSite as TollSite
+    from ffcore.threads import Threads as Threads
     from ffcore.tolerances import FANOUT as FANOUT
     from ffcore.tolerances import FITS as FITS
     from ffcore.tolerances import NOT_WORSE as NOT_WORSE
@@ -384,6 +385,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.spec.source.files": _names("SourceProblem display read_text"),
     "ffcore.templates": _names("HolderChoice Site SpatialLoop Template TemplateStock einsum_choices einsum_templates"),
     "ffcore.templates.types": _names("TollSite"),
+    "ffcore.threads": _names("Threads"),
     "ffcore.tolerances": _names("FANOUT FITS NOT_WORSE ROUNDING SAME"),
     "ffcore.units": _names("Dimension UNITS bits_text format_quantity parse_quantity parse_time"),
 }

@@ -16,7 +16,16 @@ from ffcore import errors
 from ffcore.plugin import builtin, hooks
 from ffcore.plugin.installed import EntryPoint, named, scan
 from ffcore.plugin.known import DISTRIBUTION_OF
-from ffcore.plugin.records import RECORD_TYPES, ArchRecord, CommandRecord, Factory, ModelRecord, Record, loaded
+from ffcore.plugin.records import (
+    RECORD_TYPES,
+    ArchRecord,
+    CommandRecord,
+    Factory,
+    ModelRecord,
+    Record,
+    SpecLoaderRecord,
+    loaded,
+)
 
 if TYPE_CHECKING:
     from ffcore.spec.problem import PricingLaw
@@ -139,6 +148,14 @@ class PluginManager:
         reference = record.function if isinstance(record, CommandRecord) else None
         if reference is None:
             return None
+        return _working(record, provider, lambda: loaded(reference))
+
+    def converter(self, name: str) -> Callable[..., Any]:
+        """The command that ``ff convert --from NAME`` is. Raises as `get` does, and where the loader brings none."""
+        record, provider = self._provided("spec_loader", name)
+        reference = record.converter if isinstance(record, SpecLoaderRecord) else None
+        if reference is None:
+            raise errors.PluginError(f"the spec loader {name!r} of {provider} brings no converter")
         return _working(record, provider, lambda: loaded(reference))
 
     def functions(self) -> tuple[str, ...]:

@@ -199,12 +199,16 @@ class SpecLoaderRecord(Record):
     """``factory() -> ffcore.plugin.SpecLoader``, for files that end in one of ``suffixes``.
 
     ``takes_parameters``: its ``load`` takes ``parameters=``, what ``--set`` gives; those that it looks up are used.
+    ``converter``: the function with typer's annotations that ``ff convert --from NAME`` is.
     """
 
     kind: ClassVar[str] = "spec_loader"
 
     suffixes: tuple[str, ...] = attrs.field(default=(), converter=_texts, kw_only=True)
     takes_parameters: bool = attrs.field(default=False, kw_only=True)
+    converter: Factory | None = attrs.field(
+        default=None, validator=attrs.validators.optional(_check_factory), kw_only=True
+    )
 
 
 @attrs.frozen

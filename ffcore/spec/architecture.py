@@ -122,6 +122,10 @@ class Container(ArchNode):
     spatial: list[Spatial] = spec_field(Many(Spatial, "spatial dimension"), factory=list, doc="own fanout")
 
 
+_HOPS = ("actions", "topology", "total_latency", "component_class", "bits_per_action")
+"""What files of AccelForge say of hops over a network."""
+
+
 @attrs.define(kw_only=True, on_setattr=forget_position)
 class Network(Container):
     """Spatial fanout with area and leakage; moving data over it is free."""
@@ -136,7 +140,14 @@ class Network(Container):
 
     @classmethod
     def normalise(cls, node: Node, errors: ErrorCollector, path: str) -> Node:
-        """Leave out totals that other tools write into their files."""
+        """Leave out totals that other tools write into their files; refuse hops, which cost nothing here."""
+        hops = [name for name in _HOPS if isinstance(node, YamlMap) and name in node.entries]
+        if hops and cls in (Network, Array) and isinstance(node, YamlMap):
+            message = (
+                f"hops over a network are not modelled: leave out {', '.join(hops)}, or charge a !Toll for what passes"
+            )
+            errors.add(message, node.entries[hops[0]][0].position.with_field(f"{path}.{hops[0]}"))
+            node = attrs.evolve(node, entries={k: entry for k, entry in node.entries.items() if k not in hops})
         reason = "totals are computed from area, leak_power and the fanouts"
         return without_ignored(node, ("total_area", "total_leak_power"), reason, path)
 

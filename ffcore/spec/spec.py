@@ -45,6 +45,21 @@ HASH_VERSION = 1
 """Goes into every content hash; raise it when the meaning of a field changes."""
 
 
+_FOREIGN = (
+    (
+        "Timeloop",
+        ("architecture", "problem", "architecture_constraints", "mapspace_constraints"),
+        "`ff convert FILE... --from timeloop -o DIR` writes native ones",
+    ),
+    (
+        "ZigZag",
+        ("operational_array", "memories", "cores"),
+        "write its memories as nodes, and its layers as an ONNX network or Einsums; see coming-from.md in the docs",
+    ),
+)
+"""Tools, top-level keys that only their files have, and what to do."""
+
+
 def _belongs(spec: Spec, attribute: attrs.Attribute[Any], value: Any) -> Any:
     """attrs ``on_setattr`` hook: an architecture or workload knows the spec that its names come from."""
     value = forget_position(spec, attribute, value)
@@ -74,6 +89,18 @@ class Spec(SpecNode):
 
     _unused_parameters: dict[str, str | None] = attrs.field(factory=dict, init=False, repr=False, eq=False)
     _allowed_dirs: tuple[str | Path, ...] = attrs.field(default=(), init=False, repr=False, eq=False)
+
+    @classmethod
+    def normalise(cls, node: Node, errors: ErrorCollector, path: str) -> Node:
+        """Point from files of other tools to what converts them."""
+        for tool, keys, remedy in _FOREIGN:
+            found = [key for key in keys if isinstance(node, YamlMap) and key in node.entries]
+            if found and isinstance(node, YamlMap):
+                errors.add(
+                    f"this is a file of {tool}: {remedy}", node.entries[found[0]][0].position.with_field(found[0])
+                )
+                return attrs.evolve(node, entries={})
+        return node
 
     def __attrs_post_init__(self) -> None:
         for part in (self.arch, self.workload):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 
 from ffcore.spec.problem import EinsumProblem, MapperOptions
-from ffcore.templates.holders import HolderChoice, holder_choices, holder_orders
+from ffcore.templates.holders import MAX_STEPS, HolderChoice, Steps, holder_choices, holder_orders
 from ffcore.templates.loops import Known, templates_of_order
 from ffcore.templates.types import Template
 
@@ -20,6 +20,8 @@ def einsum_templates(
 ) -> tuple[Template, ...]:
     """Every template of ``einsum`` on each of its paths; ``choices``: its `einsum_choices`, if they are there already.
 
+    Raises LimitError where there are too many choices or orders.
+
     Two orders of neighbouring holders between which no loop can stand are the same template
     (before: ``[GLB A][GLB B] loops``, ``[GLB B][GLB A] loops``; after: the first of them).
     """
@@ -30,15 +32,18 @@ def einsum_templates(
         if key not in seen:
             seen.add(key)
             found.append(template)
-    limit = options.max_pmapping_templates_per_einsum
-    return tuple(found if limit == float("inf") else found[: int(limit)])
+        if len(found) >= int(min(options.max_pmapping_templates_per_einsum, MAX_STEPS)):
+            break
+    return tuple(found)
 
 
 def _all(einsum: EinsumProblem, options: MapperOptions, choices: Iterable[HolderChoice]) -> Iterator[Template]:
-    known = Known()
+    known, steps = Known(), Steps(einsum)
     for choice in choices:
-        for order in holder_orders(einsum, choice, options.force_memory_hierarchy_order):
-            yield from templates_of_order(einsum, order, known)
+        for order in holder_orders(einsum, choice, options.force_memory_hierarchy_order, steps):
+            for template in templates_of_order(einsum, order, known):
+                steps.take()
+                yield template
 
 
 def _key(template: Template) -> Hashable:

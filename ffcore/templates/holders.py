@@ -7,7 +7,11 @@ from itertools import combinations, pairwise
 
 import attrs
 
+from ffcore.errors import LimitError
 from ffcore.spec.problem import Component, ComponentKind, EinsumProblem, Held, PathProblem
+
+MAX_STEPS = 200_000
+"""Steps of the choice of holders of one Einsum, and of their orders; what needs more has no end in sight."""
 
 _HOLDING = (ComponentKind.MEMORY, ComponentKind.TOLL)
 
@@ -47,10 +51,27 @@ def subsets(items: Sequence[str]) -> Iterator[tuple[str, ...]]:
         yield from combinations(items, size)
 
 
+class Steps:
+    """Steps left to the choice of one Einsum's holders, or to that of their orders."""
+
+    def __init__(self, einsum: EinsumProblem) -> None:
+        self.einsum = einsum
+        self.left = MAX_STEPS
+
+    def take(self) -> None:
+        """Raise LimitError where there are none left."""
+        self.left -= 1
+        if self.left < 0:
+            raise LimitError(
+                f"Einsum {self.einsum.name} has too many ways to hold its tensors (more than {MAX_STEPS:,} were looked "
+                "at): let fewer memories choose (tensors: less in may_keep, more in keep), or give tensor_order_options"
+            )
+
+
 def holder_choices(einsum: EinsumProblem, path: PathProblem) -> Iterator[HolderChoice]:
-    """Every choice of holders on a path that leaves no tensor nowhere."""
+    """Every choice of holders on a path that leaves no tensor nowhere. Raises LimitError for too many."""
     order = [t.name for t in einsum.tensors]
-    yield from _choose(einsum, path, order, (), {}, (), ())
+    yield from _choose(einsum, path, order, (), {}, (), (), Steps(einsum))
 
 
 def _choose(
@@ -61,7 +82,9 @@ def _choose(
     held: Held,
     memories: tuple[tuple[int, tuple[str, ...]], ...],
     tolls: tuple[tuple[int, tuple[str, ...]], ...],
+    steps: Steps,
 ) -> Iterator[HolderChoice]:
+    steps.take()
     index = len(components)
     if index == len(path.names):
         seen = {t for _, tensors in memories for t in tensors}
@@ -71,7 +94,7 @@ def _choose(
     component = path.component(index, held)
     extended = (*components, component)
     if component.kind not in _HOLDING or component.holding is None:
-        yield from _choose(einsum, path, order, extended, held, memories, tolls)
+        yield from _choose(einsum, path, order, extended, held, memories, tolls, steps)
         return
     above = {t for _, tensors in memories for t in tensors}
     must, may = component.holding.must, component.holding.may
@@ -84,13 +107,15 @@ def _choose(
         taken = tuple(t for t in order if t in must or t in extra)
         here = {**held, component.name: frozenset(taken)}
         if toll:
-            yield from _choose(einsum, path, order, extended, here, memories, (*tolls, (index, taken)))
+            yield from _choose(einsum, path, order, extended, here, memories, (*tolls, (index, taken)), steps)
         else:
-            yield from _choose(einsum, path, order, extended, here, (*memories, (index, taken)), tolls)
+            yield from _choose(einsum, path, order, extended, here, (*memories, (index, taken)), tolls, steps)
 
 
-def holder_orders(einsum: EinsumProblem, choice: HolderChoice, force_order: bool) -> Iterator[HolderOrder]:
-    """Every legal order of the holders of one choice."""
+def holder_orders(
+    einsum: EinsumProblem, choice: HolderChoice, force_order: bool, steps: Steps
+) -> Iterator[HolderOrder]:
+    """Every legal order of the holders of one choice. Raises LimitError for too many."""
     outermost = choice.held[0][0] if choice.held else -1
     backed: set[str] = set()
     group: list[OrderedHolder] = []
@@ -113,6 +138,7 @@ def holder_orders(einsum: EinsumProblem, choice: HolderChoice, force_order: bool
     if not all(fits.above(a, b) for a in group for b in rest):
         return
     for order in _linear_extensions(tuple(rest), fits):
+        steps.take()
         holders = (*group, *order)
         if not fits.redundant(holders) and fits.options(holders):
             yield HolderOrder(choice, holders, len(group))

@@ -311,3 +311,17 @@ def test_a_refused_include_says_what_would_allow_it_and_settings_do(
     settings.unlink()
     monkeypatch.setenv("FFCORE_ALLOW_DIRS", f"/nowhere:{folder}")
     assert ff.Spec.from_yaml(top).variables == {"a": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("architecture: {version: 0.4, nodes: []}", "this is a file of Timeloop: `ff convert FILE... --from timeloop"),
+        ("problem: {shape: {}}\nmapping: []", "this is a file of Timeloop"),
+        ("name: tpu\nmemories: {}\noperational_array: {}", "this is a file of ZigZag"),
+    ],
+)
+def test_files_of_other_tools_are_recognised(text: str, message: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(message)) as caught:
+        ff.Spec.from_string(text)
+    assert len(caught.value.problems) == 1

@@ -73,6 +73,11 @@ def commands(group: typer.Typer = app, name: str = "ff") -> Iterator[Command]:
         for record in plugin.records("command"):
             function = plugin.get("command", record.name)
             yield Command(f"{name} {record.name}", inspect.getdoc(function) or "", tuple(parameters(function)))
+        for loader in plugin.records("spec_loader"):
+            if isinstance(loader, plugin.SpecLoaderRecord) and loader.converter is not None:
+                function = plugin.current_manager().converter(loader.name)
+                called = f"{name} convert --from {loader.name}"
+                yield Command(called, inspect.getdoc(function) or "", tuple(parameters(function)))
 
 
 def parameters(function: Callable[..., Any]) -> Iterator[Parameter]:

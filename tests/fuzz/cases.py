@@ -59,7 +59,8 @@ def spec(rng: random.Random, folder: Path, seeds: Seeds) -> Case:
 
 def mapped(rng: random.Random, folder: Path, seeds: Seeds) -> Case:
     """As `spec`, and a search: mostly of the small problem, now and then of packaged ones."""
-    if rng.random() < 0.9:
+    small = rng.random() < 0.9
+    if small:
         arch, workload = (of_yaml(text) for text in (bases.ARCH, bases.WORKLOAD))
     else:
         arch = rng.choice(list(bases.trees("arches").values())).copy()
@@ -67,7 +68,8 @@ def mapped(rng: random.Random, folder: Path, seeds: Seeds) -> Case:
     _mutated(rng, [arch, workload])
     (folder / "a.yaml").write_text(_utf8(as_yaml(arch)))
     (folder / "w.yaml").write_text(_utf8(as_yaml(workload)))
-    command = rng.choice([["map", *MAP], ["map", *MAP], ["explain", "--jobs", "1"], ["render", "workload"]])
+    explain = ["explain", "--jobs", "1"] if small else ["render", "workload"]  # many searches, without a limit of time
+    command = rng.choice([["map", *MAP], ["map", *MAP], explain, ["render", "workload"]])
     if command[0] == "render":
         return Case("map", [*command, "w.yaml"])
     return Case("map", [command[0], "a.yaml", "w.yaml", *command[1:]])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ffcore.errors import FFError, SpecWarning
 from ffcore.mapping.dialect import from_yaml
 from ffcore.spec import Spec
-from ffcore.spec.einsum_text import parse_bound, parse_einsum, parse_index
+from ffcore.spec.einsum_text import parse_einsum, parse_index
 from ffcore.spec.expressions import evaluate
 from ffcore.spec.source import load_text
 from ffcore.units import parse_time
@@ -68,7 +68,7 @@ def test_expressions(text: str) -> None:
 
 
 @FEW
-@given(st.sampled_from([parse_einsum, parse_bound, parse_index, from_yaml, lambda t: parse_time("limit", t)]), TEXTS)
+@given(st.sampled_from([parse_einsum, parse_index, from_yaml, lambda t: parse_time("limit", t)]), TEXTS)
 def test_short_forms(read: object, text: str) -> None:
     reads(read, text)
 

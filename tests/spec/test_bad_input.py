@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ffcore.errors import SpecError, suggest
+from ffcore.errors import LimitError, SpecError, suggest
 from ffcore.spec import Spec
+from ffcore.templates import einsum_choices
 
 ARCH = """\
 arch:
@@ -482,8 +483,8 @@ def test_a_message_has_an_end() -> None:
 
 
 def test_einsums_times_components_are_bounded() -> None:
-    spec = Spec.from_yaml("tpu_v4i_like", "matmuls", N_EINSUMS=3000)
-    with pytest.raises(SpecError, match=r"3,000 Einsums times 10 components .* are more than the 20,000"):
+    spec = Spec.from_yaml("tpu_v4i_like", "matmuls", N_EINSUMS=1600)
+    with pytest.raises(SpecError, match=r"1,600 Einsums times 10 components .* are more than the 15,000"):
         spec.problem()
 
 
@@ -505,3 +506,27 @@ def test_a_near_name_is_found_among_thousands() -> None:
     names = [f"Tensor{i}" for i in range(10_000)] + ["GlobalBuffer"]
     assert suggest("GlobalBufer", names) == "GlobalBuffer"
     assert suggest(10_000 * "x", names) is None
+
+
+def test_einsums_and_rank_variables_are_bounded() -> None:
+    copies = "\n".join(f"  - T{i + 1}[m, n] = T{i}[m, n]" for i in range(2001))
+    arch = "arch: {nodes: [!Compute {name: MAC, actions: [{name: compute, energy: 1, throughput: 1}]}]}\n"
+    sizes = "  rank_sizes: {M: 2, N: 2}\n  bits_per_value: 8\n"
+    with pytest.raises(SpecError, match=r"the workload has 2,001 Einsums, more than 2,000"):
+        Spec.from_string(f"{arch}workload:\n{sizes}  einsums:\n{copies}\n").problem()
+    ranks = ", ".join(f"a{i}" for i in range(61))
+    sizes = f"  rank_sizes: {{{ranks.upper().replace(',', ': 2,')}: 2}}\n  bits_per_value: 8\n"
+    with pytest.raises(SpecError, match=r"Einsum B has 61 rank variables, more than 60"):
+        Spec.from_string(f"{arch}workload:\n{sizes}  einsums:\n  - B[{ranks}] = A[{ranks}]\n").problem()
+
+
+def test_ways_to_hold_tensors_are_bounded() -> None:
+    memory = "!Memory {name: %s, size: inf, tensors: {keep: %s, may_keep: All}, actions: [%s]}"
+    actions = "{name: read, energy: 1, throughput: inf}, {name: write, energy: 1, throughput: inf}"
+    nodes = [memory % ("Main", "All", actions), *(memory % (f"B{i}", "Nothing", actions) for i in range(5))]
+    compute = "!Compute {name: MAC, actions: [{name: compute, energy: 1, throughput: 1}]}"
+    inputs = " * ".join(f"I{i}[m]" for i in range(24))
+    workload = f"workload: {{rank_sizes: {{M: 4}}, bits_per_value: 8, einsums: ['O[m] = {inputs}']}}"
+    spec = Spec.from_string(f"arch: {{nodes: [{', '.join([*nodes, compute])}]}}\n{workload}\n")
+    with pytest.raises(LimitError, match="Einsum O has too many ways to hold its tensors"):
+        einsum_choices(spec.problem().einsums[0])

@@ -45,7 +45,15 @@ def guard(
     nodes = list(_outermost_first([root]))
     if len(nodes) * labeller.lattice.n < WORTH:
         return
-    beam = Labeller(labeller.costs, labeller.columns, labeller.tracked, options, labeller.pulse, _thinner(labeller))
+    beam = Labeller(
+        labeller.costs,
+        labeller.columns,
+        labeller.tracked,
+        options,
+        labeller.pulse,
+        _thinner(labeller),
+        labeller.threads,
+    )
     root_of_beam = beam.node(outlines, outlines[0].fused)
     assert root_of_beam is not None  # as that of the labeller is there
     added: dict[Cut, Floats] = {}  # of both searches, whose cuts add the same

@@ -322,7 +322,7 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
     guard,
     shares,
     reached,
-    first,
+    part,
     filled,
     work,
     order,
@@ -331,11 +331,14 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
     out_source,
     out_move,
 ):
-    """From target ``first`` on until there is no more room; returns (the next target, labels so far, room it needs)."""
+    """Some of the targets until there is no more room; returns (the next target, labels so far, room it needs).
+
+    ``part``: the first target of all, the one to go on with, and the one to stop at.
+    """
     width = out_values.shape[1]
-    for to in range(first, (starts.shape[0] - 1) * n):
+    for to in range(part[1], part[2]):
         if not reached[to]:
-            out_offsets[to + 1] = filled
+            out_offsets[to - part[0] + 1] = filled
             continue
         state = to % n
         coordinate = (state // stride) % size
@@ -381,7 +384,7 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
         if single:
             if not _hopeless(out_values, filled, state, share, ends, which, most, least, guard):
                 filled += 1
-            out_offsets[to + 1] = filled
+            out_offsets[to - part[0] + 1] = filled
             continue
         # What was written of where labels come from is put in order below: labels are few where this costs anything.
         _sort(work, order, count)
@@ -405,5 +408,5 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
         for i in range(kept):
             out_source[start + i] = np.int64(work[i, 0])
             out_move[start + i] = np.int64(work[i, 1])
-        out_offsets[to + 1] = filled
-    return (starts.shape[0] - 1) * n, filled, 0
+        out_offsets[to - part[0] + 1] = filled
+    return part[2], filled, 0

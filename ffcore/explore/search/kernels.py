@@ -7,6 +7,7 @@ it is no greater in every column; of equal rows the first is kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 from ffcore.explore.search.compiled import _add, _gather, _least_sums, _reach, _union, _widen
 from ffcore.explore.search.compiled_rows import _rows
 from ffcore.pmappings.arrays import Bools, Floats, Ints
+from ffcore.threads import Threads
+
+_WORTH_THREADS = 20_000  # labels
 
 
 @attrs.frozen(eq=False)
@@ -93,12 +97,19 @@ class Moves:
 
 
 def gather(
-    offsets: Ints, values: Floats, n: int, moves: Moves, guard: Guard = NO_GUARD, reached: Bools | None = None
+    offsets: Ints,
+    values: Floats,
+    n: int,
+    moves: Moves,
+    guard: Guard = NO_GUARD,
+    reached: Bools | None = None,
+    threads: Threads | None = None,
 ) -> tuple[Ints, Floats, Ints, Ints]:
     """Per class and state, the Pareto front of all labels that moves lead to it.
 
     List ``q * n + s`` is that of state ``s`` in class ``q``. Returns offsets and values, and of each label the row that
-    it comes from and the kind of the move. ``reached``: the lists that are not empty, where that is known.
+    it comes from and the kind of the move. ``reached``: the lists that are not empty, where that is known. ``threads``:
+    who does it (default: the caller's); the result is the same.
 
     Exact: see `union_prime`; labels of one class and state have the same future.
     """
@@ -107,22 +118,59 @@ def gather(
     if reached is None:
         reached = np.zeros(classes * n, np.bool_)
         _reach(offsets, *along, moves.departures, moves.departure_starts, moves.up, reached)
-    out_offsets = np.zeros(classes * n + 1, np.int64)
-    room, most = 2 * len(values) + 1024, 1024
+    parts = _cut(reached, len(values), threads)
+    room = 2 * len(values) // len(parts) + 1024
+
+    def gathered(part: tuple[int, int]) -> tuple[Ints, list[NDArray[Any]]]:
+        return _gathered(offsets, values, along, moves, guard, reached, part, room)
+
+    found = [gathered(parts[0])] if threads is None else threads.map(gathered, parts)
+    ends = np.cumsum([0, *(own[-1] for own, _ in found)])
+    out_offsets = np.concatenate([[0], *(own[1:] + end for (own, _), end in zip(found, ends[:-1], strict=True))])
+    out = found[0][1] if len(found) == 1 else [np.concatenate(own) for own in zip(*(o for _, o in found), strict=True)]
+    return out_offsets, out[0], out[1], out[2]
+
+
+def _cut(reached: Bools, labels: int, threads: Threads | None) -> list[tuple[int, int]]:
+    """The lists in parts, (first, behind the last) each: more than there are threads, as the work differs."""
+    if threads is None or threads.count == 1 or labels < _WORTH_THREADS:
+        return [(0, len(reached))]
+    some = np.flatnonzero(reached)
+    cuts: Sequence[int] | Ints = (
+        some[len(some) * np.arange(1, 8 * threads.count) // (8 * threads.count)] if len(some) else []
+    )
+    borders = [0, *sorted({int(c) for c in cuts} - {0}), len(reached)]
+    return list(pairwise(borders))
+
+
+def _gathered(
+    offsets: Ints,
+    values: Floats,
+    along: tuple[int, int, int],
+    moves: Moves,
+    guard: Guard,
+    reached: Bools,
+    part: tuple[int, int],
+    room: int,
+) -> tuple[Ints, list[NDArray[Any]]]:
+    """Offsets of the lists ``part`` alone; values, rows and kinds. ``room``: for so many labels at first."""
+    to, stop = part
+    out_offsets = np.zeros(stop - to + 1, np.int64)
+    most = 1024
     out: list[NDArray[Any]] = [np.empty((room, moves.rivals.width)), np.empty(room, np.int64), np.empty(room, np.int64)]
     work, order = np.empty((most, max(2, moves.rivals.width))), np.empty(most, np.int64)
     rules = moves.arrivals, moves.starts, moves.down, moves.scale, moves.into, *moves.rivals.arrays(), guard.arrays()
-    to, filled, needed = 0, 0, 0
-    while to < classes * n:
+    filled, needed = 0, 0
+    while to < stop:
         if needed > most:
             most = 2 * needed
             work, order = np.empty((most, max(2, moves.rivals.width))), np.empty(most, np.int64)
         if filled + needed > room:
             room = 2 * room + needed
             out = [_extended(array, filled, room) for array in out]
-        now = moves.shares, reached, to, filled, work, order, out_offsets
+        now = moves.shares, reached, np.array([part[0], to, stop]), filled, work, order, out_offsets
         to, filled, needed = _gather(offsets, values, *along, *rules, *now, *out)
-    return out_offsets, out[0][:filled].copy(), out[1][:filled].copy(), out[2][:filled].copy()
+    return out_offsets, [array[:filled].copy() for array in out]
 
 
 def least_sums(values: Floats, rivals: Rivals) -> Floats:

@@ -20,6 +20,7 @@ from ffcore.explore.search.outline import Cut, Outline
 from ffcore.explore.search.spread import Spread, Spreading, Thinner
 from ffcore.pmappings.arrays import Bools, Floats, Ints
 from ffcore.spec.problem import MapperOptions
+from ffcore.threads import Threads
 
 Item = tuple[int, int, int]
 
@@ -95,6 +96,7 @@ class Labeller:
     options: MapperOptions
     pulse: Callable[[int], None]
     thinner: Callable[[Guard], Thinner] | None = None  # for labels that need not be exact
+    threads: Threads = attrs.Factory(Threads)
     _nodes: dict[Hashable, Node] = attrs.Factory(dict)
     _spaced: dict[Hashable, Spaced] = attrs.Factory(dict)
     _spreads: dict[Hashable, Spread | None] = attrs.Factory(dict)
@@ -211,7 +213,7 @@ class Labeller:
             if spaced.spread.passes:
                 guard = spaced.node.guard
                 thinned = None if self.thinner is None else self.thinner(guard)
-                rules = self.pulse, guard, spaced.share, thinned
+                rules = self.pulse, guard, spaced.share, thinned, self.threads
                 found = spaced.spread.apply(self.costs.ranges, columns, (offsets, values), *rules)
                 columns = spaced.spread.columns_after(self.columns, columns)
                 offsets, values = found.offsets, found.values
@@ -252,7 +254,7 @@ class Labeller:
             rivals,
             np.zeros(1),
         )
-        merged, kept, source, _ = gather(np.concatenate(offsets), values, self.lattice.n, moves)
+        merged, kept, source, _ = gather(np.concatenate(offsets), values, self.lattice.n, moves, threads=self.threads)
         self.pulse(len(kept))
         origin = np.concatenate([labels.origin for labels in found])
         return Labels(columns, merged, kept, origin[source])

@@ -29,6 +29,7 @@ from ffcore.pmappings.rows import Rows, RowShape, TemplateChoice, grouped, place
 from ffcore.pmappings.set import EinsumPmappings, PmappingStats
 from ffcore.spec.problem import Component, EinsumProblem, MapperOptions
 from ffcore.templates import SpatialLoop, Template
+from ffcore.threads import Threads
 
 _PRUNE_EVERY = 1_000_000  # rows
 
@@ -39,20 +40,24 @@ def explore_einsum(
     shape: RowShape,
     options: MapperOptions,
     slot: EinsumProgress | None = None,
+    threads: int = 1,
 ) -> EinsumPmappings:
     """All Pareto-optimal pmappings of an Einsum.
 
-    ``slot`` counts templates; when time is up what was found so far is returned. Raises as its ``pulse`` does.
+    ``slot`` counts templates; when time is up what was found so far is returned. ``threads``: how many work on it; the
+    result is the same. Raises as ``pulse`` does.
     """
     work = _Work(len(templates), slot)
     numbers = {c.name: i for i, c in enumerate(places(templates))}
-    paths = _Paths(einsum, shape, options, work.pulse)
+    crew = Threads(threads)
+    paths = _Paths(einsum, shape, options, work.pulse, crew)
     limited = slot is not None and slot.soft < float("inf")
     try:
-        for makers in paths.makers(unfused_first(templates) if limited else templates, numbers):
-            for maker in makers:
-                work.add(maker.candidates())
-                work.templates_done(len(maker.outlines))
+        with crew:
+            for makers in paths.makers(unfused_first(templates) if limited else templates, numbers):
+                for maker in makers:
+                    work.add(maker.candidates())
+                    work.templates_done(len(maker.outlines))
         work.all_done()
     except TimeLimitError:
         if not work.parts:
@@ -129,6 +134,7 @@ class _Paths:
     shape: RowShape
     options: MapperOptions
     pulse: Callable[[int], None]
+    threads: Threads
 
     def makers(self, templates: Sequence[Template], numbers: dict[str, int]) -> Iterator[list[RowMaker]]:
         """Row makers, path by path; together they stand for all templates that can fit."""
@@ -148,7 +154,7 @@ class _Paths:
         columns = columns_of(self.einsum, components, with_latency, self.shape.memories)
         tracked = frozenset(i for i, c in enumerate(components) if c.name in self.shape.memories)
         lattice = Lattice.build(self.einsum, columns.tiles)
-        labeller = Labeller(Costs(lattice, columns), columns, tracked, self.options, self.pulse)
+        labeller = Labeller(Costs(lattice, columns), columns, tracked, self.options, self.pulse, threads=self.threads)
         outliner = Outliner(columns)
         chooser = _Chooser(self.options, SpatialMenu(self.options))
         known, makers = Known(), []

@@ -21,6 +21,7 @@ from ffcore.explore.search.ranges import Ranges
 from ffcore.numbers import divisors
 from ffcore.pmappings.arrays import Floats, Ints
 from ffcore.spec.problem import LoopBound, MapperOptions, SpatialDimension
+from ffcore.threads import Threads
 
 _Class = tuple[int, ...]  # product of all trips, loops that run more than once, product for each bound on several
 
@@ -199,11 +200,12 @@ class Spread:
         guard: Guard = NO_GUARD,
         share: float = 1.0,
         thinned: Thinner | None = None,
+        threads: Threads | None = None,
     ) -> Spreading:
         """The labels (offsets, values) outside of the loops.
 
         ``share``: the least that compute time will be multiplied by outside of these. ``thinned``: for labels that
-        need not be exact.
+        need not be exact. ``threads``: see `gather`.
         """
         lattice, columns = ranges.lattice, ranges.columns
         offsets, values = labels
@@ -222,7 +224,7 @@ class Spread:
                 if (index, d) in {p.loop[:2] for p in self.passes[number + 1 :]} and (index, d) != step.loop[:2]:
                     free /= most
             moves = self._moves(step, lattice, columns, before, into, rivals, free)
-            offsets, values, source, kind = gather(offsets, values, lattice.n, moves, guard)
+            offsets, values, source, kind = gather(offsets, values, lattice.n, moves, guard, threads=threads)
             if thinned is not None:
                 offsets, values, kept = thinned(offsets, values, rivals)
                 source, kind = source[kept], kind[kept]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 
 from ffcore.errors import Position, SpecError, suggest
 from ffcore.spec.expressions.functions import (
@@ -81,6 +82,12 @@ def _spec_error(error: BaseException, text: str, position: Position | None) -> S
     return SpecError.one(f"{message}, in {shown!r}", position, getattr(error, "suggestion", None))
 
 
+@lru_cache(maxsize=256)
+def _nearest(name: str, known: frozenset[str]) -> str | None:
+    """The known name that was probably meant; the same mistake may be made for each Einsum."""
+    return suggest(name, known)
+
+
 class _Evaluation:
     """One evaluation: its symbols and the steps that are left to it."""
 
@@ -109,7 +116,7 @@ class _Evaluation:
         if name in FUNCTIONS or name == "math":
             raise ExpressionError(f"{name!r} is a function and can only be called, as in {name}(...)")
         known = {*self.local, *self.symbols, *FUNCTIONS, *MATH_CONSTANTS, "True", "False", "None"}
-        guess = "inf" if name.lower() in INFINITY_WORDS else suggest(name, known)
+        guess = "inf" if name.lower() in INFINITY_WORDS else _nearest(name, frozenset(known))
         raise ExpressionError(f"the name {name!r} is undefined", guess)
 
     def binary(self, node: ast.BinOp, depth: int) -> object:

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from ffcore.spec.spec import Spec
 
 
+MAX_EINSUMS = 2000
+
+MAX_RANK_VARIABLES = 60
+"""Rank variables of an Einsum: an array of all tile sizes has an axis for each."""
+
+
 class Info:
     """What set expressions may know of one tensor; bits are evaluated when asked for."""
 
@@ -85,11 +91,18 @@ def table_place(node: object, field: str) -> Callable[[str], Position | None]:
 
 
 def resolve_workload(spec: Spec, variables: Scope, trace: Trace, errors: ErrorCollector) -> ResolvedWorkload:
-    """Evaluate the workload; everything wrong is added to ``errors``."""
+    """Evaluate the workload; everything wrong is added to ``errors``. Raises SpecError for too much."""
     workload = spec.workload
     if not workload.einsums:
         errors.add("the workload has no Einsum", workload.position_of(""))
+    if len(workload.einsums) > MAX_EINSUMS:
+        message = f"the workload has {len(workload.einsums):,} Einsums, more than {MAX_EINSUMS:,}"
+        raise SpecError.one(f"{message}: map parts of it on their own", workload.position_of("einsums"))
     shapes = [s for s in (shape_of(e, errors) for e in workload.einsums) if s is not None]
+    for shape in shapes:
+        if len(shape.variables) > MAX_RANK_VARIABLES:
+            message = f"Einsum {shape.einsum.name} has {len(shape.variables):,} rank variables"
+            raise SpecError.one(f"{message}, more than {MAX_RANK_VARIABLES}", shape.einsum.position_of(""))
     _check_dataflow(shapes, errors)
     _check_names(shapes, errors)
     bounds = resolve_bounds(workload, shapes, variables, trace, errors)

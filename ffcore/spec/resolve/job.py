@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MAX_CHOICES = 5000
 """Choices of holders tried when looking for one that holds a tensor somewhere."""
 
-MAX_COMPONENTS = 20_000
+MAX_COMPONENTS = 15_000
 """Components of all paths, times Einsums: each component is evaluated for each Einsum, in about a millisecond."""
 
 

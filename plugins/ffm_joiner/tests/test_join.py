@@ -14,6 +14,7 @@ from ffcore.mapper.nothing import check_explored
 from ffcore.model.mapping import evaluate_joint
 from ffcore.pmappings.set import PmappingSet
 from ffcore.spec import Spec
+from ffcore.threads import Threads
 from ffcore_ffm_joiner import kernels as kernels_module
 from ffcore_ffm_joiner import threads as threads_module
 from ffcore_ffm_joiner.arrays import Memo, distinct, pack
@@ -23,7 +24,7 @@ from ffcore_ffm_joiner.graph import build
 from ffcore_ffm_joiner.kernels import Ints, Limits, join_rows, least_costs, pareto
 from ffcore_ffm_joiner.prefilter import coarse, loops_agree, ordered, within_bounds
 from ffcore_ffm_joiner.target import Target
-from ffcore_ffm_joiner.threads import Threads
+from ffcore_ffm_joiner.threads import join_by_threads
 
 ARCH = """
 arch:
@@ -172,7 +173,7 @@ def test_threads_join_what_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = join_rows(left, right, pairs, limits, 1, False)
     for count in (1, 2, 3, 50):
         with Threads(count) as threads:
-            values, who, combined = threads.join_rows(left, right, pairs, limits, 1, False)
+            values, who, combined = join_by_threads(threads, left, right, pairs, limits, 1, False)
         assert (values == alone[0]).all()
         assert (who == alone[1]).all()
         assert combined == alone[2]

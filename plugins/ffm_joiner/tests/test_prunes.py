@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from ffcore.explore import DefaultExplorer
 from ffcore.pmappings.set import PmappingSet
 from ffcore.spec.problem import Metric
+from ffcore.threads import Threads
 from ffcore_ffm_joiner import fold as fold_module
 from ffcore_ffm_joiner import kernels as kernels_module
 from ffcore_ffm_joiner import prefilter as narrow_module
@@ -28,7 +29,6 @@ from ffcore_ffm_joiner.graph import Bounds, Step
 from ffcore_ffm_joiner.join import FFMJoiner
 from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, least_product
 from ffcore_ffm_joiner.target import Target
-from ffcore_ffm_joiner.threads import Threads
 from tests.oracle.compare import objectives, same, seeded, unmatched
 
 SEEDS = st.integers(0, 399)

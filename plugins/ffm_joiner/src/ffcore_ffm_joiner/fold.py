@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from ffcore.plugin import JoinedMapping, PmappingSet, Progress, TimeLimitError, nest_of_row
+from ffcore.plugin import JoinedMapping, PmappingSet, Progress, Threads, TimeLimitError, nest_of_row
 from ffcore.plugin import Limits as Ends
 from ffcore_ffm_joiner.arrays import Memo
 from ffcore_ffm_joiner.compatibility import (
@@ -34,7 +34,7 @@ from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, least_product
 from ffcore_ffm_joiner.prefilter import Coarse, coarse, loops_agree, ordered, shallow, with_partners, within_bounds
 from ffcore_ffm_joiner.progress import Reporter
 from ffcore_ffm_joiner.target import Target
-from ffcore_ffm_joiner.threads import Threads
+from ffcore_ffm_joiner.threads import join_by_threads
 from ffcore_ffm_joiner.weighted import Weighted, slopes_around
 
 _FIRST = (1, 2)  # fused loops of the mappings to look for first
@@ -336,7 +336,7 @@ class Fold:
             axis=1,
         )  # fmt: skip
         levels = self._shape[1]
-        values, who, combined = self.threads.join_rows(left.values, self._rights[i], pairs, limits, levels, last)
+        values, who, combined = join_by_threads(self.threads, left.values, self._rights[i], pairs, limits, levels, last)
         self.combined += combined
         if not last:
             self._run_beside_next(i, values, who[:, 2])

@@ -2,22 +2,17 @@
 
 from collections.abc import Iterable
 
-from ffcore.plugin import CommandRecord, SpecLoaderRecord, hookimpl
+from ffcore.plugin import SpecLoaderRecord, hookimpl
 
 
 @hookimpl
 def ffcore_spec_loaders() -> Iterable[SpecLoaderRecord]:
-    """The loader of ``.onnx`` files."""
+    """The loader of ``.onnx`` files, with ``ff convert`` for them."""
     yield SpecLoaderRecord(
         "onnx",
         "ONNX networks as workloads",
         "ffcore_onnx_import.loader:Loader",
         suffixes=[".onnx"],
         takes_parameters=True,
+        converter="ffcore_onnx_import.command:convert",
     )
-
-
-@hookimpl
-def ffcore_commands() -> Iterable[CommandRecord]:
-    """``ff convert``."""
-    yield CommandRecord("convert", "Write an ONNX network as a native workload.", "ffcore_onnx_import.command:convert")

@@ -1,0 +1,209 @@
+"""Architectures, problems and constraints of Timeloop, what is not said of them, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import ffcore as ff
+from ffcore.errors import SpecError
+from ffcore_timeloop_import import Converted, read
+from tests.cli.process import ff_here
+
+PROBLEM = """
+problem:
+  instance: {C: 8, M: 16, P: 7, R: 3, stride: 2, dilation: 3, G: 4, densities: {Weights: 0.5}}
+  shape:
+    name: grouped-conv
+    dimensions: [G, C, M, P, R]
+    coefficients: [{name: stride, default: 1}, {name: dilation, default: 1}]
+    data_spaces:
+    - {name: Weights, projection: [[[G]], [[C]], [[M]], [[R]]]}
+    - {name: Inputs, projection: [[[G]], [[C]], [[P, stride], [R, dilation]]]}
+    - {name: Outputs, projection: [[[G]], [[M]], [[P]]], read_write: True}
+"""
+ARCH = """
+architecture:
+  version: 0.4
+  nodes:
+  - !Component {name: DRAM, class: DRAM, attributes: {width: 64, datawidth: 8}}
+  - !Component
+    name: glb
+    class: SRAM
+    attributes:
+      {depth: 16384, width: 64, datawidth: 8, read_bandwidth: 16, global_cycle_seconds: 2e-9, multiple_buffering: 2}
+    constraints: {dataspace: {keep: [Inputs], bypass: [Weights]}, temporal: {permutation: [P, R], factors: [P=1]}}
+  - !Container
+    name: PE
+    spatial: {meshX: 14, meshY: 12}
+    constraints: {spatial: {permutation: [C, M, R], split: 1, factors: [C<=7, R=3, P=1]}}
+  - !Component {name: spad, class: smartbuffer_RF, attributes: {entries: 16, width: 16, datawidth: 16}}
+  - !Component {name: mac, class: intmac}
+"""
+
+
+def reading(tmp_path: Path, *texts: str) -> Converted:
+    files = [tmp_path / f"{number}.yaml" for number in range(len(texts))]
+    for file, text in zip(files, texts, strict=True):
+        file.write_text(text)
+    return read(files)
+
+
+def refused(tmp_path: Path, *texts: str) -> str:
+    with pytest.raises(SpecError) as caught:
+        reading(tmp_path, *texts)
+    assert len(caught.value.problems) == 1
+    return str(caught.value)
+
+
+def test_problem_with_strides_dilations_and_groups(tmp_path: Path) -> None:
+    workload = reading(tmp_path, PROBLEM).data()["workload"]
+    assert workload["einsums"][0]["name"] == "grouped_conv"
+    accesses = {a["name"]: a["projection"] for a in workload["einsums"][0]["tensor_accesses"]}
+    assert accesses == {
+        "Weights": {"G": "g", "C": "c", "M": "m", "R": "r"},
+        "Input": {"G": "g", "C": "c", "PR": "2*p + 3*r"},
+        "Output": {"G": "g", "M": "m", "P": "p"},
+    }
+    assert workload["iteration_space_shape"]["p"] == "0 <= p < 7"
+
+
+def test_architecture_and_constraints_of_version_0_4(tmp_path: Path) -> None:
+    converted = reading(tmp_path, ARCH, PROBLEM)
+    nodes = {node["name"]: node for node in converted.data()["arch"]["nodes"]}
+    assert [node["tag"] for node in nodes.values()] == ["Memory", "Memory", "Container", "Memory", "Compute"]
+    assert (nodes["DRAM"]["size"], nodes["DRAM"]["tensors"]) == (float("inf"), {"keep": "All", "may_keep": "All"})
+    glb = nodes["glb"]
+    assert (glb["size"], glb["bits_per_action"]) == (16384 * 64, 64)
+    assert glb["tensors"] == {"keep": "Input", "bypass": "Weights", "may_keep": "All"}
+    assert [action["throughput"] for action in glb["actions"]] == [16 * 8 / 64 / 2e-9, float("inf")]
+    assert nodes["spad"]["size"] == 16 * 16
+    assert nodes["spad"]["bits_per_value"] == {"All": 16}
+    x, y = nodes["PE"]["spatial"]
+    assert (x["fanout"], y["fanout"]) == (14, 12)
+    assert {(b["expression"], b["operator"], b["value"]) for b in x["loop_bounds"]} == {
+        ("m | r", "<=", 1), ("c", "<=", 7), ("p", "<=", 1),
+    }  # fmt: skip
+    assert {(b["expression"], b["operator"], b["value"]) for b in y["loop_bounds"]} == {
+        ("c", "<=", 1), ("r", "==", 3), ("p", "<=", 1),
+    }  # fmt: skip
+    assert set(converted.notes) == {
+        "densities of the problem: every value is stored, moved and computed with",
+        "glb: multiple_buffering: 2",
+        "glb: temporal factors ['P=1'], permutation ['P', 'R']: temporal loops are searched, not given",
+    }
+
+
+def test_converted_files_map(tmp_path: Path) -> None:
+    (tmp_path / "arch.yaml").write_text(ARCH)
+    (tmp_path / "problem.yaml").write_text(PROBLEM)
+    out = tmp_path / "out"
+    arguments = ["convert", tmp_path / "arch.yaml", tmp_path / "problem.yaml", "--from", "timeloop", "-o", out]
+    done = ff_here(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert f"wrote {out / 'arch.yaml'}" in done.stdout
+    assert "not said: glb: multiple_buffering: 2" in done.stdout
+    assert (out / "arch.yaml").read_text().startswith("# not said: ")
+    assert ff_here(*arguments).returncode == 2
+    assert ff_here(*arguments, "--force").returncode == 0
+    spec = ff.Spec.from_yaml(out / "arch.yaml", out / "workload.yaml")
+    with pytest.raises(SpecError, match=r"glb \(component_class SRAM\) has no energy of read"):
+        spec.problem()
+    spec.validate()
+
+
+def test_meshes_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    text = """
+architecture:
+  subtree:
+  - name: chip
+    local:
+    - {name: DRAM, class: DRAM}
+    - {name: "spad[0..5]", class: regfile, attributes: {meshX: 4}}
+    - {name: "mac[0..5]", class: mac}
+"""
+    assert "spad: 6 instances cannot lie on a mesh of 4 columns" in refused(tmp_path, text)
+    text = text.replace("meshX: 4", "meshX: 3").replace("mac[0..5]", "mac[0..6]")
+    assert "mac has 7 instances, no multiple of the 6 above it" in refused(tmp_path, text)
+
+
+def test_instances_and_meshes_of_older_versions(tmp_path: Path) -> None:
+    text = """
+architecture:
+  version: 0.3
+  subtree:
+  - name: chip
+    attributes: {datawidth: 16}
+    local: [{name: DRAM, class: DRAM}, {name: buffer, class: SRAM, attributes: {sizeKB: 2}}]
+    subtree:
+    - name: column[0..3]
+      local: [{name: bus, class: network}]
+      subtree:
+      - name: PE[1..6]
+        local:
+        - {name: spad, class: regfile, attributes: {depth: 8, width: 16, meshX: 4}}
+        - {name: macs, class: intmac, attributes: {meshX: 8, instances: 48}}
+"""
+    converted = reading(tmp_path, text)
+    nodes = {node["name"]: node for node in converted.data()["arch"]["nodes"]}
+    assert nodes["buffer"]["size"] == 2 * 1024 * 8
+    fanouts = {name: [(s["name"], s["fanout"]) for s in node.get("spatial", [])] for name, node in nodes.items()}
+    assert fanouts == {"DRAM": [], "buffer": [], "bus": [("X", 4)], "spad": [("Y", 6)], "macs": [("X", 2)]}
+    assert converted.notes == ("bus (network): moving data between memories is free; its fanout stays",)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [", "not valid YAML"),
+        ("- 1", "expected a mapping of sections"),
+        ("layers: {}", "no file of Timeloop's: it has none of architecture, problem"),
+        ("problem: {shape: {dimensions: [C]}}", "gives no size of C"),
+        ("problem: {shape: {dimensions: [C, c]}, instance: {C: 1, c: 1}}", "differ in upper and lower case"),
+        ("problem: {shape: {dimensions: []}}", "has no dimensions"),
+        ("problem: {shape: {dimensions: [C]}, instance: {C: x}}", "the size of C must be a number, got 'x'"),
+        ("problem: {shape: {dimensions: [C], data_spaces: []}, instance: {C: 4}}", "exactly one data space"),
+        ("architecture: {version: 0.4}", "neither nodes (version 0.4) nor a subtree"),
+        ("architecture: {nodes: [{name: DRAM, class: DRAM}]}", "the innermost level must be a compute"),
+        ("mapping: []", "neither an architecture nor a problem"),
+    ],
+)
+def test_wrong_files(tmp_path: Path, text: str, message: str) -> None:
+    assert message in refused(tmp_path, text)
+
+
+MAPPING = """
+mapping:
+- {target: DRAM, type: temporal, factors: C=8 G=4 M=16 P=7 R=3}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (MAPPING.replace("P=7", "P=3"), "the factors of P make up 3, but the problem has 7 of it"),
+        (MAPPING.replace("P=7", "P=0 ").replace("R=3", "R=3 Q=1"), "a factor of Q, which is no dimension"),
+        (MAPPING.replace("DRAM", "DRM"), "no level 'DRM'; did you mean 'DRAM'?"),
+        (MAPPING.replace("temporal", "temporl"), "unknown type 'temporl'"),
+        (MAPPING.replace("P=7", "P=x"), "the factor of P must be a number, got 'x'"),
+        (MAPPING.replace("P=7", "P").replace("}", ", permutation: CGX}"), "must be a number, got ''"),
+        (MAPPING.replace("R=3}", "R=3, permutation: CGX}"), "no dimension 'X'"),
+        (MAPPING.replace("C=8 ", "") + "- {target: PE, type: spatial, factors: C=8, split: 0, permutation: MC}", ""),
+        (
+            MAPPING.replace("M=16 ", "") + "- {target: PE, type: spatial, factors: M=16, split: 0, permutation: MC}",
+            "spreads over 16 instances in Y, of 12",
+        ),
+        ("architecture_constraints: {targets: [{target: gbl, type: bypass}]}", "no level 'gbl'; did you mean 'glb'?"),
+    ],
+)
+def test_wrong_mappings_and_constraints(tmp_path: Path, text: str, message: str) -> None:
+    if not message:
+        assert reading(tmp_path, ARCH, PROBLEM, text).mapping
+        return
+    assert message in refused(tmp_path, ARCH, PROBLEM, text)
+
+
+def test_sections_of_two_jobs_are_refused(tmp_path: Path) -> None:
+    assert "there are 2 of the section 'problem'" in refused(tmp_path, PROBLEM, PROBLEM)
+    assert "need the architecture and the problem" in refused(tmp_path, PROBLEM, MAPPING)
