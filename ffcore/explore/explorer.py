@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
@@ -20,7 +19,7 @@ from ffcore.explore.progress import EinsumProgress, Tally
 from ffcore.explore.reuse.equal import EinsumClasses
 from ffcore.explore.search.solve import explore_einsum
 from ffcore.plugin import Progress, Step
-from ffcore.plugin.executors import as_completed, workers_of
+from ffcore.plugin.executors import as_completed, threads_of, workers_of
 from ffcore.pmappings.loops import MOST_SIZES, loop_sizes
 from ffcore.pmappings.rows import Rows, RowShape, SpatialChoice, TemplateChoice
 from ffcore.pmappings.set import EinsumPmappings, PmappingStats
@@ -82,7 +81,7 @@ def explore(
     for i in [i for i in plan.same if i in plan.done]:
         tell(plan.served(i, plan.done[i]))
     # Where there are fewer Einsums than workers, each of them is explored by several threads.
-    threads = max(1, workers_of(executor, os.cpu_count() or 1) // max(1, len(new)))
+    threads = threads_of(executor, len(new))
     calls = [(*plan.call(i), tally.slot(n), threads) for n, i in enumerate(new)]
     with work, closing(as_completed(executor, _explored, calls, work.tell)) as run:
         for n, solved in run:

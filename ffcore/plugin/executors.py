@@ -84,6 +84,15 @@ def workers_of(executor: Executor | None, calls: int) -> int:
     return max(1, min(int(known), calls))
 
 
+def threads_of(executor: Executor | None, calls: int) -> int:
+    """How many threads each of so many calls may use: what workers of this machine without a call leave over.
+
+    An executor whose workers are elsewhere says so by its ``threads``.
+    """
+    spare = workers_of(executor, os.cpu_count() or 1) // max(1, calls)
+    return max(1, min(spare, int(getattr(executor, "threads", spare))))
+
+
 class SerialExecutor(Executor):
     """Runs each call in the calling thread when it is submitted."""
 

@@ -16,6 +16,7 @@ import ffcore
 from ffcore import plugin
 from ffcore.errors import ExecutorError, FFError, PluginError
 from ffcore.plugin import as_completed
+from ffcore.plugin.executors import threads_of
 from ffcore_dask_executor.same import check_found, difference, own_versions
 from ffcore_dask_executor.task import Call, make
 from plugins.dask_executor.tests.cluster import Cluster, ff, wait_for
@@ -79,6 +80,11 @@ def test_a_call_that_runs_is_told_when_nobody_waits_any_more(pool: Any, tmp_path
 def _enough(begun: Path) -> None:
     if begun.exists():
         raise StopAsyncIteration
+
+
+def test_a_call_uses_no_more_threads_than_its_worker_has(pool: Any) -> None:
+    assert pool.n_jobs == pool.threads == 1
+    assert threads_of(pool, 1) == 1
 
 
 def test_a_worker_that_comes_later_takes_part(cluster: Cluster, pool: Any, tmp_path: Path) -> None:

@@ -51,6 +51,12 @@ class DaskExecutor(Executor):
         with self._in_reach():
             return max(1, int(sum(self._client.nthreads().values())))
 
+    @property
+    def threads(self) -> int:
+        """How many threads each worker has for a call."""
+        with self._in_reach():
+            return max(1, int(min(self._client.nthreads().values(), default=1)))
+
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """A call by some worker; ``kwargs`` are not for large values."""
         result: Future[T] = Future()
