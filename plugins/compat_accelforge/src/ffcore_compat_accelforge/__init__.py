@@ -7,7 +7,7 @@ from ffcore.plugin import Metric as Metrics
 from ffcore.plugin import SpecError as EvaluationError
 from ffcore.plugin import architecture as arch
 from ffcore.plugin import config, renames, set_n_parallel_jobs
-from ffcore_compat_accelforge import mapper
+from ffcore_compat_accelforge import examples, mapper
 from ffcore_compat_accelforge.mappings import Mappings
 from ffcore_compat_accelforge.spec import Arch, Einsum, Spec, Workload
 
@@ -24,6 +24,7 @@ __all__ = [
     "Spec",
     "Workload",
     "arch",
+    "examples",
     "mapper",
     "set_n_parallel_jobs",
 ]
