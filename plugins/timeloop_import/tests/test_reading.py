@@ -8,7 +8,7 @@ import pytest
 
 import ffcore as ff
 from ffcore.errors import SpecError
-from ffcore_timeloop_import import Converted, read
+from ffcore_timeloop_import.convert import Converted, read
 from tests.cli.process import ff_here
 
 PROBLEM = """
