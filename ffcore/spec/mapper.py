@@ -109,7 +109,7 @@ class FFM(SpecNode):
     @classmethod
     def normalise(cls, node: Node, errors: ErrorCollector, path: str) -> Node:
         """Leave out knobs that only steer another tool's search."""
-        return without_ignored(node, STEERS_ANOTHER_SEARCH, "they steer the search of AccelForge", path)
+        return without_ignored(node, STEERS_ANOTHER_SEARCH, "that steers the search of AccelForge alone", path)
 
     metrics: Metric = spec_field(
         Data(), default=Metric.ENERGY | Metric.LATENCY, converter=as_metrics, doc="objectives; all are kept to the end"

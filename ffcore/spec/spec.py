@@ -155,9 +155,7 @@ class Spec(SpecNode):
         """A spec from loaded YAML and ready-made ``Arch`` or ``Workload`` objects. Raises SpecError."""
         errors = ErrorCollector()
         shelves = node.anchored - spec_fields(cls).keys()
-        spec = convert(
-            cls, without_ignored(node, shelves, "they are no part of a spec, but for their anchors", ""), errors
-        )
+        spec = convert(cls, without_ignored(node, shelves, "no part of a spec (anchors in there are read)", ""), errors)
         errors.raise_if_any()
         assert spec is not None
         for item in objects:

@@ -325,3 +325,52 @@ def test_files_of_other_tools_are_recognised(text: str, message: str) -> None:
     with pytest.raises(SpecError, match=re.escape(message)) as caught:
         ff.Spec.from_string(text)
     assert len(caught.value.problems) == 1
+
+
+TWO_COMPUTES = """
+arch:
+  nodes:
+  - !Memory
+    name: Main
+    size: inf
+    actions_scale: 2
+    leak_power: 1
+    tensors: {keep: ~Intermediates, may_keep: All}
+    actions: [{name: read, energy: 5, latency: 0.01}, {name: write, energy: 5, latency: 0.02}]
+  - !Toll
+    name: Bus
+    direction: {Outputs: up, Other: up_and_down}
+    tensors: {keep: All}
+    actions: [{name: read, energy: 2, throughput: 100}]
+  - !Array
+    name: Grid
+    spatial: [{name: X, fanout: 2}]
+    nodes:
+    - !Memory
+      name: Buffer
+      size: 128
+      tensors: {may_keep: All}
+      actions: [{name: read, energy: 1, throughput: inf}, {name: write, energy: 1, throughput: inf}]
+  - !Fork
+    forked_power_gateable: True
+    non_forked_power_gateable: True
+    nodes: [!Compute {name: Slow, leak_power: 1, actions: [{name: compute, energy: 1, latency: 2}]}]
+  - !Compute {name: Fast, leak_power: 9, actions_scale: 3, actions: [{name: compute, energy: 1, throughput: 1}]}
+workload:
+  rank_sizes: {M: 4, K: 2, N: 2, P: 2}
+  bits_per_value: {All: 8}
+  einsums: ["T[m, n] = A[m, k] * B[k, n]", "Y[m, p] = T[m, n] * C[n, p]"]
+"""
+
+
+@pytest.mark.parametrize("metrics", [Metrics.ENERGY, Metrics.ENERGY | Metrics.LATENCY])
+def test_the_search_finds_what_exhaustion_finds(metrics: Metrics) -> None:
+    found = {}
+    for joiner in ("ffm", "exhaustive"):
+        pytest.importorskip(f"ffcore_{joiner}" if joiner == "exhaustive" else "ffcore_ffm_joiner")
+        spec = ff.Spec.from_string(TWO_COMPUTES)
+        spec.mapper.joiner, spec.mapper.metrics = joiner, metrics
+        spec.mapper.max_fused_loops = 1
+        mappings = ff.map_workload_to_arch(spec, n_jobs=1)
+        found[joiner] = sorted((round(m.energy(), 9), round(m.latency(), 9)) for m in mappings)
+    assert found["ffm"] == found["exhaustive"]

@@ -109,7 +109,8 @@ def limits_of(text: str, variables: Collection[str], scope: Scope, place: Positi
     except ExpressionError:
         raise wrong from None
     comparisons = tree.values if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And) else [tree]
-    symbols = Scope({v: Affine({v: 1.0}) for v in variables}, scope)
+    named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in variables}
+    symbols = Scope({v: Affine({v: 1.0}) for v in named}, scope)
     found: list[Limit] = []
     for comparison in comparisons:
         if not isinstance(comparison, ast.Compare):

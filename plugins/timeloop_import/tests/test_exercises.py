@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 import ffcore as ff
-from ffcore_timeloop_import import convert
+from ffcore_timeloop_import.convert import convert
 
 
 def _beside(name: str) -> ModuleType:

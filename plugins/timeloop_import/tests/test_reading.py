@@ -8,7 +8,7 @@ import pytest
 
 import ffcore as ff
 from ffcore.errors import SpecError
-from ffcore_timeloop_import import Converted, read
+from ffcore_timeloop_import.convert import Converted, read
 from tests.cli.process import ff_here
 
 PROBLEM = """
@@ -77,7 +77,7 @@ def test_architecture_and_constraints_of_version_0_4(tmp_path: Path) -> None:
     glb = nodes["glb"]
     assert (glb["size"], glb["bits_per_action"]) == (16384 * 64, 64)
     assert glb["tensors"] == {"keep": "Input", "bypass": "Weights", "may_keep": "All"}
-    assert [action["throughput"] for action in glb["actions"]] == [16 * 8 / 64 / 2e-9, float("inf")]
+    assert [action["throughput"] for action in glb["actions"]] == [1e9, float("inf")]
     assert nodes["spad"]["size"] == 16 * 16
     assert nodes["spad"]["bits_per_value"] == {"All": 16}
     x, y = nodes["PE"]["spatial"]
@@ -111,6 +111,32 @@ def test_converted_files_map(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"glb \(component_class SRAM\) has no energy of read"):
         spec.problem()
     spec.validate()
+
+
+def test_storages_side_by_side_and_variables(tmp_path: Path) -> None:
+    text = """
+variables: {version: 0.4, global_cycle_seconds: 2e-9, lines: 12}
+architecture:
+  version: 0.4
+  nodes:
+  - !Component {name: DRAM, class: DRAM, attributes: {width: 64, datawidth: 8}}
+  - !Container {name: PE, spatial: {meshX: 3}}
+  - !Parallel
+    nodes:
+    - !Component
+      {name: ifmap, class: regfile, attributes: {depth: lines, width: 8}, constraints: {dataspace: {keep: [Inputs]}}}
+    - !Component
+      {name: psum, class: regfile, attributes: {depth: 16, width: 8}, constraints: {dataspace: {keep: [Outputs]}}}
+  - !Component {name: mac, class: intmac}
+"""
+    nodes = {node["name"]: node for node in reading(tmp_path, text, PROBLEM).data()["arch"]["nodes"]}
+    assert list(nodes) == ["DRAM", "PE", "ifmap", "psum", "mac"]
+    assert nodes["ifmap"]["tensors"] == {"keep": "Input", "bypass": "Weights | Output", "may_keep": "All"}
+    assert nodes["psum"]["tensors"] == {"keep": "Output", "bypass": "Weights | Input", "may_keep": "All"}
+    assert nodes["ifmap"]["size"] == 12 * 8
+    assert nodes["mac"]["actions"] == [{"name": "compute", "throughput": 0.5e9}]
+    beside = text.replace("{name: psum, class: regfile,", "{name: psum, class: intmac,")
+    assert "only storages are converted side by side" in refused(tmp_path, beside)
 
 
 def test_meshes_that_cannot_be_are_refused(tmp_path: Path) -> None:

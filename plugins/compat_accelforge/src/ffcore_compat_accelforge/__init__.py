@@ -1,17 +1,24 @@
 """The names that scripts for AccelForge use, over ffcore: ``import ffcore_compat_accelforge as af``.
 
-The search, the model and the numbers are ffcore's; this module has no rules of its own, only names.
+The search, the model and the numbers are ffcore's; this module has no rules of its own, only names. They are imported
+when they are first used.
 """
 
-from ffcore.plugin import Metric as Metrics
-from ffcore.plugin import SpecError as EvaluationError
-from ffcore.plugin import architecture as arch
-from ffcore.plugin import config, renames, set_n_parallel_jobs
-from ffcore_compat_accelforge import mapper
-from ffcore_compat_accelforge.mappings import Mappings
-from ffcore_compat_accelforge.spec import Arch, Einsum, Spec, Workload
+from __future__ import annotations
 
-Config, Renames = config.Config, renames.Renames
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ffcore.plugin import Metric as Metrics
+    from ffcore.plugin import SpecError as EvaluationError
+    from ffcore.plugin import architecture as arch
+    from ffcore.plugin import config, renames, set_n_parallel_jobs
+    from ffcore_compat_accelforge import examples, mapper
+    from ffcore_compat_accelforge.mappings import Mappings
+    from ffcore_compat_accelforge.spec import Arch, Einsum, Spec, Workload
+
+    Config, Renames = config.Config, renames.Renames
 
 __all__ = [
     "Arch",
@@ -24,6 +31,39 @@ __all__ = [
     "Spec",
     "Workload",
     "arch",
+    "examples",
     "mapper",
     "set_n_parallel_jobs",
 ]
+
+# Name -> the module that has it, and what it is called there ("" for the module itself).
+_WHERE = {
+    "Arch": ("ffcore_compat_accelforge.spec", "Arch"),
+    "Config": ("ffcore.plugin", "config.Config"),
+    "Einsum": ("ffcore_compat_accelforge.spec", "Einsum"),
+    "EvaluationError": ("ffcore.plugin", "SpecError"),
+    "Mappings": ("ffcore_compat_accelforge.mappings", "Mappings"),
+    "Metrics": ("ffcore.plugin", "Metric"),
+    "Renames": ("ffcore.plugin", "renames.Renames"),
+    "Spec": ("ffcore_compat_accelforge.spec", "Spec"),
+    "Workload": ("ffcore_compat_accelforge.spec", "Workload"),
+    "arch": ("ffcore.plugin", "architecture"),
+    "examples": ("ffcore_compat_accelforge.examples", ""),
+    "mapper": ("ffcore_compat_accelforge.mapper", ""),
+    "set_n_parallel_jobs": ("ffcore.plugin", "set_n_parallel_jobs"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, path = _WHERE[name]
+    value: Any = importlib.import_module(module)
+    for part in path.split(".") if path else ():
+        value = getattr(value, part)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

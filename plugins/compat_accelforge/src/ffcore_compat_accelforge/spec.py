@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ffcore import plugin
-from ffcore.plugin import architecture, evaluate_mapping, map_workload_to_arch, workload
+from ffcore.plugin import architecture, computes_of, evaluate_mapping, map_workload_to_arch, workload
 
 if TYPE_CHECKING:
     from ffcore_compat_accelforge.mappings import Mappings
@@ -111,6 +111,25 @@ class Workload(workload.Workload):
     def tensor_names(self) -> list[str]:
         """Tensors of all Einsums, each once."""
         return list(dict.fromkeys(access.name for einsum in self.einsums for access in einsum.tensor_accesses))
+
+    def n_computes(self, einsum_name: str | None = None) -> float:
+        """Computes of one Einsum, or of all."""
+        return sum(computes_of(e) for e in self._problem().einsums if einsum_name in (None, e.name))
+
+    def get_tensor_size(self, name: str) -> int:
+        """Values of a tensor. Raises SpecError for one that is not there."""
+        for einsum in self._problem().einsums:
+            if name in einsum.tensor:
+                return einsum.tensor[name].tile_values(einsum.bounds)
+        raise plugin.SpecError.one(
+            f"the workload has no tensor {name!r}", None, plugin.suggest(name, self.tensor_names)
+        )
+
+    def _problem(self) -> plugin.Problem:
+        owner: plugin.Spec | None = self._spec
+        if owner is not None and owner.arch.nodes:
+            return owner.problem_without_costs()
+        raise plugin.SpecError.one("sizes are known of the workload of a spec that has an architecture")
 
     def einsums_with_tensor(self, name: str) -> list[workload.Einsum]:
         """Einsums that read or write a tensor."""

@@ -1,5 +1,4 @@
-"""Timeloop files (versions 0.2 to 0.4) as native specs: ``ff convert FILE... --from timeloop -o DIR``."""
+"""Timeloop files (versions 0.2 to 0.4) as native specs: ``ff convert FILE... --from timeloop -o DIR``.
 
-from ffcore_timeloop_import.convert import Converted, convert, read
-
-__all__ = ["Converted", "convert", "read"]
+In Python ``ffcore_timeloop_import.convert`` has ``read(files)`` and ``convert(files, out)``.
+"""

@@ -36,6 +36,7 @@ class Level:
     y: int = 1
     constraints: dict[str, Any] = attrs.field(factory=dict)
     own_fanout: bool = False  # version 0.4: what is said of its spatial loops is of its own fanout, not of the next one
+    beside_others: bool = False  # it holds what its constraints say, and no other tensor
     room: float = 0.0  # bits that a mapping needs beyond the size
 
     @property
@@ -85,17 +86,21 @@ class Level:
         return [f"{self.name}: {name}: {self.attributes[name]}" for name in own]
 
 
-def read_architecture(section: Any, notes: list[str]) -> list[Level]:
+def read_architecture(section: Any, notes: list[str], variables: Mapping[str, Any] | None = None) -> list[Level]:
     """The levels, outermost first, the compute last. Raises SpecError for what cannot be an architecture."""
     top = mapping(section, "architecture")
+    known = {name: value for name, value in (variables or {}).items() if name != "version"}
     if "nodes" in top:
-        levels = _of_nodes(sequence(top["nodes"], "architecture.nodes"), notes)
+        levels = _of_nodes(sequence(top["nodes"], "architecture.nodes"), notes, {}, [])
     elif "subtree" in top or "local" in top:
         levels = _relative(list(_of_tree({**top, "name": ""}, 1, {})))
     else:
         raise SpecError.one("the architecture has neither nodes (version 0.4) nor a subtree (0.2, 0.3)")
     kept = []
+    clock = {"global_cycle_seconds": known["global_cycle_seconds"]} if "global_cycle_seconds" in known else {}
     for level in levels:
+        named = {k: known.get(v, v) if isinstance(v, str) else v for k, v in level.attributes.items()}
+        level.attributes = {**clock, **named}
         if _NO_STORAGE.search(level.kind) and not level.is_compute:
             notes.append(f"{level.name} ({level.kind}): moving data between memories is free; its fanout stays")
             kept.append(attrs.evolve(level, kind="fanout"))
@@ -109,28 +114,34 @@ def read_architecture(section: Any, notes: list[str]) -> list[Level]:
     return kept
 
 
-def _of_nodes(nodes: list[Any], notes: list[str]) -> list[Level]:
+def _of_nodes(nodes: list[Any], notes: list[str], shared: dict[str, Any], waiting: list[Level]) -> list[Level]:
+    """Levels of version 0.4. ``shared``: attributes that containers pass on; ``waiting``: fanouts of containers."""
     found: list[Level] = []
-    waiting: list[tuple[str, int, int, dict[str, Any]]] = []  # containers whose fanout the next level takes
-    shared: dict[str, Any] = {}
     for node in nodes:
         entry = mapping(node, "a node of the architecture")
         tag, name = str(entry.get("tag", "Component")), str(entry.get("name", ""))
+        if tag in ("Hierarchical", "Parallel"):
+            found += waiting
+            waiting.clear()
+            inner = _of_nodes(sequence(entry.get("nodes"), f"nodes of {name or tag}"), notes, dict(shared), waiting)
+            if tag == "Parallel" and any(not level.is_memory for level in inner):
+                raise SpecError.one(
+                    f"{name or '!Parallel'}: only storages are converted side by side: write a !Fork by hand"
+                )
+            found += [attrs.evolve(level, beside_others=tag == "Parallel" or level.beside_others) for level in inner]
+            continue
         spatial = mapping(entry.get("spatial"), f"spatial of {name}")
         x, y = (count(spatial.get(mesh, 1), f"{mesh} of {name}") for mesh in ("meshX", "meshY"))
         own = dict(mapping(entry.get("attributes"), f"attributes of {name}"))
-        constraints = dict(mapping(entry.get("constraints"), f"constraints of {name}"))
-        if tag in ("Parallel", "Pipelined") or "nodes" in entry:
-            raise SpecError.one(f"{name or tag}: branches of an architecture are not converted: write a !Fork by hand")
+        rules = dict(mapping(entry.get("constraints"), f"constraints of {name}"))
         if tag == "Container":
             shared |= own
-            if x * y > 1 or constraints:
-                waiting.append((name, x, y, constraints))
+            if x * y > 1 or rules:
+                waiting.append(Level(name, "fanout", {}, x, y, rules, True))
         elif tag == "Component":
-            for container, cx, cy, rules in waiting:
-                found.append(Level(container, "fanout", {}, cx, cy, rules, True))
-            waiting = []
-            found.append(Level(name, str(entry.get("class", "")), {**shared, **own}, x, y, constraints, True))
+            found += waiting
+            waiting.clear()
+            found.append(Level(name, str(entry.get("class", "")), {**shared, **own}, x, y, rules, True))
         elif tag != "Nothing":
             notes.append(f"{name}: a node of the type !{tag}")
     return found

@@ -67,6 +67,9 @@ def read_constraints(sections: list[Any], levels: list[Level], problem: Problem,
         if kind in _BYPASS:
             rules[name].keep += [tensor_name(str(t)) for t in sequence(entry.get("keep"), f"keep of {name}")]
             rules[name].bypass += [tensor_name(str(t)) for t in sequence(entry.get("bypass"), f"bypass of {name}")]
+            if next(level for level in levels if level.name == name).beside_others:
+                rules[name].bypass += [space.name for space in problem.spaces if space.name not in rules[name].keep]
+                rules[name].bypass = list(dict.fromkeys(rules[name].bypass))
             for extra in entry.keys() - {"type", "keep", "bypass"}:
                 notes.append(f"{name}: {extra} of the data spaces")
         elif kind == "spatial":

@@ -15,7 +15,7 @@ from ffcore_timeloop_import.architecture import Level, read_architecture
 from ffcore_timeloop_import.constraints import Rules, read_constraints
 from ffcore_timeloop_import.loops import native_mapping
 from ffcore_timeloop_import.problem import Problem, read_problem
-from ffcore_timeloop_import.source import number, read_files
+from ffcore_timeloop_import.source import mapping, number, read_files
 
 
 @attrs.frozen
@@ -72,21 +72,24 @@ def read(files: Sequence[Path]) -> Converted:
     levels: list[Level] = []
     problem: Problem | None = None
     if "architecture" in sections:
-        levels = read_architecture(sections["architecture"][0], notes)
+        variables = {
+            k: v for section in sections.get("variables", []) for k, v in mapping(section, "variables").items()
+        }
+        levels = read_architecture(sections["architecture"][0], notes, variables)
     if "problem" in sections:
         problem = read_problem(sections["problem"][0], notes)
     if not levels and problem is None:
         raise SpecError.one("there is neither an architecture nor a problem: give its file too")
     rules: dict[str, Rules] = {}
-    mapping: list[tuple[str, dict[str, Any]]] = []
+    loops: list[tuple[str, dict[str, Any]]] = []
     if levels and problem is not None:
         rules = read_constraints(sections.get("constraints", []), levels, problem, notes)
         if "mapping" in sections:
-            mapping = native_mapping(sections["mapping"][0], levels, problem, notes)
+            loops = native_mapping(sections["mapping"][0], levels, problem, notes)
     elif "mapping" in sections or "constraints" in sections:
         raise SpecError.one("a mapping or constraints need the architecture and the problem: give their files too")
     tables = tuple(dict.fromkeys(places[name] for name in ("ERT", "ART") if name in places))
-    return Converted(tuple(levels), problem, rules, tuple(mapping), tables, tuple(dict.fromkeys(notes)))
+    return Converted(tuple(levels), problem, rules, tuple(loops), tables, tuple(dict.fromkeys(notes)))
 
 
 def convert(files: Sequence[Path], out: str | Path, *, force: bool = False) -> Written:
@@ -126,7 +129,7 @@ def _node(level: Level, rules: Rules, outermost: bool, word: int) -> tuple[str, 
     if spatial:
         fields["spatial"] = spatial
     if level.is_compute:
-        return "Compute", {**fields, "actions": [{"name": "compute", "throughput": 1 / cycle}]}
+        return "Compute", {**fields, "actions": [{"name": "compute", "throughput": _rounded(1 / cycle)}]}
     fields["size"] = level.room or level.bits()
     fields["tensors"] = _tensors(rules, outermost)
     if level.word() != word:
@@ -163,7 +166,12 @@ def _throughput(level: Level, name: str, cycle: float) -> float:
     words = level.attributes.get(name)
     if words in (None, "-"):
         return math.inf
-    return number(words, f"{name} of {level.name}") * level.word() / level.block() / cycle
+    return _rounded(number(words, f"{name} of {level.name}") * level.word() / level.block() / cycle)
+
+
+def _rounded(value: float) -> float:
+    """1 / 1e-9 as 1e9."""
+    return float(f"{value:.12g}")
 
 
 def _costs(converted: Converted) -> str:

@@ -46,6 +46,9 @@ def native_mapping(
 ) -> list[tuple[str, dict[str, Any]]]:
     """The nodes of the native mapping, (tag, fields). Raises SpecError for factors that do not make up the problem."""
     said = _directives(section, levels)
+    for level in levels:
+        if level.beside_others and said[level.name].keep:
+            said[level.name].bypass |= {space.name for space in problem.spaces} - said[level.name].keep
     factors = _factors(said, problem)
     items: list[Level | Loop] = []
     for level in levels[:-1]:

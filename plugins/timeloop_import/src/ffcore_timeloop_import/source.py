@@ -16,12 +16,13 @@ SECTIONS = {
     "problem": ("problem",),
     "mapping": ("mapping",),
     "constraints": ("constraints", "architecture_constraints", "mapspace_constraints", "arch_constraints"),
+    "variables": ("variables",),
     "ERT": ("ERT",),
     "ART": ("ART",),
 }
 """Section -> the top-level keys that files call it by."""
 
-_IGNORED = ("mapper", "mapspace", "globals", "compound_components", "variables", "sparse_optimizations", "layout")
+_IGNORED = ("mapper", "mapspace", "globals", "compound_components", "sparse_optimizations", "layout")
 
 
 class _Loader(yaml.SafeLoader):
