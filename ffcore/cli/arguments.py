@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ffcore.files import real
-
 if TYPE_CHECKING:
     from ffcore.spec import Spec
 
@@ -93,6 +91,8 @@ class Arguments:
 
     def from_anywhere(self) -> Arguments:
         """The same with files by their full paths."""
+        from ffcore.files import real
+
         return attrs.evolve(
             self,
             arch=_full(self.arch),
@@ -102,4 +102,6 @@ class Arguments:
 
 
 def _full(source: str) -> str:
+    from ffcore.files import real
+
     return str(real(source)) if Path(source).exists() else source

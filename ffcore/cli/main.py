@@ -70,8 +70,8 @@ def map_command(
 
     `ff map ARCH WORKLOAD --out DIR` begins a run; `ff map --resume DIR` goes on with one that was interrupted, and
     takes --time-limit, --memory-limit, --jobs, --executor, --executor-option, --cache, --no-baseline, --format and
-    --profile. Exit code: 0 found; 1 no valid mapping, or none within the limits; 2 bad input; 3 workers are out of
-    reach; 130 interrupted.
+    --profile. Exit code: 0 found; 1 no valid mapping, none within the limits, or memory, disk or open files ran out;
+    2 bad input; 3 workers are out of reach; 130 interrupted.
     """
     import attrs
 

@@ -16,7 +16,7 @@ from tests.cli.process import ff_here
 from tests.faults.running import JOB, answer, inputs, points, started
 
 KILLS = 50  # of each command; some of them in `make test`
-FEW = 3
+FEW = 2
 MOMENTS = [pytest.param(n, marks=() if n < FEW else pytest.mark.slow) for n in range(KILLS)]
 SWEEP = ("--vary", "arch.nodes.Buffer.size=100,150,200", "--jobs", "1")
 
