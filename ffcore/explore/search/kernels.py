@@ -1,7 +1,7 @@
 """Compiled kernels: Pareto unions over the lattice, costs of a cut, rows of a template.
 
-They call the loops of ``compiled.py`` and ``compiled_rows.py``, and say why each is exact. A row dominates another when
-it is no greater in every column; of equal rows the first is kept.
+They call the loops of ``compiled.py``, ``compiled_moves.py`` and ``compiled_rows.py``, and say why each is exact. A row
+dominates another when it is no greater in every column; of equal rows the first is kept.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ffcore.explore.search.compiled import _add, _gather, _least_sums, _reach, _union, _widen
+from ffcore.explore.search.compiled import _add, _least_sums, _union, _widen
+from ffcore.explore.search.compiled_moves import _gather, _reach
 from ffcore.explore.search.compiled_rows import _rows
 from ffcore.pmappings.arrays import Bools, Floats, Ints
 from ffcore.threads import Threads
