@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,7 +153,28 @@ def _pickled(path: Path) -> None:
     path.write_bytes(pickle.dumps({"rows": 1}))
 
 
+def _no_array(path: Path) -> None:
+    with zipfile.ZipFile(path) as stored:
+        members = {n: stored.read(n) for n in stored.namelist()}
+    with zipfile.ZipFile(path, "w") as changed:
+        for name, content in members.items():
+            changed.writestr(name, b"x" + content[1:] if name == "rows_values.npy" else content)
+
+
+def _compressed(path: Path) -> None:
+    with np.load(path) as stored:
+        np.savez_compressed(path, **{n: stored[n] for n in stored.files})
+
+
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 DAMAGES = [
+    _no_array,
+    _compressed,
+    _pipe,
     _truncated,
     _flipped,
     lambda path: path.write_bytes(b""),

@@ -85,6 +85,8 @@ class PmappingFiles:
             _check_stored(path)
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
+            if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+                raise ValueError("it holds something that is no array")  # what numpy gives as bytes
             return _decoded(arrays, stored)
         except _BROKEN as error:
             raise DamagedCacheError(f"{path} cannot be used ({error})") from error
