@@ -33,8 +33,8 @@ def counted() -> Iterator[list[int]]:
     def wrap(module: Any, name: str) -> Any:
         kernel: Callable[..., Any] = getattr(module, name)
 
-        def call(*arguments: Any) -> Any:
-            result = kernel(*arguments)
+        def call(*arguments: Any, **options: Any) -> Any:
+            result = kernel(*arguments, **options)
             states.append(len(result[0]) - 1)
             return result
 

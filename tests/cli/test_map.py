@@ -165,5 +165,4 @@ def test_sums_too_large_for_a_number_are_told(tmp_path: Path) -> None:
     huge = ["--spec", "arch.nodes.MAC.actions.compute.energy=1e308", "--format", "json"]
     done = ff_here("map", *write_specs(tmp_path), "--set", "M=4", *huge, "--joiner", "exhaustive")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "inf J" in done.stderr
-    assert "more than a number can hold" in done.stderr
+    assert "MAC.actions.compute.energy" in done.stderr

@@ -176,7 +176,7 @@ def reference() -> str:
     found = list(commands())
     lines = ["| command | what it does |", "|---|---|"]
     for command in found:
-        anchor = re.sub(r"[^\w -]", "", command.name).lower().replace(" ", "-")
+        anchor = re.sub(r"[ -]+", "-", re.sub(r"[^\w -]", "", command.name).lower())
         sentence = re.sub(r"\s+", " ", command.help.split("\n\n")[0])
         lines.append(f"| [`{command.name}`](#{anchor}) | {sentence} |")
     lines.append("")

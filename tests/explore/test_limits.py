@@ -199,7 +199,8 @@ class TestSlot:
 
     def test_limits_and_names_go_along_to_other_processes(self) -> None:
         again = pickle.loads(pickle.dumps(self.slot(soft=3.0)))  # noqa: S301 - as the pool does it
-        assert (again.tally.limits.soft, again.tally.names) == (3.0, ("QK", "AV"))
+        assert again.tally.limits.soft == pytest.approx(3.0, abs=0.1)  # told as a time from now
+        assert again.tally.names == ("QK", "AV")
 
 
 @pytest.mark.usefixtures("patient")
@@ -277,7 +278,9 @@ class TestTime:
             nothing_joined(problem, apart, joiner, exact=True)
 
 
-def _only_matmul0(einsum: Any, templates: Any, shape: Any, options: Any, slot: EinsumProgress) -> EinsumPmappings:
+def _only_matmul0(
+    einsum: Any, templates: Any, shape: Any, options: Any, slot: EinsumProgress, _: int
+) -> EinsumPmappings:
     if einsum.name == "Matmul0":
         slot.tally.limits = Limits()
         found = SOLVE(einsum, templates, shape, options, None)
@@ -370,7 +373,7 @@ class TestNothingFits:
             DefaultExplorer().explore(persistent(2 * 128 + 24))
 
     def test_an_einsum_without_rows_ends_the_exploration(self) -> None:
-        def nothing(einsum: Any, templates: Any, shape: Any, options: Any, slot: Any) -> EinsumPmappings:
+        def nothing(einsum: Any, templates: Any, shape: Any, options: Any, slot: Any, threads: int) -> EinsumPmappings:
             found = SOLVE(einsum, templates, shape, options, slot)
             return attrs.evolve(found, rows=found.rows.take(np.zeros(0, np.int64)), offsets=np.zeros(1, np.int64))
 
@@ -384,7 +387,9 @@ class TestNothingFits:
 def test_an_interruption_reaches_threads_inside_of_a_template(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[str] = []
 
-    def endless(einsum: Any, templates: Any, shape: Any, options: Any, slot: EinsumProgress) -> EinsumPmappings:
+    def endless(
+        einsum: Any, templates: Any, shape: Any, options: Any, slot: EinsumProgress, threads: int
+    ) -> EinsumPmappings:
         try:
             while True:
                 slot.pulse(lambda: 1, 0.5)
