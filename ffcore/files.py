@@ -23,7 +23,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """
     name = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".ffcore-", suffix=".tmp")
         with os.fdopen(handle, "wb") as file:
             yield file
         os.chmod(name, 0o666 & ~_umask())  # temporary files are private, results are not

@@ -29,8 +29,9 @@ except ImportError:  # not there on Windows
 
 LOCK = ".lock"
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
-_LEFT_OVER = re.compile(r"\.[a-z0-9_]{8}\.tmp")  # what a write that was killed leaves beside its place
+_LEFT_OVER = re.compile(r"\.ffcore-[a-z0-9_]{8}\.tmp")  # what a write that was killed leaves beside its place
 _OLD = 3600.0  # s
+_BEGINS = b'{"process": '  # see `_write`
 
 _held: dict[tuple[int, int], tuple[int, int]] = {}  # (device, inode) of locks of this process -> (process, thread)
 
@@ -58,8 +59,9 @@ def writing(folder: Path) -> Iterator[None]:
         yield
     finally:
         status = os.fstat(handle)
-        with suppress(OSError):
-            path.unlink()
+        if _key_of(path) == (status.st_dev, status.st_ino):  # not another's, where somebody removed ours
+            with suppress(OSError):
+                path.unlink()
         _held.pop((status.st_dev, status.st_ino), None)
         os.close(handle)
 
@@ -76,6 +78,8 @@ def _locked(path: Path) -> int | None:
             raise _in_use(path, {"process": process, "host": socket.gethostname()})
         handle = _opened(path)
         try:
+            if not _is_ours(handle):
+                raise OSError(errno.EEXIST, "is no lock of ffcore's: name another folder", str(path))
             if not _lock(handle):
                 raise _in_use(path, _owner(handle))
             status = os.fstat(handle)
@@ -143,6 +147,12 @@ def _owner(handle: int) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
+
+
+def _is_ours(handle: int) -> bool:
+    """Whether the file is a lock, or what is left of one where a machine went down; not what somebody else wrote."""
+    data = os.pread(handle, 1000, 0).strip(b"\0")
+    return data.startswith(_BEGINS) or _BEGINS.startswith(data)
 
 
 def _alive(owner: dict[str, Any]) -> bool:

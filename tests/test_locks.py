@@ -101,11 +101,27 @@ def test_another_thread_is_refused_and_does_not_take_the_lock_away(tmp_path: Pat
         pass
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"process": "x"}', '{"process": 0}', "\x00" * 2000])
+@pytest.mark.parametrize("content", ["", "{", '{"process": "x"}', '{"process": 0}', "\x00" * 2000])
 def test_whatever_a_lock_file_holds_it_is_taken_over(tmp_path: Path, content: str) -> None:
     (tmp_path / LOCK).write_text(content)
     with writing(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("content", ["precious", "[]", '{"_meta": {}}'])
+def test_somebody_elses_file_of_that_name_stays(tmp_path: Path, content: str) -> None:
+    (tmp_path / LOCK).write_text(content)
+    with pytest.raises(OSError, match="no lock of ffcore's"), writing(tmp_path):
+        pass
+    assert (tmp_path / LOCK).read_text() == content
+
+
+def test_the_lock_of_another_is_not_removed(tmp_path: Path) -> None:
+    """Somebody removed ours, and another process took the folder."""
+    with writing(tmp_path):
+        (tmp_path / LOCK).rename(tmp_path / "removed")
+        (tmp_path / LOCK).write_text('{"process": 1}')
+    assert (tmp_path / LOCK).read_text() == '{"process": 1}'
 
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "link", "circle", "hard link"])
@@ -146,10 +162,16 @@ def test_without_locks_of_the_system_process_and_host_count(tmp_path: Path, monk
 
 def test_what_killed_writes_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / "pmappings").mkdir()
-    for name in (".abcd1234.tmp", ".notes.tmp", "x.tmp", "pmappings/.abcd1234.tmp", "pmappings/.abcd5678.tmp"):
+    for name in (
+        ".ffcore-abcd1234.tmp",
+        ".notebook.tmp",
+        "x.tmp",
+        "pmappings/.ffcore-abcd1234.tmp",
+        "pmappings/.ffcore-abcd5678.tmp",
+    ):
         (tmp_path / name).touch()
-    os.utime(tmp_path / "pmappings/.abcd1234.tmp", (0, 0))
+    os.utime(tmp_path / "pmappings/.ffcore-abcd1234.tmp", (0, 0))
     with writing(tmp_path):
         pass
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".notes.tmp", "pmappings", "x.tmp"]
-    assert [p.name for p in (tmp_path / "pmappings").iterdir()] == [".abcd5678.tmp"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".notebook.tmp", "pmappings", "x.tmp"]
+    assert [p.name for p in (tmp_path / "pmappings").iterdir()] == [".ffcore-abcd5678.tmp"]

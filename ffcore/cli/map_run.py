@@ -160,6 +160,8 @@ class _Ending:
         text = known_so_far(phase, known)
         problem = self._end("interrupted", text)
         if self.folder is not None:
+            if self.folder.info["spec_hash"] is None:
+                return f"{text}\n{problem or 'give the same command again'}"
             return f"{text}\n{problem or f'go on with: {self.folder.resume_command}'}"
         if self.wanted.out is not None:
             return f"{text}\n{problem or f'{self.wanted.out} still holds another run: give the same command again'}"

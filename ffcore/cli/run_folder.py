@@ -94,7 +94,8 @@ def begin(out: Path, spec: Spec, arguments: Arguments, *, jobs: int | None, cach
 
 
 def begin_without_spec(out: Path, arguments: Arguments) -> RunFolder | None:
-    """A folder for a run whose spec was not read to its end; None where another run's files are.
+    """A folder for a run whose spec was not read to its end, which nobody can go on with; None where another run's
+    files are.
 
     Raises ``OSError`` where the folder cannot be written.
     """
@@ -191,20 +192,14 @@ def _now() -> str:
 
 @attrs.frozen
 class Stopped:
-    """A run that can go on. ``spec`` is None where it ended before its spec was read."""
+    """A run that can go on."""
 
     path: Path
     info: Mapping[str, Any]
     arguments: Arguments
 
-    @property
-    def has_spec(self) -> bool:
-        return self.info["spec_hash"] is not None
-
     def spec(self) -> Spec:
         """The spec that the run is of. Raises ``FFError`` for one that is damaged or was changed."""
-        if not self.has_spec:
-            return self.arguments.load()
         spec = read_spec(self.path / SPEC)
         if spec.hash() != self.info["spec_hash"]:
             raise FFError(f"{self.path / SPEC} is not what this run began with; {ANEW}")
@@ -212,8 +207,6 @@ class Stopped:
 
     def go_on(self, spec: Spec, *, jobs: int | None, cache: Path | None) -> RunFolder:
         """The folder, to be written again. Raises ``OSError`` where it cannot be."""
-        if not self.has_spec:
-            return begin(self.path, spec, self.arguments, jobs=jobs, cache=cache)
         again = {
             "status": "running",
             "error": None,
@@ -242,7 +235,12 @@ def read(path: Path) -> Stopped:
             raise FFError(f"{path} was written by ffcore {made_by}, and this is {__version__}; {ANEW}")
         if info["status"] not in STATUSES or not isinstance(info["resumed"], list):
             raise ValueError("its status makes no sense")
-        if not isinstance(info["spec_hash"], str | None):
+        if info["spec_hash"] is None:
+            # Its arguments are not obeyed: whoever wrote them could have files read, or others told what to do.
+            raise FFError(
+                f"the run in {path} ended before its spec was read: give its command again, with --out {path}"
+            )
+        if not isinstance(info["spec_hash"], str):
             raise TypeError("spec_hash should be text")
         arguments = Arguments(**info["arguments"])
     except (KeyError, TypeError, ValueError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -76,7 +77,6 @@ def assert_same(out: Path, whole: Path) -> None:
 @pytest.mark.parametrize(
     ("phase", "jobs", "by"),
     [
-        ("spec", "1", "SIGINT"),
         ("imports", "1", "SIGINT"),
         ("explore", "1", "SIGINT"),
         ("explore", "2", "SIGTERM"),
@@ -97,9 +97,8 @@ def test_interrupted_in_a_phase_and_resumed(
     assert how == [f"go on with: ff map --resume '{out}'"]
     info = run_json(out)
     assert (info["status"], info["error"]) == ("interrupted", said)
-    assert (out / "spec.json").exists() == (phase != "spec")
     kept = {p: p.stat().st_mtime_ns for p in out.glob("pmappings/*.npz")}
-    assert len(kept) == {"spec": 0, "imports": 0, "explore": 2}.get(phase, 3)
+    assert len(kept) == {"imports": 0, "explore": 2}.get(phase, 3)
 
     again = ff_here("map", "--resume", out, "--format", "json")
     assert (again.returncode, again.stderr) == (0, "")
@@ -108,7 +107,35 @@ def test_interrupted_in_a_phase_and_resumed(
     assert_same(out, uninterrupted)
     info = run_json(out)
     assert (info["status"], info["error"], info["phase"]) == ("done", None, "")
-    assert len(info["resumed"]) == (phase != "spec")
+    assert len(info["resumed"]) == 1
+
+
+def test_interrupted_while_reading_there_is_nothing_to_go_on_with(stopper: Path, tmp_path: Path) -> None:
+    """What the folder says of files and workers is not obeyed: it may be a stranger's."""
+    out = tmp_path / "out"
+    done = stopped("spec", stopper, "--out", out, by="SIGINT")
+    assert done.returncode == 130, done.stderr
+    assert done.stderr.splitlines()[1:] == ["give the same command again"]
+    info = run_json(out)
+    assert info["status"] == "interrupted"
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(0.1)
+    address = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+    info["arguments"] |= {
+        "allow_dir": ["/"],
+        "set_field": [f"mapper.executor_options.scheduler={address}"],
+        "mapper": {"executor": "dask", "executor_options.scheduler": address},
+    }
+    (out / "run.json").write_text(json.dumps(info))
+    again = ff_here("map", "--resume", out)
+    assert (again.returncode, again.stdout) == (2, "")
+    assert (
+        again.stderr == f"the run in {out} ended before its spec was read: give its command again, with --out {out}\n"
+    )
+    with pytest.raises(TimeoutError):
+        listener.accept()
+    listener.close()
+    assert ff_here("map", *JOB, "--out", out).returncode == 0  # the same command does
 
 
 def test_a_finished_run_shows_its_result_again(uninterrupted: Path) -> None:

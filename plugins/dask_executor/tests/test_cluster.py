@@ -237,3 +237,22 @@ def test_tls(tmp_path: Path) -> None:
         options = {"tls_ca_file": cert, "tls_cert": cert, "tls_key": key}
         with plugin.get("executor", "dask", n_jobs=1, scheduler_file=str(cluster.file), **options) as pool:
             assert dict(as_completed(pool, calls.square, [(3,), (4,)])) == {0: 9, 1: 16}
+
+
+def test_a_local_cluster_is_closed_to_who_has_not_its_certificates() -> None:
+    """Each port of it that takes orders; whoever else is on this machine can open them."""
+    from distributed import Client, Security
+
+    with plugin.get("executor", "dask", n_jobs=1) as executor:
+        assert executor.submit(pow, 2, 3).result() == 8
+        info = executor._client.scheduler_info()
+        addresses = [
+            executor._client.scheduler.address,
+            *info["workers"],
+            *(w["nanny"] for w in info["workers"].values()),
+        ]
+        assert all(address.startswith("tls://127.0.0.1:") for address in addresses)
+        address = addresses[0].removeprefix("tls://")
+        for attempt, security in ((f"tcp://{address}", None), (f"tls://{address}", Security.temporary())):
+            with pytest.raises(OSError, match=r"."):
+                Client(attempt, security=security, timeout=3, set_as_default=False)

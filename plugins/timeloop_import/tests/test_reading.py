@@ -179,11 +179,22 @@ architecture:
     assert converted.notes == ("bus (network): moving data between memories is free; its fanout stays",)
 
 
+BOMB = "\n".join(
+    ["x0: &a0 [1]", *(f"x{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)), "problem: *a9"]
+)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("a: [", "not valid YAML"),
         ("- 1", "expected a mapping of sections"),
+        (BOMB, "more than 100,000 values"),
+        ("problem: &a {instance: *a}", "not valid YAML"),
+        (
+            f"problem: {{shape: {{dimensions: [C]}}, instance: {{C: 0x1{'0' * 5000}}}}}",
+            "the size of C must be a number, got a",
+        ),
         ("layers: {}", "no file of Timeloop's: it has none of architecture, problem"),
         ("problem: {shape: {dimensions: [C]}}", "gives no size of C"),
         ("problem: {shape: {dimensions: [C, c]}, instance: {C: 1, c: 1}}", "differ in upper and lower case"),

@@ -73,14 +73,24 @@ def _quiet() -> None:
 
 
 def _local(n_jobs: int, timeout: float) -> DaskExecutor:
-    from distributed import Client, LocalCluster
+    """A cluster that only who has its certificates can reach: other users of the machine can open its ports too."""
+    from distributed import Client, LocalCluster, Security
+
+    security = Security.temporary()
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of ports that are taken
         cluster = LocalCluster(
-            n_workers=n_jobs, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+            n_workers=n_jobs,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            protocol="tls://",
+            security=security,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=50,
         )
-        client = Client(cluster, set_as_default=False)
+        client = Client(cluster, security=security, set_as_default=False)
     return _ready(client, timeout, owned=[client, cluster], direct=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ SECTIONS = {
     "ART": ("ART",),
 }
 """Section -> the top-level keys that files call it by."""
+
+MAX_VALUES = 100_000
+"""Of one file, counting what an alias stands for wherever it stands."""
 
 _IGNORED = ("mapper", "mapspace", "globals", "compound_components", "sparse_optimizations", "layout")
 
@@ -80,7 +84,33 @@ def _load(path: Path) -> dict[str, Any]:
         raise SpecError.one(f"not valid YAML ({type(error).__name__})", Position(str(path), 1)) from None
     if not isinstance(loaded, dict):
         raise SpecError.one("expected a mapping of sections", Position(str(path), 1))
+    try:
+        values = _values(loaded, {})
+    except RecursionError:
+        raise SpecError.one("not valid YAML (a value inside of itself, or too deep)", Position(str(path), 1)) from None
+    if values > MAX_VALUES:
+        raise SpecError.one(
+            f"more than {MAX_VALUES:,} values, those of aliases counted where they stand", Position(str(path), 1)
+        )
     return {str(key): value for key, value in loaded.items()}
+
+
+def _values(value: Any, known: dict[int, int]) -> int:
+    """How many values a value holds; ``known``: of those seen, by identity, which an alias shares."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        inside = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_values(item, known) for item in inside)
+    return known[id(value)]
+
+
+def shown(value: Any) -> str:
+    """A value in a message, shortened."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
 
 
 def mapping(value: Any, what: str) -> Mapping[str, Any]:
@@ -88,7 +118,7 @@ def mapping(value: Any, what: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise SpecError.one(f"{what} must be a mapping, got {value!r}")
+        raise SpecError.one(f"{what} must be a mapping, got {shown(value)}")
     return value
 
 
@@ -97,7 +127,7 @@ def sequence(value: Any, what: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise SpecError.one(f"{what} must be a list, got {value!r}")
+        raise SpecError.one(f"{what} must be a list, got {shown(value)}")
     return value
 
 
@@ -107,15 +137,15 @@ def number(value: Any, what: str) -> float:
         if isinstance(value, bool):
             raise ValueError
         return float(value)
-    except (TypeError, ValueError):
-        raise SpecError.one(f"{what} must be a number, got {value!r}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise SpecError.one(f"{what} must be a number, got {shown(value)}") from None
 
 
 def whole(value: Any, what: str) -> int:
     """A whole number. Raises SpecError."""
     found = number(value, what)
     if not math.isfinite(found) or not found.is_integer():
-        raise SpecError.one(f"{what} must be a whole number, got {value!r}")
+        raise SpecError.one(f"{what} must be a whole number, got {shown(value)}")
     return int(found)
 
 
@@ -123,7 +153,7 @@ def count(value: Any, what: str) -> int:
     """A whole number of at least 1. Raises SpecError."""
     found = whole(value, what)
     if found < 1:
-        raise SpecError.one(f"{what} must be at least 1, got {value!r}")
+        raise SpecError.one(f"{what} must be at least 1, got {shown(value)}")
     return found
 
 
@@ -149,7 +179,7 @@ def _factor(value: Any, what: str) -> int:
     """A factor; 0 stands for what the other levels leave."""
     found = whole(value, what)
     if found < 0:
-        raise SpecError.one(f"{what} must not be negative, got {value!r}")
+        raise SpecError.one(f"{what} must not be negative, got {shown(value)}")
     return found
 
 
