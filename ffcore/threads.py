@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import TypeVar
 
@@ -35,9 +35,25 @@ class Threads:
             self._pool.shutdown(cancel_futures=True)
 
     def map(self, function: Callable[[P], T], parts: Sequence[P]) -> list[T]:
-        """The results in the order of the parts."""
+        """The results in the order of the parts. What a part raises ends the others that have not begun.
+
+        Where the system gives no more threads, the caller's own goes on alone.
+        """
         if self.count == 1 or len(parts) == 1:
             return [function(part) for part in parts]
         if self._pool is None:  # most work is not worth a thread
             self._pool = ThreadPoolExecutor(self.count, "ffcore")
-        return list(self._pool.map(function, parts))
+        try:
+            futures = [self._pool.submit(function, part) for part in parts]
+        except RuntimeError:
+            if self.stop.is_set():
+                raise
+            self._pool.shutdown(cancel_futures=True)
+            self.count = 1
+            return [function(part) for part in parts]
+        done, left = wait(futures, return_when=FIRST_EXCEPTION)
+        for future in left:
+            future.cancel()
+        for future in done:
+            future.result()
+        return [future.result() for future in futures]

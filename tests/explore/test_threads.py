@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 
 from ffcore.explore.explorer import row_shapes
@@ -27,6 +30,31 @@ def test_as_one_does(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (alone.rows.values == together.rows.values).all()
     assert (alone.rows.loops == together.rows.loops).all()
     assert alone.stats == together.stats
+
+
+def test_an_error_ends_what_has_not_begun() -> None:
+    begun = []
+
+    def part(number: int) -> int:
+        begun.append(number)
+        if number == 0:
+            raise MemoryError
+        time.sleep(0.02)
+        return number
+
+    with Threads(2) as threads, pytest.raises(MemoryError):
+        threads.map(part, range(500))
+    assert len(begun) < 500
+
+
+def test_where_no_thread_can_be_started_the_callers_own_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    with Threads(3) as threads:
+        assert threads.map(lambda n: n * n, range(5)) == [0, 1, 4, 9, 16]
+        assert threads.map(lambda n: n * n, range(5)) == [0, 1, 4, 9, 16]
 
 
 def test_none_is_left() -> None:

@@ -21,9 +21,13 @@ def resting_shares(nodes: Ints, columns: tuple[int, ...], tables: tuple[TensorTa
 def edge_costs(
     values: Floats, offsets: Ints, left: Ints, right: Ints, resting: Floats, levels: int, slopes: tuple[float, ...]
 ) -> Floats:
-    """`least_costs` of edges, worked out once for those of a group with equal shares beside it."""
+    """`least_costs` of edges, worked out once for those of a group with equal shares beside it.
+
+    Energy and latency, or the sums alone where there are ``slopes``.
+    """
     shares, kind = np.unique(resting, axis=0, return_inverse=True)
     groups = len(offsets) - 1
     pairs, inverse = np.unique(kind.reshape(-1)[left] * groups + right, return_inverse=True)
     costs = least_costs(values, offsets, pairs % groups, shares[pairs // groups], levels, np.array(slopes, np.float64))
-    return np.asarray(costs[inverse.reshape(-1)], np.float64)
+    wanted = costs[:, 2:] if slopes else costs
+    return np.ascontiguousarray(wanted[inverse.reshape(-1)])

@@ -1,11 +1,12 @@
 """The fold: Einsums in workload order, left's rows joined with right's (semantics, section 4).
 
-0. Rows that cannot be part of a wanted mapping are dropped (``narrow.py``), the others ordered.
+0. Rows that cannot be part of a wanted mapping are dropped (``prefilter.py``), the others ordered.
 1. Compatibility alone gives a graph of groups (``graph.py``); dead ends are dropped (look-ahead) and
    each node gets a lower bound on what is still to come.
 2. Known mappings: the fold is run on rows whose bound is near the least bound, in widening circles,
-   until some mapping fits; once for energy, once for latency, or for a weighted sum where their product counts.
-3. The exact fold leaves out every row whose bound a known mapping meets (``wanted.py``).
+   until some mapping fits; once for energy, once for latency. Where their product counts, a beam of rows whose
+   weighted sum is least (``weighted.py``) comes first.
+3. The exact fold leaves out every row whose bound a known mapping meets (``target.py``).
 """
 
 from __future__ import annotations
@@ -247,15 +248,15 @@ class Fold:
             energy, latency = target.known[np.argmin(target.known[:, 0] * target.known[:, 1])].tolist()
         if 0 < energy < np.inf and 0 < latency < np.inf:
             slopes = slopes_around(latency / energy)
-            sums = [np.ascontiguousarray(c[:, 2:]) for c in self._costs(tuple(slopes.tolist()))]
-            self._weighted = Weighted(slopes, bounds(self._steps, sums))
+            self._weighted = Weighted(slopes, bounds(self._steps, self._costs(tuple(slopes.tolist()))))
 
     def _least(self, column: int) -> float:
         """What no whole mapping is below in energy (0) or latency (1)."""
         return float(np.min(self._bounds.through(0, self._steps[0])[:, column], initial=np.inf))
 
     def _costs(self, slopes: tuple[float, ...]) -> list[Floats]:
-        """Per step and edge, the least energy, latency, and sum for each slope, of rows that fit beside what rests.
+        """Per step and edge, the least sum for each slope, of rows that fit beside what rests; without any, the least
+        energy and latency.
 
         Exact as a bound: see `least_costs` and ``_run_beside_next``: open sums, left out here, take more.
         """

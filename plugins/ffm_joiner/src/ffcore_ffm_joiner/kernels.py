@@ -1,7 +1,7 @@
-"""The compiled kernels of the join: combinations of rows of matching groups, and Pareto fronts of groups.
+"""The compiled kernels of the join: bounds, combinations of rows of matching groups, and Pareto fronts of groups.
 
-Both are kept small, so that a first run spends little time on compiling them: plain loops over
-matrices, no views, no sorting (numpy does that outside), no memory of their own.
+All are kept small, so that a first run spends little time on compiling them: plain loops over
+matrices, no sorting (numpy does that outside).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ Mask = NDArray[np.bool_]
 _FIT = FITS  # constants of this module, as compiled code wants them
 _SAME = NOT_WORSE
 _CHUNK = 1 << 14  # combinations between two prunings
+_LOOKS = 1 << 22  # that are looked at between two looks at what else there is to do: less than a second
 
 # Columns of a pair of groups.
 LEFT, LEFT_STOP, RIGHT, RIGHT_STOP, NODE, DEPTH_IN, DEPTH_OUT = range(7)
@@ -102,8 +103,8 @@ def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
 ):
     """Combinations that fit and that no bound rules out, into ``out`` and ``who`` (left row, right row, node).
 
-    ``at``: pair and left row to go on from, rows filled so far, combinations looked at so far. Returns
-    when ``out`` might not hold the next left row's combinations, or when all is done.
+    ``at``: pair and left row to go on from, rows filled so far, combinations so far whose bounds hold. Returns
+    when ``out`` might not hold the next left row's combinations, after some time, or when all is done.
 
     Per memory: left has [what surely runs beside right, ``levels`` open sums, ``levels`` peaks]; right has
     [its own peak, ``levels`` open sums with the tensors first touched, ``levels`` with those last touched].
@@ -111,13 +112,15 @@ def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
     width = out.shape[1]
     block = 2 * levels + 1
     filled = at[2]
+    looked = 0
     for p in range(at[0], pairs.shape[0]):
         node, depth_in, depth_out = pairs[p, NODE], pairs[p, DEPTH_IN], pairs[p, DEPTH_OUT]
         first, stop = pairs[p, RIGHT], pairs[p, RIGHT_STOP]
         for a in range(max(pairs[p, LEFT], at[1]), pairs[p, LEFT_STOP]):
-            if filled + stop - first > out.shape[0]:
+            if filled + stop - first > out.shape[0] or looked > _LOOKS:
                 at[0], at[1], at[2] = p, a, filled
                 return
+            looked += stop - first
             for b in range(first, stop):
                 out[filled, 0] = left[a, 0] + right[b, 0]
                 out[filled, 1] = left[a, 1] + right[b, 1]

@@ -17,7 +17,10 @@ def join_by_threads(
 ) -> tuple[Floats, Ints, int]:
     """As `kernels.join_rows`, and the same result: rows of different nodes have nothing to do with each other."""
     own = partial(join_rows, left, right, limits=limits, levels=levels, last=last, stop=threads.stop)
-    values, who, combined = zip(*threads.map(own, _parts(pairs, threads.count)), strict=True)
+    parts = _parts(pairs, threads.count)
+    if len(parts) == 1:
+        return own(parts[0])
+    values, who, combined = zip(*threads.map(own, parts), strict=True)
     return np.concatenate(values), np.concatenate(who), sum(combined)
 
 
