@@ -154,7 +154,7 @@ def section(command: Command) -> Iterator[str]:
     for argument in command.arguments:
         word = argument.usage if argument.required else f"[{argument.usage}]"
         words.append(word + ("..." if argument.several else ""))
-    yield f"## {command.name}"
+    yield f"## {_title(command)}"
     yield ""
     yield from ("```text", " ".join(words), "```", "")
     for paragraph in command.help.split("\n\n"):
@@ -171,12 +171,17 @@ def section(command: Command) -> Iterator[str]:
         yield ""
 
 
+def _title(command: Command) -> str:
+    """A heading of which GitHub and mkdocs make the same anchor: ``ff convert --from onnx`` has too many dashes."""
+    return command.name.replace(" --", " ")
+
+
 def reference() -> str:
     """The sections of all commands as markdown."""
     found = list(commands())
     lines = ["| command | what it does |", "|---|---|"]
     for command in found:
-        anchor = re.sub(r"[ -]+", "-", re.sub(r"[^\w -]", "", command.name).lower())
+        anchor = _title(command).lower().replace(" ", "-")
         sentence = re.sub(r"\s+", " ", command.help.split("\n\n")[0])
         lines.append(f"| [`{command.name}`](#{anchor}) | {sentence} |")
     lines.append("")

@@ -18,6 +18,7 @@ from ffcore import plugin
 from ffcore.explore import DefaultExplorer
 from ffcore.plugin import as_completed, may_fork, workers_of
 from ffcore.pmappings.rows import Rows
+from plugins.dask_executor.tests.cluster import no_thread_stays as no_thread_stays
 from tests.plugin import executor_calls as calls
 
 EXECUTORS = sorted(plugin.names("executor"))

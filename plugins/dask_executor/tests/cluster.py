@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 
 ROOT = Path(__file__).parents[3]
 WAIT = 60.0
@@ -59,3 +62,24 @@ def ff(*words: str | Path, **more: Any) -> Any:
     """``ff``, begun in a process of its own."""
     command = [sys.executable, "-m", "ffcore.cli", *map(str, words)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_thread_stays() -> Iterator[None]:
+    """distributed keeps some for good, and those of clients that never came to be; no later test could fork."""
+    yield
+    if "distributed" not in sys.modules:
+        return
+    from distributed import Future, utils
+
+    for _, runner in [*utils.LoopRunner._all_loops.values()]:
+        runner.stop()
+    utils._offload_executor.shutdown()
+    utils._offload_executor = ThreadPoolExecutor(1, "Dask-Offload")
+    if Future._cb_executor is not None:
+        Future._cb_executor.shutdown()
+        Future._cb_executor = None
+    deadline = time.monotonic() + WAIT
+    while threading.active_count() > 1 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert [t.name for t in threading.enumerate()] == ["MainThread"]

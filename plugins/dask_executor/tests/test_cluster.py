@@ -20,6 +20,7 @@ from ffcore.plugin.executors import threads_of
 from ffcore_dask_executor.same import check_found, difference, own_versions
 from ffcore_dask_executor.task import Call, make
 from plugins.dask_executor.tests.cluster import Cluster, ff, wait_for
+from plugins.dask_executor.tests.cluster import no_thread_stays as no_thread_stays
 from tests.plugin import executor_calls as calls
 
 SPEC = ("simple", "matmuls", "--set", "N_EINSUMS=2", "--set", "M=8", "--set", "KN=8")

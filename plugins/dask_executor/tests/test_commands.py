@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from plugins.dask_executor.tests.cluster import Cluster, ff
+from plugins.dask_executor.tests.cluster import no_thread_stays as no_thread_stays
 
 SPEC = ("simple", "matmuls", "--set", "N_EINSUMS=2", "--set", "M=8", "--set", "KN=8",
         "--spec", "arch.nodes.GlobalBuffer.size=64B")  # fmt: skip
