@@ -172,7 +172,7 @@ class _Table:
             trips = trips.reshape(len(ways), len(most))  # there may be no dimension at all
             # Told by floats: in 64 bits products of large fanouts would go round.
             apart = self.trips[:, None, :].astype(np.float64) * other.trips[None, at : at + block, :]
-            fits = (apart.reshape(-1, len(most)) <= np.array(most)).all(axis=1)
+            fits = (apart.reshape(len(ways), len(most)) <= np.array(most)).all(axis=1)
             parts.append(_Table(trips[fits], ways[fits]).merged())
         if len(parts) == 1:
             return parts[0]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from plugins.dask_executor.tests.cluster import no_thread_stays as no_thread_stays
 from tests.docs.blocks import PAGES, Block, commands, page_blocks, parse, same, sessions
 from tests.docs.refresh import refreshed, renewed
 from tests.docs.running import LANGUAGES, Page, look_up

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -120,15 +121,15 @@ def test_cache_of_kernels(how: str, tmp_path: Path) -> None:
         assert run().startswith("42 Counter({")  # repaired
 
 
-def test_a_killed_worker() -> None:
+def test_killed_workers() -> None:
+    """One is replaced (see the contract tests of executors); when all die, whatever they are at, it is said."""
     process = started(["map", "tpu_v4i_like", "gpt3_6.7B", "--jobs", "2", "--max-fused-loops", "1"])
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     try:
         while process.poll() is None:
-            workers = children.read_text().split()
-            if workers:
-                os.kill(int(workers[0]), signal.SIGKILL)
-                break
+            with contextlib.suppress(OSError):  # the process or a worker has just ended
+                for worker in children.read_text().split():
+                    os.kill(int(worker), signal.SIGKILL)
             time.sleep(0.01)
         _, err = process.communicate(timeout=300)
     finally:
