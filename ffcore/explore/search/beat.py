@@ -14,21 +14,46 @@ Exact: a mapping that betters, or equals, every known one is never dropped.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from ffcore.explore.search.bookings import Columns
 from ffcore.explore.search.kernels import Guard, Rivals, least_sums
 from ffcore.explore.search.labels import Labeller, Node
 from ffcore.explore.search.lattice import Lattice
 from ffcore.explore.search.outline import Cut, Outline
 from ffcore.explore.search.spread import Thinner
+from ffcore.numbers import closed_under_divisors, prime_factors
 from ffcore.objectives import Objectives
 from ffcore.pmappings.arrays import Floats, Ints
 from ffcore.spec.problem import MapperOptions
 
 WORTH = 1_000_000  # nodes times states from which on the beam search pays
+_COARSER = 3  # times fewer states make a search with fewer tiles worth it
 _BEAM = 200  # labels kept at each step for each of the three ways to look good
+
+
+def coarser(columns: Columns) -> list[Mapping[str, tuple[int, ...]]]:
+    """Fewer tiles of variables with imperfect factors, whose best mappings are found soon: none, then a few.
+
+    The few are those that whole fanouts make, and of each length in bits the one with the least slack.
+    """
+    if not columns.tiles:
+        return []
+    few = {}
+    for v, tiles in columns.tiles.items():
+        bound = columns.einsum.bounds[v]
+        kept = {t for t in tiles if bound % t == 0}
+        fanouts = {d.fanout for c in columns.components for d in c.spatial}
+        kept |= {t for n in fanouts for t in (n, -(-bound // n)) if t in tiles}
+        by_length: dict[int, list[int]] = {}
+        for t in tiles:
+            by_length.setdefault(t.bit_length(), []).append(t)
+        kept |= {min(own, key=lambda t: (-(-bound // t) * t, len(prime_factors(t)))) for own in by_length.values()}
+        few[v] = tuple(sorted(kept))
+    sizes = [math.prod(len(closed_under_divisors(own)) for own in all_tiles.values()) for all_tiles in (few, columns.tiles)]
+    return [{}, few] if _COARSER * sizes[0] < sizes[1] else [{}]
 
 
 def guard(
@@ -37,13 +62,19 @@ def guard(
     outlines: Sequence[Outline],
     options: MapperOptions,
     found: Callable[[Labeller, Node], Floats],
+    known: Floats,
 ) -> None:
     """Give the nodes of the only group of templates on a path what their labels have to beat.
 
-    ``found``: (energy, latency) of the rows that a node of all the outlines gives.
+    ``found``: (energy, latency) of the rows that a node of all the outlines gives. ``known``: those of mappings that are
+    known already.
     """
     nodes = list(_outermost_first([root]))
     if len(nodes) * labeller.lattice.n < WORTH:
+        return
+    added: dict[Cut, Floats] = {}  # of both searches, whose cuts add the same
+    if len(known):
+        _guard(labeller, [root], _front(known), added)
         return
     beam = Labeller(
         labeller.costs,
@@ -56,8 +87,7 @@ def guard(
     )
     root_of_beam = beam.node(outlines, outlines[0].fused)
     assert root_of_beam is not None  # as that of the labeller is there
-    added: dict[Cut, Floats] = {}  # of both searches, whose cuts add the same
-    _guard(beam, [root_of_beam], np.zeros((0, 2)), added)
+    _guard(beam, [root_of_beam], known, added)
     _guard(labeller, [root], _front(found(beam, root_of_beam)), added)
 
 
@@ -93,11 +123,15 @@ def _guard(labeller: Labeller, roots: Sequence[Node], known: Floats, added: dict
     height = 1 + len(columns.forms)
     timed = float(Objectives.of(labeller.options.metrics).latency)
     scale = np.array([_least_scale(labeller, index) for index, _ in columns.forms], np.float64)
+    slack = np.ones(lattice.n)
+    if not lattice.einsum.is_copy:
+        for least_of, _ in lattice.slacks.values():
+            slack *= least_of
     to_go: dict[int, Floats] = {id(root): np.zeros((height, lattice.n)) for root in roots}
     share: dict[int, float] = {id(root): 1.0 for root in roots}
     for node in _outermost_first(roots):
         own = to_go[id(node)]
-        node.guard = Guard(own, scale, columns.constant_power, timed, known)
+        node.guard = Guard(own, scale, slack, columns.constant_power, timed, known)
         node.share = share[id(node)]
         cut = node.outline.cuts[node.cut]
         if cut not in added:
@@ -178,7 +212,7 @@ def _thinner(labeller: Labeller) -> Callable[[Guard], Thinner]:
                 return offsets, values, np.arange(len(values))
             places = np.repeat(np.arange(len(count)), count)
             first = rivals.ends[0]
-            own = (places % n)[:, None], rivals.which[0, None, 1:first]
+            own = rivals.which[0, None, 1:first], (places % n)[:, None]
             factors = np.sqrt(rivals.most[own] * rivals.least[own])
             energy = (values[:, 1:first] * factors).sum(axis=1) + guard.to_go[0, places % n]
             time = values[:, first]

@@ -47,7 +47,7 @@ def _dominates(left, a, right, b, state, ends, which, most, least):  # type: ign
         while c < ends[g]:
             more = left[a, c] - right[b, c]
             if more != 0:
-                worse += more * most[state, which[0, c]] if more > 0 else more * least[state, which[0, c]]
+                worse += more * most[which[0, c], state] if more > 0 else more * least[which[0, c], state]
             c += 1
         if worse > 0:
             return False
@@ -55,29 +55,35 @@ def _dominates(left, a, right, b, state, ends, which, most, least):  # type: ign
 
 
 @kernel
-def _least(values, row, begin, end, state, which, most, least):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """The least that a column and its pending ones can come to."""
+def _least(values, row, begin, end, state, which, most, least, apart, left):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The least that a column and its pending ones can come to.
+
+    ``left``: the loops to come across one dimension together divide by no more than 1 / left, which bounds each
+    cluster's factor beside column ``apart[2:6, c]`` of ``least``, that of all other loops; 0: no such dimension.
+    """
     total = 0.0
     first, second, third = 0.0, 0.0, 0.0
     for c in range(begin, end):
         value = values[row, c]
         cluster = which[1, c]
         if value <= 0.0:
-            total += value * most[state, which[0, c]]
+            total += value * most[which[0, c], state]
         elif cluster == 0:
-            total += value * least[state, which[0, c]]
+            total += value * least[which[0, c], state]
         elif cluster == 1:
             first += value
         elif cluster == 2:
             second += value
         else:
             third += value
-    apart = (
-        first * least[state, which[2, end - 1]]
-        + second * least[state, which[3, end - 1]]
-        + third * least[state, which[4, end - 1]]
+    c = end - 1
+    separately = (
+        first * max(least[which[2, c], state], left * least[apart[2, c], state])
+        + second * max(least[which[3, c], state], left * least[apart[3, c], state])
+        + third * max(least[which[4, c], state], left * least[apart[4, c], state])
     )
-    return total + max(apart, _shared(first, second, third, least[state, which[5, end - 1]]))
+    floor = max(least[which[5, c], state], left * least[apart[5, c], state])
+    return total + max(separately, _shared(first, second, third, floor))
 
 
 @kernel
@@ -85,20 +91,24 @@ def _least_sums(values, ends, which, most, least, out):  # type: ignore[no-untyp
     for state in range(values.shape[0]):
         begin = 1
         for g in range(ends.shape[0]):
-            out[g, state] = _least(values, state, begin, ends[g], state, which, most, least)
+            out[g, state] = _least(values, state, begin, ends[g], state, which, most, least, which, 0.0)
             begin = ends[g]
 
 
 @kernel
-def _hopeless(values, row, state, share, ends, which, most, least, guard):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Is some known mapping better than all that a label can become? ``share``: what compute time is multiplied by."""
-    to_go, scale, power, timed, known = guard
+def _hopeless(values, row, state, share, ends, which, most, least, guard, apart, left):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Is some known mapping better than all that a label can become? ``share``: what compute time is multiplied by.
+
+    ``apart``, ``left``: see `_least`.
+    """
+    to_go, scale, slack, power, timed, known = guard
     if known.shape[0] == 0:
         return False
-    energy = _least(values, row, 1, ends[0], state, which, most, least) + to_go[0, state]
-    latency = values[row, ends[0]] * share
+    energy = _least(values, row, 1, ends[0], state, which, most, least, apart, left) + to_go[0, state]
+    latency = values[row, ends[0]] * share * slack[state]
     for f in range(scale.shape[0]):
-        form = _least(values, row, ends[1 + f], ends[2 + f], state, which, most, least) + to_go[1 + f, state]
+        form = _least(values, row, ends[1 + f], ends[2 + f], state, which, most, least, apart, left) * slack[state]
+        form += to_go[1 + f, state]
         if form * scale[f] > latency:
             latency = form * scale[f]
     energy += power * latency
@@ -235,12 +245,14 @@ def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
             for c in range(width):
                 if not out_values[filled, c] <= limits[c]:
                     fits = False
-            if not fits or _hopeless(out_values, filled, state, share, ends, which, most, least, guard):
+            if not fits or _hopeless(
+                out_values, filled, state, share, ends, which, most, least, guard, which, 0.0
+            ):
                 continue
             k = start - 1
             out_values[filled, 0] = 0.0
             for c in range(1, ends[0]):
-                out_values[filled, 0] += out_values[filled, c] * most[state, which[0, c]]
+                out_values[filled, 0] += out_values[filled, c] * most[which[0, c], state]
             if forgets:
                 for c in range(width):
                     if forgotten[c]:

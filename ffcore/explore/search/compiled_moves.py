@@ -63,6 +63,8 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
     least,
     guard,
     shares,
+    apart,
+    left,
     reached,
     part,
     filled,
@@ -93,7 +95,7 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
         if count > order.shape[0] or filled + count > out_values.shape[0]:
             return to, filled, count
         single = count == 1
-        share = shares[to // n]
+        share, rest = shares[to // n], left[to // n]
         count = 0
         for k in range(starts[to // n], starts[to // n + 1]):
             at = down[moves[k, 1], coordinate]
@@ -107,7 +109,7 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
                     for c in range(1, values.shape[1]):
                         out_values[filled, into[c]] += values[a, c] * scale[moves[k, 1], c]
                     for c in range(1, ends[0]):
-                        out_values[filled, 0] += out_values[filled, c] * most[state, which[0, c]]
+                        out_values[filled, 0] += out_values[filled, c] * most[which[0, c], state]
                     out_source[filled] = a
                     out_move[filled] = moves[k, 1]
                     continue
@@ -115,16 +117,16 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
                     work[count, c] = 0.0
                 for c in range(1, values.shape[1]):
                     work[count, into[c]] += values[a, c] * scale[moves[k, 1], c]
-                if _hopeless(work, count, state, share, ends, which, most, least, guard):
+                if _hopeless(work, count, state, share, ends, which, most, least, guard, apart, rest):
                     continue
                 for c in range(1, ends[0]):
-                    work[count, 0] += work[count, c] * most[state, which[0, c]]
+                    work[count, 0] += work[count, c] * most[which[0, c], state]
                 order[count] = count
                 out_source[filled + count] = a
                 out_move[filled + count] = moves[k, 1]
                 count += 1
         if single:
-            if not _hopeless(out_values, filled, state, share, ends, which, most, least, guard):
+            if not _hopeless(out_values, filled, state, share, ends, which, most, least, guard, apart, rest):
                 filled += 1
             out_offsets[to - part[0] + 1] = filled
             continue

@@ -29,9 +29,9 @@ class Rivals:
 
     A label's columns are its key, by which labels are sorted, and then groups: a column and the pending ones that will
     be added to it, each times a factor that is the same for all labels of a state but not yet known. Column
-    ``which[0, c]`` of ``most`` and ``least`` (states, factors) bounds the factor of column ``c``. Loops that multicast
+    ``which[0, c]`` is the row of ``most`` and ``least`` (factors, states) that bounds the factor of column ``c``. Loops that multicast
     one cluster of a group's columns do nothing for the other clusters, and all of them share the fanout:
-    ``which[1, c]`` is the column's cluster (1 to 3, 0: none), columns ``which[2:5, c]`` of ``least`` bound each
+    ``which[1, c]`` is the column's cluster (1 to 3, 0: none), rows ``which[2:5, c]`` of ``least`` bound each
     cluster's factor, and ``which[5, c]`` their product. ``ends``: the end of each group; the key is the first group's
     sum at ``most``.
 
@@ -56,21 +56,23 @@ class Guard:
     """What labels have to beat.
 
     ``to_go``: per column (energy, latency forms) and state the least that is still to come; ``scale``: per form the
-    least that its total is multiplied by; ``power``: W that leak in any case; ``known``: (energy, latency) of known
-    mappings, none: everything is kept.
+    least that its total is multiplied by; ``slack``: per state the least that steps of imperfect loops to come multiply
+    time by; ``power``: W that leak in any case; ``known``: (energy, latency) of known mappings, none: everything is
+    kept.
     """
 
     to_go: Floats
     scale: Floats
+    slack: Floats
     power: float
     timed: float  # 1, or 0 where only energy counts
     known: Floats
 
-    def arrays(self) -> tuple[Floats, Floats, float, float, Floats]:
-        return self.to_go, self.scale, self.power, self.timed, self.known
+    def arrays(self) -> tuple[Floats, Floats, Floats, float, float, Floats]:
+        return self.to_go, self.scale, self.slack, self.power, self.timed, self.known
 
 
-NO_GUARD = Guard(np.zeros((1, 1)), np.zeros(0), 0.0, 0.0, np.zeros((0, 2)))
+NO_GUARD = Guard(np.zeros((1, 1)), np.zeros(0), np.zeros(0), 0.0, 0.0, np.zeros((0, 2)))
 
 
 @attrs.frozen(eq=False)
@@ -95,6 +97,8 @@ class Moves:
     into: Ints
     rivals: Rivals
     shares: Floats  # per class that comes out, the least that compute time will yet be multiplied by
+    apart: Ints  # as ``rivals.which``, but without the loops to come across the dimension at hand
+    left: Floats  # per class that comes out, the least that all of these together multiply by
 
 
 def gather(
@@ -169,7 +173,7 @@ def _gathered(
         if filled + needed > room:
             room = 2 * room + needed
             out = [_extended(array, filled, room) for array in out]
-        now = moves.shares, reached, np.array([part[0], to, stop]), filled, work, order, out_offsets
+        now = moves.shares, moves.apart, moves.left, reached, np.array([part[0], to, stop]), filled, work, order, out_offsets
         to, filled, needed = _gather(offsets, values, *along, *rules, *now, *out)
     return out_offsets, [array[:filled].copy() for array in out]
 

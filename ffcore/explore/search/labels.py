@@ -253,6 +253,8 @@ class Labeller:
             np.arange(1 + len(columns)),
             rivals,
             np.zeros(1),
+            rivals.which,
+            np.zeros(1),
         )
         merged, kept, source, _ = gather(np.concatenate(offsets), values, self.lattice.n, moves, threads=self.threads)
         self.pulse(len(kept))
@@ -305,6 +307,7 @@ class Labeller:
         powers = np.array([0.0, *(self.columns.power_of(c, name) for c in labels.columns)])
         scale = np.array([lattice.slack(v, t) for t in tiles])[:, None] ** powers
         into = _into(tuple(self.columns.passed(c, [name]) for c in labels.columns), columns)
+        rivals = self.costs.ranges.rivals(columns)
         links = np.stack([np.zeros(len(tiles), np.int64), np.arange(len(tiles))], axis=1)
         starts = np.array([0, len(tiles)])
         moves = Moves(
@@ -317,7 +320,9 @@ class Labeller:
             *lattice.steps_to_bound(axis, tiles),
             scale,
             into,
-            self.costs.ranges.rivals(columns),
+            rivals,
+            np.zeros(1),
+            rivals.which,
             np.zeros(1),
         )
         shape = -1, moves.size, moves.stride

@@ -35,7 +35,7 @@ def _clusters(signatures: Sequence[Signature]) -> list[tuple[list[int], Signatur
 
 @attrs.define(eq=False)
 class Ranges:
-    """Bounds of the factors of pending columns, one column for each signature that occurs.
+    """Bounds of the factors of pending columns, one row for each signature that occurs.
 
     A loop further out over a rank variable runs at most as often as is left of the bound, and all loops across a
     dimension together at most as often as its fanout allows.
@@ -46,45 +46,62 @@ class Ranges:
     _rows: dict[Signature, int] = attrs.Factory(dict)
     _most: Floats = attrs.field(init=False)
     _least: Floats = attrs.field(init=False)
-    _rivals: dict[tuple[Column, ...], Rivals] = attrs.Factory(dict)
+    _known: dict[tuple[tuple[Column, ...], tuple[int, int] | None], tuple[Ints, Ints]] = attrs.Factory(dict)
 
     def __attrs_post_init__(self) -> None:
-        self._most = np.empty((self.lattice.n, 32))
-        self._least = np.empty((self.lattice.n, 32))
+        self._most = np.empty((8, self.lattice.n))
+        self._least = np.empty((8, self.lattice.n))
 
     def rivals(self, columns: tuple[Column, ...]) -> Rivals:
         """When a label with these columns (see ``Columns.ordered``) dominates another."""
-        if columns not in self._rivals:
-            targets = [target for target, _ in columns]
-            ends = [1 + k for k in range(1, len(targets) + 1) if k == len(targets) or targets[k] != targets[k - 1]]
-            which = np.full((6, 1 + len(columns)), self.row(()), np.int64)
-            which[0, 1:] = [self.row(signature) for _, signature in columns]
-            which[1] = 0
-            begin = 0
-            for end in (e - 1 for e in ends):
-                clusters = _clusters([signature for _, signature in columns[begin:end]])
-                for number, (members, loops) in enumerate(clusters, 1):
-                    which[1, [1 + begin + k for k in members]] = number
-                    which[1 + number, 1 + begin : 1 + end] = self.row(loops)
-                every = tuple(sorted(loop for _, loops in clusters for loop in loops))
-                which[5, 1 + begin : 1 + end] = self.row(every)
-                begin = end
-            self._rivals[columns] = Rivals(np.array(ends, np.int64), which, self._most, self._least)
-        return self._rivals[columns]
+        ends, which = self._which(columns, None)
+        return Rivals(ends, which, self._most, self._least)
+
+    def apart(self, columns: tuple[Column, ...], dimension: tuple[int, int]) -> tuple[Rivals, Ints]:
+        """`rivals`, and their ``which`` without the loops across one dimension (component index, number)."""
+        _, apart = self._which(columns, dimension)
+        return self.rivals(columns), apart  # in this order: new factors may take new arrays
+
+    def _which(self, columns: tuple[Column, ...], without: tuple[int, int] | None) -> tuple[Ints, Ints]:
+        if (columns, without) not in self._known:
+            self._known[columns, without] = self._numbered(columns, without)
+        return self._known[columns, without]
+
+    def _numbered(self, columns: tuple[Column, ...], without: tuple[int, int] | None) -> tuple[Ints, Ints]:
+        """``ends`` and ``which`` of `Rivals`; of loops across the dimension ``without`` clusters know nothing."""
+
+        def row(signature: Signature) -> int:
+            return self.row(tuple((name, power) for name, power in signature if name[:2] != without))
+
+        targets = [target for target, _ in columns]
+        ends = [1 + k for k in range(1, len(targets) + 1) if k == len(targets) or targets[k] != targets[k - 1]]
+        which = np.full((6, 1 + len(columns)), self.row(()), np.int64)
+        which[0, 1:] = [self.row(signature) for _, signature in columns]
+        which[1] = 0
+        begin = 0
+        for end in (e - 1 for e in ends):
+            clusters = _clusters([signature for _, signature in columns[begin:end]])
+            for number, (members, loops) in enumerate(clusters, 1):
+                which[1, [1 + begin + k for k in members]] = number
+                which[1 + number, 1 + begin : 1 + end] = row(loops)
+            every = tuple(sorted(loop for _, loops in clusters for loop in loops))
+            which[5, 1 + begin : 1 + end] = row(every)
+            begin = end
+        return np.array(ends, np.int64), which
 
     def of(self, signature: Signature) -> tuple[Floats, Floats]:
         """The least and the most, per state."""
         row = self.row(signature)
-        return self._least[:, row], self._most[:, row]
+        return self._least[row], self._most[row]
 
     def row(self, signature: Signature) -> int:
         if signature not in self._rows:
             row = len(self._rows)
-            if row == self._most.shape[1]:
-                self._most = np.concatenate([self._most, np.empty_like(self._most)], axis=1)
-                self._least = np.concatenate([self._least, np.empty_like(self._least)], axis=1)
+            if row == len(self._most):
+                self._most = np.concatenate([self._most, np.empty_like(self._most)])
+                self._least = np.concatenate([self._least, np.empty_like(self._least)])
             self._rows[signature] = row
-            self._least[:, row], self._most[:, row] = self._made(signature)
+            self._least[row], self._most[row] = self._made(signature)
         return self._rows[signature]
 
     def _made(self, signature: Signature) -> tuple[Floats, Floats]:

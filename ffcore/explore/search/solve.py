@@ -14,8 +14,8 @@ from ffcore.explore.first import unfused_first
 from ffcore.explore.memory import uncollected
 from ffcore.explore.progress import EinsumProgress
 from ffcore.explore.reuse.keys import key_of
-from ffcore.explore.search.beat import guard
-from ffcore.explore.search.bookings import columns_of
+from ffcore.explore.search.beat import coarser, guard
+from ffcore.explore.search.bookings import Columns, columns_of
 from ffcore.explore.search.costs import Costs
 from ffcore.explore.search.labels import Labeller, Node
 from ffcore.explore.search.lattice import Lattice
@@ -152,6 +152,14 @@ class _Paths:
         components = templates[0].components
         with_latency = Objectives.of(self.options.metrics).latency or any(leak.power for leak in self.einsum.leaks)
         columns = columns_of(self.einsum, components, with_latency, self.shape.memories)
+        makers = self._makers(templates, numbers, columns)
+        if len(makers) == 1 and self._compete(makers[0]):
+            self._guard(makers[0], self._with_fewer_tiles(templates, numbers, columns))
+        return makers
+
+    def _makers(self, templates: Sequence[Template], numbers: dict[str, int], columns: Columns) -> list[RowMaker]:
+        """One for templates that are the same down to the fused cut."""
+        components = columns.components
         tracked = frozenset(i for i, c in enumerate(components) if c.name in self.shape.memories)
         lattice = Lattice.build(self.einsum, columns.tiles)
         labeller = Labeller(Costs(lattice, columns), columns, tracked, self.options, self.pulse, threads=self.threads)
@@ -168,9 +176,20 @@ class _Paths:
                 node = labeller.node(own, own[0].fused)
                 if node is not None:
                     makers.append(RowMaker(labeller, tuple(own), node, self.shape, self.options, numbers, known))
-        if len(makers) == 1 and self._compete(makers[0]):
-            self._guard(makers[0])
         return makers
+
+    def _with_fewer_tiles(self, templates: Sequence[Template], numbers: dict[str, int], columns: Columns) -> Floats:
+        """(energy, latency) of the best mappings with perfect factors, and with a few of the imperfect tiles.
+
+        None where ``min_usage`` may rule them out, as a fuller array would be possible with other tiles.
+        """
+        known = np.zeros((0, 2))
+        if not any(d.min_usage for c in columns.components for d in c.spatial):
+            for tiles in coarser(columns):
+                (maker,) = self._makers(templates, numbers, attrs.evolve(columns, tiles=tiles))
+                self._guard(maker, known)
+                known = np.concatenate([known, self._found(maker)])
+        return known
 
     def _compete(self, maker: RowMaker) -> bool:
         """Do all rows compete with each other, in energy and latency alone?"""
@@ -178,13 +197,19 @@ class _Paths:
         alike = not maker.outline.fused and not maker.outline.space_above
         return wanted and alike and not self.shape.memories and not self.options.resource_usage_tolerance
 
-    def _guard(self, maker: RowMaker) -> None:
-        def found(labeller: Labeller, node: Node) -> Floats:
-            own = attrs.evolve(maker, labeller=labeller, node=node).candidates()
-            values = np.zeros((0, 2)) if own is None else own.values[:, :2]
-            return values / self.einsum.n_instances
+    def _guard(self, maker: RowMaker, known: Floats) -> None:
+        """Give labels what they have to beat; ``known``: (energy, latency) of mappings that there are."""
 
-        guard(maker.labeller, maker.node, maker.outlines, self.options, found)
+        def found(labeller: Labeller, node: Node) -> Floats:
+            return self._found(attrs.evolve(maker, labeller=labeller, node=node))
+
+        guard(maker.labeller, maker.node, maker.outlines, self.options, found, known)
+
+    def _found(self, maker: RowMaker) -> Floats:
+        """(energy, latency) of all rows, each of one instance of the Einsum."""
+        own = maker.candidates()
+        values = np.zeros((0, 2)) if own is None else own.values[:, :2]
+        return values / self.einsum.n_instances
 
 
 @attrs.frozen

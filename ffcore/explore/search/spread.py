@@ -90,7 +90,12 @@ class _Pass:
     )  # of each kind, where the loop leads from imperfect tiles to the bound; None: it does not
     moves: tuple[tuple[int, int, int], ...]
     classes: int  # that labels come out in
-    used: tuple[float, ...]  # of each, the least share of the dimension that is still free
+    used: tuple[float, ...]  # of each, the least that the loops to come across the dimension divide by
+
+    @property
+    def passed(self) -> list[LoopName]:
+        """The loop, and the slack that ends with it."""
+        return [self.loop] if self.tiles is None else [self.loop, slack_of(self.loop[2])]
 
 
 def passes(
@@ -116,6 +121,7 @@ def passes(
     if not steps:
         return []
     accepted = {c: 0 for c in layers[-1] if rules.accepts(c)}
+    reach = {c: c[0] for c in accepted}  # the most instances in use that a class may come to
     result: list[_Pass] = []
     for k in reversed(range(len(steps))):  # classes that lead nowhere are left out
         useful = sorted({q for q, _, after in steps[k] if after in accepted})
@@ -124,13 +130,16 @@ def passes(
         place = {kind: i for i, kind in enumerate(kinds)}
         moves = tuple((number[q], place[kind], accepted[after]) for q, kind, after in steps[k] if after in accepted)
         classes = max(accepted.values(), default=-1) + 1
-        last = k == len(steps) - 1
-        used = tuple(1.0 if last else min(1.0, c[0] / rules.most) for c in sorted(accepted, key=accepted.__getitem__))
+        used = tuple(c[0] / reach[c] for c in sorted(accepted, key=accepted.__getitem__))
         variable = rules.own.variables[k]
         tiles = tuple(t for _, t in kinds) if variable in ends else None
         trips = tuple(n for n, _ in kinds)
         result.append(_Pass(rules.own.name(variable), trips, tiles, moves, classes, used[:classes]))
-        accepted = {layers[k][q]: i for q, i in number.items()}
+        most: dict[_Class, int] = {}
+        for q, _, after in steps[k]:
+            if after in accepted:
+                most[layers[k][q]] = max(reach[after], most.get(layers[k][q], 0))
+        accepted, reach = {layers[k][q]: i for q, i in number.items()}, most
     return result[::-1] if accepted else None
 
 
@@ -185,7 +194,7 @@ class Spread:
     @property
     def loops(self) -> list[LoopName]:
         """The loops, and the slacks that end here."""
-        return [p.loop for p in self.passes] + [slack_of(p.loop[2]) for p in self.passes if p.tiles is not None]
+        return [name for p in self.passes for name in p.passed]
 
     def columns_after(self, columns: Columns, before: Sequence[Column]) -> tuple[Column, ...]:
         """The columns of labels once all loops have been passed: what was pending may have come to its end."""
@@ -209,24 +218,25 @@ class Spread:
         """
         lattice, columns = ranges.lattice, ranges.columns
         offsets, values = labels
-        after = self.columns_after(columns, before)
-        into, rivals = np.arange(len(before)), ranges.rivals(before)
+        now, gone = before, list[LoopName]()
         origin = np.arange(len(values))
         codes = _Codes([], [])
         for number, step in enumerate(self.passes):
-            if number == len(self.passes) - 1:
-                into = np.array([after.index(columns.passed(c, self.loops)) for c in before])
-                rivals = ranges.rivals(after)
-            elif step.tiles is None and step.trips == (1,) and step.moves == ((0, 0, 0),):
+            gone += step.passed
+            last = number == len(self.passes) - 1
+            if not last and step.tiles is None and step.trips == (1,) and step.moves == ((0, 0, 0),):
                 continue
             free = share
             for index, d, most in self.most:  # innermost first; what is further in has been passed
                 if (index, d) in {p.loop[:2] for p in self.passes[number + 1 :]} and (index, d) != step.loop[:2]:
                     free /= most
-            moves = self._moves(step, lattice, columns, before, into, rivals, free)
+            after = columns.ordered(columns.passed(c, gone) for c in now)
+            into = np.array([after.index(columns.passed(c, gone)) for c in now])
+            moves = self._moves(step, ranges, now, after, into, free)
+            now, gone = after, []
             offsets, values, source, kind = gather(offsets, values, lattice.n, moves, guard, threads=threads)
             if thinned is not None:
-                offsets, values, kept = thinned(offsets, values, rivals)
+                offsets, values, kept = thinned(offsets, values, moves.rivals)
                 source, kind = source[kept], kind[kept]
             origin = origin[source]
             codes = codes.extended(step, source, kind)
@@ -236,13 +246,14 @@ class Spread:
     def _moves(
         self,
         step: _Pass,
-        lattice: Lattice,
-        columns: Columns,
-        before: Sequence[Column],
+        ranges: Ranges,
+        before: tuple[Column, ...],
+        after: tuple[Column, ...],
         into: Ints,
-        rivals: Rivals,
         free: float,
     ) -> Moves:
+        lattice, columns = ranges.lattice, ranges.columns
+        rivals, apart = ranges.apart(after, step.loop[:2])
         axis = lattice.variables.index(step.loop[2])
         powers = np.array([0, *(columns.power_of(c, step.loop) for c in before)], np.float64)
         scale = np.array(step.trips, np.float64)[:, None] ** powers
@@ -257,14 +268,15 @@ class Spread:
             v = step.loop[2]
             powers = np.array([0, *(columns.power_of(c, slack_of(v)) for c in before)], np.float64)
             scale *= np.array([lattice.slack(v, t) for t in step.tiles])[:, None] ** powers
-        shares = np.zeros(step.classes) if columns.einsum.is_copy else free * np.array(step.used)
+        left = np.array(step.used)
+        shares = np.zeros(step.classes) if columns.einsum.is_copy else free * left
         arrivals, starts = _sorted(((to, q, t) for q, t, to in step.moves), step.classes)
         departures, departure_starts = _sorted(
             ((q, to, t) for q, t, to in step.moves), max(q for q, _, _ in step.moves) + 1
         )
         along = lattice.strides[axis], len(lattice.values[axis])
         links = arrivals, starts, departures, departure_starts
-        return Moves(*links, *along, down, up, scale, _behind_key(into), rivals, shares)
+        return Moves(*links, *along, down, up, scale, _behind_key(into), rivals, shares, apart, left)
 
 
 def _behind_key(into: Ints) -> Ints:
