@@ -76,6 +76,8 @@ def _least(values, row, begin, end, state, which, most, least, apart, left):  # 
             second += value
         else:
             third += value
+    if first <= 0.0 and second <= 0.0 and third <= 0.0:
+        return total
     c = end - 1
     separately = (
         first * max(least[which[2, c], state], left * least[apart[2, c], state])
@@ -91,6 +93,10 @@ def _least_sums(values, ends, which, most, least, out):  # type: ignore[no-untyp
     for state in range(values.shape[0]):
         begin = 1
         for g in range(ends.shape[0]):
+            if ends[g] == begin + 1:  # nothing is pending
+                out[g, state] = values[state, begin]
+                begin = ends[g]
+                continue
             out[g, state] = _least(values, state, begin, ends[g], state, which, most, least, which, 0.0)
             begin = ends[g]
 
@@ -104,11 +110,16 @@ def _hopeless(values, row, state, share, ends, which, most, least, guard, apart,
     to_go, scale, slack, power, timed, known = guard
     if known.shape[0] == 0:
         return False
-    energy = _least(values, row, 1, ends[0], state, which, most, least, apart, left) + to_go[0, state]
+    energy = values[row, 1]
+    if ends[0] > 2:
+        energy = _least(values, row, 1, ends[0], state, which, most, least, apart, left)
+    energy += to_go[0, state]
     latency = values[row, ends[0]] * share * slack[state]
     for f in range(scale.shape[0]):
-        form = _least(values, row, ends[1 + f], ends[2 + f], state, which, most, least, apart, left) * slack[state]
-        form += to_go[1 + f, state]
+        form = values[row, ends[1 + f]]
+        if ends[2 + f] > ends[1 + f] + 1:
+            form = _least(values, row, ends[1 + f], ends[2 + f], state, which, most, least, apart, left)
+        form = form * slack[state] + to_go[1 + f, state]
         if form * scale[f] > latency:
             latency = form * scale[f]
     energy += power * latency

@@ -126,14 +126,16 @@ def gather(
     parts = _cut(reached, len(values), threads)
     room = 2 * len(values) // len(parts) + 1024
 
-    def gathered(part: tuple[int, int]) -> tuple[Ints, list[NDArray[Any]]]:
+    def gathered(part: tuple[int, int]) -> tuple[Ints, tuple[Floats, Ints, Ints]]:
         return _gathered(offsets, values, along, moves, guard, reached, part, room)
 
     found = [gathered(parts[0])] if threads is None else threads.map(gathered, parts)
+    if len(found) == 1:
+        return found[0][0], *found[0][1]
     ends = np.cumsum([0, *(own[-1] for own, _ in found)])
     out_offsets = np.concatenate([[0], *(own[1:] + end for (own, _), end in zip(found, ends[:-1], strict=True))])
-    out = found[0][1] if len(found) == 1 else [np.concatenate(own) for own in zip(*(o for _, o in found), strict=True)]
-    return out_offsets, out[0], out[1], out[2]
+    values, source, kind = (np.concatenate(own) for own in zip(*(out for _, out in found), strict=True))
+    return out_offsets, values, source, kind
 
 
 def _cut(reached: Bools, labels: int, threads: Threads | None) -> list[tuple[int, int]]:
@@ -157,7 +159,7 @@ def _gathered(
     reached: Bools,
     part: tuple[int, int],
     room: int,
-) -> tuple[Ints, list[NDArray[Any]]]:
+) -> tuple[Ints, tuple[Floats, Ints, Ints]]:
     """Offsets of the lists ``part`` alone; values, rows and kinds. ``room``: for so many labels at first."""
     to, stop = part
     out_offsets = np.zeros(stop - to + 1, np.int64)
@@ -175,7 +177,8 @@ def _gathered(
             out = [_extended(array, filled, room) for array in out]
         now = moves.shares, moves.apart, moves.left, reached, np.array([part[0], to, stop]), filled, work, order, out_offsets
         to, filled, needed = _gather(offsets, values, *along, *rules, *now, *out)
-    return out_offsets, [array[:filled].copy() for array in out]
+    values, source, kind = (array[:filled] if 2 * filled > room else array[:filled].copy() for array in out)
+    return out_offsets, (values, source, kind)
 
 
 def least_sums(values: Floats, rivals: Rivals) -> Floats:

@@ -108,7 +108,8 @@ def passes(
     """
     layers: list[list[_Class]] = [[rules.start]]
     steps: list[list[tuple[int, _Kind, _Class]]] = []  # (class from, kind of move, class to)
-    for v in rules.own.variables:
+    variables = sorted(rules.own.variables, key=lambda v: lattice is not None and v in lattice.tiles)
+    for v in variables:  # those with many tiles last: few labels are left then
         kinds = [k for k in _kinds(v, bounds, lattice, v in ends) if rules.allowed(v, k[0])]
         found = [
             (q, kind, after)
@@ -131,7 +132,7 @@ def passes(
         moves = tuple((number[q], place[kind], accepted[after]) for q, kind, after in steps[k] if after in accepted)
         classes = max(accepted.values(), default=-1) + 1
         used = tuple(c[0] / reach[c] for c in sorted(accepted, key=accepted.__getitem__))
-        variable = rules.own.variables[k]
+        variable = variables[k]
         tiles = tuple(t for _, t in kinds) if variable in ends else None
         trips = tuple(n for n, _ in kinds)
         result.append(_Pass(rules.own.name(variable), trips, tiles, moves, classes, used[:classes]))
