@@ -8,6 +8,8 @@ at. A label is dropped when some known mapping is better than the least that it 
   inwards, column by column, that forgets all but what single tiles take of memories.
 
 The known mappings come from a beam search over all templates: at each step only the labels are kept that look best.
+Where rank variables have imperfect factors, they are the best ones with perfect factors and then with a few other
+tiles, which take a small part of the time (`coarser`).
 Exact: a mapping that betters, or equals, every known one is never dropped.
 """
 
@@ -52,7 +54,9 @@ def coarser(columns: Columns) -> list[Mapping[str, tuple[int, ...]]]:
             by_length.setdefault(t.bit_length(), []).append(t)
         kept |= {min(own, key=lambda t: (-(-bound // t) * t, len(prime_factors(t)))) for own in by_length.values()}
         few[v] = tuple(sorted(kept))
-    sizes = [math.prod(len(closed_under_divisors(own)) for own in all_tiles.values()) for all_tiles in (few, columns.tiles)]
+    sizes = [
+        math.prod(len(closed_under_divisors(own)) for own in all_tiles.values()) for all_tiles in (few, columns.tiles)
+    ]
     return [{}, few] if _COARSER * sizes[0] < sizes[1] else [{}]
 
 
@@ -66,8 +70,8 @@ def guard(
 ) -> None:
     """Give the nodes of the only group of templates on a path what their labels have to beat.
 
-    ``found``: (energy, latency) of the rows that a node of all the outlines gives. ``known``: those of mappings that are
-    known already.
+    ``found``: (energy, latency) of the rows that a node of all the outlines gives. ``known``: those of mappings that
+    are known already; without any, a beam search finds some.
     """
     nodes = list(_outermost_first([root]))
     if len(nodes) * labeller.lattice.n < WORTH:

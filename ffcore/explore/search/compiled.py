@@ -256,9 +256,7 @@ def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
             for c in range(width):
                 if not out_values[filled, c] <= limits[c]:
                     fits = False
-            if not fits or _hopeless(
-                out_values, filled, state, share, ends, which, most, least, guard, which, 0.0
-            ):
+            if not fits or _hopeless(out_values, filled, state, share, ends, which, most, least, guard, which, 0.0):
                 continue
             k = start - 1
             out_values[filled, 0] = 0.0

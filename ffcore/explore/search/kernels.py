@@ -28,8 +28,8 @@ class Rivals:
     """When one label dominates another.
 
     A label's columns are its key, by which labels are sorted, and then groups: a column and the pending ones that will
-    be added to it, each times a factor that is the same for all labels of a state but not yet known. Column
-    ``which[0, c]`` is the row of ``most`` and ``least`` (factors, states) that bounds the factor of column ``c``. Loops that multicast
+    be added to it, each times a factor that is the same for all labels of a state but not yet known. Row
+    ``which[0, c]`` of ``most`` and ``least`` (factors, states) bounds the factor of column ``c``. Loops that multicast
     one cluster of a group's columns do nothing for the other clusters, and all of them share the fanout:
     ``which[1, c]`` is the column's cluster (1 to 3, 0: none), rows ``which[2:5, c]`` of ``least`` bound each
     cluster's factor, and ``which[5, c]`` their product. ``ends``: the end of each group; the key is the first group's
@@ -175,7 +175,17 @@ def _gathered(
         if filled + needed > room:
             room = 2 * room + needed
             out = [_extended(array, filled, room) for array in out]
-        now = moves.shares, moves.apart, moves.left, reached, np.array([part[0], to, stop]), filled, work, order, out_offsets
+        now = (
+            moves.shares,
+            moves.apart,
+            moves.left,
+            reached,
+            np.array([part[0], to, stop]),
+            filled,
+            work,
+            order,
+            out_offsets,
+        )
         to, filled, needed = _gather(offsets, values, *along, *rules, *now, *out)
     values, source, kind = (array[:filled] if 2 * filled > room else array[:filled].copy() for array in out)
     return out_offsets, (values, source, kind)

@@ -10,7 +10,7 @@ import numpy as np
 from ffcore.explore.search.bookings import Column, Columns, LoopName, Signature, is_slack
 from ffcore.explore.search.kernels import Rivals
 from ffcore.explore.search.lattice import Lattice
-from ffcore.pmappings.arrays import Floats
+from ffcore.pmappings.arrays import Floats, Ints
 
 _CLUSTERS = 3  # that kernels know of
 

@@ -108,8 +108,12 @@ def passes(
     """
     layers: list[list[_Class]] = [[rules.start]]
     steps: list[list[tuple[int, _Kind, _Class]]] = []  # (class from, kind of move, class to)
-    variables = sorted(rules.own.variables, key=lambda v: lattice is not None and v in lattice.tiles)
-    for v in variables:  # those with many tiles last: few labels are left then
+
+    def ways(v: str) -> tuple[bool, int]:
+        return lattice is not None and v in lattice.tiles, len(divisors(bounds[v]))
+
+    variables = sorted(rules.own.variables, key=ways)
+    for v in variables:  # those that run in the most ways last: few labels are left then
         kinds = [k for k in _kinds(v, bounds, lattice, v in ends) if rules.allowed(v, k[0])]
         found = [
             (q, kind, after)
