@@ -20,6 +20,7 @@ from ffcore.explore.reuse.equal import EinsumClasses
 from ffcore.explore.search.solve import explore_einsum
 from ffcore.plugin import Progress, Step
 from ffcore.plugin.executors import as_completed, threads_of, workers_of
+from ffcore.pmappings.arrays import Ints
 from ffcore.pmappings.loops import MOST_SIZES, loop_sizes
 from ffcore.pmappings.rows import Rows, RowShape, SpatialChoice, TemplateChoice
 from ffcore.pmappings.set import EinsumPmappings, PmappingStats
@@ -86,7 +87,7 @@ def explore(
     with work, closing(as_completed(executor, _explored, calls, work.tell)) as run:
         for n, solved in run:
             tally.finish(n, solved.stats.evaluated)
-            tell(plan.served(new[n], solved))
+            tell(plan.served(new[n], plan.pmappings(new[n], solved)))
             if stop_at_nothing and not len(solved.rows):
                 raise NothingFound([*plan.names([new[n]]), *plan.names(plan.left())])
     return tuple(plan.done[i] for i in plan.wanted)
@@ -167,6 +168,13 @@ class _Plan:
         """What the exploration of an Einsum takes."""
         return self.problem.einsums[i], self.templates[i], self.shapes[i], self.problem.options
 
+    def pmappings(self, i: int, explored: _Explored) -> EinsumPmappings:
+        """What was found of an Einsum, as pmappings of our own templates."""
+        templates = self.templates[i]
+        jobs = tuple(TemplateChoice(templates[number], choice) for number, choice in explored.jobs)
+        found = explored.rows, explored.offsets, explored.stats
+        return EinsumPmappings(self.problem.einsums[i], templates, jobs, self.shapes[i], *found)
+
     def served(self, i: int, solved: EinsumPmappings) -> Iterator[EinsumPmappings]:
         """The pmappings of an Einsum and of all that are equal to it."""
         for k in self.same[i]:
@@ -177,6 +185,16 @@ class _Plan:
             yield self.done[k]
 
 
+@attrs.frozen(eq=False)
+class _Explored:
+    """What whoever explored an Einsum sends: not the Einsum and its templates, which are large and known here."""
+
+    jobs: tuple[tuple[int, SpatialChoice], ...]  # of each its template's number
+    rows: Rows
+    offsets: Ints
+    stats: PmappingStats
+
+
 def _explored(
     einsum: EinsumProblem,
     templates: Sequence[Template],
@@ -184,11 +202,14 @@ def _explored(
     options: MapperOptions,
     slot: EinsumProgress,
     threads: int,
-) -> EinsumPmappings:
+) -> _Explored:
     """One Einsum, by whoever has time for it."""
     slot.begin()
     try:
-        return explore_einsum(einsum, templates, shape, options, slot, threads)
+        found = explore_einsum(einsum, templates, shape, options, slot, threads)
+        number = {id(template): k for k, template in enumerate(templates)}
+        jobs = tuple((number[id(job.template)], job.choice) for job in found.jobs)
+        return _Explored(jobs, found.rows, found.offsets, found.stats)
     except MemoryError:
         pass
     raise slot.out_of_memory()  # outside of the handler: what it held may go
