@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
@@ -28,7 +28,7 @@ class ResultTable:
     def __len__(self) -> int:
         return len(self.data)
 
-    def __getitem__(self, rows: int | slice) -> ResultTable:
+    def __getitem__(self, rows: int | slice) -> Self:
         """The table of one row or of a slice. Raises IndexError for a row that is not there."""
         if isinstance(rows, int):
             if not -len(self) <= rows < len(self):
@@ -36,7 +36,7 @@ class ResultTable:
             rows = slice(rows, rows + 1 if rows != -1 else None)
         return attrs.evolve(self, data=self.data.iloc[rows])
 
-    def access(self, *keys: str, col_idx: int | None = None) -> ResultTable:
+    def access(self, *keys: str, col_idx: int | None = None) -> Self:
         """Columns that have all of ``keys`` among their parts, with these left out of their names.
 
         With ``col_idx``: columns whose part at that position is one of ``keys``. ``access("energy")`` turns
@@ -49,12 +49,12 @@ class ResultTable:
         renamed = {c: columns.without(c, keys, col_idx) for c in found}
         return attrs.evolve(self, data=self.data[found].rename(columns=renamed))
 
-    def drop(self, *keys: str, col_idx: int | None = None) -> ResultTable:
+    def drop(self, *keys: str, col_idx: int | None = None) -> Self:
         """All but the columns that have all of ``keys`` among their parts (``col_idx``: as in `access`)."""
         unwanted = set(self._matching(keys, col_idx))
         return attrs.evolve(self, data=self.data[[c for c in self.data.columns if c not in unwanted]])
 
-    def sum(self, keep_indices: int | list[int] | None = None) -> ResultTable:
+    def sum(self, keep_indices: int | list[int] | None = None) -> Self:
         """Columns added up: those that agree in the parts at ``keep_indices``, which name the sums.
 
         Without it all columns are added to one, ``Total``. After ``access("energy").drop("Total")``,
@@ -69,7 +69,7 @@ class ResultTable:
         sums = {name: self.data[members].sum(axis=1) for name, members in groups.items()}
         return attrs.evolve(self, data=_frame(sums, self.data.index))
 
-    def per_compute(self, per_einsum: bool = False) -> ResultTable:
+    def per_compute(self, per_einsum: bool = False) -> Self:
         """Energies, latencies and actions divided by the number of computes; shares stay as they are.
 
         That is the computes of the whole workload (copies do none) or, with ``per_einsum``, for the columns

@@ -35,6 +35,8 @@ RULED: dict[str, tuple[float, float] | str] = {
     "06_network_all_to_all": "hops over a network are not modelled: leave out actions, topology, total_latency",
     "15b_same_tensor_two_projections": "reads tensor X twice, with other indices",
 }
+# What is wrong is said once: bounds of a refused Einsum's rank variables are not strangers.
+ONE_PROBLEM = ("15b_same_tensor_two_projections",)
 # Read, and said to change nothing.
 WARNED = {
     "10_backing_storage_size_scale": "backing_storage_size_scale has no effect",
@@ -85,6 +87,7 @@ def test_spec(name: str) -> None:
             with pytest.raises(SpecError, match=re.escape(expected)) as refused:
                 optimum(name)
             problem = refused.value.problems[0]
+            assert len(refused.value.problems) == 1 or name not in ONE_PROBLEM
             assert problem.position is not None
             assert problem.position.line > 0
         else:

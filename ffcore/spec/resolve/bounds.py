@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -97,6 +98,11 @@ def _tensor(access: TensorAccess, errors: ErrorCollector) -> Tensor:
     return Tensor(access.name, tuple(ranks), access.output, 1.0)
 
 
+def _named(access: TensorAccess) -> set[str]:
+    """Rank variables that a tensor's indices name, also where an index is wrong: that is said of the index alone."""
+    return {name for index in access.projection.values() for name in re.findall(r"[^\W\d]\w*", str(index))}
+
+
 @attrs.frozen
 class _Source:
     """One thing that fixes the bound of a rank variable."""
@@ -115,7 +121,7 @@ def resolve_bounds(
 ) -> Mapping[str, int]:
     """The bound of each rank variable, the same in all Einsums; everything wrong is added to ``errors``."""
     sizes, scope = _rank_sizes([workload, *(s.einsum for s in shapes)], variables, trace, errors)
-    everywhere = {v for s in shapes for v in s.variables}
+    everywhere = {v for e in workload.einsums for a in e.tensor_accesses for v in _named(a)}
     found: dict[str, _Source] = {}
     several: list[tuple[Limit, Position | None]] = []  # limits on several variables together
 

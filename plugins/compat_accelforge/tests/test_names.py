@@ -80,6 +80,14 @@ def test_names_of_columns(spec: af.Spec) -> None:
     energies = found.access("energy").drop("Total")
     assert energies.sum().to_dict()["Total"] == pytest.approx(found.energy())
     assert found.to_dict()["Total<SEP>energy"] == found.energy()
+    assert found.drop("usage").energy(per_component=True, per_action=True) == pytest.approx(
+        found.energy(per_component=True, per_action=True)
+    )
+    assert found.per_compute().energy(list_if_one_mapping=True) == [pytest.approx(found.energy() / 128)]
+    with pytest.raises(ff.FFError, match="no column Total<SEP>energy"):
+        energies.energy()
+    with pytest.raises(ff.FFError, match="no column of this table is the energy"):
+        energies.energy(per_component=True)
 
 
 def test_actions_and_usage(spec: af.Spec) -> None:

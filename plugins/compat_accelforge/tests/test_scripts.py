@@ -97,6 +97,67 @@ SCRIPTS = {
         assert pmappings.n_valid_pmappings() <= pmappings.n_total_pmappings()
         print(af.mapper.FFM.join_pmappings(pmappings, af.Metrics.LATENCY).latency())
     """,
+    "a table of components": """
+        import pandas as pd
+        rows = {}
+        for n in (1, 2):
+            spec = af.Spec.from_yaml("simple", "matmuls", N_EINSUMS=n, M=4, KN=4)
+            spec.mapper.metrics = af.Metrics.ENERGY
+            rows[n] = spec.map_workload_to_arch(print_progress=False).energy(per_component=True)
+        table = pd.DataFrame(rows).fillna(0)
+        assert table[2].sum() > table[1].sum()
+    """,
+    "per compute": """
+        spec = af.Spec.from_yaml("simple", "matmuls", N_EINSUMS=2, M=4, KN=4)
+        spec.mapper.metrics = af.Metrics.ENERGY
+        m = spec.map_workload_to_arch(print_progress=False)
+        each = m.per_compute()
+        assert abs(each.energy() * m.n_computes() / m.energy() - 1) < 1e-9
+        assert each.latency() * m.n_computes() == m.latency()
+        by = each.energy(per_component=True)
+        assert abs(sum(by.values()) / each.energy() - 1) < 1e-9
+        assert m.drop("Total").energy(per_tensor=True) == m.energy(per_tensor=True)
+        print(m.access("energy").drop("Total").columns)
+    """,
+    "classes imported": """
+        from accelforge.frontend.arch import Compute, Memory, Toll
+        from accelforge.frontend.spec import Spec
+        from accelforge.frontend.workload import Einsum, TensorAccess, Workload
+
+        accesses = [TensorAccess(name="A", projection=["m"]), TensorAccess(name="B", projection=["m"], output=True)]
+        spec = Spec.from_yaml("simple")
+        spec.workload = Workload(
+            einsums=[Einsum(name="E", tensor_accesses=accesses)], rank_sizes={"M": 4}, bits_per_value={"All": 8}
+        )
+        assert spec.map_workload_to_arch(print_progress=False).actions()["MAC", "compute"] == 4
+    """,
+    "a level added": """
+        import copy
+        spec = af.Spec.from_yaml("simple", "matmuls", N_EINSUMS=1, M=4, KN=4)
+        spec.mapper.metrics = af.Metrics.ENERGY
+        base = spec.map_workload_to_arch(print_progress=False).energy()
+        dearer, free = copy.deepcopy(spec), copy.deepcopy(spec)
+        dearer.arch.nodes["MainMemory"].energy_scale = 2
+        assert dearer.map_workload_to_arch(print_progress=False).energy() > base
+        ends = [dict(name=name, energy=0, throughput="inf") for name in ("read", "write")]
+        tensors = dict(keep="Nothing", may_keep="All")
+        registers = af.arch.Memory(name="Registers", size=1024, area=0, leak_power=0, actions=ends, tensors=tensors)
+        free.arch.nodes.insert(len(free.arch.nodes) - 1, registers)
+        assert free.map_workload_to_arch(print_progress=False).energy() < base
+    """,
+    "a convolution": """
+        accesses = [
+            dict(name="I", projection={"W": "p + r", "C": "c"}),
+            dict(name="F", projection={"R": "r", "C": "c", "M": "m"}),
+            dict(name="O", projection={"P": "p", "M": "m"}, output=True),
+        ]
+        shape = {"p": "0 <= p < 6", "r": "0 <= r < 3"}
+        conv = dict(name="Conv", tensor_accesses=accesses, iteration_space_shape=shape)
+        workload = af.Workload(rank_sizes={"C": 2, "M": 2}, bits_per_value={"All": 8}, einsums=[conv])
+        assert (workload.n_computes(), workload.get_tensor_size("I")) == (6 * 3 * 2 * 2, 8 * 2)
+        spec = af.Spec(arch=af.Arch.from_yaml(af.examples.arches.simple, top_key="arch"), workload=workload)
+        print(spec.map_workload_to_arch(einsum_names=["Conv"], print_progress=False).energy())
+    """,
 }
 
 
@@ -113,6 +174,7 @@ def test_tutorials(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     [
         ("import accelforge as af\naf.Spec.from_yaml('nowhere.yaml')", 2, "there is no file 'nowhere.yaml'"),
         ("import accelforge as af\naf.examples.arches.unknown", 1, "ffcore brings no file 'unknown' in arches"),
+        ("import accelforge as af\naf.examples.mappings.untiled", 1, "ffcore brings no file 'untiled' in mappings"),
         ("1 / 0", 1, "ZeroDivisionError: division by zero"),
         ("raise SystemExit(7)", 7, ""),
     ],

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ffcore.plugin import config, renames, set_n_parallel_jobs
     from ffcore_compat_accelforge import examples, mapper
     from ffcore_compat_accelforge.mappings import Mappings
-    from ffcore_compat_accelforge.spec import Arch, Einsum, Spec, Workload
+    from ffcore_compat_accelforge.spec import Arch, Einsum, Spec, TensorAccess, Workload
 
     Config, Renames = config.Config, renames.Renames
 
@@ -29,6 +29,7 @@ __all__ = [
     "Metrics",
     "Renames",
     "Spec",
+    "TensorAccess",
     "Workload",
     "arch",
     "examples",
@@ -46,6 +47,7 @@ _WHERE = {
     "Metrics": ("ffcore.plugin", "Metric"),
     "Renames": ("ffcore.plugin", "renames.Renames"),
     "Spec": ("ffcore_compat_accelforge.spec", "Spec"),
+    "TensorAccess": ("ffcore_compat_accelforge.spec", "TensorAccess"),
     "Workload": ("ffcore_compat_accelforge.spec", "Workload"),
     "arch": ("ffcore.plugin", "architecture"),
     "examples": ("ffcore_compat_accelforge.examples", ""),

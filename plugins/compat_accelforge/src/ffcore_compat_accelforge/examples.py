@@ -25,4 +25,4 @@ class Files:
         )
 
 
-arches, workloads = Files("arches"), Files("workloads")
+arches, workloads, mappings = Files("arches"), Files("workloads"), Files("mappings")

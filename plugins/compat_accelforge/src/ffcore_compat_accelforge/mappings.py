@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ffcore import plugin
-from ffcore.plugin import JointEvaluation, ResultTable, columns, computes_of
+from ffcore.plugin import JointEvaluation, columns, computes_of
+from ffcore_compat_accelforge.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,24 +116,24 @@ class Mappings:
         return [str(column) for column in self.data.columns]
 
     @property
-    def table(self) -> ResultTable:
+    def table(self) -> Table:
         """The numbers of ``data`` as a table to cut down."""
         each = self.n_computes(per_einsum=True)
-        return ResultTable(self.data[[c for c in self.columns if columns.split(c)[-1] != "mapping"]], each)
+        return Table(self.data[[c for c in self.columns if columns.split(c)[-1] != "mapping"]], each)
 
-    def access(self, *keys: str, col_idx: int | None = None) -> ResultTable:
+    def access(self, *keys: str, col_idx: int | None = None) -> Table:
         """Columns that have all of ``keys`` among their parts, without these."""
         return self.table.access(*keys, col_idx=col_idx)
 
-    def drop(self, *keys: str) -> ResultTable:
+    def drop(self, *keys: str) -> Table:
         """All but the columns that have all of ``keys`` among their parts."""
         return self.table.drop(*keys)
 
-    def sum(self, keep_key_index: int | list[int] | None = None) -> ResultTable:
+    def sum(self, keep_key_index: int | list[int] | None = None) -> Table:
         """Columns added up."""
         return self.table.sum(keep_key_index)
 
-    def per_compute(self, per_einsum: bool = False) -> ResultTable:
+    def per_compute(self, per_einsum: bool = False) -> Table:
         """Numbers divided by the computes."""
         return self.table.per_compute(per_einsum)
 

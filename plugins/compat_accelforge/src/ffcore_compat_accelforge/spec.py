@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -11,7 +12,18 @@ from ffcore.plugin import architecture, computes_of, evaluate_mapping, map_workl
 if TYPE_CHECKING:
     from ffcore_compat_accelforge.mappings import Mappings
 
+TensorAccess = workload.TensorAccess
 _MISSING = object()
+_LEAST = """
+arch:
+  nodes:
+  - !Memory
+    name: Memory
+    size: inf
+    tensors: {keep: All}
+    actions: [{name: read, energy: 0, throughput: inf}, {name: write, energy: 0, throughput: inf}]
+  - !Compute {name: Compute, actions: [{name: compute, energy: 0, throughput: inf}]}
+"""
 N = TypeVar("N", bound=architecture.ArchNode)
 
 
@@ -129,7 +141,10 @@ class Workload(workload.Workload):
         owner: plugin.Spec | None = self._spec
         if owner is not None and owner.arch.nodes:
             return owner.problem_without_costs()
-        raise plugin.SpecError.one("sizes are known of the workload of a spec that has an architecture")
+        # Problems are of an architecture; sizes depend on none, so the least one does.
+        sized = Spec(workload=copy.deepcopy(self)) if owner is None else owner.copy()
+        sized.arch = Spec.from_string(_LEAST).arch
+        return sized.problem_without_costs()
 
     def einsums_with_tensor(self, name: str) -> list[workload.Einsum]:
         """Einsums that read or write a tensor."""
