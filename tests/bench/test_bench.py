@@ -35,6 +35,7 @@ def row(**changes: object) -> Row:
     return attrs.evolve(plain, **changes)
 
 
+@pytest.mark.slow
 def test_chain_writes_rows_table_and_plot_and_keeps_other_results(tmp_path: Path) -> None:
     assert bench("startup", "--tiny", "--repeat", "1", "--out", tmp_path).returncode == 0
     done = bench("chain", "--tiny", "--repeat", "1", "--out", tmp_path)

@@ -300,7 +300,7 @@ def test_pmappings_with_two_fanouts_are_the_same_without_each_prune(problem: Pro
     same_without_each(problem)
 
 
-@settings(max_examples=40, suppress_health_check=UNHURRIED)
+@settings(max_examples=25, suppress_health_check=UNHURRIED)
 @given(oracle_problems())
 def test_pmappings_of_random_problems_are_the_same_without_each_prune(drawn: OracleProblem) -> None:
     try:
@@ -311,7 +311,7 @@ def test_pmappings_of_random_problems_are_the_same_without_each_prune(drawn: Ora
     same_without_each(problem)
 
 
-@settings(max_examples=25, suppress_health_check=UNHURRIED, deadline=None)
+@settings(max_examples=15, suppress_health_check=UNHURRIED, deadline=None)
 @given(st.integers(0, 10_000))
 def test_pmappings_on_random_arrays_are_the_same_without_each_prune(seed: int) -> None:
     problem = array_problem(seed)

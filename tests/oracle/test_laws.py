@@ -14,7 +14,8 @@ from tests.laws import Odd, RowBuffers
 from tests.oracle.compare import dominated, fast, reference, same, seeded, unmatched
 
 BATCH = 10
-BATCHES = [b if b < 4 else pytest.param(b, marks=pytest.mark.slow) for b in range(20)]
+LONG = frozenset({1, 2})  # batches on which the exhaustive mapper takes longest
+BATCHES = [b if b < 5 and b not in LONG else pytest.param(b, marks=pytest.mark.slow) for b in range(20)]
 
 
 def law_of(seed: int) -> Law:

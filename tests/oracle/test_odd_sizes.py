@@ -26,7 +26,7 @@ from tests.oracle.compare import TOLERANCE, dominated, fast, joined, reference, 
 BATCH = 10
 BATCHES = [
     pytest.param(n, b, marks=[pytest.mark.slow] if b >= few else [])
-    for n, few in ((1, 4), (2, 3), (3, 1))
+    for n, few in ((1, 3), (2, 2), (3, 1))
     for b in range(17)
 ]
 

@@ -55,7 +55,7 @@ def solve(seed: int) -> tuple[Problem, list[Solution]]:
         return problem, []
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(11))
 def test_solutions_are_what_the_model_says(seed: int) -> None:
     problem, solutions = solve(seed)
     for solution in solutions:
@@ -67,12 +67,12 @@ def test_most_random_problems_have_a_mapping() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(12, 200))
+@pytest.mark.parametrize("seed", range(11, 200))
 def test_solutions_are_what_the_model_says_more(seed: int) -> None:
     test_solutions_are_what_the_model_says(seed)
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.slow] if s == 11 else []) for s in range(30)])
 def test_reduction_changes_no_result(seed: int) -> None:
     """On those random problems whose plain product of pmappings is affordable."""
     if seeded(seed) is None:

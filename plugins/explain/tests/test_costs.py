@@ -204,7 +204,7 @@ def check_random(seed: int) -> int:
     return len(found.effects)
 
 
-@pytest.mark.parametrize("seed", [2, 30, 33])
+@pytest.mark.parametrize("seed", [2, 30, pytest.param(33, marks=pytest.mark.slow)])
 def test_limits_of_random_problems(seed: int) -> None:
     assert check_random(seed) > 0
 

@@ -254,7 +254,9 @@ def test_tolerances_make_no_optimum(tmp_path: Path) -> None:
     assert found.runs[0].note.startswith("within a factor of")
 
 
-@pytest.mark.parametrize(("jobs", "whole_group"), [("1", True), ("2", True), ("2", False)])
+@pytest.mark.parametrize(
+    ("jobs", "whole_group"), [pytest.param("1", True, marks=pytest.mark.slow), ("2", True), ("2", False)]
+)
 def test_ctrl_c_tells_what_is_finished_and_ends_at_once(tmp_path: Path, jobs: str, whole_group: bool) -> None:
     words = ["--set", "M=4", "--jobs", jobs, "--joiners", "ffm,random", "--budget", "60s", "--out", str(tmp_path)]
     command = [sys.executable, "-m", "ffcore.cli", "compare", *map(str, write_specs(tmp_path)), *words]

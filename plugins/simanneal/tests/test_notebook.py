@@ -32,6 +32,7 @@ def text(cell: Any) -> str:
     return "".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell.outputs)
 
 
+@pytest.mark.slow
 def test_small_run_from_first_cell_to_last(tmp_path: Path) -> None:
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")

@@ -64,7 +64,7 @@ def value_of(found: Searched) -> float:
     return float(getattr(found.best, found.minimised))
 
 
-@pytest.mark.parametrize("number", range(20))
+@pytest.mark.parametrize("number", [pytest.param(n, marks=[pytest.mark.slow] if n > 7 else []) for n in range(20)])
 def test_the_best_is_that_of_a_full_sweep(number: int) -> None:
     spec, vary = space(number)
     everything = ff.sweep(spec, vary, n_jobs=1)
