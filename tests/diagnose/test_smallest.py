@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from ffcore.diagnose import explain
+from ffcore.diagnose import culprits, explain
 from ffcore.diagnose.relax import limited_memories, with_sizes
 from ffcore.errors import NoValidMappingError, SpecError
 from ffcore.explore import DefaultExplorer
@@ -21,6 +21,14 @@ QUICK = (1, 2, 4, 8, 9, 12, 16, 17, 18, 20, 21, 22)
 
 
 refusal = reason
+
+
+@pytest.fixture(autouse=True)
+def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The smallest size is found where there is time to search it; compiling alone may take seconds."""
+    monkeypatch.setattr(culprits, "_PATIENCE", (600.0, 1.0))
+    monkeypatch.setattr(culprits, "_ENOUGH", 600.0)
+    monkeypatch.setattr(culprits, "_HURRIED", 1.0)
 
 
 def oracle_finds(problem: Problem) -> bool:
