@@ -139,6 +139,7 @@ class _Run:
     _done: int = 0  # points
     _last: Step | None = None
     _found: dict[int, EinsumPmappings] = attrs.Factory(dict)  # by number of the exploration
+    _designs: dict[str, Design] = attrs.Factory(dict)  # by the values that bear on them
 
     def all(self, points: Sequence[Point]) -> Iterator[SweepPoint]:
         """The points, those of equal explorations one after the other, as they are finished."""
@@ -226,7 +227,7 @@ class _Run:
     def _result(self, point: Point, outcome: _Outcome) -> SweepPoint:
         self._done += 1
         self._tell(Step("points", note=f"{self._done} of {self.n_points} done"))
-        design = Design.of(point.spec, point.problem)
+        design = self._design(point)
         if isinstance(outcome, _Failure):
             return SweepPoint(
                 point.number,
@@ -249,6 +250,15 @@ class _Run:
             design=design,
             details=outcome.details,
         )
+
+    def _design(self, point: Point) -> Design:
+        """That of a point; options of the mapper, but for its cost model, do not bear on it."""
+        prices = "mapper.cost_model"
+        bearing = (p for p in point.values if p.startswith(prices) or not p.startswith("mapper."))
+        key = repr([(path, point.values[path]) for path in bearing])
+        if key not in self._designs:
+            self._designs[key] = Design.of(point.spec, point.problem)
+        return self._designs[key]
 
     # ---- workers
 
