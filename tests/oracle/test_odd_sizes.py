@@ -190,6 +190,19 @@ mapping:
     assert "for c in 9 (tile 160, last 128)" in mapping.render().text
 
 
+def test_where_perfect_factors_have_no_mapping_there_is_none_to_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirteen columns may run seven at once only with imperfect factors."""
+    monkeypatch.setattr(beat, "WORTH", 0)
+    lanes = "{name: x, fanout: 8, loop_bounds: [{expression: n, operator: ==, value: 7}]}"
+    text = _SPEC.replace("COLUMNS", "13").replace("LANES", lanes).replace("[latency]", "[energy, latency]")
+    spec = ff.Spec.from_string(text)
+    with pytest.raises(ff.NoValidMappingError):
+        ff.map_workload_to_arch(spec, n_jobs=1)
+    spec.mapper.ffm.explore_imperfect_spatial_loops = True
+    problem = spec.problem()
+    assert same(fast(problem), reference(problem))
+
+
 def test_a_law_of_a_plugin_is_refused() -> None:
     problem = odd_problem(0, 1)
     assert problem is not None

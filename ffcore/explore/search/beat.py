@@ -66,19 +66,20 @@ def guard(
     outlines: Sequence[Outline],
     options: MapperOptions,
     found: Callable[[Labeller, Node], Floats],
-    known: Floats,
+    known: Callable[[], Floats],
 ) -> None:
     """Give the nodes of the only group of templates on a path what their labels have to beat.
 
     ``found``: (energy, latency) of the rows that a node of all the outlines gives. ``known``: those of mappings that
-    are known already; without any, a beam search finds some.
+    are known already, asked for where they are worth it; without any, a beam search finds some.
     """
     nodes = list(_outermost_first([root]))
     if len(nodes) * labeller.lattice.n < WORTH:
         return
     added: dict[Cut, Floats] = {}  # of both searches, whose cuts add the same
-    if len(known):
-        _guard(labeller, [root], _front(known), added)
+    already = known()
+    if len(already):
+        _guard(labeller, [root], _front(already), added)
         return
     beam = Labeller(
         labeller.costs,
@@ -91,7 +92,7 @@ def guard(
     )
     root_of_beam = beam.node(outlines, outlines[0].fused)
     assert root_of_beam is not None  # as that of the labeller is there
-    _guard(beam, [root_of_beam], known, added)
+    _guard(beam, [root_of_beam], already, added)
     _guard(labeller, [root], _front(found(beam, root_of_beam)), added)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import product
 
 import attrs
@@ -154,7 +155,7 @@ class _Paths:
         columns = columns_of(self.einsum, components, with_latency, self.shape.memories)
         makers = self._makers(templates, numbers, columns)
         if len(makers) == 1 and self._compete(makers[0]):
-            self._guard(makers[0], self._with_fewer_tiles(templates, numbers, columns))
+            self._guard(makers[0], lambda: self._with_fewer_tiles(templates, numbers, columns))
         return makers
 
     def _makers(self, templates: Sequence[Template], numbers: dict[str, int], columns: Columns) -> list[RowMaker]:
@@ -184,10 +185,11 @@ class _Paths:
         None where ``min_usage`` may rule them out, as a fuller array would be possible with other tiles.
         """
         known = np.zeros((0, 2))
-        if not any(d.min_usage for c in columns.components for d in c.spatial):
-            for tiles in coarser(columns):
-                (maker,) = self._makers(templates, numbers, attrs.evolve(columns, tiles=tiles))
-                self._guard(maker, known)
+        if any(d.min_usage for c in columns.components for d in c.spatial):
+            return known
+        for tiles in coarser(columns):
+            for maker in self._makers(templates, numbers, attrs.evolve(columns, tiles=tiles)):  # one, or none at all
+                self._guard(maker, partial(np.copy, known))
                 known = np.concatenate([known, self._found(maker)])
         return known
 
@@ -197,8 +199,8 @@ class _Paths:
         alike = not maker.outline.fused and not maker.outline.space_above
         return wanted and alike and not self.shape.memories and not self.options.resource_usage_tolerance
 
-    def _guard(self, maker: RowMaker, known: Floats) -> None:
-        """Give labels what they have to beat; ``known``: (energy, latency) of mappings that there are."""
+    def _guard(self, maker: RowMaker, known: Callable[[], Floats]) -> None:
+        """Give labels what they have to beat, if it is worth it; ``known``: (energy, latency) of mappings there are."""
 
         def found(labeller: Labeller, node: Node) -> Floats:
             return self._found(attrs.evolve(maker, labeller=labeller, node=node))
