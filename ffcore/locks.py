@@ -33,6 +33,7 @@ _LEFT_OVER = re.compile(r"\.ffcore-[a-z0-9_]{8}\.tmp")  # what a write that was 
 _OLD = 3600.0  # s
 _BEGINS = b'{"process": '  # see `_write`
 
+_one_at_a_time = threading.Lock()  # of this process's threads: for the system they are one
 _held: dict[tuple[int, int], tuple[int, int]] = {}  # (device, inode) of locks of this process -> (process, thread)
 
 
@@ -68,7 +69,12 @@ def writing(folder: Path) -> Iterator[None]:
 
 def _locked(path: Path) -> int | None:
     """The open lock file, which nobody else holds; None if this thread holds it already."""
-    own = os.getpid(), threading.get_ident()
+    with _one_at_a_time:
+        return _taken(path, (os.getpid(), threading.get_ident()))
+
+
+def _taken(path: Path, own: tuple[int, int]) -> int | None:
+    """As `_locked`, for the process and thread ``own``."""
     while True:
         # Not opened where it is this process's own: to close it again would give up the lock.
         process, thread = _held.get(_key_of(path), (0, 0))

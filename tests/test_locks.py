@@ -79,6 +79,30 @@ def test_a_worker_that_outlives_its_parent_holds_nothing(tmp_path: Path) -> None
         end(process)
 
 
+def test_of_threads_that_begin_at_once_one_has_the_folder(tmp_path: Path) -> None:
+    begin, leave = threading.Barrier(8), threading.Barrier(8)
+    got: list[bool] = []
+
+    def try_it() -> None:
+        begin.wait()
+        try:
+            with writing(tmp_path):
+                got.append(True)
+                leave.wait()
+        except FolderInUseError:
+            got.append(False)
+            leave.wait()
+
+    for _ in range(5):
+        got.clear()
+        threads = [threading.Thread(target=try_it) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(got) == [False] * 7 + [True]
+
+
 def test_another_thread_is_refused_and_does_not_take_the_lock_away(tmp_path: Path) -> None:
     refused = []
 

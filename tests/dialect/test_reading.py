@@ -277,6 +277,29 @@ def test_templates_stay_in_the_folders_of_the_spec(tmp_path: Path) -> None:
         ff.Spec.from_yaml(inside / "top.yaml")
 
 
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("pattern", ["../s*.yaml", "../../*/s*.yaml", "../se*/[a]*.yaml"])
+def test_patterns_say_the_same_whether_there_is_a_file_outside_or_not(
+    tmp_path: Path, pattern: str, there: bool
+) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    if there:
+        (tmp_path / "secret.yaml").write_text("variables: {a: 1}\n")
+        (tmp_path / "secret").mkdir()
+        (tmp_path / "secret" / "a.yaml").write_text("variables: {a: 1}\n")
+    (inside / "top.yaml").write_text(f"{{{{ include_all('{pattern}') }}}}")
+    with pytest.raises(SpecError, match="outside of the folders"):
+        ff.Spec.from_yaml(inside / "top.yaml")
+
+
+def test_no_way_up_behind_a_wildcard(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/")
+    (tmp_path / "top.yaml").write_text("{{ include_all('l*/../*.yaml') }}")
+    with pytest.raises(SpecError, match=r"'\.\.' may not stand behind a wildcard"):
+        ff.Spec.from_yaml(tmp_path / "top.yaml")
+
+
 def test_an_error_in_an_included_template_names_the_line(tmp_path: Path) -> None:
     (tmp_path / "part.yaml").write_text("variables:\n  a: 1\n  b: [\n")
     (tmp_path / "top.yaml").write_text("{% include 'part.yaml' %}")

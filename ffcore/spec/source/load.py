@@ -209,11 +209,22 @@ class _Helpers:
         found = {
             self._load.access.check(path): None
             for folder in self._folders()
-            for path in sorted(folder.glob(pattern) if not Path(pattern).is_absolute() else ())
+            for path in self._matching(folder, pattern)
         }
         if not found:
             raise SourceProblem(f"no file matches {pattern!r} in {', '.join(map(str, self._folders()))}")
         return list(found)
+
+    def _matching(self, folder: Path, pattern: str) -> list[Path]:
+        """What a pattern means in a folder; nobody looks outside of those that may be read."""
+        parts = Path(pattern).parts
+        magic = next(k for k, part in enumerate(parts) if glob.has_magic(part))
+        if ".." in parts[magic:]:
+            raise SourceProblem(f"'..' may not stand behind a wildcard, as in {pattern!r}")
+        if Path(pattern).is_absolute():
+            return []
+        self._load.access.check(folder / pattern)
+        return sorted(folder.joinpath(*parts[:magic]).glob(str(Path(*parts[magic:]))))
 
     def _variables(self, context: Context, inherit: object, own: Mapping[str, object]) -> Mapping[str, object]:
         """What an included file may use: what the one that includes it has, and what the call adds."""
