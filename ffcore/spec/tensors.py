@@ -95,9 +95,17 @@ class RankExpression:
         One of mixed radix, in which each coefficient is larger than all that the terms with smaller ones can reach
         together, never overlaps: each of its variables is a rank of its own. before: ``C: 4*h + f`` with 4 values of
         f; after: ``C/4: h``, ``C/1: f``. A variable that stands alone is one whatever its coefficient is.
+
+        Loops of two Einsums are over the same part of a tensor only where they step alike, so a rank with another
+        coefficient or constant is another rank: ``C: c + 1`` is ``C+1: c``, and ``C: 2*c`` is ``C/2: c``.
         """
-        if len(self.terms) <= 1:
-            return (RankExpression(self.rank, tuple((v, 1) for v, _ in self.terms)),)
+        shift = f"{self.constant:+d}" if self.constant else ""
+        if not self.terms:
+            return (RankExpression(self.rank, ()),)
+        if len(self.terms) == 1:
+            ((v, c),) = self.terms
+            step = f"/{c}" if c > 1 else ""
+            return (RankExpression(f"{self.rank}{step}{shift}", ((v, 1),)),)
         if self.falling:
             return (self,)
         ascending = sorted(self.terms, key=lambda term: term[1])
@@ -110,7 +118,7 @@ class RankExpression:
             reached += c * (bounds[v] - 1)
         if len({v for v, _ in self.terms}) < len(self.terms):
             return (self,)
-        return tuple(RankExpression(f"{self.rank}/{c}", ((v, 1),), flat=True) for v, c in reversed(ascending))
+        return tuple(RankExpression(f"{self.rank}/{c}{shift}", ((v, 1),), flat=True) for v, c in reversed(ascending))
 
 
 @attrs.frozen
