@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -42,6 +42,12 @@ def _as_bounds(value: object) -> dict[str, Expression] | list[str]:
     raise SpecError.one("expected a list such as ['0 <= m < 128'] or a mapping such as {m: 0 <= m < 128}")
 
 
+def _as_padding(value: Any) -> dict[str, Expression]:
+    if isinstance(value, Mapping) and all(isinstance(rank, str) for rank in value):
+        return dict(value)
+    raise SpecError.one("expected values for each rank, such as {P: 2}")
+
+
 @attrs.define(kw_only=True, on_setattr=forget_position)
 class TensorAccess(SpecNode):
     """One tensor as one Einsum reads or writes it."""
@@ -60,7 +66,10 @@ class TensorAccess(SpecNode):
         Value(), doc="whether it stays in its backing memory throughout (default: member of persistent_tensors)"
     )
     padding: dict[str, Expression] = spec_field(
-        Data(), factory=dict, doc="values of a rank that are read beyond its size, as padding: {P: 2}"
+        Data(),
+        factory=dict,
+        converter=_as_padding,
+        doc="values of a rank that are read beyond its size, as padding: {P: 2}",
     )
 
     @classmethod

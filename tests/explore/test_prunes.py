@@ -19,8 +19,9 @@ from ffcore.explore.search import labels as labels_module
 from ffcore.explore.search import outline as outline_module
 from ffcore.explore.search import rows as rows_module
 from ffcore.explore.search.bookings import Column
-from ffcore.explore.search.kernels import Rivals, union_prime
+from ffcore.explore.search.kernels import Around, Rivals, union_prime
 from ffcore.explore.search.lattice import Lattice
+from ffcore.explore.search.lists import Lists
 from ffcore.explore.search.ranges import Ranges
 from ffcore.numbers import divisors, prime_factors
 from ffcore.pmappings.arrays import Bools, Floats, Ints
@@ -176,7 +177,7 @@ def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Labels that overflow a memory are kept until rows are made, and no memory's column is forgotten."""
 
     def add(
-        labels: tuple[Ints, Floats, Ints],
+        labels: tuple[Lists, Floats, Ints],
         into: Ints,
         bank: Floats,
         entries: Ints,
@@ -193,11 +194,11 @@ def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
 def strict(monkeypatch: pytest.MonkeyPatch) -> None:
     """A label dominates another only where it is no greater in every column, pending ones too."""
 
-    def rivals(self: Ranges, columns: tuple[Column, ...]) -> Rivals:
+    def rivals(self: Ranges, columns: tuple[Column, ...], dimension: object = None) -> Rivals:
         one = self.row(())
         which = np.full((6, 1 + len(columns)), one, np.int64)
         which[1] = 0
-        return Rivals(np.arange(2, 2 + len(columns)), which, self._most, self._least)
+        return Rivals(np.arange(2, 2 + len(columns)), which, self._most, self._least, which)
 
     monkeypatch.setattr(Ranges, "rivals", rivals)
     unguarded(monkeypatch)  # a guard reads the groups
@@ -212,9 +213,16 @@ def dominated_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Labels are united by brute force, and none is left out because another is better."""
 
     def union(
-        offsets: Ints, values: Floats, origin: Ints, stride: int, smaller: Ints, rivals: object, last_only: bool = False
-    ) -> tuple[Ints, Floats, Ints, int]:
-        size = len(smaller)
+        given: Lists,
+        values: Floats,
+        origin: Ints,
+        n: int,
+        stride: int,
+        smaller: Ints,
+        around: object,
+        last_only: bool = False,
+    ) -> tuple[Lists, Floats, Ints, int]:
+        size, offsets = len(smaller), given.offsets
         lists: list[list[int]] = []
         for state in range(len(offsets) - 1):
             coordinate = state // stride % size
@@ -226,7 +234,7 @@ def dominated_labels(monkeypatch: pytest.MonkeyPatch) -> None:
             lists = [own if state // stride % size == size - 1 else [] for state, own in enumerate(lists)]
         rows = np.array([r for own in lists for r in own], np.int64)
         starts = np.cumsum([0, *map(len, lists)]).astype(np.int64)
-        return starts, values[rows], origin[rows], len(rows)
+        return Lists(starts), values[rows], origin[rows], len(rows)
 
     monkeypatch.setattr(labels_module, "union_prime", union)
 
@@ -236,18 +244,17 @@ def dominated_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     make = kernels.template_rows
 
     def rows(
-        labels: tuple[Ints, Floats], chains: tuple[Ints, Floats, Floats, Ints, Floats], *rest: object
+        values: Floats, chains: tuple[tuple[Ints, Ints], Floats, Floats, Ints, Floats], *rest: object
     ) -> tuple[Ints, Ints, Floats]:
-        offsets, values = labels
-        bottom, addend, scale, target, opened = chains
+        (first, last), addend, scale, target, opened = chains
         found: list[tuple[Ints, Ints, Floats]] = []
-        for i, state in enumerate(bottom):
-            for label in range(offsets[state], offsets[state + 1]):  # one label at a time has no rival
-                one = np.array([0, 1]), values[label : label + 1]
-                chain = np.zeros(1, np.int64), addend[i : i + 1], scale[i : i + 1], target, opened[i : i + 1]
+        for i, ends in enumerate(zip(first, last, strict=True)):
+            for label in range(*ends):  # one label at a time has no rival
+                one, ends_of_one = values[label : label + 1], (np.zeros(1, np.int64), np.ones(1, np.int64))
+                chain = ends_of_one, addend[i : i + 1], scale[i : i + 1], target, opened[i : i + 1]
                 own = make(one, chain, *rest)  # type: ignore[arg-type]
                 found.append((own[0] + i, own[1] + label, own[2]))
-        none = make(labels, (bottom[:0], addend[:0], scale[:0], target, opened[:0]), *rest)  # type: ignore[arg-type]
+        none = make(values, ((first[:0], last[:0]), addend[:0], scale[:0], target, opened[:0]), *rest)  # type: ignore[arg-type]
         chain_of, label_of, out = (np.concatenate(columns) for columns in zip(none, *found, strict=True))
         return chain_of, label_of, out
 
@@ -348,8 +355,11 @@ def test_some_memories_need_no_tracking() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), max_size=14))
-def test_union_keeps_the_front_of_all_divisors(labels: list[tuple[int, ...]]) -> None:
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), max_size=14),
+    st.booleans(),
+)
+def test_union_keeps_the_front_of_all_divisors(labels: list[tuple[int, ...]], sparse: bool) -> None:
     """States are the divisors of 12; a label may move to every multiple of its state."""
     values = divisors(12)
     rows = sorted(labels)
@@ -359,14 +369,16 @@ def test_union_keeps_the_front_of_all_divisors(labels: list[tuple[int, ...]]) ->
     data = np.array([r[1:] for r in rows], np.float64).reshape(-1, 3)
     data = np.concatenate([data[:, :1], data], axis=1)  # behind its key
     offsets = np.searchsorted([r[0] for r in rows], np.arange(7)).astype(np.int64)
-    ones = np.ones((6, 1))
+    lists = Lists(offsets, np.arange(6) if sparse else None).filled()
+    ones = np.ones((1, 6))
     which = np.zeros((6, 4), np.int64)
-    rivals = Rivals(np.array([2, 3, 4]), which, ones, ones)
+    rivals = Rivals(np.array([2, 3, 4]), which, ones, ones, which)
     origin = np.arange(len(rows))
     lattice = Lattice.build(_einsum(12))  # type: ignore[arg-type]
     assert lattice.values == (values,)
     for smaller in lattice.smaller(0):
-        offsets, data, origin, _ = union_prime(offsets, data, origin, 1, smaller, rivals)
+        lists, data, origin, _ = union_prime(lists, data, origin, lattice.n, 1, smaller, lambda states: Around(rivals))
+    first, last = lists.ends(np.arange(6))
     for state, value in enumerate(values):
         reachable = {r[1:] for r in rows if value % values[r[0]] == 0}
         best = {
@@ -374,9 +386,9 @@ def test_union_keeps_the_front_of_all_divisors(labels: list[tuple[int, ...]]) ->
             for a in reachable
             if not any(b != a and all(x <= y for x, y in zip(b, a, strict=True)) for b in reachable)
         }
-        got = {tuple(int(x) for x in row[1:]) for row in data[offsets[state] : offsets[state + 1]].tolist()}
+        got = {tuple(int(x) for x in row[1:]) for row in data[first[state] : last[state]].tolist()}
         assert got == best
-        for row in range(offsets[state], offsets[state + 1]):
+        for row in range(first[state], last[state]):
             assert tuple(int(x) for x in data[row][1:]) == rows[int(origin[row])][1:]
 
 

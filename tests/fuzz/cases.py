@@ -232,7 +232,7 @@ def _damage(rng: random.Random, folder: Path, patterns: list[str]) -> None:
 def _change_json(rng: random.Random, file: Path) -> None:
     try:
         tree = of_data(json.loads(file.read_text()))
-    except ValueError:
+    except (ValueError, RecursionError):  # damaged before
         return
     mutate(tree, rng, [tree.copy()])
     file.write_text(_utf8(as_json(tree)))

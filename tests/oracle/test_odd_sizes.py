@@ -11,7 +11,7 @@ import pytest
 import ffcore as ff
 from ffcore.errors import FFError
 from ffcore.explore import DefaultExplorer
-from ffcore.explore.search import beat
+from ffcore.explore.search import beat, boxes
 from ffcore.mapspace.total import MapspaceCounter
 from ffcore.model.default import DefaultModel
 from ffcore.numbers import imperfect_tiles
@@ -54,8 +54,13 @@ def test_same_pareto_set_as_the_exhaustive_mapper(n_einsums: int, batch: int) ->
 
 
 @pytest.mark.parametrize("batch", [pytest.param(b, marks=[pytest.mark.slow] if b else []) for b in range(13)])
-def test_the_same_with_known_mappings_to_beat(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("n_boxes", [0, 1, 30])
+def test_the_same_with_known_mappings_to_beat(batch: int, n_boxes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some boxes of states, or all in few, make bounds weak; 0: dense lists and bounds of each state."""
     monkeypatch.setattr(beat, "WORTH", 0)
+    if n_boxes:
+        monkeypatch.setattr(beat, "MANY", 0)
+        monkeypatch.setattr(boxes, "MANY", n_boxes)
     assert [d for s in range(200 + 10 * batch, 210 + 10 * batch) if (d := disagreement(s, 1)) is not None] == []
 
 

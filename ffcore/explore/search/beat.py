@@ -18,12 +18,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import attrs
 import numpy as np
 
 from ffcore.explore.search.bookings import Columns
-from ffcore.explore.search.kernels import Guard, Rivals, least_sums
+from ffcore.explore.search.boxes import Boxes
+from ffcore.explore.search.costs import Costs
+from ffcore.explore.search.field import MANY
+from ffcore.explore.search.kernels import Around, Guard, least_sums
 from ffcore.explore.search.labels import Labeller, Node
-from ffcore.explore.search.lattice import Lattice
+from ffcore.explore.search.lists import Lists
 from ffcore.explore.search.outline import Cut, Outline
 from ffcore.explore.search.spread import Thinner
 from ffcore.numbers import closed_under_divisors, prime_factors
@@ -73,27 +77,22 @@ def guard(
     ``found``: (energy, latency) of the rows that a node of all the outlines gives. ``known``: those of mappings that
     are known already, asked for where they are worth it; without any, a beam search finds some.
     """
-    nodes = list(_outermost_first([root]))
+    nodes = list(_outermost_first(root))
     if len(nodes) * labeller.lattice.n < WORTH:
         return
-    added: dict[Cut, Floats] = {}  # of both searches, whose cuts add the same
     already = known()
+    labeller.field.sparse = labeller.lattice.n > MANY and bool(labeller.lattice.tiles)
+    still = _StillToCome.of(labeller)
     if len(already):
-        _guard(labeller, [root], _front(already), added)
+        still.guard(root, _front(already))
         return
     beam = Labeller(
-        labeller.costs,
-        labeller.columns,
-        labeller.tracked,
-        options,
-        labeller.pulse,
-        _thinner(labeller),
-        labeller.threads,
+        labeller.field, labeller.tracked, options, labeller.pulse, _thinner(labeller.lattice.n), labeller.threads
     )
     root_of_beam = beam.node(outlines, outlines[0].fused)
     assert root_of_beam is not None  # as that of the labeller is there
-    _guard(beam, [root_of_beam], already, added)
-    _guard(labeller, [root], _front(found(beam, root_of_beam)), added)
+    still.guard(root_of_beam, already)
+    still.guard(root, _front(found(beam, root_of_beam)))
 
 
 def _front(known: Floats) -> Floats:
@@ -106,11 +105,11 @@ def _front(known: Floats) -> Floats:
     return known[kept]
 
 
-def _outermost_first(roots: Sequence[Node]) -> Iterator[Node]:
-    """Each node below the roots once, after all those further out that have it as a part."""
+def _outermost_first(root: Node) -> Iterator[Node]:
+    """Each node below the root once, after all those further out that have it as a part."""
     order: list[Node] = []
     seen: set[int] = set()
-    stack = [(root, False) for root in roots]
+    stack = [(root, False)]
     while stack:
         node, done = stack.pop()
         if done:
@@ -122,46 +121,72 @@ def _outermost_first(roots: Sequence[Node]) -> Iterator[Node]:
     yield from reversed(order)
 
 
-def _guard(labeller: Labeller, roots: Sequence[Node], known: Floats, added: dict[Cut, Floats]) -> None:
-    """Set guards and shares of all nodes below the roots."""
-    lattice, columns = labeller.lattice, labeller.columns
-    height = 1 + len(columns.forms)
-    timed = float(Objectives.of(labeller.options.metrics).latency)
-    scale = np.array([_least_scale(labeller, index) for index, _ in columns.forms], np.float64)
-    slack = np.ones(lattice.n)
-    if not lattice.einsum.is_copy:
-        for least_of, _ in lattice.slacks.values():
-            slack *= least_of
-    to_go: dict[int, Floats] = {id(root): np.zeros((height, lattice.n)) for root in roots}
-    share: dict[int, float] = {id(root): 1.0 for root in roots}
-    for node in _outermost_first(roots):
-        own = to_go[id(node)]
-        node.guard = Guard(own, scale, slack, columns.constant_power, timed, known)
-        node.share = share[id(node)]
-        cut = node.outline.cuts[node.cut]
-        if cut not in added:
-            added[cut] = _added(labeller, cut)
-        further = own + added[cut]
-        for v in node.outline.closed[node.cut]:
-            axis = lattice.variables.index(v)
-            further[:, lattice.grid[v] < lattice.values[axis][-1]] = np.inf
-        for part in node.parts:
-            inner = part.inner
-            moving = {*part.outline.template.blocks[node.cut], *(v for _, _, v in inner.spread.loops)}
-            least = further.copy()
-            for v in moving:
-                to_bound = v in part.outline.imperfect(node.cut)
-                _over_multiples(least, lattice, lattice.variables.index(v), to_bound)
-            key = id(inner.node)
-            to_go[key] = np.minimum(to_go[key], least) if key in to_go else least
-            instances = math.prod(most for _, _, most in inner.spread.most)
-            inner.share = min(inner.share, node.share) if key in share else node.share
-            share[key] = min(share.get(key, 1.0), node.share / instances)
+@attrs.frozen(eq=False)
+class _StillToCome:
+    """The least that is still to come from each box of states; what cuts add is known once for several searches."""
+
+    labeller: Labeller
+    boxes: Boxes
+    costs: Costs  # of the boxes
+    _added: dict[Cut, Floats] = attrs.Factory(dict)
+
+    @classmethod
+    def of(cls, labeller: Labeller) -> _StillToCome:
+        field = labeller.field
+        if not field.sparse:
+            return cls(labeller, Boxes.single(field.lattice), field.every)
+        boxes = Boxes.few(field.lattice)
+        return cls(labeller, boxes, Costs(boxes.points, field.columns))
+
+    def guard(self, root: Node, known: Floats) -> None:
+        """Set guards and shares of all nodes below the root."""
+        columns, boxes = self.costs.columns, self.boxes
+        variables = boxes.lattice.variables
+        timed = float(Objectives.of(self.labeller.options.metrics).latency)
+        scale = np.array([_least_scale(columns, index) for index, _ in columns.forms], np.float64)
+        to_go: dict[int, Floats] = {id(root): np.zeros((1 + len(columns.forms), boxes.n))}
+        share: dict[int, float] = {id(root): 1.0}
+        for node in _outermost_first(root):
+            own = to_go[id(node)]
+            node.guard = Guard(boxes, own, scale, columns.constant_power, timed, known)
+            node.share = share[id(node)]
+            further = own + self.added(node.outline.cuts[node.cut])
+            for v in node.outline.closed[node.cut]:
+                further += boxes.ended(variables.index(v))
+            for part in node.parts:
+                inner = part.inner
+                moving = {*part.outline.template.blocks[node.cut], *(v for _, _, v in inner.spread.loops)}
+                least = further.copy()
+                for v in moving:
+                    boxes.over_multiples(least, variables.index(v), v in part.outline.imperfect(node.cut))
+                key = id(inner.node)
+                to_go[key] = np.minimum(to_go[key], least) if key in to_go else least
+                instances = math.prod(most for _, _, most in inner.spread.most)
+                inner.share = min(inner.share, node.share) if key in share else node.share
+                share[key] = min(share.get(key, 1.0), node.share / instances)
+
+    def added(self, cut: Cut) -> Floats:
+        """The least that a cut adds to energy and forms, per box; infinity where no tile fits."""
+        if cut not in self._added:
+            columns, costs = self.costs.columns, self.costs
+            entries = costs.entries(cut)
+            own = columns.ordered(c for _, c in entries)
+            values = np.zeros((self.boxes.n, 1 + len(own)))
+            for row, column in entries:
+                values[:, 1 + own.index(column)] += costs.bank[row]
+            totals = least_sums(values, costs.ranges.rivals(own))
+            forms = slice(2, 2 + len(columns.forms))
+            # What is skipped is never more than what is moved.
+            result: Floats = np.maximum(0.0, np.concatenate([totals[:1], totals[forms]]))
+            memories = slice(forms.stop, columns.first_power)
+            limits = np.array(columns.limits(columns.plain()))[memories, None]
+            result[:, (totals[memories] > limits).any(axis=0)] = np.inf
+            self._added[cut] = result
+        return self._added[cut]
 
 
-def _least_scale(labeller: Labeller, index: int) -> float:
+def _least_scale(columns: Columns, index: int) -> float:
     """The least that the total of a component is multiplied by: 1 / the most instances of it."""
-    columns = labeller.columns
     points = float(math.prod(columns.einsum.bounds.values()))
     result = 1.0
     for component in columns.components[: index + 1]:
@@ -170,63 +195,26 @@ def _least_scale(labeller: Labeller, index: int) -> float:
     return result
 
 
-def _added(labeller: Labeller, cut: Cut) -> Floats:
-    """The least that a cut adds to energy and forms, per state; infinity where a tile does not fit."""
-    columns, costs = labeller.columns, labeller.costs
-    entries = costs.entries(cut)
-    own = columns.ordered(c for _, c in entries)
-    values = np.zeros((labeller.lattice.n, 1 + len(own)))
-    for row, column in entries:
-        values[:, 1 + own.index(column)] += costs.bank[row]
-    totals = least_sums(values, costs.ranges.rivals(own))
-    forms = slice(2, 2 + len(columns.forms))
-    # What is skipped is never more than what is moved.
-    result: Floats = np.maximum(0.0, np.concatenate([totals[:1], totals[forms]]))
-    memories = slice(forms.stop, columns.first_power)
-    limits = np.array(columns.limits(columns.plain()))[memories, None]
-    result[:, (totals[memories] > limits).any(axis=0)] = np.inf
-    return result
+def _thinner(n: int) -> Thinner:
+    """Keeps the labels that look best: in energy, in time, in their product. ``n``: how many states there are."""
 
+    def thinned(lists: Lists, values: Floats, around: Around) -> tuple[Lists, Floats, Ints]:
+        count = np.diff(lists.offsets)
+        if len(values) <= _BEAM:
+            return lists, values, np.arange(len(values))
+        places = np.repeat(np.arange(len(count)), count)
+        points = places % n if lists.keys is None else places
+        rivals, to_go = around.rivals, around.guard[0]
+        first = rivals.ends[0]
+        own = rivals.which[0, None, 1:first], points[:, None]
+        factors = np.sqrt(rivals.most[own] * rivals.least[own])
+        energy = (values[:, 1:first] * factors).sum(axis=1) + to_go[0, points]
+        time = values[:, first]
+        chosen = [np.lexsort(keys)[:_BEAM] for keys in ((time, energy), (energy, time))]
+        chosen.append(np.argsort(energy * time, kind="stable")[:_BEAM])
+        kept = np.unique(np.concatenate(chosen))
+        left = np.bincount(places[kept], minlength=len(count))
+        offsets = np.concatenate([[0], np.cumsum(left)]).astype(np.int64)
+        return Lists(offsets, lists.keys), values[kept], kept
 
-def _over_multiples(values: Floats, lattice: Lattice, axis: int, to_bound: bool) -> None:
-    """Per state, the least over all states whose extent of one variable is a multiple; in place.
-
-    ``to_bound``: every tile leads to the bound too.
-    """
-    size, stride = len(lattice.values[axis]), lattice.strides[axis]
-    shaped = values.reshape(len(values), -1, size, stride)
-    own = lattice.values[axis]
-    place = {value: i for i, value in enumerate(own)}
-    if to_bound:
-        np.minimum(shaped, shaped[:, :, -1:].copy(), out=shaped)
-    for p in lattice.primes(axis):
-        for i in range(size - 1, -1, -1):
-            j = place.get(own[i] * p)
-            if j is not None:
-                np.minimum(shaped[:, :, i], shaped[:, :, j], out=shaped[:, :, i])
-
-
-def _thinner(labeller: Labeller) -> Callable[[Guard], Thinner]:
-    """Keeps the labels that look best: in energy, in time, in their product."""
-    n = labeller.lattice.n
-
-    def of(guard: Guard) -> Thinner:
-        def thinned(offsets: Ints, values: Floats, rivals: Rivals) -> tuple[Ints, Floats, Ints]:
-            count = np.diff(offsets)
-            if len(values) <= _BEAM:
-                return offsets, values, np.arange(len(values))
-            places = np.repeat(np.arange(len(count)), count)
-            first = rivals.ends[0]
-            own = rivals.which[0, None, 1:first], (places % n)[:, None]
-            factors = np.sqrt(rivals.most[own] * rivals.least[own])
-            energy = (values[:, 1:first] * factors).sum(axis=1) + guard.to_go[0, places % n]
-            time = values[:, first]
-            chosen = [np.lexsort(keys)[:_BEAM] for keys in ((time, energy), (energy, time))]
-            chosen.append(np.argsort(energy * time, kind="stable")[:_BEAM])
-            kept = np.unique(np.concatenate(chosen))
-            left = np.bincount(places[kept], minlength=len(count))
-            return np.concatenate([[0], np.cumsum(left)]).astype(np.int64), values[kept], kept
-
-        return thinned
-
-    return of
+    return thinned

@@ -132,10 +132,30 @@ def _hopeless(values, row, state, share, ends, which, most, least, guard, apart,
 
 
 @kernel
+def find(index, key):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The list with a key, or -1; ``index``: see ``lists.index_of``."""
+    keys, first, shift = index
+    if shift < 0:
+        return key
+    low, high = first[key >> shift], first[(key >> shift) + 1]
+    while low < high:
+        middle = (low + high) // 2
+        if keys[middle] < key:
+            low = middle + 1
+        else:
+            high = middle
+    if low < keys.shape[0] and keys[low] == key:
+        return low
+    return -1
+
+
+@kernel
 def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
     offsets,
     values,
     origin,
+    index,
+    out_index,
     stride,
     size,
     smaller,
@@ -151,21 +171,19 @@ def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
 ):
     """Merge each state's list with the finished one of its smaller state; (labels made, labels kept)."""
     width = values.shape[1]
+    keys = out_index[0]
+    dense = out_index[2] < 0
     filled = 0
-    coordinate = 0
-    low = 0
-    for state in range(offsets.shape[0] - 1):
-        a, a_stop = offsets[state], offsets[state + 1]
+    for j in range(out_offsets.shape[0] - 1):
+        state = j if dense else keys[j]
+        coordinate = (state // stride) % size
+        i = find(index, state)
+        a, a_stop = (offsets[i], offsets[i + 1]) if i >= 0 else (0, 0)
         b, b_stop = 0, 0
         if smaller[coordinate] >= 0:
-            source = state + (smaller[coordinate] - coordinate) * stride
-            b, b_stop = out_offsets[source], out_offsets[source + 1]
-        low += 1
-        if low == stride:
-            low = 0
-            coordinate += 1
-            if coordinate == size:
-                coordinate = 0
+            source = find(out_index, state + (smaller[coordinate] - coordinate) * stride)
+            if source >= 0:
+                b, b_stop = out_offsets[source], out_offsets[source + 1]
         start = filled
         while a < a_stop or b < b_stop:
             mine = b >= b_stop
@@ -189,34 +207,27 @@ def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
             # Nothing dominates within one list, and what dominates a row comes before it.
             k = filled - 1
             while k >= start:
-                if own[k] != mine and _dominates(out_values, k, out_values, filled, state, ends, which, most, least):
+                if own[k] != mine and _dominates(out_values, k, out_values, filled, j, ends, which, most, least):
                     break
                 k -= 1
             if k < start:
                 filled += 1
-        out_offsets[state + 1] = filled
+        out_offsets[j + 1] = filled
     made = filled
     if last_only:
         filled = 0
-        coordinate = 0
-        low = 0
         begin = 0
-        for state in range(offsets.shape[0] - 1):
-            end = out_offsets[state + 1]
-            if coordinate == size - 1:
+        for j in range(out_offsets.shape[0] - 1):
+            end = out_offsets[j + 1]
+            state = j if dense else keys[j]
+            if (state // stride) % size == size - 1:
                 for k in range(begin, end):
                     for c in range(width):
                         out_values[filled, c] = out_values[k, c]
                     out_origin[filled] = out_origin[k]
                     filled += 1
             begin = end
-            out_offsets[state + 1] = filled
-            low += 1
-            if low == stride:
-                low = 0
-                coordinate += 1
-                if coordinate == size:
-                    coordinate = 0
+            out_offsets[j + 1] = filled
     return made, filled
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ffcore.explore.search.compiled import _dominates, _hopeless
+from ffcore.explore.search.compiled import _dominates, _hopeless, find
 from ffcore.kernel import kernel
 
 
@@ -19,6 +19,51 @@ def _reach(offsets, n, stride, size, moves, starts, up, reached):  # type: ignor
                 to = up[moves[k, 1], coordinate]
                 if to >= 0:
                     reached[moves[k, 0] * n + state + (to - coordinate) * stride] = True
+
+
+@kernel
+def _reach_some(keys, n, stride, size, arrivals, starts, up, first, marked, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Keys that moves lead to, class by class, none twice; returns how many. ``first``: of each class among ``keys``.
+
+    ``marked``: of each state, whether it has been reached in the class at hand; afterwards of none.
+    """
+    filled = 0
+    for q in range(starts.shape[0] - 1):
+        begin = filled
+        for k in range(starts[q], starts[q + 1]):
+            for i in range(first[arrivals[k, 0]], first[arrivals[k, 0] + 1]):
+                state = keys[i] - arrivals[k, 0] * n
+                coordinate = (state // stride) % size
+                to = up[arrivals[k, 1], coordinate]
+                if to < 0:
+                    continue
+                state += (to - coordinate) * stride
+                if not marked[state]:
+                    marked[state] = True
+                    out[filled] = q * n + state
+                    filled += 1
+        for i in range(begin, filled):
+            marked[out[i] - q * n] = False
+    return filled
+
+
+@kernel
+def _multiples(keys, stride, up, marked, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Keys and all that steps along one axis lead to, none twice; returns how many. ``marked``: of no state yet."""
+    filled = 0
+    for i in range(keys.shape[0]):
+        state = keys[i]
+        coordinate = (state // stride) % up.shape[0]
+        while not marked[state]:
+            marked[state] = True
+            out[filled] = state
+            filled += 1
+            further = up[coordinate]
+            if further < 0:
+                break
+            state += (further - coordinate) * stride
+            coordinate = further
+    return filled
 
 
 @kernel
@@ -49,6 +94,7 @@ def _sort(values, order, count):  # type: ignore[no-untyped-def]  # pragma: no c
 def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
     offsets,
     values,
+    index,
     n,
     stride,
     size,
@@ -66,6 +112,7 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
     apart,
     left,
     reached,
+    targets,
     part,
     filled,
     work,
@@ -77,31 +124,39 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
 ):
     """Some of the targets until there is no more room; returns (the next target, labels so far, room it needs).
 
-    ``part``: the first target of all, the one to go on with, and the one to stop at.
+    ``targets``: keys of the lists to make; empty: one for every state, of which some are ``reached``. ``part``: the
+    first target of all, the one to go on with, and the one to stop at.
     """
     width = out_values.shape[1]
+    dense = targets.shape[0] == 0
     for to in range(part[1], part[2]):
-        if not reached[to]:
+        if dense and not reached[to]:
             out_offsets[to - part[0] + 1] = filled
             continue
-        state = to % n
-        coordinate = (state // stride) % size
+        key = to if dense else targets[to]
+        q = key // n
+        point = key - q * n if dense else to
+        coordinate = ((key - q * n) // stride) % size
+        here = key - q * n - coordinate * stride
         count = 0
-        for k in range(starts[to // n], starts[to // n + 1]):
+        for k in range(starts[q], starts[q + 1]):
             at = down[moves[k, 1], coordinate]
             if at >= 0:
-                source = moves[k, 0] * n + state + (at - coordinate) * stride
-                count += offsets[source + 1] - offsets[source]
+                source = find(index, moves[k, 0] * n + here + at * stride)
+                if source >= 0:
+                    count += offsets[source + 1] - offsets[source]
         if count > order.shape[0] or filled + count > out_values.shape[0]:
             return to, filled, count
         single = count == 1
-        share, rest = shares[to // n], left[to // n]
+        share, rest = shares[q], left[q]
         count = 0
-        for k in range(starts[to // n], starts[to // n + 1]):
+        for k in range(starts[q], starts[q + 1]):
             at = down[moves[k, 1], coordinate]
             if at < 0:
                 continue
-            source = moves[k, 0] * n + state + (at - coordinate) * stride
+            source = find(index, moves[k, 0] * n + here + at * stride)
+            if source < 0:
+                continue
             for a in range(offsets[source], offsets[source + 1]):
                 if single:
                     for c in range(width):
@@ -109,7 +164,7 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
                     for c in range(1, values.shape[1]):
                         out_values[filled, into[c]] += values[a, c] * scale[moves[k, 1], c]
                     for c in range(1, ends[0]):
-                        out_values[filled, 0] += out_values[filled, c] * most[which[0, c], state]
+                        out_values[filled, 0] += out_values[filled, c] * most[which[0, c], point]
                     out_source[filled] = a
                     out_move[filled] = moves[k, 1]
                     continue
@@ -117,16 +172,16 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
                     work[count, c] = 0.0
                 for c in range(1, values.shape[1]):
                     work[count, into[c]] += values[a, c] * scale[moves[k, 1], c]
-                if _hopeless(work, count, state, share, ends, which, most, least, guard, apart, rest):
+                if _hopeless(work, count, point, share, ends, which, most, least, guard, apart, rest):
                     continue
                 for c in range(1, ends[0]):
-                    work[count, 0] += work[count, c] * most[which[0, c], state]
+                    work[count, 0] += work[count, c] * most[which[0, c], point]
                 order[count] = count
                 out_source[filled + count] = a
                 out_move[filled + count] = moves[k, 1]
                 count += 1
         if single:
-            if not _hopeless(out_values, filled, state, share, ends, which, most, least, guard, apart, rest):
+            if not _hopeless(out_values, filled, point, share, ends, which, most, least, guard, apart, rest):
                 filled += 1
             out_offsets[to - part[0] + 1] = filled
             continue
@@ -137,7 +192,7 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
         for i in range(count):
             row = order[i]
             k = filled - 1
-            while k >= start and not _dominates(out_values, k, work, row, state, ends, which, most, least):
+            while k >= start and not _dominates(out_values, k, work, row, point, ends, which, most, least):
                 k -= 1
             if k < start:
                 for c in range(width):

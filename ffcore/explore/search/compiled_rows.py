@@ -9,7 +9,7 @@ from ffcore.kernel import kernel
 
 @kernel
 def _rows(  # type: ignore[no-untyped-def]  # pragma: no cover
-    offsets, values, bottom, addend, scale, target, limits, forms, rates, columns, shares, opened, chain, label, out
+    values, first, last, addend, scale, target, limits, forms, rates, columns, shares, opened, chain, label, out
 ):
     width = addend.shape[1]
     memories = columns.shape[0]
@@ -17,9 +17,9 @@ def _rows(  # type: ignore[no-untyped-def]  # pragma: no cover
     own = np.empty(width)
     filled = 0
     scaled = scale.shape[0] > 0
-    for i in range(bottom.shape[0]):
+    for i in range(first.shape[0]):
         start = filled
-        for a in range(offsets[bottom[i]], offsets[bottom[i] + 1]):
+        for a in range(first[i], last[i]):
             for c in range(width):
                 own[c] = addend[i, c]
             for c in range(target.shape[0]):

@@ -14,12 +14,12 @@ import attrs
 import numpy as np
 
 from ffcore.explore.search.bookings import Booker, Column, Columns, Factors, LoopName, Unit
-from ffcore.explore.search.lattice import Lattice
 from ffcore.explore.search.outline import Cut, Limited, Reserved
+from ffcore.explore.search.points import Points
 from ffcore.explore.search.ranges import Ranges
 from ffcore.model.law import computes, copied, price_of
 from ffcore.pmappings.arrays import Floats
-from ffcore.spec.problem import Tensor
+from ffcore.spec.problem import EinsumProblem, Tensor
 
 Entry = tuple[int, Column]  # row of the bank, column of a label
 
@@ -28,10 +28,10 @@ Entry = tuple[int, Column]  # row of the bank, column of a label
 class Costs:
     """Cost arrays of one Einsum on one path; each is computed once.
 
-    They are rows of ``bank``, one value per lattice state.
+    They are rows of ``bank``, one value per point (in a box of states: the least).
     """
 
-    lattice: Lattice
+    points: Points
     columns: Columns
     ranges: Ranges = attrs.field(init=False)
     bank: Floats = attrs.field(init=False)
@@ -40,8 +40,12 @@ class Costs:
     _cuts: dict[Cut, tuple[Entry, ...]] = attrs.Factory(dict)
 
     def __attrs_post_init__(self) -> None:
-        self.bank = np.empty((16, self.lattice.n))
-        self.ranges = Ranges(self.lattice, self.columns)
+        self.bank = np.empty((16, self.points.n))
+        self.ranges = Ranges(self.points, self.columns)
+
+    @property
+    def einsum(self) -> EinsumProblem:
+        return self.points.lattice.einsum
 
     def entries(self, cut: Cut) -> tuple[Entry, ...]:
         """What a cut adds: pairs (row of ``bank``, column of a label)."""
@@ -66,7 +70,7 @@ class Costs:
 
     def constant(self, cut: Cut) -> dict[Column, float]:
         """What does not depend on tile sizes, by label column: of the compute, of a copy, of what leaks."""
-        columns, einsum = self.columns, self.lattice.einsum
+        columns, einsum = self.columns, self.einsum
         label = np.zeros(columns.width)
         label[columns.compute_column] = columns.compute
         for k, (power, _) in enumerate(columns.power):
@@ -83,7 +87,7 @@ class Costs:
         """A copy reads its source once and writes its destination once, booked under the source tensor."""
         booker = Booker(self.columns)
         slacks = {index: outside for _, index, outside in backed}
-        for index, action, tensor, values in copied(self.lattice.einsum, {t: i for t, i, _ in backed}):
+        for index, action, tensor, values in copied(self.einsum, {t: i for t, i, _ in backed}):
             for target, rate, unit in booker.rates(index, action, tensor):
                 each = 1.0 if unit is None else float(self._price(unit, tensor, np.array([values]), np.ones(1))[0])
                 # Time counts whole steps of the loops above the holder.
@@ -92,7 +96,7 @@ class Costs:
 
     def _sum(self, terms: tuple[tuple[float, Hashable], ...]) -> int:
         if terms not in self._rows:
-            total = np.zeros(self.lattice.n)
+            total = np.zeros(self.points.n)
             for rate, kind in terms:
                 total += rate * self._traffic(kind)
             self._rows[terms] = self._store(total)
@@ -101,11 +105,11 @@ class Costs:
     def _traffic(self, kind: Hashable) -> Floats:
         if kind not in self._rows:
             name, factors, skipped, unit = cast("tuple[str, Factors, bool, Unit | None]", kind)
-            tensor = self.lattice.einsum.tensor[name]
-            moved = self.lattice.traffic(tensor, dict(factors), skipped)
+            tensor = self.einsum.tensor[name]
+            moved = self.points.traffic(tensor, dict(factors), skipped)
             if unit is not None:
-                tile = self.lattice.tile(tensor, dict(factors))
-                transfers = self.lattice.traffic(tensor, dict(factors)) / tile
+                tile = self.points.tile(tensor, dict(factors))
+                transfers = self.points.traffic(tensor, dict(factors)) / tile
                 moved = moved * self._price(unit, tensor, tile, transfers)
             self._rows[kind] = self._store(moved)
         found: Floats = self.bank[self._rows[kind]]
@@ -113,7 +117,7 @@ class Costs:
 
     def _price(self, unit: Unit, tensor: Tensor, tile: Floats, transfers: Floats) -> Floats:
         """J or actions per value by the problem's own law."""
-        price = price_of(self.lattice.einsum, self.columns.components[unit.component], unit.action, tensor)
+        price = price_of(self.einsum, self.columns.components[unit.component], unit.action, tensor)
         assert price is not None
         energy, calls = price(tile, transfers)
         return (energy if unit.energy else calls) / tile
@@ -131,20 +135,22 @@ class Costs:
         return self._filled - 1
 
     def _bits(self, reserved: Reserved) -> Floats:
-        einsum = self.lattice.einsum
+        einsum = self.einsum
         tensor = einsum.tensor[reserved.tensor]
-        values = self.lattice.tile(tensor, dict(reserved.factors))
+        values = self.points.tile(tensor, dict(reserved.factors))
         found: Floats = einsum.bits(tensor, self.columns.components[reserved.index], values, reserved.persistent)
         return found
 
     def _mask(self, limited: Limited) -> Floats:
-        """0 where a holder's tile obeys its memory's ``tile_shape``, infinity elsewhere."""
-        result = np.zeros(self.lattice.n)
-        tensor = self.lattice.einsum.tensor[limited.tensor]
-        tile = self.lattice.sizes(tensor, dict(limited.factors))
+        """0 where a holder's tile obeys its memory's ``tile_shape``, infinity elsewhere; in boxes of states 0."""
+        result = np.zeros(self.points.n)
+        if not self.points.exact or not self.points.n:
+            return result
+        tensor = self.einsum.tensor[limited.tensor]
+        tile = self.points.sizes(tensor, dict(limited.factors))
         for limit in limited.shapes:
             sizes = np.array([np.round(tile[v], 6) for v in limit.variables if v in tensor.variables])
-            different, where = np.unique(sizes.reshape(-1, self.lattice.n), axis=1, return_inverse=True)
+            different, where = np.unique(sizes.reshape(-1, self.points.n), axis=1, return_inverse=True)
             allowed = np.array([limit.allows(size) for size in different.T.tolist()], np.bool_)
             result[~allowed[where.reshape(-1)]] = np.inf
         return result

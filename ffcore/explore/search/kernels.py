@@ -6,7 +6,7 @@ dominates another when it is no greater in every column; of equal rows the first
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,9 +14,12 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ffcore.explore.search.boxes import Boxes
 from ffcore.explore.search.compiled import _add, _least_sums, _union, _widen
-from ffcore.explore.search.compiled_moves import _gather, _reach
+from ffcore.explore.search.compiled_moves import _gather, _multiples, _reach, _reach_some
 from ffcore.explore.search.compiled_rows import _rows
+from ffcore.explore.search.lists import Lists, index_of
+from ffcore.explore.search.points import Points
 from ffcore.pmappings.arrays import Bools, Floats, Ints
 from ffcore.threads import Threads
 
@@ -32,8 +35,8 @@ class Rivals:
     ``which[0, c]`` of ``most`` and ``least`` (factors, states) bounds the factor of column ``c``. Loops that multicast
     one cluster of a group's columns do nothing for the other clusters, and all of them share the fanout:
     ``which[1, c]`` is the column's cluster (1 to 3, 0: none), rows ``which[2:5, c]`` of ``least`` bound each
-    cluster's factor, and ``which[5, c]`` their product. ``ends``: the end of each group; the key is the first group's
-    sum at ``most``.
+    cluster's factor, and ``which[5, c]`` their product. ``apart``: as ``which``, but without the loops to come across
+    the dimension at hand. ``ends``: the end of each group; the key is the first group's sum at ``most``.
 
     A label dominates another when, group by group, its sum is no greater whatever the factors.
     """
@@ -42,6 +45,7 @@ class Rivals:
     which: Ints
     most: Floats
     least: Floats
+    apart: Ints
 
     @property
     def width(self) -> int:
@@ -51,28 +55,41 @@ class Rivals:
         return self.ends, self.which, self.most, self.least
 
 
+GuardArrays = tuple[Floats, Floats, Floats, float, float, Floats]
+
+
 @attrs.frozen(eq=False)
 class Guard:
     """What labels have to beat.
 
-    ``to_go``: per column (energy, latency forms) and state the least that is still to come; ``scale``: per form the
-    least that its total is multiplied by; ``slack``: per state the least that steps of imperfect loops to come multiply
-    time by; ``power``: W that leak in any case; ``known``: (energy, latency) of known mappings, none: everything is
-    kept.
+    ``to_go``: per column (energy, latency forms) and box of states the least that is still to come; ``scale``: per
+    form the least that its total is multiplied by; ``power``: W that leak in any case; ``known``: (energy, latency) of
+    known mappings.
     """
 
+    boxes: Boxes
     to_go: Floats
     scale: Floats
-    slack: Floats
     power: float
     timed: float  # 1, or 0 where only energy counts
     known: Floats
 
-    def arrays(self) -> tuple[Floats, Floats, Floats, float, float, Floats]:
-        return self.to_go, self.scale, self.slack, self.power, self.timed, self.known
+    def at(self, points: Points) -> GuardArrays:
+        """What is to come from each of the points, and what steps of imperfect loops multiply time by at least."""
+        boxes = self.boxes.of(points)
+        to_go = self.to_go if boxes is None else np.ascontiguousarray(self.to_go[:, boxes])
+        return to_go, self.scale, points.least_slack(), self.power, self.timed, self.known
 
 
-NO_GUARD = Guard(np.zeros((1, 1)), np.zeros(0), np.zeros(0), 0.0, 0.0, np.zeros((0, 2)))
+_NO_GUARD: GuardArrays = np.zeros((1, 1)), np.zeros(0), np.zeros(0), 0.0, 0.0, np.zeros((0, 2))
+
+
+@attrs.frozen(eq=False)
+class Around:
+    """What is known of the lists of labels to be made: when one label dominates another, and what all have to beat."""
+
+    rivals: Rivals
+    guard: GuardArrays = _NO_GUARD  # that of none: everything is kept
 
 
 @attrs.frozen(eq=False)
@@ -82,7 +99,7 @@ class Moves:
     There are as many lists as classes times states. ``arrivals``: (class from, kind of move), sorted by the class that
     it leads to, that of class ``q`` being ``starts[q]:starts[q + 1]``. ``down``: per kind and coordinate the one that
     the move comes from, or -1; ``scale``: per kind what each column is multiplied by; ``into``: the column that it is
-    added to (both with the key column, which is made anew). ``rivals``: of what comes out.
+    added to (both with the key column, which is made anew).
     """
 
     arrivals: Ints
@@ -95,47 +112,92 @@ class Moves:
     up: Ints
     scale: Floats
     into: Ints
-    rivals: Rivals
     shares: Floats  # per class that comes out, the least that compute time will yet be multiplied by
-    apart: Ints  # as ``rivals.which``, but without the loops to come across the dimension at hand
-    left: Floats  # per class that comes out, the least that all of these together multiply by
+    left: Floats  # per class that comes out, the least that loops to come across the dimension multiply by
+
+
+@attrs.frozen(eq=False)
+class Gathered:
+    """Labels, and of each the row that it comes from and the kind of the move. ``around``: what their lists' was."""
+
+    lists: Lists
+    values: Floats
+    source: Ints
+    kind: Ints
+    around: Around
 
 
 def gather(
-    offsets: Ints,
+    lists: Lists,
     values: Floats,
     n: int,
     moves: Moves,
-    guard: Guard = NO_GUARD,
+    around: Callable[[Ints | None], Around],
     reached: Bools | None = None,
     threads: Threads | None = None,
-) -> tuple[Ints, Floats, Ints, Ints]:
+) -> Gathered:
     """Per class and state, the Pareto front of all labels that moves lead to it.
 
-    List ``q * n + s`` is that of state ``s`` in class ``q``. Returns offsets and values, and of each label the row that
-    it comes from and the kind of the move. ``reached``: the lists that are not empty, where that is known. ``threads``:
-    who does it (default: the caller's); the result is the same.
+    List ``q * n + s`` is that of state ``s`` in class ``q``. ``around``: what is known of the given states (None: of
+    all). ``reached``: the lists that are not empty, where that is known and all lists are there. ``threads``: who does
+    it (default: the caller's); the result is the same.
 
     Exact: see `union_prime`; labels of one class and state have the same future.
     """
-    classes = len(moves.starts) - 1
-    along = n, moves.stride, moves.size
+    if lists.keys is not None:
+        targets = _targets(lists.keys, n, moves)
+        found = around(targets % n)
+        reached = np.ones(len(targets), np.bool_)
+        own, out = _gathered_all(lists, values, n, moves, found, reached, targets, threads)
+        return Gathered(Lists(own, targets), *out, found)
+    found = around(None)
     if reached is None:
-        reached = np.zeros(classes * n, np.bool_)
-        _reach(offsets, *along, moves.departures, moves.departure_starts, moves.up, reached)
+        reached = np.zeros((len(moves.starts) - 1) * n, np.bool_)
+        along = n, moves.stride, moves.size
+        _reach(lists.offsets, *along, moves.departures, moves.departure_starts, moves.up, reached)
+    own, out = _gathered_all(lists, values, n, moves, found, reached, np.zeros(0, np.int64), threads)
+    return Gathered(Lists(own), *out, found)
+
+
+def _targets(keys: Ints, n: int, moves: Moves) -> Ints:
+    """The keys that moves lead to, ascending."""
+    classes = max(len(moves.departure_starts) - 1, int(moves.arrivals[:, 0].max()) + 1)
+    first = np.searchsorted(keys, np.arange(classes + 1) * n)
+    room = int(np.diff(first)[moves.arrivals[:, 0]].sum())
+    out, marked = np.empty(room, np.int64), np.zeros(n, np.bool_)
+    rules = n, moves.stride, moves.size, moves.arrivals, moves.starts, moves.up, first
+    return np.sort(out[: _reach_some(keys, *rules, marked, out)])
+
+
+_Out = tuple[Floats, Ints, Ints]  # values, rows and kinds of labels
+
+
+def _gathered_all(
+    lists: Lists,
+    values: Floats,
+    n: int,
+    moves: Moves,
+    around: Around,
+    reached: Bools,
+    targets: Ints,
+    threads: Threads | None,
+) -> tuple[Ints, _Out]:
+    """Offsets of all lists, and the labels, made by as many threads as there are."""
     parts = _cut(reached, len(values), threads)
     room = 2 * len(values) // len(parts) + 1024
+    classes = max(len(moves.departure_starts) - 1, int(moves.arrivals[:, 0].max(initial=0)) + 1)
+    sources = lists.offsets, values, lists.index(classes * n)
 
-    def gathered(part: tuple[int, int]) -> tuple[Ints, tuple[Floats, Ints, Ints]]:
-        return _gathered(offsets, values, along, moves, guard, reached, part, room)
+    def gathered(part: tuple[int, int]) -> tuple[Ints, _Out]:
+        return _gathered(sources, n, moves, around, reached, targets, part, room)
 
     found = [gathered(parts[0])] if threads is None else threads.map(gathered, parts)
     if len(found) == 1:
-        return found[0][0], *found[0][1]
+        return found[0]
     ends = np.cumsum([0, *(own[-1] for own, _ in found)])
     out_offsets = np.concatenate([[0], *(own[1:] + end for (own, _), end in zip(found, ends[:-1], strict=True))])
-    values, source, kind = (np.concatenate(own) for own in zip(*(out for _, out in found), strict=True))
-    return out_offsets, values, source, kind
+    out, source, kind = (np.concatenate(own) for own in zip(*(out for _, out in found), strict=True))
+    return out_offsets, (out, source, kind)
 
 
 def _cut(reached: Bools, labels: int, threads: Threads | None) -> list[tuple[int, int]]:
@@ -151,42 +213,45 @@ def _cut(reached: Bools, labels: int, threads: Threads | None) -> list[tuple[int
 
 
 def _gathered(
-    offsets: Ints,
-    values: Floats,
-    along: tuple[int, int, int],
+    sources: tuple[Ints, Floats, tuple[Ints, Ints, int]],
+    n: int,
     moves: Moves,
-    guard: Guard,
+    around: Around,
     reached: Bools,
+    targets: Ints,
     part: tuple[int, int],
     room: int,
-) -> tuple[Ints, tuple[Floats, Ints, Ints]]:
+) -> tuple[Ints, _Out]:
     """Offsets of the lists ``part`` alone; values, rows and kinds. ``room``: for so many labels at first."""
     to, stop = part
+    rivals, width = around.rivals, around.rivals.width
     out_offsets = np.zeros(stop - to + 1, np.int64)
     most = 1024
-    out: list[NDArray[Any]] = [np.empty((room, moves.rivals.width)), np.empty(room, np.int64), np.empty(room, np.int64)]
-    work, order = np.empty((most, max(2, moves.rivals.width))), np.empty(most, np.int64)
-    rules = moves.arrivals, moves.starts, moves.down, moves.scale, moves.into, *moves.rivals.arrays(), guard.arrays()
+    out: list[NDArray[Any]] = [np.empty((room, width)), np.empty(room, np.int64), np.empty(room, np.int64)]
+    work, order = np.empty((most, max(2, width))), np.empty(most, np.int64)
+    along = n, moves.stride, moves.size
+    rules = moves.arrivals, moves.starts, moves.down, moves.scale, moves.into, *rivals.arrays(), around.guard
     filled, needed = 0, 0
     while to < stop:
         if needed > most:
             most = 2 * needed
-            work, order = np.empty((most, max(2, moves.rivals.width))), np.empty(most, np.int64)
+            work, order = np.empty((most, max(2, width))), np.empty(most, np.int64)
         if filled + needed > room:
             room = 2 * room + needed
             out = [_extended(array, filled, room) for array in out]
         now = (
             moves.shares,
-            moves.apart,
+            rivals.apart,
             moves.left,
             reached,
+            targets,
             np.array([part[0], to, stop]),
             filled,
             work,
             order,
             out_offsets,
         )
-        to, filled, needed = _gather(offsets, values, *along, *rules, *now, *out)
+        to, filled, needed = _gather(*sources, *along, *rules, *now, *out)
     values, source, kind = (array[:filled] if 2 * filled > room else array[:filled].copy() for array in out)
     return out_offsets, (values, source, kind)
 
@@ -216,72 +281,82 @@ def _extended(array: NDArray[Any], filled: int, room: int) -> NDArray[Any]:
 
 
 def union_prime(
-    offsets: Ints,
+    lists: Lists,
     values: Floats,
     origin: Ints,
+    n: int,
     stride: int,
     smaller: Ints,
-    rivals: Rivals,
+    around: Callable[[Ints | None], Around],
     last_only: bool = False,
-) -> tuple[Ints, Floats, Ints, int]:
-    """Per state, the Pareto front of its labels and those of the states that prime factors lead to.
+) -> tuple[Lists, Floats, Ints, int]:
+    """Per state (one of ``n``), the Pareto front of its labels and those of the states that prime factors lead to.
 
-    Labels of state ``s`` are rows ``offsets[s]:offsets[s + 1]`` of ``values`` (labels, columns),
-    in lexicographic order; ``origin`` is carried along. ``smaller[i]`` is the coordinate whose value
-    is that of coordinate ``i`` divided by the prime, or -1. States come in ascending order, so a
-    state finds the finished front of the next smaller one; one pass per prime factor of the
-    variable's values unites all divisors. ``last_only``: keep only states of the last coordinate.
-    Returns offsets, values, origin, and how many labels were made.
+    Labels are rows of ``values`` (labels, columns), those of a list in lexicographic order; ``origin`` is carried
+    along. ``smaller[i]`` is the coordinate whose value is that of coordinate ``i`` divided by the prime, or -1. States
+    come in ascending order, so a state finds the finished front of the next smaller one; one pass per prime factor of
+    the variable's values unites all divisors. ``last_only``: keep only states of the last coordinate. Returns lists,
+    values, origin, and how many labels were made.
 
     Exact: what is added to a label from here outwards depends on the state alone and is the same
     for all labels of a state, so a dominated label stays dominated.
     """
     size = len(smaller)
+    keys = None if lists.keys is None else _with_multiples(lists.keys, n, stride, smaller)
     room = len(values) * size  # a label reaches each coordinate at most once; what is not written costs nothing
-    out_offsets = np.zeros(len(offsets), np.int64)
+    out_offsets = np.zeros(len(lists.offsets) if keys is None else len(keys) + 1, np.int64)
     out_values = np.empty((room, values.shape[1]))
     out_origin = np.empty(room + 1, np.int64)
     own = np.empty(room + 1, np.bool_)
-    rules = smaller, last_only, *rivals.arrays()
-    made, kept = _union(offsets, values, origin, stride, size, *rules, out_offsets, out_values, out_origin, own)
-    return out_offsets, out_values[:kept], out_origin[:kept], int(made)
+    rules = stride, size, smaller, last_only, *around(keys).rivals.arrays()
+    indices = lists.index(n), index_of(keys, n)
+    out = out_offsets, out_values, out_origin, own
+    made, kept = _union(lists.offsets, values, origin, *indices, *rules, *out)
+    return Lists(out_offsets, keys).filled(), out_values[:kept], out_origin[:kept], int(made)
+
+
+def _with_multiples(keys: Ints, n: int, stride: int, smaller: Ints) -> Ints:
+    """The states that are there, and those that steps from ``smaller[i]`` to ``i`` lead to, ascending."""
+    up = np.full(len(smaller), -1)
+    up[smaller[smaller >= 0]] = np.flatnonzero(smaller >= 0)
+    out = np.empty(len(keys) * len(smaller), np.int64)
+    return np.sort(out[: _multiples(keys, stride, up, np.zeros(n, np.bool_), out)])
 
 
 def add_costs(
-    labels: tuple[Ints, Floats, Ints],
+    labels: tuple[Lists, Floats, Ints],
     into: Ints,
     bank: Floats,
     entries: Ints,
     limits: Floats,
     forgotten: Bools,
-    rivals: Rivals,
-    guard: Guard = NO_GUARD,
+    around: Around,
     share: float = 1.0,
-) -> tuple[Ints, Floats, Ints]:
-    """Labels (offsets, values, origin) with a cut's costs added, those beyond a limit left out.
+) -> tuple[Lists, Floats, Ints]:
+    """Labels (lists, values, origin) with a cut's costs added, those beyond a limit left out.
 
     ``into``: the column that each of theirs (the key first) becomes.
 
-    ``entries``: pairs (row of ``bank``, column); ``bank[row]`` is the cost per state. Columns that are
-    ``forgotten`` become 0 after their limit was checked, and the labels are filtered anew.
+    ``entries``: pairs (row of ``bank``, column); ``bank[row]`` is the cost per list, as is what is ``around``. Columns
+    that are ``forgotten`` become 0 after their limit was checked, and the labels are filtered anew.
 
     Exact: occupancy only grows outwards, so what exceeds a limit here always will; a memory to which
     nothing further out adds can decide nothing any more.
     """
-    offsets, values, origin = labels
-    out_offsets = np.zeros(len(offsets), np.int64)
-    out_values = np.empty((len(values) + 1, rivals.width))
+    lists, values, origin = labels
+    out_offsets = np.zeros(len(lists.offsets), np.int64)
+    out_values = np.empty((len(values) + 1, around.rivals.width))
     out_origin = np.empty(len(values) + 1, np.int64)
     forgets = bool(forgotten.any())
     out = out_offsets, out_values, out_origin
-    rules = limits, forgotten, forgets, *rivals.arrays(), guard.arrays(), share
-    filled = _add(offsets, values, origin, into, bank, entries, *rules, *out)
-    return out_offsets, out_values[:filled].copy(), out_origin[:filled].copy()
+    rules = limits, forgotten, forgets, *around.rivals.arrays(), around.guard, share
+    filled = _add(lists.offsets, values, origin, into, bank, entries, *rules, *out)
+    return Lists(out_offsets, lists.keys), out_values[:filled].copy(), out_origin[:filled].copy()
 
 
 def template_rows(
-    labels: tuple[Ints, Floats],
-    chains: tuple[Ints, Floats, Floats, Ints, Floats],
+    values: Floats,
+    chains: tuple[tuple[Ints, Ints], Floats, Floats, Ints, Floats],
     limits: Floats,
     forms: int,
     rates: tuple[float, float, float, float],
@@ -289,20 +364,20 @@ def template_rows(
 ) -> tuple[Ints, Ints, Floats]:
     """(chain, label, values) of every row, those that another row of the same chain dominates left out.
 
-    ``labels``: offsets and values. ``chains``: per chain its last state, what it adds to each column, what it
-    multiplies those of a label by (no rows: 1) and the columns that these then go to, and the shares that stay open.
+    ``values``: of labels. ``chains``: per chain (the first label of its last state, the one behind the last), what it
+    adds to each column, what it multiplies those of a label by (no rows: 1) and the columns that these then go to, and
+    the shares that stay open.
     ``forms``: how many columns after energy and compute time are latencies. ``rates``: the first column of leakage, W
     of leakage beside these, how often energy counts, and how often latency.
     ``memories``: per tracked memory the column (or -1), and the share that one bit is.
 
     Exact: rows of one chain have the same compatibility.
     """
-    offsets, values = labels
-    bottom, addend, scale, target, opened = chains
+    (first, last), addend, scale, target, opened = chains
     columns, shares = memories
-    room = int((offsets[bottom + 1] - offsets[bottom]).sum()) + 1
+    room = int((last - first).sum()) + 1
     chain, label = np.empty(room, np.int64), np.empty(room, np.int64)
     out = np.empty((room, 2 + len(columns) + opened.shape[1]))
     around = addend, scale, target, limits, forms, np.array(rates), columns, shares, opened
-    filled = _rows(offsets, values, bottom, *around, chain, label, out)
+    filled = _rows(values, first, last, *around, chain, label, out)
     return chain[:filled].copy(), label[:filled].copy(), out[:filled].copy()

@@ -8,14 +8,16 @@ labels at the cut are compared with each other, and only the best are taken furt
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 
 import attrs
 import numpy as np
 
 from ffcore.explore.search.bookings import Column, Columns, LoopName, slack_of
-from ffcore.explore.search.costs import Costs
-from ffcore.explore.search.kernels import NO_GUARD, Guard, Moves, add_costs, gather, stacked, union_prime
+from ffcore.explore.search.field import Field, around
+from ffcore.explore.search.kernels import Guard, Moves, add_costs, gather, stacked, union_prime
 from ffcore.explore.search.lattice import Lattice
+from ffcore.explore.search.lists import Lists, together
 from ffcore.explore.search.outline import Cut, Outline
 from ffcore.explore.search.spread import Spread, Spreading, Thinner
 from ffcore.pmappings.arrays import Bools, Floats, Ints
@@ -37,7 +39,7 @@ class Node:
     parts: tuple[Part, ...]
     uses: int = 0  # by nodes further out and rows, still to come
     labels: Labels | None = None
-    guard: Guard = NO_GUARD
+    guard: Guard | None = None
     share: float = 1.0  # the least that compute time will be multiplied by further out
 
 
@@ -67,11 +69,11 @@ class Part:
 class Labels:
     """Pareto-optimal label rows per state; ``origin`` numbers labels of the node's parts.
 
-    State ``s`` has rows ``offsets[s]:offsets[s + 1]``, in lexicographic order of their values.
+    Those of a state are in lexicographic order of their values.
     """
 
     columns: tuple[Column, ...]
-    offsets: Ints
+    lists: Lists
     values: Floats
     origin: Ints
 
@@ -90,12 +92,11 @@ class Trace:
 class Labeller:
     """Makes the labels of one Einsum's templates on one path."""
 
-    costs: Costs
-    columns: Columns
+    field: Field
     tracked: frozenset[int]  # memories whose usage the join must know
     options: MapperOptions
     pulse: Callable[[int], None]
-    thinner: Callable[[Guard], Thinner] | None = None  # for labels that need not be exact
+    thinner: Thinner | None = None  # for labels that need not be exact
     threads: Threads = attrs.Factory(Threads)
     _nodes: dict[Hashable, Node] = attrs.Factory(dict)
     _spaced: dict[Hashable, Spaced] = attrs.Factory(dict)
@@ -103,7 +104,11 @@ class Labeller:
 
     @property
     def lattice(self) -> Lattice:
-        return self.costs.lattice
+        return self.field.lattice
+
+    @property
+    def columns(self) -> Columns:
+        return self.field.columns
 
     # -- structure --------------------------------------------------------------------------------
 
@@ -181,13 +186,12 @@ class Labeller:
             node.labels.values = _NONE
 
     def _innermost(self, at: Cut) -> Labels:
-        offsets = np.ones(self.lattice.n + 1, np.int64)  # one label, in the state where nothing is left to do
-        offsets[0] = 0
-        found = self.costs.constant(at)
+        lists = Lists.one(self.lattice.n, self.field.sparse)  # one label, in the state where nothing is left to do
+        found = self.field.costs(lists.keys).constant(at)
         columns = self.columns.ordered(found)
         values = np.array([[0.0, *(found[c] for c in columns)]])
         values[0, 0] = values[0, 1]
-        return Labels(columns, offsets, values, np.zeros(1, np.int64))
+        return Labels(columns, lists, values, np.zeros(1, np.int64))
 
     def _inside(self, node: Node) -> Labels:
         """Labels below a node's cut, of all its parts; ``origin`` numbers them part by part."""
@@ -197,7 +201,7 @@ class Labeller:
             inner = self._spaced_labels(part.inner)
             part.start = start
             start += len(inner.origin)
-            found = Labels(inner.columns, inner.offsets, inner.values, inner.origin + part.start)
+            found = Labels(inner.columns, inner.lists, inner.values, inner.origin + part.start)
             by_block.setdefault(part.item[0], []).append(found)
         outline = {part.item[0]: part.outline for part in node.parts}
         looped = [
@@ -209,16 +213,14 @@ class Labeller:
         """The labels outside of spatial loops, numbered."""
         if spaced.labels is None:
             inner = self.labels(spaced.node)
-            offsets, values, columns = inner.offsets, inner.values, inner.columns
+            lists, values, columns = inner.lists, inner.values, inner.columns
             if spaced.spread.passes:
-                guard = spaced.node.guard
-                thinned = None if self.thinner is None else self.thinner(guard)
-                rules = self.pulse, guard, spaced.share, thinned, self.threads
-                found = spaced.spread.apply(self.costs.ranges, columns, (offsets, values), *rules)
+                rules = self.pulse, spaced.node.guard, spaced.share, self.thinner, self.threads
+                found = spaced.spread.apply(self.field, columns, (lists, values), *rules)
                 columns = spaced.spread.columns_after(self.columns, columns)
-                offsets, values = found.offsets, found.values
+                lists, values = found.lists, found.values
                 spaced.spreading = attrs.evolve(found, values=_NONE)
-            spaced.labels = Labels(columns, offsets, values, np.arange(len(values)))
+            spaced.labels = Labels(columns, lists, values, np.arange(len(values)))
             self.release(spaced.node)
         return spaced.labels
 
@@ -230,36 +232,28 @@ class Labeller:
         if len(found) == 1:
             return found[0]
         columns = self.columns.ordered(c for labels in found for c in labels.columns)
-        rivals = self.costs.ranges.rivals(columns)
-        values = stacked([(labels.values, _into(labels.columns, columns)) for labels in found], rivals.width)
-        ends = np.cumsum([len(labels.values) for labels in found])
-        offsets = [np.zeros(1, np.int64)]
-        for labels, end in zip(found, ends, strict=True):
-            offsets.append(labels.offsets[1:] + (end - len(labels.values)))
-        classes = len(found)
+        values = stacked([(labels.values, _into(labels.columns, columns)) for labels in found], 1 + len(columns))
+        classes, n = len(found), self.lattice.n
         kinds = np.zeros((1, 1), np.int64)
-        arrivals = np.stack([np.arange(classes), np.zeros(classes, np.int64)], axis=1)
-        departures = np.zeros((classes, 2), np.int64)
         moves = Moves(
-            arrivals,
+            np.stack([np.arange(classes), np.zeros(classes, np.int64)], axis=1),
             np.array([0, classes]),
-            departures,
+            np.zeros((classes, 2), np.int64),
             np.arange(classes + 1),
-            self.lattice.n,
+            n,
             1,
             kinds,
             kinds,
             np.ones((1, 1 + len(columns))),
             np.arange(1 + len(columns)),
-            rivals,
             np.zeros(1),
-            rivals.which,
             np.zeros(1),
         )
-        merged, kept, source, _ = gather(np.concatenate(offsets), values, self.lattice.n, moves, threads=self.threads)
-        self.pulse(len(kept))
+        lists = together([labels.lists for labels in found], n)
+        merged = gather(lists, values, n, moves, partial(self.field.around, columns), threads=self.threads)
+        self.pulse(len(merged.values))
         origin = np.concatenate([labels.origin for labels in found])
-        return Labels(columns, merged, kept, origin[source])
+        return Labels(columns, merged.lists.filled(), merged.values, origin[merged.source])
 
     def _loop(self, labels: Labels, outline: Outline, cut: int) -> Labels:
         """Labels above the temporal loops between ``cut`` and the next one.
@@ -270,31 +264,28 @@ class Labeller:
         """
         lattice = self.lattice
         closed, block = outline.closed[cut], outline.template.blocks[cut]
-        offsets, values, origin = labels.offsets, labels.values, labels.origin
-        rivals = self.costs.ranges.rivals(labels.columns)
         for k, v in enumerate(lattice.variables):
             # Spatial loops of this block may have been the last to run over a variable.
             if v in closed and v not in block and v not in outline.closed[cut + 1] and len(lattice.values[k]) > 1:
-                nothing = np.full(len(lattice.values[k]), -1)
-                along = lattice.strides[k], nothing, rivals, True
-                offsets, values, origin, _ = union_prime(offsets, values, origin, *along)
-        columns = labels.columns
+                labels = self._united(labels, k, np.full(len(lattice.values[k]), -1), True)
         for v in sorted(block, key=lambda v: (v not in closed, lattice.variables.index(v))):
             axis = lattice.variables.index(v)
             if v in outline.imperfect(cut):
-                found = Labels(columns, offsets, values, origin)
-                found = self._to_bound(found, axis)
-                columns, offsets, values, origin = found.columns, found.offsets, found.values, found.origin
-                rivals = self.costs.ranges.rivals(columns)
+                labels = self._to_bound(labels, axis)
                 continue
             steps = lattice.smaller(axis)
             for smaller in steps:
-                last = v in closed and smaller is steps[-1]
-                offsets, values, origin, made = union_prime(
-                    offsets, values, origin, lattice.strides[axis], smaller, rivals, last
-                )
-                self.pulse(made)
-        return Labels(columns, offsets, values, origin)
+                labels = self._united(labels, axis, smaller, v in closed and smaller is steps[-1])
+        return labels
+
+    def _united(self, labels: Labels, axis: int, smaller: Ints, last: bool) -> Labels:
+        """Labels with those that a prime factor of a variable leads from; see `union_prime`."""
+        lattice = self.lattice
+        around = partial(self.field.around, labels.columns)
+        along = lattice.n, lattice.strides[axis], smaller, around, last
+        lists, values, origin, made = union_prime(labels.lists, labels.values, labels.origin, *along)
+        self.pulse(made)
+        return Labels(labels.columns, lists, values, origin)
 
     def _to_bound(self, labels: Labels, axis: int) -> Labels:
         """Labels above the outermost loop over a variable with imperfect factors: one step from any tile to the bound.
@@ -307,7 +298,6 @@ class Labeller:
         powers = np.array([0.0, *(self.columns.power_of(c, name) for c in labels.columns)])
         scale = np.array([lattice.slack(v, t) for t in tiles])[:, None] ** powers
         into = _into(tuple(self.columns.passed(c, [name]) for c in labels.columns), columns)
-        rivals = self.costs.ranges.rivals(columns)
         links = np.stack([np.zeros(len(tiles), np.int64), np.arange(len(tiles))], axis=1)
         starts = np.array([0, len(tiles)])
         moves = Moves(
@@ -320,35 +310,35 @@ class Labeller:
             *lattice.steps_to_bound(axis, tiles),
             scale,
             into,
-            rivals,
             np.zeros(1),
-            rivals.which,
             np.zeros(1),
         )
-        shape = -1, moves.size, moves.stride
-        some = (np.diff(labels.offsets) > 0).reshape(shape)[:, [lattice.coordinates[v][t] for t in tiles]]
-        reached = np.zeros(lattice.n, np.bool_)
-        reached.reshape(shape)[:, -1] = some.any(axis=1)
-        offsets, values, source, _ = gather(labels.offsets, labels.values, lattice.n, moves, reached=reached)
-        self.pulse(len(values))
-        return Labels(columns, offsets, values, labels.origin[source])
+        reached = None
+        if labels.lists.keys is None:
+            shape = -1, moves.size, moves.stride
+            some = (np.diff(labels.lists.offsets) > 0).reshape(shape)[:, [lattice.coordinates[v][t] for t in tiles]]
+            reached = np.zeros(lattice.n, np.bool_)
+            reached.reshape(shape)[:, -1] = some.any(axis=1)
+        found = gather(labels.lists, labels.values, lattice.n, moves, partial(self.field.around, columns), reached)
+        self.pulse(len(found.values))
+        return Labels(columns, found.lists.filled(), found.values, labels.origin[found.source])
 
     def _added(self, labels: Labels, at: Cut, node: Node) -> Labels:
         """Labels with the costs of a cut."""
-        entries = self.costs.entries(at)
+        costs = self.field.costs(labels.lists.keys)
+        entries = costs.entries(at)
         columns = self.columns.ordered((*labels.columns, *(c for _, c in entries)))
         pairs = np.array([(row, 1 + columns.index(c)) for row, c in entries], np.int64).reshape(-1, 2)
         limits = np.array([np.inf, *self.columns.limits(columns)])
-        found = labels.offsets, labels.values, labels.origin
-        rules = limits, self._forgotten(at, columns), self.costs.ranges.rivals(columns)
-        into = _into(labels.columns, columns)
-        offsets, values, origin = add_costs(
-            found, into, self.costs.bank, pairs, *rules, node.guard, 0.0 if self.lattice.einsum.is_copy else node.share
-        )
+        found = labels.lists, labels.values, labels.origin
+        rules = around(costs, columns, node.guard)
+        share = 0.0 if self.lattice.einsum.is_copy else node.share
+        into, forgotten = _into(labels.columns, columns), self._forgotten(at, columns)
+        lists, values, origin = add_costs(found, into, costs.bank, pairs, limits, forgotten, rules, share)
         if self.thinner is not None:
-            offsets, values, kept = self.thinner(node.guard)(offsets, values, rules[-1])
+            lists, values, kept = self.thinner(lists, values, rules)
             origin = origin[kept]
-        return Labels(columns, offsets, values, origin)
+        return Labels(columns, lists.filled(), values, origin)
 
     def _forgotten(self, at: Cut, columns: Sequence[Column]) -> Bools:
         """Columns of memories that nothing further out adds to: checked, they are forgotten."""
@@ -369,7 +359,7 @@ class Labeller:
         ``cut``: where the node is in these outlines; in others that share it, it may be elsewhere.
         """
         assert node.labels is not None
-        trace.states[at, cut] = np.searchsorted(node.labels.offsets, rows, side="right") - 1
+        trace.states[at, cut] = node.labels.lists.keys_of(rows)
         if not node.parts:
             trace.outline[at] = own[0]
             return

@@ -20,7 +20,7 @@ import numpy as np
 
 from ffcore.numbers import closed_under_divisors, divisors, prime_factors
 from ffcore.pmappings.arrays import Floats, Ints
-from ffcore.spec.problem import EinsumProblem, Tensor, rank_values
+from ffcore.spec.problem import EinsumProblem
 
 
 @attrs.frozen(eq=False)
@@ -44,15 +44,6 @@ class Lattice:
             strides.append(n)
             n *= len(value)
         return cls(einsum, variables, values, tuple(strides), n, tiles)
-
-    @cached_property
-    def grid(self) -> Mapping[str, Floats]:
-        """Per variable, the extent of each state."""
-        states = np.arange(self.n)
-        return {
-            v: np.asarray(value, dtype=np.float64)[(states // stride) % len(value)]
-            for v, value, stride in zip(self.variables, self.values, self.strides, strict=True)
-        }
 
     @cached_property
     def coordinates(self) -> Mapping[str, Mapping[int, int]]:
@@ -100,42 +91,11 @@ class Lattice:
 
     @cached_property
     def slacks(self) -> Mapping[str, tuple[Floats, Floats]]:
-        """Per variable with imperfect factors, the least and the most slack to come, per state."""
-        states = np.arange(self.n)
+        """Per variable with imperfect factors, the least and the most slack to come, per coordinate."""
         found = {}
         for v, tiles in self.tiles.items():
-            axis = self.variables.index(v)
-            own = [[self.slack(v, t) for t in tiles if t % u == 0] or [1.0] for u in self.values[axis]]
-            place = (states // self.strides[axis]) % len(own)
-            found[v] = np.array([min(s) for s in own])[place], np.array([max(s) for s in own])[place]
+            own = [
+                [self.slack(v, t) for t in tiles if t % u == 0] or [1.0] for u in self.values[self.variables.index(v)]
+            ]
+            found[v] = np.array([min(s) for s in own]), np.array([max(s) for s in own])
         return found
-
-    def sizes(self, tensor: Tensor, factors: Mapping[str, float]) -> dict[str, Floats]:
-        """Tile sizes of a tensor's variables; ``factors``: what extents are multiplied by."""
-        return {v: self.grid[v] * factors[v] if v in factors else self.grid[v] for v in tensor.variables}
-
-    def tile(self, tensor: Tensor, factors: Mapping[str, float]) -> Floats:
-        """Values of ``tensor`` in its tile, per state."""
-        return tile_values(tensor, self.sizes(tensor, factors), self.n)
-
-    def traffic(self, tensor: Tensor, factors: Mapping[str, float], skipped: bool = False) -> Floats:
-        """Values that all instances of a child move to or from its parent.
-
-        ``skipped``: of these, the first reads of outputs that memory need not serve: each value has one, whichever
-        loops lead there (semantics, section 3). Spatial loops further out that the output does not see multiply them.
-        """
-        if skipped:
-            return np.full(self.n, float(tensor.tile_values(self.einsum.bounds)))
-        result = self.tile(tensor, factors)
-        for v in self.variables:
-            result = result * (self.einsum.bounds[v] / (self.grid[v] * factors.get(v, 1)))
-        return result
-
-
-def tile_values(tensor: Tensor, sizes: Mapping[str, Floats], n: int) -> Floats:
-    """As ``Tensor.tile_values``, for arrays of tile sizes."""
-    result = np.ones(n)
-    for rank in tensor.ranks:
-        if rank.terms:
-            result = result * rank_values(rank.terms, sizes)
-    return result

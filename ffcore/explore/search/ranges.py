@@ -9,7 +9,7 @@ import numpy as np
 
 from ffcore.explore.search.bookings import Column, Columns, LoopName, Signature, is_slack
 from ffcore.explore.search.kernels import Rivals
-from ffcore.explore.search.lattice import Lattice
+from ffcore.explore.search.points import Points
 from ffcore.pmappings.arrays import Floats, Ints
 
 _CLUSTERS = 3  # that kernels know of
@@ -35,13 +35,13 @@ def _clusters(signatures: Sequence[Signature]) -> list[tuple[list[int], Signatur
 
 @attrs.define(eq=False)
 class Ranges:
-    """Bounds of the factors of pending columns, one row for each signature that occurs.
+    """Bounds of the factors of pending columns at some points, one row for each signature that occurs.
 
     A loop further out over a rank variable runs at most as often as is left of the bound, and all loops across a
     dimension together at most as often as its fanout allows.
     """
 
-    lattice: Lattice
+    points: Points
     columns: Columns
     _rows: dict[Signature, int] = attrs.Factory(dict)
     _most: Floats = attrs.field(init=False)
@@ -49,18 +49,17 @@ class Ranges:
     _known: dict[tuple[tuple[Column, ...], tuple[int, int] | None], tuple[Ints, Ints]] = attrs.Factory(dict)
 
     def __attrs_post_init__(self) -> None:
-        self._most = np.empty((8, self.lattice.n))
-        self._least = np.empty((8, self.lattice.n))
+        self._most = np.empty((8, self.points.n))
+        self._least = np.empty((8, self.points.n))
 
-    def rivals(self, columns: tuple[Column, ...]) -> Rivals:
-        """When a label with these columns (see ``Columns.ordered``) dominates another."""
+    def rivals(self, columns: tuple[Column, ...], dimension: tuple[int, int] | None = None) -> Rivals:
+        """When a label with these columns (see ``Columns.ordered``) dominates another.
+
+        ``dimension``: the one (component index, number) at hand, of whose loops some are still to come.
+        """
         ends, which = self._which(columns, None)
-        return Rivals(ends, which, self._most, self._least)
-
-    def apart(self, columns: tuple[Column, ...], dimension: tuple[int, int]) -> tuple[Rivals, Ints]:
-        """`rivals`, and their ``which`` without the loops across one dimension (component index, number)."""
-        _, apart = self._which(columns, dimension)
-        return self.rivals(columns), apart  # in this order: new factors may take new arrays
+        apart = self._which(columns, dimension)[1] if dimension else which
+        return Rivals(ends, which, self._most, self._least, apart)  # last: new factors may take new arrays
 
     def _which(self, columns: tuple[Column, ...], without: tuple[int, int] | None) -> tuple[Ints, Ints]:
         if (columns, without) not in self._known:
@@ -105,18 +104,16 @@ class Ranges:
         return self._rows[signature]
 
     def _made(self, signature: Signature) -> tuple[Floats, Floats]:
-        lattice, einsum = self.lattice, self.lattice.einsum
-        low, high = np.ones(lattice.n), np.ones(lattice.n)
+        points = self.points
+        low, high = np.ones(points.n), np.ones(points.n)
         own: dict[tuple[int, int], dict[int, Floats]] = {}
         for (index, d, variable), power in signature:
             if is_slack((index, d, variable)):
-                ends = [slack**power for slack in lattice.slacks[variable]]
+                ends = [slack**power for slack in points.slack(variable)]
                 low, high = low * np.minimum(*ends), high * np.maximum(*ends)
                 continue
             trips = own.setdefault((index, d), {})
-            left = einsum.bounds[variable] / lattice.grid[variable]
-            if variable in lattice.tiles:
-                left = np.ceil(left)
+            left = points.left(variable)
             trips[power] = trips[power] * left if power in trips else left
         for (index, d), powers in own.items():
             most = self.columns.components[index].spatial[d].most

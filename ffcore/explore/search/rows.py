@@ -81,23 +81,23 @@ class RowMaker:
             return None
         labels = self.labeller.labels(self.node)
         bottom = np.ascontiguousarray(chains.states[:, self.outline.fused])
-        some = labels.offsets[bottom + 1] > labels.offsets[bottom]
-        if not some.any():
+        first, last = labels.lists.ends(bottom)
+        if not (last > first).any():
             return None
         columns = self.labeller.columns
         addend, scale, target = self._outer(chains, labels.columns)
         objectives, instances = Objectives.of(self.options.metrics), self.template.einsum.n_instances
         wanted = (instances if objectives.energy else 0.0, instances if objectives.latency else 0.0)
         chain, label, values = template_rows(
-            (labels.offsets, labels.values),
-            (bottom, addend, scale, target, self._open(chains)),
+            labels.values,
+            ((first, last), addend, scale, target, self._open(chains)),
             np.array(columns.limits(columns.plain())),
             len(columns.forms),
             (float(columns.first_power), columns.constant_power, *wanted),
             self._tracked(),
         )
         round_up(values[:, 2:], self.options.resource_usage_tolerance)
-        self.labeller.pulse(int((labels.offsets[bottom + 1] - labels.offsets[bottom]).sum()))
+        self.labeller.pulse(int((last - first).sum()))
         return Candidates(self, chains, chain, label, values)
 
     def _outer(self, chains: Chains, inner: Sequence[Column]) -> tuple[Floats, Floats, Ints]:
@@ -106,7 +106,7 @@ class RowMaker:
         Per chain what is added to each plain column, what each of the label's is multiplied by, and the plain column
         that this then goes to. Without spatial loops nothing is multiplied: no rows.
         """
-        columns, costs, outline = self.labeller.columns, self.labeller.costs, self.outline
+        columns, field, outline = self.labeller.columns, self.labeller.field, self.outline
         count = len(chains.states)
         spatial = [(k, e) for k, e in enumerate(chains.entries) if e.place is not None]
         slacks = self._slacks(chains)
@@ -135,8 +135,8 @@ class RowMaker:
             added = passed
             if block >= 0:
                 states = chains.states[:, block]
-                for row, column in costs.entries(outline.cuts[block]):
-                    values = costs.bank[row][states]
+                for row, column in field.every.entries(outline.cuts[block]):
+                    values = field.every.bank[row][states]
                     added[column] = added[column] + values if column in added else values
         addend = np.zeros((count, columns.width))
         for (target, _), values in added.items():
@@ -277,12 +277,12 @@ class RowMaker:
 
         Levels at or below the fused depth never show.
         """
-        template, costs, levels = self.template, self.labeller.costs, self.shape.open
+        template, field, levels = self.template, self.labeller.field, self.shape.open
         result = np.zeros((len(chains.states), len(self.shape.memories) * levels))
         deepest: Ints | None = None
         for m, name in enumerate(self.shape.memories):
             index = self._index(name)
-            if index is None or costs.columns.memory(index) is None:
+            if index is None or field.columns.memory(index) is None:
                 continue
             for site in template.sites:
                 private = not (site.backing and site.tensor in template.einsum.shared)
@@ -292,7 +292,7 @@ class RowMaker:
                 deepest = self._deepest(chains) if deepest is None else deepest
                 level = self.levels(chains, site)
                 at = self.outline.cuts[site.reservation].reservations
-                bits = costs.bits(next(r for r in at if (r.tensor, r.index) == (site.tensor, site.index)))
+                bits = field.every.bits(next(r for r in at if (r.tensor, r.index) == (site.tensor, site.index)))
                 share = bits[chains.states[:, site.reservation]] / (template.components[index].size or 1.0)
                 for depth in range(levels):
                     counted = (level < depth) & (level < deepest) | (level < 0)

@@ -17,7 +17,7 @@ from ffcore.explore.progress import EinsumProgress
 from ffcore.explore.reuse.keys import key_of
 from ffcore.explore.search.beat import coarser, guard
 from ffcore.explore.search.bookings import Columns, columns_of
-from ffcore.explore.search.costs import Costs
+from ffcore.explore.search.field import Field
 from ffcore.explore.search.labels import Labeller, Node
 from ffcore.explore.search.lattice import Lattice
 from ffcore.explore.search.outline import Dimension, Fixed, Outline, Outliner, out_of_order
@@ -163,7 +163,7 @@ class _Paths:
         components = columns.components
         tracked = frozenset(i for i, c in enumerate(components) if c.name in self.shape.memories)
         lattice = Lattice.build(self.einsum, columns.tiles)
-        labeller = Labeller(Costs(lattice, columns), columns, tracked, self.options, self.pulse, threads=self.threads)
+        labeller = Labeller(Field(lattice, columns), tracked, self.options, self.pulse, threads=self.threads)
         outliner = Outliner(columns)
         chooser = _Chooser(self.options, SpatialMenu(self.options))
         known, makers = Known(), []

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from functools import partial
 
 import attrs
 import numpy as np
 
 from ffcore.explore.search.bookings import Column, Columns, LoopName, slack_of
-from ffcore.explore.search.kernels import NO_GUARD, Guard, Moves, Rivals, gather
+from ffcore.explore.search.field import Field
+from ffcore.explore.search.kernels import Around, Guard, Moves, gather
 from ffcore.explore.search.lattice import Lattice
+from ffcore.explore.search.lists import Lists
 from ffcore.explore.search.outline import Dimension
-from ffcore.explore.search.ranges import Ranges
 from ffcore.numbers import divisors
 from ffcore.pmappings.arrays import Floats, Ints
 from ffcore.spec.problem import LoopBound, MapperOptions, SpatialDimension
@@ -26,7 +28,7 @@ from ffcore.threads import Threads
 _Class = tuple[int, ...]  # product of all trips, loops that run more than once, product for each bound on several
 
 
-Thinner = Callable[[Ints, Floats, Rivals], tuple[Ints, Floats, Ints]]  # offsets and values, which labels are left
+Thinner = Callable[[Lists, Floats, Around], tuple[Lists, Floats, Ints]]  # labels, and which of them are left
 
 
 @attrs.frozen
@@ -207,22 +209,22 @@ class Spread:
 
     def apply(
         self,
-        ranges: Ranges,
+        field: Field,
         before: tuple[Column, ...],
-        labels: tuple[Ints, Floats],
+        labels: tuple[Lists, Floats],
         pulse: Callable[[int], None],
-        guard: Guard = NO_GUARD,
+        guard: Guard | None = None,
         share: float = 1.0,
         thinned: Thinner | None = None,
         threads: Threads | None = None,
     ) -> Spreading:
-        """The labels (offsets, values) outside of the loops.
+        """The labels (lists, values) outside of the loops.
 
         ``share``: the least that compute time will be multiplied by outside of these. ``thinned``: for labels that
         need not be exact. ``threads``: see `gather`.
         """
-        lattice, columns = ranges.lattice, ranges.columns
-        offsets, values = labels
+        columns = field.columns
+        lists, values = labels
         now, gone = before, list[LoopName]()
         origin = np.arange(len(values))
         codes = _Codes([], [])
@@ -237,28 +239,22 @@ class Spread:
                     free /= most
             after = columns.ordered(columns.passed(c, gone) for c in now)
             into = np.array([after.index(columns.passed(c, gone)) for c in now])
-            moves = self._moves(step, ranges, now, after, into, free)
+            moves = self._moves(step, field, now, into, free)
             now, gone = after, []
-            offsets, values, source, kind = gather(offsets, values, lattice.n, moves, guard, threads=threads)
+            around = partial(field.around, after, guard=guard, dimension=step.loop[:2])
+            found = gather(lists, values, field.lattice.n, moves, around, threads=threads)
+            lists, values, source, kind = found.lists, found.values, found.source, found.kind
             if thinned is not None:
-                offsets, values, kept = thinned(offsets, values, moves.rivals)
+                lists, values, kept = thinned(lists, values, found.around)
                 source, kind = source[kept], kind[kept]
+            lists = lists.filled()
             origin = origin[source]
             codes = codes.extended(step, source, kind)
             pulse(len(values))
-        return Spreading(offsets, values, origin, codes)
+        return Spreading(lists, values, origin, codes)
 
-    def _moves(
-        self,
-        step: _Pass,
-        ranges: Ranges,
-        before: tuple[Column, ...],
-        after: tuple[Column, ...],
-        into: Ints,
-        free: float,
-    ) -> Moves:
-        lattice, columns = ranges.lattice, ranges.columns
-        rivals, apart = ranges.apart(after, step.loop[:2])
+    def _moves(self, step: _Pass, field: Field, before: tuple[Column, ...], into: Ints, free: float) -> Moves:
+        lattice, columns = field.lattice, field.columns
         axis = lattice.variables.index(step.loop[2])
         powers = np.array([0, *(columns.power_of(c, step.loop) for c in before)], np.float64)
         scale = np.array(step.trips, np.float64)[:, None] ** powers
@@ -281,7 +277,7 @@ class Spread:
         )
         along = lattice.strides[axis], len(lattice.values[axis])
         links = arrivals, starts, departures, departure_starts
-        return Moves(*links, *along, down, up, scale, _behind_key(into), rivals, shares, apart, left)
+        return Moves(*links, *along, down, up, scale, _behind_key(into), shares, left)
 
 
 def _behind_key(into: Ints) -> Ints:
@@ -317,7 +313,7 @@ class _Codes:
 class Spreading:
     """Labels outside of spatial loops, and how each came about."""
 
-    offsets: Ints
+    lists: Lists
     values: Floats
     origin: Ints  # the row that it comes from
     codes: _Codes

@@ -14,7 +14,7 @@ from ffcore.spec.problem import RankExpression, Tensor
 from ffcore.spec.renames import Rename
 from ffcore.spec.resolve.bounds import EinsumShape, resolve_bounds, shape_of
 from ffcore.spec.resolve.scope import Lazy, Scope, Trace
-from ffcore.spec.resolve.values import as_bool, as_tensors, by_tensor, positive
+from ffcore.spec.resolve.values import as_bool, as_tensors, bits_of_value, by_tensor
 from ffcore.spec.workload import Einsum, TensorAccess, Workload
 
 if TYPE_CHECKING:
@@ -226,11 +226,13 @@ def _bits(workload: Workload, shape: EinsumShape, scope: Scope) -> dict[str, flo
     for access in shape.einsum.tensor_accesses:
         if access.bits_per_value is not None:
             place = access.place_of("bits_per_value")
-            result[access.name] = positive(evaluate(access.bits_per_value, scope, place), "bits_per_value", place)
+            result[access.name] = bits_of_value(evaluate(access.bits_per_value, scope, place), "bits_per_value", place)
     everything = frozenset(t.name for t in shape.tensors)
     if everything - result.keys():
         place_of = table_place(workload, "bits_per_value")
-        result = by_tensor(workload.bits_per_value, scope, everything, "bits_per_value", place_of) | result
+        result = (
+            by_tensor(workload.bits_per_value, scope, everything, "bits_per_value", place_of, bits_of_value) | result
+        )
     for access in shape.einsum.tensor_accesses:
         if access.name not in result:
             message = f"tensor {access.name} of Einsum {shape.einsum.name} has no bits_per_value"

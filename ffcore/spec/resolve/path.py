@@ -30,7 +30,7 @@ from ffcore.spec.resolve.einsums import ResolvedEinsum, table_place, tensors_of
 from ffcore.spec.resolve.nodes import Fields, View, holding, mentions, spatial_dimensions
 from ffcore.spec.resolve.scope import Lazy, Scope
 from ffcore.spec.resolve.tree import Place, forks, places
-from ffcore.spec.resolve.values import as_bool, as_tensors, by_tensor, count, positive
+from ffcore.spec.resolve.values import as_bool, as_tensors, bits_of_value, by_tensor, count, positive
 
 if TYPE_CHECKING:
     from ffcore.spec.resolve.costs import CostHook
@@ -282,7 +282,7 @@ class EinsumArch:
         table = getattr(fields.node, "bits_per_value", None)
         if table is not None:
             place = table_place(fields.node, "bits_per_value")
-            bits |= by_tensor(table, fields.scope, self.everything, fields.what("bits_per_value"), place)
+            bits |= by_tensor(table, fields.scope, self.everything, fields.what("bits_per_value"), place, bits_of_value)
         return bits
 
     def _free(self, fields: Fields, rules: object) -> tuple[frozenset[str], frozenset[str]]:

@@ -62,6 +62,14 @@ def positive(value: object, what: str, position: Position | None) -> float:
     return number
 
 
+def bits_of_value(value: object, what: str, position: Position | None) -> float:
+    """A number of bits: above 0 and finite. Raises SpecError; ``what`` names it."""
+    number = positive(value, what, position)
+    if math.isinf(number):
+        raise SpecError.one(f"{what} must be finite", position)
+    return number
+
+
 def count(value: object, what: str, position: Position | None) -> int:
     """A whole number, at least 1."""
     number = positive(value, what, position)
