@@ -16,7 +16,6 @@ from ffcore.explore.search.lattice import Lattice
 from ffcore.pmappings.arrays import Floats, Ints
 from ffcore.spec.problem import Tensor, rank_values
 
-
 _T = TypeVar("_T")
 
 
