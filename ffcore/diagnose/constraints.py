@@ -107,7 +107,7 @@ def _limit(options: MapperOptions, name: str) -> Constraint:
 
 
 def _persistent(problem: Problem) -> Iterator[Constraint]:
-    names = dict.fromkeys(t.name for e in problem.einsums for t in e.tensors if t.persistent)
+    names = dict.fromkeys(t.base for e in problem.einsums for t in e.tensors if t.persistent)
     if names:
         yield Constraint(f"persistent tensors ({', '.join(names)})", "workload.persistent_tensors", _transient)
 
@@ -115,17 +115,18 @@ def _persistent(problem: Problem) -> Iterator[Constraint]:
 def _keeps(found: _Found) -> Iterator[Constraint]:
     """What memories and Tolls must hold, and what they must not."""
     universe: dict[str, frozenset[str]] = {}
+    further = frozenset(t.name for einsum, _ in found for t in einsum.tensors if t.access_of is not None)
     for einsum, component in found:
         names = universe.get(component.name, frozenset())
         universe[component.name] = names | frozenset(t.name for t in einsum.tensors)
     for name, holdings in _by_component(found).items():
-        must = frozenset[str]().union(*(h.must | h.back for h in holdings))
+        must = frozenset[str]().union(*(h.must | h.back for h in holdings)) - further
         if must:
             field = "keep" if any(h.must - h.back for h in holdings) else "back"
             lift = _change_holding(name, _optional)
             yield Constraint(f"{field} of {name} ({_names(must)})", _tensors(name, field), lift)
     for name, holdings in _by_component(found).items():
-        never = universe[name] - frozenset[str]().union(*(h.must | h.may for h in holdings))
+        never = universe[name] - frozenset[str]().union(*(h.must | h.may for h in holdings)) - further
         if never:
             text = f"may_keep of {name} (it may not keep {_names(never)})"
             yield Constraint(text, _tensors(name, "may_keep"), _anything(name))
