@@ -66,6 +66,10 @@ def _over(number: Any) -> Any:
     return twice // 2 if isinstance(twice, int) else twice / 2
 
 
+_MOST_LISTED = 1_000_000
+"""Values of a rank that are looked at one by one."""
+
+
 @attrs.frozen
 class RankExpression:
     """One rank of a tensor, indexed by ``sum(coefficient * variable) + constant``.
@@ -91,13 +95,15 @@ class RankExpression:
         return frozenset(self.terms), frozenset(self.falling), self.constant
 
     def values(self, bounds: Mapping[str, int]) -> range | frozenset[int]:
-        """The values that it reaches; of more than two terms, all from the first to the last (see `rank_values`)."""
+        """The values that it reaches; all from the first to the last where there are more than two terms (see
+        `rank_values`), or too many to list."""
         signed = [(v, -c if v in self.falling else c) for v, c in self.terms]
         low = self.constant + sum(c * (bounds[v] - 1) for v, c in signed if c < 0)
         high = self.constant + sum(c * (bounds[v] - 1) for v, c in signed if c > 0)
         if len(signed) == 1:
             return range(low, high + 1, self.terms[0][1])
-        if len(signed) != 2 or self.tile(bounds) == high - low + 1:
+        many = math.prod(bounds[v] for v, _ in signed) > _MOST_LISTED
+        if len(signed) != 2 or many or self.tile(bounds) == high - low + 1:
             return range(low, high + 1)
         (v, a), (w, b) = signed
         return frozenset(self.constant + a * x + b * y for x in range(bounds[v]) for y in range(bounds[w]))
@@ -256,11 +262,19 @@ def _same_keys(tables: Sequence[Mapping[str, object]]) -> bool:
 
 
 def _number_of_values(expressions: Sequence[RankExpression], bounds: Mapping[str, int]) -> int:
-    """Values of a rank that any of the expressions reaches, all rank variables being whole."""
+    """Values of a rank that any of the expressions reaches, all rank variables being whole.
+
+    Where there are gaps and too many values to list, gaps count as well.
+    """
     found = [e.values(bounds) for e in expressions]
-    whole = [own for own in found if isinstance(own, range) and own.step == 1]
-    if len(whole) < len(found):
+    gaps = any(isinstance(own, frozenset) or own.step > 1 for own in found)
+    # A range of more than 2**63 values has no len().
+    number = sum(len(own) if isinstance(own, frozenset) else (own.stop - own.start) // own.step for own in found)
+    if gaps and number <= _MOST_LISTED:
         return len(set[int]().union(*found))
+    whole = [
+        range(min(own), max(own) + 1) if isinstance(own, frozenset) else range(own[0], own[-1] + 1) for own in found
+    ]
     count, end = 0, min(own.start for own in whole)
     for own in sorted(whole, key=lambda r: r.start):
         count += max(0, own.stop - max(own.start, end))

@@ -175,6 +175,16 @@ workload:
     assert einsum.tensor["X@2"].whole(einsum.bounds) == 0
 
 
+def test_ranks_of_many_values_are_counted_without_listing_them() -> None:
+    """As if there were no gaps: more is kept than needed, never less."""
+    bounds = {"p": 10**7, "q": 10**7, "r": 10**7}
+    odd, every, window = (
+        [RankExpression("X", terms)] for terms in ((("p", 3),), (("q", 1),), (("q", 5), ("r", 10**20)))
+    )
+    assert union_of([odd, every], bounds).others == 3 * (10**7 - 1) + 1
+    assert union_of([every, window], bounds).others == 5 * (10**7 - 1) + 10**20 * (10**7 - 1) + 1
+
+
 def test_digits_of_one_rank_are_split_one_by_one() -> None:
     """``4*h + k`` and ``4*h + g``: a loop over h may stand above; below it 3 of the 4 channels are needed."""
     ranks = [[RankExpression("C", (("h", 4), (v, 1)))] for v in "kg"]
