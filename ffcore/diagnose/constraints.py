@@ -54,7 +54,7 @@ def _holding_lists(found: _Found) -> Iterator[Constraint]:
             lift = _holding(name, tensor_order_options=None)
             yield Constraint(f"tensor_order_options of {name}", _tensors(name, "tensor_order_options"), lift)
         for field in ("no_refetch_from_above", "no_resend_to_below"):
-            tensors = frozenset[str]().union(*(getattr(h, field) for h in holdings))
+            tensors = frozenset[str]().union(*(getattr(h, field) for h in holdings)) - _further(found)
             if tensors:
                 text = f"{field} of {name} ({_names(tensors)})"
                 yield Constraint(text, _tensors(name, field), _holding(name, **{field: frozenset()}))
@@ -77,7 +77,7 @@ def _spatial(found: _Found) -> Iterator[Constraint]:
         if any(d.usage_scale > 1 for d in seen):
             lift = _dimension(name, dimension, usage_scale=1.0)
             yield Constraint(f"usage_scale of {where}", f"{path}.usage_scale", lift)
-        reused = frozenset[str]().union(*(d.reuse for d in seen))
+        reused = frozenset[str]().union(*(d.reuse for d in seen)) - _further(found)
         if reused:
             lift = _dimension(name, dimension, reuse=frozenset())
             yield Constraint(f"reuse of {where} ({_names(reused)})", f"{path}.reuse", lift)
@@ -107,7 +107,7 @@ def _limit(options: MapperOptions, name: str) -> Constraint:
 
 
 def _persistent(problem: Problem) -> Iterator[Constraint]:
-    names = dict.fromkeys(t.name for e in problem.einsums for t in e.tensors if t.persistent)
+    names = dict.fromkeys(t.base for e in problem.einsums for t in e.tensors if t.persistent)
     if names:
         yield Constraint(f"persistent tensors ({', '.join(names)})", "workload.persistent_tensors", _transient)
 
@@ -115,20 +115,26 @@ def _persistent(problem: Problem) -> Iterator[Constraint]:
 def _keeps(found: _Found) -> Iterator[Constraint]:
     """What memories and Tolls must hold, and what they must not."""
     universe: dict[str, frozenset[str]] = {}
+    further = _further(found)
     for einsum, component in found:
         names = universe.get(component.name, frozenset())
         universe[component.name] = names | frozenset(t.name for t in einsum.tensors)
     for name, holdings in _by_component(found).items():
-        must = frozenset[str]().union(*(h.must | h.back for h in holdings))
+        must = frozenset[str]().union(*(h.must | h.back for h in holdings)) - further
         if must:
             field = "keep" if any(h.must - h.back for h in holdings) else "back"
             lift = _change_holding(name, _optional)
             yield Constraint(f"{field} of {name} ({_names(must)})", _tensors(name, field), lift)
     for name, holdings in _by_component(found).items():
-        never = universe[name] - frozenset[str]().union(*(h.must | h.may for h in holdings))
+        never = universe[name] - frozenset[str]().union(*(h.must | h.may for h in holdings)) - further
         if never:
             text = f"may_keep of {name} (it may not keep {_names(never)})"
             yield Constraint(text, _tensors(name, "may_keep"), _anything(name))
+
+
+def _further(found: _Found) -> frozenset[str]:
+    """The accesses after the first of tensors that are read in several ways: a user knows them as the tensor alone."""
+    return frozenset(t.name for einsum, _ in found for t in einsum.tensors if t.access_of is not None)
 
 
 def _tensors(name: str, field: str) -> str:

@@ -143,7 +143,7 @@ def _constrained(job: Problem, name: str, probe: Probe, budget: Budget) -> Cause
 def _stage(einsum: EinsumProblem, options: MapperOptions) -> str:
     """The first stage of enumeration at which nothing is left."""
     if not _choices(einsum):
-        homeless = [t.name for t in einsum.tensors if _choices(_without_tensor(einsum, t.name))]
+        homeless = [name for name in einsum.names if _choices(_without_tensor(einsum, name))]
         return f"no choice of holders keeps {_some(homeless, 'all tensors')} in some memory"
     if not _orders(einsum, options):
         return "no order of its holders is legal"
@@ -168,7 +168,7 @@ def _orders(einsum: EinsumProblem, options: MapperOptions) -> bool:
 
 
 def _without_tensor(einsum: EinsumProblem, name: str) -> EinsumProblem:
-    return attrs.evolve(einsum, tensors=tuple(t for t in einsum.tensors if t.name != name))
+    return attrs.evolve(einsum, tensors=tuple(t for t in einsum.tensors if t.base != name))
 
 
 def _loopless(einsum: EinsumProblem, options: MapperOptions) -> list[str]:

@@ -116,8 +116,10 @@ def _least_of(problem: Problem, template: Template) -> dict[str, float]:
     spatial = {s.variable for s in template.spatial}
     for site in template.sites:
         whole = {v for v, b in first.items() if site.reservation <= b and v not in spatial}
-        tensor, memory = einsum.tensor[site.tensor], template.components[site.index].name
-        values = tensor.tile_values({v: bound if v in whole else 1 for v, bound in einsum.bounds.items()})
+        tensor, memory = einsum.kept(site.tensor, site.backing), template.components[site.index].name
+        values = (
+            tensor.tile_values({v: bound if v in whole else 1 for v, bound in einsum.bounds.items()}) * tensor.times
+        )
         bits[memory] = bits.get(memory, 0.0) + values * min(_widths(problem, tensor.name))
     return bits
 
@@ -139,7 +141,7 @@ def occupancy_unit(problem: Problem) -> Fraction:
 def everything(problem: Problem) -> float:
     """Bits of all tensors of all Einsums at once: more than any memory can be asked to hold."""
     return sum(
-        t.tile_values(e.bounds) * max(_widths(problem, t.name)) * max(1.0, e.n_instances)
+        max(t.tile_values(e.bounds), t.whole(e.bounds)) * max(_widths(problem, t.name)) * max(1.0, e.n_instances)
         for e in problem.einsums
         for t in e.tensors
     )

@@ -28,7 +28,7 @@ def _keeps_nothing(einsum: EinsumProblem, path: PathProblem) -> str:
             continue
         if outer:
             return outer if component.holding.must | component.holding.may else ""
-        if component.holding.must or einsum.intermediates >= set(einsum.tensor):
+        if component.holding.must or einsum.intermediates >= set(einsum.names):
             return ""
         outer = name
     return ""

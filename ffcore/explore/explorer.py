@@ -347,7 +347,7 @@ class _LimitedMemories:
                 if component.size == float("inf"):
                     continue
                 size[component.name] = min(component.size, size.get(component.name, component.size))
-                tensor = einsum.tensor[site.tensor]
+                tensor = einsum.kept(site.tensor, site.backing)
                 bits = einsum.bits(tensor, component, tensor.tile_values(einsum.bounds), site.persistent)
                 tensors = held.setdefault(component.name, {})
                 tensors[site.tensor] = max(bits, tensors.get(site.tensor, 0.0))

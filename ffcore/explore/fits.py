@@ -57,7 +57,7 @@ def _bits(template: Template, sites: Sequence[Site]) -> dict[int, float]:
             first.setdefault(v, number)
     result: dict[int, float] = {}
     for site in sites:
-        tensor = template.einsum.tensor[site.tensor]
+        tensor = template.einsum.kept(site.tensor, site.backing)
         extents = {v: _extent(template, site, v, first) for v in tensor.variables}
         values, component = tensor.tile_values(extents), template.components[site.index]
         bits = template.einsum.bits(tensor, component, values, site.persistent)

@@ -70,14 +70,14 @@ class _Checker:
         for branch in branches:
             for node in branch.nodes:
                 below.setdefault(id(node), (node, []))[1].append(self.problem.einsum[branch.compute.einsum])
-        tensors = [t for e in self.problem.einsums for t in e.tensor]
+        tensors = [t for e in self.problem.einsums for t in e.read_as]
         for node, einsums in below.values():
             names = [e.name for e in einsums]
             if isinstance(node, tree.Storage | tree.Toll):
                 for tensor in node.tensors:
                     if tensor not in tensors:
                         self._unknown("tensor", tensor, tensors, node.position)
-                    elif not any(tensor in e.tensor for e in einsums):
+                    elif not any(tensor in e.read_as for e in einsums):
                         self.errors.add(f"no Einsum below uses tensor {tensor} ({_list(names)})", node.position)
                 self._per_einsum(node.einsums or (), names, node.position)
             else:
@@ -135,10 +135,12 @@ class _Checker:
                 what = f"{kind.value} on the way to {branch.compute.component}"
                 self._unknown(what, node.component, known, node.position)
             elif kind is ComponentKind.MEMORY and (node.einsums is None or einsum.name in node.einsums):
-                kept.update(node.tensors)
+                kept.update(a for t in node.tensors for a in einsum.read_as.get(t, ()))
         for tensor in einsum.tensor:
             if tensor not in kept:
-                self.errors.add(f"no memory holds tensor {tensor} of Einsum {einsum.name}", branch.compute.position)
+                self.errors.add(
+                    f"no memory holds tensor {einsum.written(tensor)} of Einsum {einsum.name}", branch.compute.position
+                )
 
     def _loops(self, einsum: EinsumProblem, branch: tree.Branch, components: Mapping[str, Component]) -> None:
         sizes, seen = dict(einsum.bounds), set[str]()
@@ -193,7 +195,7 @@ class _Checker:
         first: dict[str, tuple[str, list[int]]] = {}
         for branch in branches:
             einsum = self.problem.einsum[branch.compute.einsum]
-            for tensor in einsum.tensor:
+            for tensor in einsum.names:
                 node, loops = _loops_above(einsum, branch, tensor)
                 other, expected = first.setdefault(tensor, (einsum.name, loops))
                 if loops != expected:
@@ -215,7 +217,8 @@ def _loops_above(einsum: EinsumProblem, branch: tree.Branch, tensor: str) -> tup
     loops: list[int] = []
     for node in branch.nodes:
         if isinstance(node, tree.Storage | tree.Toll):
-            if tensor in node.tensors and (node.einsums is None or einsum.name in node.einsums):
+            held = {a for name in node.tensors for a in einsum.read_as.get(name, ())}
+            if tensor in held and (node.einsums is None or einsum.name in node.einsums):
                 return node, loops
             continue
         own = nest_of(einsum, tree.Branch((node,), branch.compute)).nodes

@@ -43,7 +43,8 @@ def nest_of(einsum: EinsumProblem, branch: tree.Branch) -> Nest:
     for node in branch.nodes:
         if isinstance(node, tree.Storage | tree.Toll):
             if node.einsums is None or einsum.name in node.einsums:
-                nodes += [flat.Holder(t, node.component) for t in node.tensors if t in einsum.tensor]
+                accesses = [a for t in node.tensors for a in einsum.read_as.get(t, ())]
+                nodes += [flat.Holder(a, node.component) for a in accesses]
             continue
         variable, tile = tree.of_einsum(node.rank_variable, einsum.name), tree.of_einsum(node.tile_shape, einsum.name)
         if variable is None:
@@ -80,8 +81,10 @@ class _Merger:
     def __init__(self, problem: Problem, nests: Sequence[Nest]) -> None:
         users: dict[str, list[int]] = {}
         for place, einsum in enumerate(problem.einsums):
-            for tensor in einsum.tensors:
-                users.setdefault(tensor.name, []).append(place)
+            for name in einsum.read_as:
+                users.setdefault(name, []).append(place)
+        tensors = {name for einsum in problem.einsums for name in einsum.names}
+        self.shared = {name for name, places in users.items() if len(places) > 1 and name in tensors}
         self.users = users
         self.rests = [self._rest(e, settled(e, n)) for e, n in zip(problem.einsums, nests, strict=True)]
         self.depths = [self._depths(rest) for rest in self.rests]
@@ -93,14 +96,13 @@ class _Merger:
         return tree.MappingTree(tuple(self._merge(list(range(len(self.rests))), 0)))
 
     def _rest(self, einsum: EinsumProblem, nest: Nest) -> Rest:
+        nodes = _as_written(einsum, nest)
         tolls = {c.name for c in path_components(einsum, nest) if c.kind is ComponentKind.TOLL}
         backing: dict[str, flat.NestNode] = {}
-        for node in nest.nodes:
-            if isinstance(node, flat.Holder) and len(self.users.get(node.tensor, ())) > 1:
+        for node in nodes:
+            if isinstance(node, flat.Holder) and node.tensor in self.shared:
                 backing.setdefault(node.tensor, node)
-        return Rest(
-            einsum, nest.compute, list(nest.nodes), dict(einsum.bounds), frozenset(backing.values()), frozenset(tolls)
-        )
+        return Rest(einsum, nest.compute, nodes, dict(einsum.bounds), frozenset(backing.values()), frozenset(tolls))
 
     def _depths(self, rest: Rest) -> dict[str, int]:
         """Loops above the backing holder of each shared tensor."""
@@ -174,6 +176,26 @@ class _Merger:
             return None
         loops = {r.einsum.name: r.take() for r in rests}
         return _loop(loops)
+
+
+def _as_written(einsum: EinsumProblem, nest: Nest) -> list[flat.NestNode]:
+    """The nodes of a nest as a tree has them: one backing holder for all accesses of a tensor.
+
+    before: ``[X] in DRAM, [X@2] in DRAM, [X] in Buffer``; after: ``[X] in DRAM, [X@1] in Buffer``.
+    """
+    nodes: list[flat.NestNode] = []
+    seen: set[str] = set()
+    for node in nest.nodes:
+        if not isinstance(node, flat.Holder) or node.tensor not in einsum.tensor:
+            nodes.append(node)
+        elif node.tensor in seen:
+            nodes.append(attrs.evolve(node, tensor=einsum.written(node.tensor)))
+        else:
+            base = einsum.tensor[node.tensor].base
+            if not seen & set(einsum.accesses.get(base, ())):
+                nodes.append(attrs.evolve(node, tensor=base))
+            seen.add(node.tensor)
+    return nodes
 
 
 def _own_node(rest: Rest, names: list[str], node: flat.NestNode, everywhere: bool) -> tree.Node:

@@ -267,7 +267,7 @@ class _Program:
         """A site's tensor as a function of the extents at its cut."""
         template = self.template
         names = list(template.einsum.bounds)
-        tensor = template.einsum.tensor[site.tensor]
+        tensor = template.einsum.kept(site.tensor, site.backing)
         ranks: Shape = tuple(tuple((names.index(v), c) for v, c in rank.terms) for rank in tensor.ranks)
         times = [1.0] * len(names)
         for loop in template.spatial:

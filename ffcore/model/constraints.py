@@ -124,9 +124,9 @@ def _loops_above_first_holders(resolved: ResolvedNest) -> list[str]:
     problems = []
     for tensor in resolved.einsum.tensors:
         for item in resolved.items[: resolved.backing(tensor.name).position]:
-            if not isinstance(item, Loop) or item.trips == 1 or item.variable in tensor.directly_indexed_by:
+            if not isinstance(item, Loop) or item.trips == 1 or item.variable in tensor.split_by:
                 continue
-            kept = tensor.output or tensor.name in resolved.einsum.intermediates
+            kept = tensor.output or tensor.name in resolved.einsum.intermediates or tensor.union is not None
             if not item.spatial or kept:  # replicating an input in space is fine
                 problems.append(
                     f"a loop over {item.variable} stands above the first memory of {tensor.name}, "
@@ -165,7 +165,8 @@ def _spatial_limits(resolved: ResolvedNest) -> list[str]:
                 scaled = "" if dimension.usage_scale == 1 else f" (times usage_scale {dimension.usage_scale:.15g})"
                 problems.append(f"{where} is used {trips} wide{scaled}, but its fanout is {dimension.fanout}")
             problems += [f"{where}: {p}" for p in _reused(resolved, dimension, loops)]
-            candidates = resolved.einsum.spatial_candidates(dimension, _held_above(resolved, index))
+            outer = {i.tensor for i in resolved.items if isinstance(i, HolderAt) and i.component < index}
+            candidates = resolved.einsum.spatial_candidates(dimension, _held_above(resolved, index), outer)
             for bound in dimension.loop_bounds:
                 problems += [f"{where}: {p}" for p in _bound(bound, candidates, loops)]
     return problems

@@ -10,7 +10,18 @@ import attrs
 import numpy as np
 
 from ffcore.mapping.nest import Nest
-from ffcore.model.tensor_nest import Exact, HolderAt, Loop, OwnNest, ResolvedNest, own_nest, resolve, sink
+from ffcore.model.tensor_nest import (
+    Exact,
+    HolderAt,
+    Loop,
+    OwnNest,
+    ResolvedNest,
+    own_nest,
+    resolve,
+    round_up,
+    sink,
+    tile_values,
+)
 from ffcore.model.traffic import count_traffic
 from ffcore.model.types import LEAK, ActionCount, ActionKey, LoopAbove, NestEvaluation, Reservation
 from ffcore.spec.problem import EinsumProblem, Relevance, Tensor
@@ -131,7 +142,7 @@ class _Book:
             of_one, calls_of_one = price(np.array([float(tile)]), np.array([float(transfers)]))
             joules = float(total / tile) * float(of_one[0])
             calls, calls_each = (float(n / tile) * float(calls_of_one[0]) for n in (total, each))
-        key = ActionKey(component.name, None if tensor is None else tensor.name, name)
+        key = ActionKey(component.name, None if tensor is None else tensor.base, name)
         before = self.actions.get(key, ActionCount(0.0, 0.0))
         self.actions[key] = ActionCount(before.total + calls, before.per_instance + calls_each)
         self.energy[key] = self.energy.get(key, 0.0) + joules
@@ -181,6 +192,8 @@ def _reservations(resolved: ResolvedNest, own: Sequence[OwnNest]) -> list[Reserv
     placed: list[tuple[int, Reservation]] = []
     for nest in own:
         for place, item in enumerate(nest.items):
+            if nest.tensor.access_of is not None and resolved.backing(nest.tensor.name) is item:
+                continue  # the first access's is for all of them
             if isinstance(item, HolderAt) and item.is_memory(resolved.components):
                 placed.append((item.position, _reservation(resolved, nest, place, item)))
     return [r for _, r in sorted(placed, key=lambda pair: pair[0])]
@@ -194,12 +207,13 @@ def _reservation(resolved: ResolvedNest, own: OwnNest, place: int, holder: Holde
     above = [i for i in range(place) if isinstance(own.items[i], Loop)]
     inside = [i for i in range(place, len(own.items)) if any(own.items[i] is loop for loop in passed)]
     loops = tuple(_loop_above(own, i) for i in above + inside)
-    values = own.values(inside[-1] if inside else place)
+    kept = tensor.kept if backing else tensor
+    values = tile_values(kept, round_up(own.below[inside[-1] if inside else place]))
     loops = tuple(loop for loop in loops if loop.trips > 1)
     return Reservation(
-        tensor=tensor.name,
+        tensor=tensor.base,
         component=memory.name,
-        bits=float(values) * memory.width(tensor) * (resolved.einsum.n_instances if persistent else 1),
+        bits=float(resolved.einsum.bits(kept, memory, values, persistent)),
         size=memory.size,
         level=-1 if persistent else len(loops),
         backing=backing,

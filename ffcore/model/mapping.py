@@ -75,8 +75,8 @@ class _Chain:
     def of(cls, problem: Problem, evaluations: Sequence[NestEvaluation]) -> _Chain:
         users: dict[str, list[int]] = {}
         for place, einsum in enumerate(problem.einsums):
-            for tensor in einsum.tensors:
-                users.setdefault(tensor.name, []).append(place)
+            for name in einsum.names:
+                users.setdefault(name, []).append(place)
         shared = {t: places for t, places in users.items() if len(places) > 1}
         touched: list[list[str]] = [[] for _ in problem.einsums]
         for tensor_name, places in shared.items():

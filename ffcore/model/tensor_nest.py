@@ -130,7 +130,34 @@ def resolve(einsum: EinsumProblem, nest: Nest) -> ResolvedNest:
             raise MappingError(
                 f"Einsum {einsum.name}: work is left undone, the innermost tile of {variable} is {size}, not 1"
             )
-    return ResolvedNest(einsum, nest, components, tuple(items))
+    resolved = ResolvedNest(einsum, nest, components, tuple(items))
+    for tensor, accesses in einsum.accesses.items():
+        _check_backed_together(resolved, tensor, accesses)
+    return resolved
+
+
+def _check_backed_together(resolved: ResolvedNest, tensor: str, accesses: Sequence[str]) -> None:
+    """All accesses of a tensor have one backing holder; loops above it must split all of them alike (see `Union`)."""
+    einsum = resolved.einsum
+    backing = [resolved.backing(name) for name in accesses]
+    ends = min(h.position for h in backing), max(h.position for h in backing)
+    between = [i for i in resolved.items[slice(*ends)] if isinstance(i, Loop) and i.trips > 1]
+    if len({h.component for h in backing}) > 1 or between:
+        raise MappingError(
+            f"Einsum {einsum.name} reads tensor {tensor} with several indices: the first memory of all of them "
+            f"({', '.join(map(einsum.written, accesses))}) must be the same, with no loop between"
+        )
+    union = einsum.tensor[tensor].union
+    for item in resolved.items:
+        if not isinstance(item, Loop) or item.trips == 1:
+            continue
+        place = resolved.items.index(item)
+        above = item.component <= backing[0].component if item.spatial else place < ends[0]
+        if above and union is not None and item.variable not in union.loops:
+            raise MappingError(
+                f"Einsum {einsum.name} reads tensor {tensor} with several indices: a loop over {item.variable} may not "
+                f"stand above its first memory, as {item.variable} does not index all of them alone in the same rank"
+            )
 
 
 @attrs.frozen

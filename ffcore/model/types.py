@@ -49,7 +49,11 @@ class LoopAbove:
 
 @attrs.frozen
 class Reservation:
-    """The room that one tensor's tile takes in one instance of a memory."""
+    """The room that one tensor's tile takes in one instance of a memory.
+
+    Where an Einsum reads a tensor with several projections, the backing holder's is the `Union` of all accesses; each
+    holder further in has its own, under the tensor's name too.
+    """
 
     tensor: str
     component: str

@@ -249,6 +249,7 @@ if TYPE_CHECKING:
     from ffcore.spec.problem import PathProblem as PathProblem
     from ffcore.spec.problem import Price as Price
     from ffcore.spec.problem import Problem as Problem
+    from ffcore.spec.problem import RankExpression as RankExpression
     from ffcore.spec.problem import Relevance as Relevance
     from ffcore.spec.problem import SpatialDimension as SpatialDimension
     from ffcore.spec.problem import Tensor as Tensor
@@ -378,7 +379,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.spec.paths": _names("is_default place_of_path"),
     "ffcore.spec.problem": _names(
         "Action Component ComponentKind EinsumProblem Held Holding INFINITY MapperOptions Metric PathProblem Price "
-        "Problem Relevance SpatialDimension Tensor TileShape rank_values"
+        "Problem RankExpression Relevance SpatialDimension Tensor TileShape rank_values"
     ),
     "ffcore.spec.quantities": _names("in_any_unit"),
     "ffcore.spec.source": _names("YamlMap YamlScalar"),

@@ -97,6 +97,7 @@ class SerialExecutor(Executor):
     """Runs each call in the calling thread when it is submitted."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Make the call now; the future that is returned is done, and holds what the call returned or raised."""
         future: Future[T] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
@@ -141,6 +142,7 @@ class ProcessExecutor(Executor):
         self._running: list[Generator[Any, None, None]] = []
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Make one call: by a thread where forked processes would be used, else by a process of its own."""
         if self._threads is None:
             self._threads = threads(self.n_jobs)
         if self._forks:

@@ -16,12 +16,19 @@ class EntryPoint(Protocol):
     """The part of ``importlib.metadata.EntryPoint`` that the manager uses."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the distribution calls it; unique in the distribution only."""
+
     @property
-    def value(self) -> str: ...
+    def value(self) -> str:
+        """The module that holds the hooks."""
+
     @property
-    def dist(self) -> Any: ...
-    def load(self) -> Any: ...
+    def dist(self) -> Any:
+        """The distribution that it comes with; None where that is not known."""
+
+    def load(self) -> Any:
+        """Import the module and return it. Raises whatever the module does."""
 
 
 @cache

@@ -109,7 +109,7 @@ def _held(branch: Branch, einsum: EinsumProblem) -> dict[str, frozenset[str]]:
     held: dict[str, frozenset[str]] = {}
     for node in branch.nodes:
         if isinstance(node, Storage | Toll) and (node.einsums is None or einsum.name in node.einsums):
-            own = frozenset(node.tensors) & einsum.tensor.keys()
+            own = frozenset(a for name in node.tensors for a in einsum.read_as.get(name, ()))
             held[node.component] = held.get(node.component, frozenset()) | own
     return held
 

@@ -103,7 +103,7 @@ def view_mapping(
     Nothing is checked: a tree that does not fit the problem is shown as far as it can be.
     """
     einsums = problem.einsums if problem is not None else ()
-    tensors = [t.name for e in einsums for t in e.tensors]
+    tensors = [name for e in einsums for name in e.names]
     tensors += [t for node in _nodes(tree.nodes) if isinstance(node, Storage | Toll) for t in node.tensors]
     sizes = {e.name: dict(e.bounds) for e in einsums}
     hardware = hardware_of(tree, problem)
@@ -181,7 +181,7 @@ class _Viewer:
     def compute(self, node: Compute) -> ComputeView:
         einsum = self.problem.einsum.get(node.einsum) if self.problem is not None else None
         tensors = einsum.tensors if einsum is not None else ()
-        reads = tuple(t.name for t in tensors if not t.output)
+        reads = tuple(dict.fromkeys(t.base for t in tensors if not t.output))
         writes = tuple(t.name for t in tensors if t.output)
         return ComputeView(node.einsum, node.component, reads, writes, einsum is not None and einsum.is_copy)
 
@@ -200,16 +200,20 @@ class _Viewer:
 
     def uses(self, einsum: str, tensor: str) -> bool:
         known = self.problem.einsum if self.problem is not None else {}
-        return einsum in known and tensor in known[einsum].tensor
+        return einsum in known and tensor in known[einsum].read_as
 
     def tile_size(self, node: Storage, tensor: str, users: Sequence[str], sizes: Sizes) -> str:
         for name in users:
-            found: Tensor | None = None
+            found: Sequence[Tensor] = ()
             if self.problem is not None and name in self.problem.einsum:
-                found = self.problem.einsum[name].tensor.get(tensor)
-            if found is not None and found.variables <= sizes[name].keys():
-                width = self.hardware.widths.get((node.component, tensor), found.bits_per_value)
-                return format_quantity(found.tile_values(sizes[name]) * width, Dimension.SIZE)
+                einsum = self.problem.einsum[name]
+                backing = tensor not in self.held and tensor in einsum.names
+                accesses = einsum.read_as.get(tensor, ())
+                found = [einsum.kept(a, backing) for a in accesses]
+            if found and all(t.variables <= sizes[name].keys() for t in found):
+                width = self.hardware.widths.get((node.component, found[0].base), found[0].bits_per_value)
+                values = sum(t.tile_values(sizes[name]) * t.times for t in found)
+                return format_quantity(values * width, Dimension.SIZE)
         return ""
 
     def loop(self, node: Loop, below: Sequence[str], sizes: Sizes) -> tuple[LoopView, Sizes]:

@@ -128,7 +128,7 @@ def _evaluated_tensors(resolved: ResolvedWorkload) -> Mapping[str, Tensor]:
 
 
 def _einsum(shape: EinsumShape, bounds: Mapping[str, int]) -> EinsumView:
-    views = [(t.output, AccessView(t.name, tuple(_index(r) for r in t.ranks))) for t in shape.tensors]
+    views = [(t.output, AccessView(t.base, tuple(_index(r) for r in t.ranks))) for t in shape.tensors]
     operations: int | None = 1
     for variable in shape.variables:
         operations = operations * bounds[variable] if operations is not None and variable in bounds else None
@@ -156,11 +156,11 @@ def _tensors(shapes: Sequence[EinsumShape], known: Mapping[str, Tensor], bounds:
     for shape in shapes:
         # Inputs first: the order in which problems list them, and so the colours of the mapping picture.
         for tensor in sorted(shape.tensors, key=lambda t: t.output):
-            first.setdefault(tensor.name, tensor)
+            first.setdefault(tensor.base, tensor)
             if tensor.output:
-                producer.setdefault(tensor.name, shape.einsum.name)
-            else:
-                consumers.setdefault(tensor.name, []).append(shape.einsum.name)
+                producer.setdefault(tensor.base, shape.einsum.name)
+            elif tensor.access_of is None:
+                consumers.setdefault(tensor.base, []).append(shape.einsum.name)
     result = []
     for name, tensor in first.items():
         extents = {r.rank: r.tile(bounds) if all(v in bounds for v, _ in r.terms) else None for r in tensor.ranks}

@@ -21,7 +21,9 @@ from ffcore.spec.tensors import Named as Named
 from ffcore.spec.tensors import RankExpression as RankExpression
 from ffcore.spec.tensors import Relevance as Relevance
 from ffcore.spec.tensors import Tensor as Tensor
+from ffcore.spec.tensors import Union as Union
 from ffcore.spec.tensors import rank_values as rank_values
+from ffcore.spec.tensors import union_of as union_of
 from ffcore.tolerances import FANOUT
 
 if TYPE_CHECKING:
@@ -255,6 +257,20 @@ class EinsumProblem:
     def tensor(self) -> Mapping[str, Tensor]:
         return {t.name: t for t in self.tensors}
 
+    def written(self, name: str) -> str:
+        """What a mapping calls the holder of an access: ``X@1`` for the first of several, ``X``, else its name."""
+        return f"{name}@1" if name in self.accesses else name
+
+    @cached_property
+    def read_as(self) -> Mapping[str, tuple[str, ...]]:
+        """Names that a mapping may hold -> the accesses that they stand for.
+
+        A tensor stands for all of its accesses, ``X@1`` and ``X@2`` for one of several.
+        """
+        found = {name: self.accesses.get(name, (name,)) for name in self.names}
+        found |= {self.written(name): (name,) for names in self.accesses.values() for name in names}
+        return found
+
     @cached_property
     def imperfect(self) -> frozenset[str]:
         """Rank variables that may have imperfect tiles."""
@@ -263,31 +279,58 @@ class EinsumProblem:
     def bits(self, tensor: Tensor, component: Component, values: Any = 1.0, persistent: bool = False) -> Any:
         """Bits that so many values of a tensor (a number, or an array) take in one instance of a memory.
 
-        Of a tensor that stays there, the values of all instances of the Einsum are kept at once.
+        ``values``: of the ranks of ``tensor``, which is what a holder keeps: see `kept`. Of a tensor that stays there,
+        the values of all instances of the Einsum are kept at once.
         """
-        return values * (component.width(tensor) * (self.n_instances if persistent else 1.0))
+        return values * (component.width(tensor) * tensor.times * (self.n_instances if persistent else 1.0))
+
+    def kept(self, name: str, backing: bool) -> Tensor:
+        """A tensor as one of its holders keeps it: the backing holder of several accesses keeps their `Union`."""
+        tensor = self.tensor[name]
+        return tensor.kept if backing else tensor
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The tensors, however often each is read: inputs in order, then the output(s)."""
+        return tuple(dict.fromkeys(t.base for t in self.tensors))
+
+    @cached_property
+    def accesses(self) -> Mapping[str, tuple[str, ...]]:
+        """Tensor -> its accesses, of those that are read with several projections."""
+        found: dict[str, tuple[str, ...]] = {}
+        for t in self.tensors:
+            if t.union is not None:
+                found[t.base] = (*found.get(t.base, ()), t.name)
+        return found
 
     def most_bits(self, component: Component, tensors: Iterable[Tensor] | None = None) -> float:
         """The most bits that tensors (default: all) can take of a memory, which holds each at most once."""
         held = self.tensors if tensors is None else tensors
-        bits = sum(float(self.bits(t, component, t.tile_values(self.bounds))) for t in held)
+        # The union may be more than all of its parts, as it is taken rank by rank.
+        forms = [(t, t.kept) if t.union is not None else (t,) for t in held]
+        bits = sum(max(float(self.bits(t, component, t.tile_values(self.bounds))) for t in own) for own in forms)
         return bits * max(1.0, self.n_instances)
 
-    def spatial_candidates(self, dimension: SpatialDimension, held: Container[str]) -> tuple[str, ...]:
+    def spatial_candidates(
+        self, dimension: SpatialDimension, held: Container[str], outer: Container[str] = ()
+    ) -> tuple[str, ...]:
         """Rank variables that may have a loop across a dimension, below the holders of the tensors ``held``.
 
         Not those that would split an output or intermediate held further in, nor those that ``reuse`` or a bound
-        such as ``<= 1`` removes.
+        such as ``<= 1`` removes. ``outer``: the tensors that memories above the dimension's component hold; the loop
+        stands above the backing holders of all others (each instance has its own), and where that is the one of
+        several accesses of a tensor, all of them must be split alike.
         """
         if dimension.fanout == 1:
             return ()
-        unheld = [t for t in self.tensors if (t.output or t.name in self.intermediates) and t.name not in held]
+        split = [t for t in self.tensors if (t.output or t.name in self.intermediates) and t.name not in held]
+        split += [t for t in self.tensors if t.union is not None and t.name not in outer]
         reused = [self.tensor[name].variables for name in dimension.reuse if name in self.tensor]
         removed = [b.variables for b in dimension.loop_bounds if b.removes_loops]
         return tuple(
             v
             for v in self.bounds
-            if all(v in t.directly_indexed_by for t in unheld) and not any(v in names for names in (*reused, *removed))
+            if all(v in t.split_by for t in split) and not any(v in names for names in (*reused, *removed))
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 
 import attrs
@@ -27,13 +27,17 @@ class HolderChoice:
 
 @attrs.frozen
 class OrderedHolder:
-    """A holder in its place in the order; the first ``HolderOrder.outer`` ones form group G0."""
+    """A holder in its place in the order; the first ``HolderOrder.outer`` ones form group G0.
+
+    ``joins``: it backs an access after the first, and stands right below the first one's, with which it is one.
+    """
 
     tensor: str
     index: int
     backing: bool
     persistent: bool
     must: bool
+    joins: bool = False
 
 
 @attrs.frozen
@@ -88,7 +92,7 @@ def _choose(
     index = len(components)
     if index == len(path.names):
         seen = {t for _, tensors in memories for t in tensors}
-        if all(t in seen for t in order):
+        if all(t in seen for t in order) and _backed_together(einsum, memories):
             yield HolderChoice(components, memories, tolls)
         return
     component = path.component(index, held)
@@ -112,6 +116,15 @@ def _choose(
             yield from _choose(einsum, path, order, extended, here, (*memories, (index, taken)), tolls, steps)
 
 
+def _backed_together(einsum: EinsumProblem, memories: Sequence[tuple[int, tuple[str, ...]]]) -> bool:
+    """Is the memory that backs a tensor the same for all of its accesses?"""
+    backing: dict[str, int] = {}
+    for index, tensors in memories:
+        for name in tensors:
+            backing.setdefault(name, index)
+    return all(len({backing[name] for name in names}) == 1 for names in einsum.accesses.values())
+
+
 def holder_orders(
     einsum: EinsumProblem, choice: HolderChoice, force_order: bool, steps: Steps
 ) -> Iterator[HolderOrder]:
@@ -128,7 +141,8 @@ def holder_orders(
             backed.add(name)
             persistent = backing and einsum.tensor[name].persistent
             must = name in holding.must or name in holding.back
-            holder = OrderedHolder(name, index, backing, persistent, must)
+            joins = backing and einsum.tensor[name].access_of is not None
+            holder = OrderedHolder(name, index, backing, persistent, must, joins)
             (group if persistent or index == outermost else rest).append(holder)
     if einsum.is_copy:
         # Below the last backing holder a copy has nothing to do.
@@ -137,11 +151,22 @@ def holder_orders(
     fits = _Order(einsum, choice, force_order)
     if not all(fits.above(a, b) for a in group for b in rest):
         return
-    for order in _linear_extensions(tuple(rest), fits):
+    joining = {h.tensor: h for h in rest if h.joins}
+    for order in _linear_extensions(tuple(h for h in rest if not h.joins), fits):
         steps.take()
-        holders = (*group, *order)
+        holders = (*group, *_with_joining(einsum, order, joining))
         if not fits.redundant(holders) and fits.options(holders):
             yield HolderOrder(choice, holders, len(group))
+
+
+def _with_joining(
+    einsum: EinsumProblem, order: Sequence[OrderedHolder], joining: Mapping[str, OrderedHolder]
+) -> Iterator[OrderedHolder]:
+    """The order with the backing holders of further accesses right below the first one's."""
+    for holder in order:
+        yield holder
+        if holder.backing:
+            yield from (joining[name] for name in einsum.accesses.get(holder.tensor, ()) if name in joining)
 
 
 def _linear_extensions(rest: tuple[OrderedHolder, ...], fits: _Order) -> Iterator[tuple[OrderedHolder, ...]]:
@@ -169,10 +194,15 @@ class _Order:
             return True
         if outer.tensor == inner.tensor:
             return False
+        if inner.backing and self._base(outer) == self._base(inner):
+            return False  # another access of the tensor that ``inner`` backs
         if outer.backing and outer.tensor in self.einsum.shared:
             return False
         forced = self.force and self._forces(outer.index) and self._forces(inner.index)
         return not (forced and not outer.persistent and not inner.persistent)
+
+    def _base(self, holder: OrderedHolder) -> str:
+        return self.einsum.tensor[holder.tensor].base
 
     def _forces(self, index: int) -> bool:
         holding = self.choice.components[index].holding

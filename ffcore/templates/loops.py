@@ -62,17 +62,19 @@ def _gap(einsum: EinsumProblem, order: HolderOrder, k: int, known: Known) -> _Ga
 def _made_gap(einsum: EinsumProblem, order: HolderOrder, k: int) -> _Gap:
     count = order.outer + k
     seen = order.holders[:count]
+    if count < len(order.holders) and order.holders[count].joins:
+        return _Gap([])
     held = {h.tensor for h in seen}
     variables = list(einsum.bounds)
     for tensor in einsum.tensors:
         if tensor.name not in held:
-            variables = [v for v in variables if v in tensor.directly_indexed_by]
+            variables = [v for v in variables if v in tensor.split_by]
     just_above = seen[-1] if seen else None
     partial: frozenset[str] = frozenset()
     if just_above is not None:
         tensor = einsum.tensor[just_above.tensor]
-        # All of G0 stands directly above its gap, in no particular order.
-        above = seen if k == 0 else (just_above,)
+        # All of G0 stands directly above its gap, in no particular order; so do all accesses of one backing holder.
+        above = seen if k == 0 else _standing_together(seen)
         partial = frozenset().union(*(einsum.tensor[h.tensor].partially_relevant for h in above))
         if not just_above.backing:
             variables = [v for v in variables if v not in tensor.fully_relevant]
@@ -81,6 +83,14 @@ def _made_gap(einsum: EinsumProblem, order: HolderOrder, k: int) -> _Gap:
         variables = [v for v in variables if v in following.variables or v in partial]
     sinking = just_above is not None and not just_above.backing
     return _Gap(variables, tuple(v for v in variables if v in partial) if sinking else ())
+
+
+def _standing_together(seen: Sequence[OrderedHolder]) -> Sequence[OrderedHolder]:
+    """The last holder, with those that it joins."""
+    first = len(seen) - 1
+    while seen[first].joins and first > 0:
+        first -= 1
+    return seen[first:]
 
 
 def _add_missing(einsum: EinsumProblem, order: HolderOrder, gaps: Sequence[_Gap]) -> None:
@@ -120,8 +130,9 @@ def _spatial(einsum: EinsumProblem, order: HolderOrder) -> list[tuple[int, int, 
         above = max((i for i, h in enumerate(order.holders) if h.index < index), default=-1)
         gap = max(0, above - order.outer + 1) if above >= 0 else -1
         held = {h.tensor for i, h in enumerate(order.holders) if i < order.outer + gap} if gap >= 0 else set()
+        outer = {h.tensor for h in order.holders if h.index < index}
         for d, dimension in enumerate(component.spatial):
-            result += [(index, d, v, gap) for v in einsum.spatial_candidates(dimension, held)]
+            result += [(index, d, v, gap) for v in einsum.spatial_candidates(dimension, held, outer)]
     return result
 
 
@@ -136,8 +147,11 @@ def _assemble(
 ) -> Template:
     blocks: list[tuple[str, ...]] = []
     start: list[int] = []  # first block of each gap
-    for gap, first in zip(gaps, firsts, strict=True):
+    for k, (gap, first) in enumerate(zip(gaps, firsts, strict=True)):
         start.append(len(blocks))
+        following = order.outer + k
+        if following < len(order.holders) and order.holders[following].joins:
+            continue  # which stands at the same cut
         if first is not None:
             blocks.append((first,))
         blocks.append(tuple(v for v in gap.variables if v != first))

@@ -29,7 +29,7 @@ def some_einsum() -> tuple[EinsumProblem, tuple[HolderChoice, ...]]:
     shape = "tile_shape: [{expression: All.rank_variables, operator: '<=', value: 4}]"
     text = UNUSUAL.replace("may_keep: All,", f"may_keep: All, {shape},")
     text = text.replace("    size: 256", "    size: 256\n    leak_power: 1\n    bits_per_value: {input: 4}")
-    matmul = "{einsum: 'C[m, n] = A[m, k] * B[k, n]', renames: {input: A, weight: B, output: C}}"
+    matmul = "{einsum: 'C[m, n] = A[m, k] * A[M: n, K: k] * B[k, n]', renames: {input: A, weight: B, output: C}}"
     workload = f"workload: {{rank_sizes: {{M: 4, K: 2, N: 4}}, bits_per_value: {{All: 8}}, einsums: [{matmul}]}}"
     (einsum,) = Spec.from_string(text + workload).problem().einsums
     einsum = attrs.evolve(einsum, shared=frozenset("A"), intermediates=frozenset("A"))

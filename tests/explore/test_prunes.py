@@ -31,6 +31,7 @@ from ffcore.spec.problem import Problem
 from ffcore.templates import Template
 from tests.array_problems import array_problem
 from tests.oracle_problems import OracleProblem, oracle_problems
+from tests.twice_problems import twice_problem
 
 ARCH = """
 arch:
@@ -325,6 +326,19 @@ def test_pmappings_on_random_arrays_are_the_same_without_each_prune(seed: int) -
     assume(problem is not None)
     assert problem is not None
     same_without_each(problem)
+
+
+@pytest.mark.parametrize(
+    "seed", [s if s < 8 and s != 3 else pytest.param(s, marks=pytest.mark.slow) for s in range(80)]
+)
+def test_pmappings_that_read_a_tensor_in_several_ways_are_the_same_without_each_prune(seed: int) -> None:
+    problem = twice_problem(seed)
+    if problem is None or any(e.imperfect for e in problem.einsums):
+        pytest.skip("refused, or with imperfect factors")
+    try:
+        same_without_each(problem)
+    except NoValidMappingError:
+        pytest.skip("nothing fits")
 
 
 def joined(problem: Problem) -> list[tuple[float, float]]:

@@ -146,7 +146,14 @@ CASES = {
         None,
     ),
     "duplicate Einsum": ("name: First", "name: D", "workload.yaml", "duplicate Einsum 'D'", None),
-    "duplicate tensor": ("name: B,", "name: A,", "workload.yaml", "reads tensor A twice, with other indices", None),
+    "duplicate tensor": ("name: C,", "name: A,", "workload.yaml", "has tensor A twice, and writes it", None),
+    "other ranks": (
+        "{name: B, projection: [k, n]}",
+        "{name: A, projection: {K: k, Z: n}}",
+        "workload.yaml",
+        "tensor A has ranks [K, Z] here but [K, M] in Einsum First",
+        None,
+    ),
     "duplicate dimension": (
         "- {name: X, fanout: 2}",
         "- {name: X, fanout: 2}\n    - {name: X, fanout: 3}",

@@ -117,10 +117,27 @@ def test_the_order_in_which_an_index_is_written_does_not_matter() -> None:
     assert len(twice.tensors) == 3
 
 
+def test_a_transpose_that_is_none_is_said() -> None:
+    """Ranks are called like their variables, so that this reads one thing twice."""
+    with pytest.warns(SpecWarning, match=r"reads X\[m, k\] and X\[k, m\], .* as in X\[M: k, K: m\]"):
+        ff.Spec.from_string(KEPT + MATMUL.replace(EINSUM, "G[m] = X[m, k] * X[k, m]")).problem()
+
+
+def test_no_tensor_is_called_like_an_access() -> None:
+    accesses = "{name: %s, projection: {M: m}}, {name: %s, projection: {M: n}}, {name: %s, projection: {M: m}}"
+    text = f"{{name: E, tensor_accesses: [{accesses}, {{name: Y, projection: [m, n], output: True}}]}}"
+    for names, fine in ((("X", "X", "X@2"), False), (("X", "X", "X@3"), False), (("Z", "Y2", "X@2"), True)):
+        spec = ff.Spec.from_string(KEPT + MATMUL.replace(f"'{EINSUM}'", text % names))
+        if fine:
+            assert len(spec.problem().einsums[0].tensors) == 4
+            continue
+        with pytest.raises(SpecError, match=f"{names[2]} of Einsum E is called like an access of X"):
+            spec.problem()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("G[m, n] = X[m, k] * X[n, k]", "reads tensor X twice, with other indices"),
         ("X[m, n] = X[m, n] + B[m, n]", "has tensor X twice, and writes it"),
     ],
 )

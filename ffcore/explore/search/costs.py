@@ -136,7 +136,7 @@ class Costs:
 
     def _bits(self, reserved: Reserved) -> Floats:
         einsum = self.einsum
-        tensor = einsum.tensor[reserved.tensor]
+        tensor = einsum.kept(reserved.tensor, reserved.backing)
         values = self.points.tile(tensor, dict(reserved.factors))
         found: Floats = einsum.bits(tensor, self.columns.components[reserved.index], values, reserved.persistent)
         return found

@@ -31,6 +31,7 @@ class Reserved:
 
     tensor: str
     index: int
+    backing: bool
     persistent: bool
     factors: Factors = ()
 
@@ -182,7 +183,8 @@ class Outliner:
         for site in template.sites:
             index, place = site.index, site.reservation
             factors = fixed.factors(index, place)
-            reservations[place].append(self._thing(Reserved, site.tensor, index, site.persistent, factors))
+            what = site.tensor, index, site.backing, site.persistent
+            reservations[place].append(self._thing(Reserved, *what, factors))
             outermost[index] = min(place, outermost.get(index, place))
             holding = template.components[index].holding
             if holding is not None and holding.tile_shape:

@@ -131,7 +131,7 @@ class SpatialTable:
     extras: Mapping[str, Ints]  # per variable with imperfect factors and choice, see `End.extra`
     outermost: Mapping[str, int]  # of those whose outermost loop is spatial, the component that it runs across
     _products: dict[tuple[int, ...], Ints] = attrs.Factory(dict)
-    _tiles: dict[tuple[str, int, frozenset[str], frozenset[str]], Floats] = attrs.Factory(dict)
+    _tiles: dict[Hashable, Floats] = attrs.Factory(dict)
 
     def product(self, variable: str, beyond: int = -1) -> Ints:
         """Per choice, the trips over one rank variable across components further in than ``beyond``."""
@@ -147,7 +147,7 @@ class SpatialTable:
 
         ``between``: variables with several temporal loops of which one stands above.
         """
-        key = (tensor.name, index, whole, between)
+        key = (tensor.name, tensor.ranks, index, whole, between)
         if key not in self._tiles:
             values: Floats = np.ones(len(self.trips))
             for rank in tensor.ranks:
@@ -290,7 +290,7 @@ def smallest_usage(template: Template, table: SpatialTable) -> dict[int, Floats]
             (second if v in first and v not in second and v not in table.outermost else first).setdefault(v, b)
     usage: dict[int, Floats] = {}
     for site in template.sites:
-        tensor = template.einsum.tensor[site.tensor]
+        tensor = template.einsum.kept(site.tensor, site.backing)
         whole = frozenset(v for v in tensor.variables if v in first and site.reservation <= first[v])
         between = frozenset(
             v

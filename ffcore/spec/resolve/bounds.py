@@ -21,15 +21,19 @@ from ffcore.spec.workload import Einsum, TensorAccess, Workload
 
 @attrs.frozen
 class EinsumShape:
-    """An Einsum and its tensors, in the order of the accesses; bits and persistence still open."""
+    """An Einsum and its tensors, in the order of the accesses; bits and persistence still open.
+
+    ``accesses``: what the file says of each; of those that read a tensor in the same way, the first.
+    """
 
     einsum: Einsum
     tensors: tuple[Tensor, ...]
+    accesses: tuple[TensorAccess, ...]
 
     @property
-    def accesses(self) -> tuple[TensorAccess, ...]:
-        """What the file says of each tensor; of one that is read twice in the same way, the first."""
-        return tuple({a.name: a for a in reversed(self.einsum.tensor_accesses)}[t.name] for t in self.tensors)
+    def names(self) -> tuple[str, ...]:
+        """The tensors, however often each is read."""
+        return tuple(dict.fromkeys(t.base for t in self.tensors))
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -42,46 +46,61 @@ def shape_of(einsum: Einsum, errors: ErrorCollector) -> EinsumShape | None:
     """Parse an Einsum's projections; None if they are wrong (then it is noted in ``errors``)."""
     before = len(errors)
     here = einsum.position_of("")
-    _check_twice(einsum, errors)
     if not any(a.output for a in einsum.tensor_accesses):
         errors.add(f"Einsum {einsum.name} has no output (output: True)", here)
     if all(a.output for a in einsum.tensor_accesses) and einsum.tensor_accesses:
         errors.add(f"Einsum {einsum.name} has no input", here)
-    tensors = {access.name: _tensor(access, errors) for access in einsum.tensor_accesses}
-    return None if len(errors) > before else EinsumShape(einsum, tuple(tensors.values()))
-
-
-def _check_twice(einsum: Einsum, errors: ErrorCollector) -> None:
-    """A tensor may be read twice in the same way, which is one access."""
-    first: dict[str, TensorAccess] = {}
+    found: dict[str, list[tuple[Tensor, TensorAccess]]] = {}  # by tensor, those that differ
+    order: list[tuple[Tensor, TensorAccess]] = []
     for access in einsum.tensor_accesses:
-        other = first.setdefault(access.name, access)
-        if other is access:
+        own = found.setdefault(access.name, [])
+        tensor = _tensor(access, errors)
+        if own:
+            tensor = _as_the_first(access, tensor, own[0][0])
+            _check_twice(einsum, access, own[0][1], tensor, own[0][0], errors)
+        if any(_indices(tensor) == _indices(other) for other, _ in own):
             continue
-        place = access.position_of("") or einsum.position_of("")
-        if access.output or other.output:
-            errors.add(f"Einsum {einsum.name} has tensor {access.name} twice, and writes it", place)
-        elif _indices(access) != _indices(other):
-            errors.add(
-                f"Einsum {einsum.name} reads tensor {access.name} twice, with other indices: only the same indices "
-                "twice (one access) can be mapped; copy the tensor under another name first",
-                place,
-            )
-        elif (access.bits_per_value, access.persistent) != (other.bits_per_value, other.persistent):
-            errors.add(f"Einsum {einsum.name} says two things of tensor {access.name}, which it reads twice", place)
+        if own:
+            tensor = attrs.evolve(tensor, name=f"{access.name}@{len(own) + 1}", access_of=access.name)
+        own.append((tensor, access))
+        order.append(own[-1])
+    if len(errors) > before:
+        return None
+    return EinsumShape(einsum, tuple(t for t, _ in order), tuple(a for _, a in order))
 
 
-def _indices(access: TensorAccess) -> dict[str, object]:
-    """The index of each rank whatever order its terms are written in; as it is written where it is wrong."""
-    result: dict[str, object] = {}
-    for rank, index in access.projection.items():
-        try:
-            terms, constant = parse_index(index)
-        except SpecError:
-            result[rank] = index
-        else:
-            result[rank] = (frozenset(terms), constant)
-    return result
+def _as_the_first(access: TensorAccess, tensor: Tensor, first: Tensor) -> Tensor:
+    """In ``X[m, k] * X[n, k]`` the second access has the ranks of the first, in order, as it names none itself."""
+    names = [r.rank for r in first.ranks]
+    named = any(rank != index.upper() for rank, index in access.projection.items())
+    if named or len(names) != len(tensor.ranks) or {r.rank for r in tensor.ranks} == set(names):
+        return tensor
+    return attrs.evolve(tensor, ranks=tuple(attrs.evolve(r, rank=n) for r, n in zip(tensor.ranks, names, strict=True)))
+
+
+def _check_twice(
+    einsum: Einsum, access: TensorAccess, other: TensorAccess, tensor: Tensor, first: Tensor, errors: ErrorCollector
+) -> None:
+    """An Einsum may read a tensor several times, with the same indices (one access) or others, and not write it."""
+    place = access.position_of("") or einsum.position_of("")
+    if access.output or other.output:
+        errors.add(f"Einsum {einsum.name} has tensor {access.name} twice, and writes it", place)
+    elif (access.bits_per_value, access.persistent) != (other.bits_per_value, other.persistent):
+        errors.add(f"Einsum {einsum.name} says two things of tensor {access.name}, which it reads twice", place)
+    elif _indices(tensor) == _indices(first) and list(access.projection) != list(other.projection):
+        written, turned = (f"{access.name}[{', '.join(a.projection.values())}]" for a in (other, access))
+        pairs = zip(other.projection, access.projection.values(), strict=True)
+        named = ", ".join(f"{rank}: {index}" for rank, index in pairs)
+        message = (
+            f"Einsum {einsum.name} reads {written} and {turned}, which are the same values: a rank is called like its "
+            f"variable unless it is named, as in {access.name}[{named}]"
+        )
+        warnings.warn(SpecWarning(f"{place}: {message}" if place else message), stacklevel=2)
+
+
+def _indices(tensor: Tensor) -> dict[str, object]:
+    """The index of each rank, whatever order its terms are written in."""
+    return {r.rank: r.index for r in tensor.ranks}
 
 
 def _tensor(access: TensorAccess, errors: ErrorCollector) -> Tensor:
@@ -163,8 +182,8 @@ def _check_reach(
             for rank in tensor.ranks:
                 reach = rank.reach(bounds)
                 limits = [(s.value, "that rank_sizes states") for s in [sizes.get(rank.rank)] if s is not None]
-                if not tensor.output and (tensor.name, rank.rank) in written:
-                    size, writer = written[tensor.name, rank.rank]
+                if not tensor.output and (tensor.base, rank.rank) in written:
+                    size, writer = written[tensor.base, rank.rank]
                     limits.append((size, f"that Einsum {writer} writes"))
                 if limits and reach > min(limits)[0]:
                     with errors.catch():

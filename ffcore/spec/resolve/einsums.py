@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ import attrs
 
 from ffcore.errors import ErrorCollector, Position, SpecError
 from ffcore.spec.expressions import NameSet, RankVariableSet, TensorSet, evaluate
-from ffcore.spec.problem import RankExpression, Tensor
+from ffcore.spec.problem import RankExpression, Tensor, Union, union_of
 from ffcore.spec.renames import Rename
 from ffcore.spec.resolve.bounds import EinsumShape, resolve_bounds, shape_of
 from ffcore.spec.resolve.scope import Lazy, Scope, Trace
@@ -106,12 +106,12 @@ def resolve_workload(spec: Spec, variables: Scope, trace: Trace, errors: ErrorCo
     _check_dataflow(shapes, errors)
     _check_names(shapes, errors)
     bounds = resolve_bounds(workload, shapes, variables, trace, errors)
-    written = {t.name for s in shapes for t in s.tensors if t.output}
-    read = {t.name for s in shapes for t in s.tensors if not t.output}
+    written = {t.base for s in shapes for t in s.tensors if t.output}
+    read = {t.base for s in shapes for t in s.tensors if not t.output}
     users: dict[str, set[str]] = {}
     for shape in shapes:
-        for tensor in shape.tensors:
-            users.setdefault(tensor.name, set()).add(shape.einsum.name)
+        for name in shape.names:
+            users.setdefault(name, set()).add(shape.einsum.name)
     _check_renames(spec, shapes, errors)
     intermediates, shared = frozenset(written & read), frozenset(t for t, by in users.items() if len(by) > 1)
     strangers = _foreign_names(spec, shapes)
@@ -126,14 +126,28 @@ def resolve_workload(spec: Spec, variables: Scope, trace: Trace, errors: ErrorCo
 def tensors_of(einsum: ResolvedEinsum) -> tuple[Tensor, ...]:
     """The Einsum's tensors, bits and persistence evaluated: inputs, then outputs.
 
-    Their ranks are those that the indices stand for (`RankExpression.digits`).
+    Their ranks are those that the indices stand for (`RankExpression.digits`). A tensor that is read with several
+    projections is there once for each of them, with the `Union` of all.
     """
     persistent = as_tensors(einsum.scope["Persistent"], "Persistent", None).names
-    inputs, bits = [t for t in einsum.shape.tensors if not t.output], einsum.universe
-    return tuple(
-        Tensor(t.name, _digits(t, einsum.bounds), t.output, bits[t.name].bits_per_value, t.name in persistent)
-        for t in [*inputs, *(t for t in einsum.shape.tensors if t.output)]
-    )
+    shape, bits = einsum.shape, einsum.universe
+    order = {name: place for place, name in enumerate(shape.names)}
+    result = []
+    for t in sorted(shape.tensors, key=lambda t: (t.output, order[t.base])):
+        union = _union(t, [other for other in shape.tensors if other.base == t.base], einsum.bounds)
+        width, stays = bits[t.base].bits_per_value, t.base in persistent
+        ranks = _digits(t, einsum.bounds)
+        result.append(attrs.evolve(t, ranks=ranks, bits_per_value=width, persistent=stays, union=union))
+    return tuple(result)
+
+
+def _union(tensor: Tensor, accesses: Sequence[Tensor], bounds: Mapping[str, int]) -> Union | None:
+    """What an access says of all that its tensor's backing holder keeps; None where it is the only one."""
+    known = all(v in bounds for t in accesses for v in t.variables)
+    if len(accesses) == 1 or not known or len({frozenset(r.rank for r in t.ranks) for t in accesses}) > 1:
+        return None  # or what is wrong has been reported
+    union = union_of([t.ranks for t in accesses], bounds)
+    return union if tensor.access_of is None else attrs.evolve(union, others=0)
 
 
 def _digits(tensor: Tensor, bounds: Mapping[str, int]) -> tuple[RankExpression, ...]:
@@ -154,8 +168,7 @@ def _resolve_einsum(
     universe: dict[str, Info] = {}
     own: dict[str, Lazy | object] = {}
     ranks = {v: None for t in shape.tensors for r in t.ranks for v, _ in r.terms}
-    tensors = {t.name: t for t in shape.tensors}
-    everything = frozenset(tensors)
+    everything = frozenset(shape.names)
 
     def pick(names: frozenset[str]) -> TensorSet:
         return TensorSet(names & everything, universe)
@@ -167,12 +180,12 @@ def _resolve_einsum(
     bits = Lazy(
         f"bits_per_value of Einsum {shape.einsum.name}", None, lambda: _bits(spec.workload, shape, scope), trace
     )
-    for tensor in shape.tensors:
-        used = frozenset(v for r in tensor.ranks for v, _ in r.terms)
-        universe[tensor.name] = Info(used, partial(_bits_of, bits, tensor.name))
+    for name in shape.names:
+        used = frozenset(v for t in shape.tensors if t.base == name for v in t.variables)
+        universe[name] = Info(used, partial(_bits_of, bits, name))
     outputs = frozenset(t.name for t in shape.tensors if t.output)
     symbols |= {v: RankVariableSet((v,), ranks) for v in ranks}
-    symbols |= {t: pick(frozenset((t,))) for t in tensors}
+    symbols |= {t: pick(frozenset((t,))) for t in shape.names}
     symbols |= {"All": pick(everything), "Tensors": pick(everything), "Nothing": pick(frozenset())}
     symbols |= {"Inputs": pick(everything - outputs), "Outputs": pick(outputs)}
     symbols |= {"Intermediates": pick(intermediates), "Shared": pick(shared)}
@@ -227,7 +240,7 @@ def _bits(workload: Workload, shape: EinsumShape, scope: Scope) -> dict[str, flo
         if access.bits_per_value is not None:
             place = access.place_of("bits_per_value")
             result[access.name] = bits_of_value(evaluate(access.bits_per_value, scope, place), "bits_per_value", place)
-    everything = frozenset(t.name for t in shape.tensors)
+    everything = frozenset(shape.names)
     if everything - result.keys():
         place_of = table_place(workload, "bits_per_value")
         result = (
@@ -317,12 +330,21 @@ COLUMN_NAMES = ("Total", "usage")
 def _check_names(shapes: list[EinsumShape], errors: ErrorCollector) -> None:
     """No Einsum is called like a column of the results, no tensor and no rank variable like a set."""
     said: set[str] = set()
+    several = {t.access_of for shape in shapes for t in shape.tensors if t.access_of is not None}
     for shape in shapes:
         if shape.einsum.name in COLUMN_NAMES:
             message = f"an Einsum may not be called {shape.einsum.name!r}, as columns of the results are: rename it"
             errors.add(message, shape.einsum.position_of("name") or shape.einsum.position_of(""))
         for access in shape.einsum.tensor_accesses:
-            for name in (access.name, *(v for t in shape.tensors if t.name == access.name for v in t.variables)):
+            base, _, number = access.name.rpartition("@")
+            if base in several and number.isdigit() and access.name not in said:
+                said.add(access.name)
+                errors.add(
+                    f"tensor {access.name} of Einsum {shape.einsum.name} is called like an access of {base}, which an "
+                    "Einsum reads with several indices: give it another name",
+                    access.position_of("") or shape.einsum.position_of(""),
+                )
+            for name in (access.name, *(v for t in shape.tensors if t.base == access.name for v in t.variables)):
                 if name in SET_NAMES and name not in said:
                     said.add(name)
                     what = "tensor" if name == access.name else "rank variable"
@@ -341,11 +363,12 @@ def _check_dataflow(shapes: list[EinsumShape], errors: ErrorCollector) -> None:
     for shape in shapes:
         for access, tensor in zip(shape.accesses, shape.tensors, strict=True):
             here = access.position_of("") or shape.einsum.position_of("")
-            if tensor.output and tensor.name in writer:
-                other = writer[tensor.name].einsum.name
-                errors.add(f"tensor {tensor.name} is written by two Einsums, {other} and {shape.einsum.name}", here)
-            if not tensor.output and tensor.name in all_writers and tensor.name not in writer:
-                errors.add(f"Einsum {shape.einsum.name} reads tensor {tensor.name} before it is written", here)
+            name = access.name
+            if tensor.output and name in writer:
+                other = writer[name].einsum.name
+                errors.add(f"tensor {name} is written by two Einsums, {other} and {shape.einsum.name}", here)
+            if not tensor.output and name in all_writers and name not in writer:
+                errors.add(f"Einsum {shape.einsum.name} reads tensor {name} before it is written", here)
             _check_ranks(shape, access, tensor, first, errors)
         writer |= {t.name: shape for t in shape.tensors if t.output and t.name not in writer}
 
@@ -357,11 +380,11 @@ def _check_ranks(
     first: dict[str, tuple[EinsumShape, tuple[RankExpression, ...]]],
     errors: ErrorCollector,
 ) -> None:
-    other, ranks = first.setdefault(tensor.name, (shape, tensor.ranks))
+    other, ranks = first.setdefault(access.name, (shape, tensor.ranks))
     mine, theirs = {r.rank for r in tensor.ranks}, {r.rank for r in ranks}
     if mine != theirs:
         message = (
-            f"tensor {tensor.name} has ranks {_listed(mine)} here but {_listed(theirs)} in Einsum {other.einsum.name}"
+            f"tensor {access.name} has ranks {_listed(mine)} here but {_listed(theirs)} in Einsum {other.einsum.name}"
         )
         errors.add(message, access.place_of("projection"))
 
@@ -383,7 +406,7 @@ def _check_renames(spec: Spec, shapes: list[EinsumShape], errors: ErrorCollector
 
 def _foreign_names(spec: Spec, shapes: list[EinsumShape]) -> tuple[frozenset[str], frozenset[str]]:
     """Tensors and renames, and rank variables, of all Einsums: empty sets where an Einsum lacks them."""
-    tensors = {t.name for s in shapes for t in s.tensors}
+    tensors = {name for s in shapes for name in s.names}
     ranks = {v for s in shapes for t in s.tensors for r in t.ranks for v, _ in r.terms}
     for entry in (*(s.einsum.renames for s in shapes), *spec.renames.einsums):
         tensors |= {r.name for r in entry.tensor_accesses}

@@ -76,7 +76,7 @@ def _fanouts(einsum: EinsumProblem, component: Component) -> dict[str, list[int]
     """Per rank variable, the most trips of each dimension of a component that it may run across."""
     found: dict[str, list[int]] = {v: [] for v in einsum.bounds}
     for dimension in component.spatial:
-        for v in einsum.spatial_candidates(dimension, einsum.tensor):
+        for v in einsum.spatial_candidates(dimension, einsum.tensor, einsum.tensor):
             found[v].append(int(dimension.most))
     return found
 

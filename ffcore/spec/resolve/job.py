@@ -15,6 +15,7 @@ from ffcore.spec.architecture import ArchNode, Container, walk
 from ffcore.spec.expressions import evaluate, total_budget
 from ffcore.spec.mapper import FFM
 from ffcore.spec.problem import ComponentKind, EinsumProblem, Held, MapperOptions, Problem
+from ffcore.spec.resolve.accesses import Accesses, of_accesses, of_tensors
 from ffcore.spec.resolve.costs import CostBook, warn_of_uncounted
 from ffcore.spec.resolve.einsums import ResolvedWorkload, resolve_workload, table_place, variable_scope
 from ffcore.spec.resolve.imperfect import AUTO, IMPERFECT, asked_for, automatic
@@ -76,10 +77,11 @@ class Resolution:
 class ArchPath:
     """One root-to-compute path of the architecture, seen by one Einsum: a ``PathProblem``."""
 
-    def __init__(self, resolution: Resolution, einsum: str, names: tuple[str, ...]) -> None:
+    def __init__(self, resolution: Resolution, einsum: str, names: tuple[str, ...], accesses: Accesses) -> None:
         self._resolution = resolution
         self._einsum = einsum
         self._names = names
+        self._accesses = accesses
         self._depends: dict[int, tuple[str, ...]] = {}
         self._cache: dict[tuple[int, tuple[frozenset[str], ...]], problem.Component] = {}
 
@@ -93,12 +95,14 @@ class ArchPath:
         depends = self._depends.get(index)
         if depends is None:
             depends = self._depends[index] = self._dependence(index)
+        held = of_tensors(held, self._accesses)
         key = (index, tuple(held.get(name, frozenset()) for name in depends))
         found = self._cache.get(key)
         if found is None:
             arch = self._resolution.arch(self._einsum)
             above = {name: held[name] for name in self._names[:index] if name in held}
-            found = self._cache[key] = arch.component(arch.places[self._names[index]], above)
+            found = of_accesses(arch.component(arch.places[self._names[index]], above), self._accesses)
+            self._cache[key] = found
         return found
 
     def kind(self, name: str) -> ComponentKind:
@@ -208,7 +212,7 @@ def _einsum_problem(
             instances *= positive(evaluate(owner.n_instances, einsum.scope, place), "n_instances", place)
     found = _paths(resolution, einsum.name, errors, hopeless)
     tensors = arch.tensors
-    names = frozenset(t.name for t in tensors)
+    names = frozenset(t.base for t in tensors)
     own = ErrorCollector()  # what another Einsum has told of is noted once only, and still wrong here
     for path in found:
         _check_components(path, own)
@@ -236,12 +240,13 @@ def _paths(
     """The paths to the Computes that are enabled for an Einsum, without disabled components."""
     arch = resolution.arch(einsum)
     before = len(errors)
+    accesses = arch.accesses
     on: dict[str, bool] = {}
     for name, place in arch.places.items():
         with errors.catch():
             on[name] = arch.enabled(place)
     result = [
-        ArchPath(resolution, einsum, tuple(n.name for n in nodes if on.get(n.name)))
+        ArchPath(resolution, einsum, tuple(n.name for n in nodes if on.get(n.name)), accesses)
         for nodes in paths(resolution.spec.arch)
         if on.get(nodes[-1].name)
     ]

@@ -25,6 +25,7 @@ from ffcore.spec.architecture import (
 from ffcore.spec.convert import dump
 from ffcore.spec.expressions import TensorSet, evaluate, names_in
 from ffcore.spec.problem import ComponentKind, Held, Leak, Tensor
+from ffcore.spec.resolve.accesses import Accesses
 from ffcore.spec.resolve.costs import CostBook, Costs, action_fields, component_costs, latency_forms, missing_costs
 from ffcore.spec.resolve.einsums import ResolvedEinsum, table_place, tensors_of
 from ffcore.spec.resolve.nodes import Fields, View, holding, mentions, spatial_dimensions
@@ -114,6 +115,13 @@ class EinsumArch:
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
         return tensors_of(self.einsum)
+
+    @cached_property
+    def accesses(self) -> Accesses:
+        """The names of the accesses of each tensor that has several."""
+        tensors = self.einsum.shape.tensors
+        found = {name: tuple(t.name for t in tensors if t.base == name) for name in self.einsum.shape.names}
+        return {name: own for name, own in found.items() if len(own) > 1}
 
     def fields(self, place: Place, held: Held | None) -> Fields:
         """Evaluator of a node's fields; ``held`` None: nothing may depend on what memories keep."""
@@ -278,7 +286,7 @@ class EinsumArch:
 
     def _bits(self, fields: Fields, own_only: bool = False) -> dict[str, float]:
         """Bits per value of each tensor in this component."""
-        bits = {} if own_only else {t.name: t.bits_per_value for t in self.tensors}
+        bits = {} if own_only else {t.name: t.bits_per_value for t in self.tensors if t.access_of is None}
         table = getattr(fields.node, "bits_per_value", None)
         if table is not None:
             place = table_place(fields.node, "bits_per_value")
@@ -315,7 +323,7 @@ class EinsumArch:
         for name, action in action_fields(fields).items():
             energy = float(costs.energy[name] or 0.0)
             if isinstance(fields.node, Compute):  # one per operation: what more there are is in their costs
-                values, energy = dict.fromkeys((t.name for t in self.tensors), 1.0), energy * scale
+                values, energy = dict.fromkeys(self.einsum.shape.names, 1.0), energy * scale
             else:
                 values = {t: v / scale for t, v in self._values_per_action(fields, action).items()}
             result.append(problem.Action(name, energy, values))

@@ -30,6 +30,7 @@ from ffcore_ffm_joiner.join import FFMJoiner
 from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, least_product
 from ffcore_ffm_joiner.target import Target
 from tests.oracle.compare import objectives, same, seeded, unmatched
+from tests.twice_problems import twice_problem
 
 SEEDS = st.integers(0, 399)
 PROPERTY = settings(max_examples=40, phases=[Phase.generate])  # a smaller number is no smaller problem
@@ -180,6 +181,25 @@ def test_the_pareto_set_is_the_same_without(name: str, seed: int) -> None:
         SWITCHES[name].off(patch)
         without = points(found)
     assert same(without, expected(seed))
+
+
+@pytest.mark.parametrize("batch", [b if b < 1 else pytest.param(b, marks=pytest.mark.slow) for b in range(30)])
+def test_tensors_read_in_several_ways_are_joined_the_same_without_each(batch: int) -> None:
+    joined = 0
+    for seed in range(8 * batch, 8 * batch + 8):
+        problem = twice_problem(seed)
+        if problem is None or len(problem.einsums) == 1:
+            continue
+        found = DefaultExplorer().explore(problem)
+        if found.without:
+            continue
+        with_all = points(found)
+        for name, switch in SWITCHES.items():
+            with Patch.context() as patch:
+                switch.off(patch)
+                assert same(points(found), with_all), (seed, name)
+        joined += len(with_all)
+    assert joined or batch
 
 
 @PROPERTY

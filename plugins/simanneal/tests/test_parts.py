@@ -14,6 +14,7 @@ from ffcore.model.mapping import join_evaluations, mismatch
 from ffcore.spec.problem import Problem
 from ffcore_simanneal.budget import Budget, Meter
 from ffcore_simanneal.joint import Joint
+from ffcore_simanneal.mapspace import TemplateExplorer
 from ffcore_simanneal.moves import MOVES, Move, neighbour
 from ffcore_simanneal.parts import Part
 from ffcore_simanneal.repair import assemble, repair
@@ -21,6 +22,7 @@ from ffcore_simanneal.search import Space
 from ffcore_simanneal.simanneal2 import RowSearch
 from plugins.simanneal.tests.problems import mapspaces
 from tests.api.specs import chain
+from tests.twice_problems import twice_problem
 
 SAME = 1e-12
 
@@ -65,6 +67,29 @@ def test_parts_and_joints_are_the_models(batch: int) -> None:
                 if moved is not None:
                     parts = moved
                     break
+    assert looked_at >= 60
+    assert overflowing
+
+
+def test_parts_that_read_a_tensor_in_several_ways_are_the_models() -> None:
+    overflowing = looked_at = 0
+    for seed in (*range(3, 10), *range(20, 28)):
+        problem = twice_problem(seed)
+        if problem is None or any(e.imperfect for e in problem.einsums):
+            continue
+        try:
+            space = Space(TemplateExplorer().explore(problem), Meter(Budget()), f"{seed}")
+        except NoValidMappingError:
+            continue
+        state = space.start()
+        if state is None:
+            continue  # nothing without fused loops, and no other that matches was met
+        parts = state.parts
+        for _ in range(15):
+            agrees(problem, space.joint, parts)
+            looked_at += 1
+            overflowing += space.joint.excess(parts) > 0
+            parts = next((m for _ in range(10) if (m := neighbour(space, parts)) is not None), parts)
     assert looked_at >= 60
     assert overflowing
 

@@ -132,7 +132,7 @@ class Workload(workload.Workload):
         """Values of a tensor. Raises SpecError for one that is not there."""
         for einsum in self._problem().einsums:
             if name in einsum.tensor:
-                return einsum.tensor[name].tile_values(einsum.bounds)
+                return einsum.tensor[name].whole(einsum.bounds)
         raise plugin.SpecError.one(
             f"the workload has no tensor {name!r}", None, plugin.suggest(name, self.tensor_names)
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import attrs
 
 from ffcore.plugin import Component, ComponentKind, EinsumProblem, Holder, Holding, MapperOptions, PathProblem
+from ffcore_exhaustive.accesses import backed_in_one_place, backed_together
 
 HolderAt = tuple[int, str]  # (component index, tensor)
 
@@ -68,12 +69,14 @@ def holder_choices(einsum: EinsumProblem, path: PathProblem) -> Iterator[HolderC
 
     Decisions: a Toll handles a subset of ``may`` like a memory does, but only of what a memory
     above it holds; ``keep`` of a Toll on a tensor that is not above it asks for nothing. In a
-    copy, what is held already leaves ``may`` (``must`` stays).
+    copy, what is held already leaves ``may`` (``must`` stays). The first holders of all accesses of
+    one tensor are in one memory.
     """
 
     def extend(index: int, held: dict[str, frozenset[str]], choice: HolderChoice) -> Iterator[HolderChoice]:
         if index == len(path.names):
-            if frozenset().union(*held.values()) >= frozenset(einsum.tensor):
+            everywhere = frozenset().union(*held.values()) >= frozenset(einsum.tensor)
+            if everywhere and backed_in_one_place(einsum, choice.backing):
                 yield choice
             return
         component = path.component(index, held)
@@ -120,7 +123,8 @@ def holder_orders(einsum: EinsumProblem, options: MapperOptions, choice: HolderC
             and _holding(choice, outer[0]).force_memory_hierarchy_order
             and _holding(choice, inner[0]).force_memory_hierarchy_order
         )
-        return outer[1] == inner[1] or forced or (backs(inner) and inner[1] in einsum.shared)
+        above_all = backs(outer) and _base(einsum, outer) == _base(einsum, inner)
+        return outer[1] == inner[1] or above_all or forced or (backs(inner) and inner[1] in einsum.shared)
 
     first = tuple(h for h in holders if in_first(h))
     rest = [h for h in holders if not in_first(h)]
@@ -128,12 +132,18 @@ def holder_orders(einsum: EinsumProblem, options: MapperOptions, choice: HolderC
     for order in _linear_extensions(rest, must_precede):
         if not _respects_tensor_order(choice, order) or _is_redundant(choice, (*first, *order), backs):
             continue
+        if not backed_together(einsum, [h[1] if backs(h) else "" for h in order]):
+            continue
         if einsum.is_copy:  # nothing moves below the last backing holder
             last = max((i for i, h in enumerate(order) if backs(h)), default=-1)
             order = order[: last + 1]
         if order not in seen:
             seen.add(order)
             yield HolderOrder(first, order)
+
+
+def _base(einsum: EinsumProblem, holder: HolderAt) -> str:
+    return einsum.tensor[holder[1]].access_of or holder[1]
 
 
 def _holding(choice: HolderChoice, index: int) -> Holding:

@@ -20,6 +20,7 @@ from ffcore.plugin import (
     SpatialDimension,
     Temporal,
 )
+from ffcore_exhaustive.accesses import allowed_above, several
 from ffcore_exhaustive.holders import HolderChoice, HolderOrder, as_holder, holder_choices, holder_orders
 
 
@@ -131,20 +132,35 @@ def _temporal_candidates(einsum: EinsumProblem, choice: HolderChoice, order: Hol
     """Rank variables that may have a temporal loop in a gap, in the order of the bounds."""
     candidates = set(einsum.bounds)
     held = {t for _, t in order.first} | {t for _, t in order.rest[:gap]}
+    if _within_one(einsum, choice, order, gap):
+        return []
     for tensor in einsum.tensors:
         if tensor.name not in held:
-            candidates &= tensor.directly_indexed_by
+            candidates &= allowed_above(einsum, tensor.name)
     above = order.rest[gap - 1] if gap else None  # all of G0 is backing
     kept: set[str] = {v for _, t in order.first for v in einsum.tensor[t].partially_relevant}
     if above is not None:
         tensor = einsum.tensor[above[1]]
         kept = set(tensor.partially_relevant)
+        joined = gap - 1
+        while joined > 0 and _within_one(einsum, choice, order, joined):  # the accesses of one backing holder
+            joined -= 1
+            kept |= einsum.tensor[order.rest[joined][1]].partially_relevant
         if choice.backing(above[1]) != above[0]:
             candidates -= tensor.fully_relevant
     if gap < len(order.rest) and held >= einsum.shared & frozenset(einsum.tensor):
         below = einsum.tensor[order.rest[gap][1]]
         candidates &= below.variables | kept
     return [v for v in einsum.bounds if v in candidates]
+
+
+def _within_one(einsum: EinsumProblem, choice: HolderChoice, order: HolderOrder, gap: int) -> bool:
+    """Is a gap between backing holders of accesses of one tensor, which are one holder?"""
+    if not 0 < gap < len(order.rest):
+        return False
+    (_, a), (at, b) = order.rest[gap - 1 : gap + 1]
+    same = (einsum.tensor[a].access_of or a) == (einsum.tensor[b].access_of or b)
+    return same and a != b and choice.backing(a) == choice.backing(b) == order.rest[gap - 1][0] == at
 
 
 def _loop_orders(
@@ -181,23 +197,31 @@ def _spatial_and_tolls(
             for dimension in component.spatial
             if dimension.fanout > 1
             for variable in einsum.bounds
-            if _may_be_spatial(einsum, variable, held)
+            if _may_be_spatial(einsum, variable, held) and _splits_alike(einsum, choice, index, variable)
         ]
         if spatial:
             yield gap, list(spatial)
         for toll_index, tensor in tolls:
             if toll_index == index:
-                yield (
-                    _toll_gap(order, index, tensor, max(0, gap) if component.fanout > 1 else 0),
-                    [Holder(tensor, component.name)],
-                )
+                toll_gap = _toll_gap(order, index, tensor, max(0, gap) if component.fanout > 1 else 0)
+                while _within_one(einsum, choice, order, toll_gap):
+                    toll_gap += 1
+                yield toll_gap, [Holder(tensor, component.name)]
 
 
 def _may_be_spatial(einsum: EinsumProblem, variable: str, held: set[str]) -> bool:
     return all(
-        tensor.name in held or variable in tensor.directly_indexed_by
+        tensor.name in held or variable in allowed_above(einsum, tensor.name)
         for tensor in einsum.tensors
         if tensor.output or tensor.name in einsum.intermediates
+    )
+
+
+def _splits_alike(einsum: EinsumProblem, choice: HolderChoice, index: int, variable: str) -> bool:
+    """Each instance of a component has its own of what memories from there on hold first: with several accesses of a
+    tensor, loops across it must split all of them alike."""
+    return all(
+        choice.backing(own[0].name) < index or variable in allowed_above(einsum, own[0].name) for own in several(einsum)
     )
 
 

@@ -66,7 +66,7 @@ def sources(einsums: Sequence[EinsumPmappings]) -> list[Source]:
 
 
 def _form(e: EinsumPmappings, name: str, components: Sequence[Component], numbers: dict[str, int]) -> TensorForm:
-    tensor, memories = e.einsum.tensor[name], e.shape.memories
+    tensor, memories = e.einsum.tensor[name].kept, e.shape.memories
     variable = {v: i for i, v in enumerate(e.einsum.bounds)}
     return TensorForm(
         tuple(

@@ -67,7 +67,7 @@ def _unfused(mappings: Mappings | None, note: str) -> Unfused:
 
 def _einsums(problem: Problem) -> Iterable[EinsumFacts]:
     for einsum in problem.einsums:
-        reads = tuple(t.name for t in einsum.tensors if not t.output)
+        reads = tuple(dict.fromkeys(t.base for t in einsum.tensors if not t.output))
         writes = tuple(t.name for t in einsum.tensors if t.output)
         yield EinsumFacts(einsum.name, computes_of(einsum), einsum.is_copy, reads, writes)
 
@@ -76,10 +76,11 @@ def _tensors(problem: Problem) -> Iterable[TensorFacts]:
     shared = {name for einsum in problem.einsums for name in einsum.shared}
     seen = set()
     for einsum in problem.einsums:
-        for tensor in einsum.tensors:
-            if tensor.name not in seen:
-                seen.add(tensor.name)
-                bits = tensor.tile_values(einsum.bounds) * tensor.bits_per_value
+        for name in einsum.names:
+            if name not in seen:
+                seen.add(name)
+                tensor = einsum.tensor[name]
+                bits = tensor.whole(einsum.bounds) * tensor.bits_per_value
                 yield TensorFacts(tensor.name, bits, tensor.name in shared)
 
 

@@ -150,7 +150,7 @@ class Lowering:
         """
         value = name or node.output
         made, digits = self._agreed(node, operands, output)
-        accesses = self._apart(node, made, [access_of(o, digits) for o in made], output)
+        accesses = [access_of(operand, digits) for operand in made]
         weight_name = accesses[weight].tensor if weight is not None else None
         shape = tuple(math.prod(label.size for label in labels) for labels in output)
         view = self._stored(value, shape, self._unique(labels[0].rank for labels in output), False, bits)
@@ -216,19 +216,6 @@ class Lowering:
                 made[error.operand] = Operand(view, old.axes)
         shapes = ", ".join(str(list(o.view.shape)) for o in operands)
         raise self.graph.wrong(f"what it reads ({shapes}) does not fit together", node)
-
-    def _apart(
-        self, node: Node, operands: Sequence[Operand], accesses: list[Access], output: Sequence[Labels]
-    ) -> list[Access]:
-        """A tensor that is read twice, with other indices, is copied under another name."""
-        seen: dict[str, Access] = {}
-        for number, access in enumerate(accesses):
-            if seen.setdefault(access.tensor, access).index != access.index:
-                view = self.copy(node, operands[number].view, f"{node.output}_copy{len(self.einsums)}")
-                replaced = [attrs.evolve(o, view=view) if i == number else o for i, o in enumerate(operands)]
-                made, digits = self._agreed(node, replaced, output)
-                return self._apart(node, made, [access_of(o, digits) for o in made], output)
-        return accesses
 
     def _read(self, access: Access) -> Access:
         """A tensor with a single value has a rank of its own for it."""

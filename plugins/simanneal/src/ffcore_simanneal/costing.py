@@ -115,7 +115,7 @@ class Coster:
     columns: Columns = attrs.field(init=False)
     variables: tuple[str, ...] = attrs.field(init=False)
     iterations: tuple[int, ...] = attrs.field(init=False)  # per variable, temporal iterations in all
-    _tiles: dict[tuple[str, int], Tile] = attrs.field(init=False, factory=dict)
+    _tiles: dict[tuple[str, bool, int], Tile] = attrs.field(init=False, factory=dict)
     _edges: dict[tuple[str, int, int], Traffic] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -126,9 +126,10 @@ class Coster:
 
     def tile(self, tensor: Tensor, index: int) -> Tile:
         """The tensor's tile in component ``index``, spatial loops further in included."""
-        if (tensor.name, index) not in self._tiles:
-            self._tiles[tensor.name, index] = self._tile(tensor, index)
-        return self._tiles[tensor.name, index]
+        key = (tensor.name, tensor.union is None, index)  # what backs several accesses has none, they have
+        if key not in self._tiles:
+            self._tiles[key] = self._tile(tensor, index)
+        return self._tiles[key]
 
     def _tile(self, tensor: Tensor, index: int) -> Tile:
         below = self.choice.below(index)

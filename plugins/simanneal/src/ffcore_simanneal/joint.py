@@ -56,8 +56,8 @@ class Joint:
     def __attrs_post_init__(self) -> None:
         users: dict[str, list[int]] = {}
         for place, einsum in enumerate(self.problem.einsums):
-            for tensor in einsum.tensors:
-                users.setdefault(tensor.name, []).append(place)
+            for name in einsum.names:
+                users.setdefault(name, []).append(place)
         shared = {t: places for t, places in users.items() if len(places) > 1}
         self.names = tuple(shared)
         self.users = tuple(tuple(places) for places in shared.values())

@@ -229,7 +229,7 @@ class Plan:
 
     def _room(self, coster: Coster, site: Site, shared: Sequence[str]) -> _Room:
         component = self.template.components[site.index]
-        tensor = self.template.einsum.tensor[site.tensor]
+        tensor = self.template.einsum.kept(site.tensor, site.backing)
         bits = self.template.einsum.bits(tensor, component, persistent=site.persistent)
         per_value = bits / component.size if component.size else (float("inf") if bits else 0.0)
         place = self.memories.index(component.name) if component.name in self.memories else -1

@@ -116,7 +116,7 @@ def _seen(
     components = {c.name: c for t in pmappings.templates for c in t.components}
     keys, shares, places = [], [], []
     for reservation in group.tensors:
-        tensor, component = einsum.tensor[reservation.name], components[reservation.memory]
+        tensor, component = einsum.tensor[reservation.name].kept, components[reservation.memory]
         above = nest[: len(reservation.loops)]
         loops: tuple[FusedLoop, ...] = tuple((tensor.ranks_of(x.variable), x.trips, x.tile, x.spatial) for x in above)
         keys.append(table.key(reservation.memory, reservation.persistent, loops))

@@ -124,16 +124,17 @@ def bound_of(
 
 
 def minimum_of(needs: Sequence[Need]) -> float:
-    """Bits of all tensors that are not intermediates, of all instances: each is moved once at least."""
+    """Bits of all tensors that are not intermediates, of all instances: each is moved once at least, for each way in
+    which an Einsum reads it."""
     einsums = [need.einsum for need in needs]
     made = {t.name for e in einsums for t in e.tensors if t.output}
-    read = {t.name for e in einsums for t in e.tensors if not t.output}
+    read = {t.base for e in einsums for t in e.tensors if not t.output}
     found: dict[str, float] = {}
     for need in needs:
         einsum = need.einsum
         outer = next(c for template in need.templates for c in template.components if c.name == OUTER)
         for tensor in einsum.tensors:
-            if tensor.name not in made & read:
+            if tensor.base not in made & read:
                 bits = tensor.tile_values(einsum.bounds) * einsum.n_instances * outer.width(tensor)
                 found[tensor.name] = max(found.get(tensor.name, 0.0), bits)
     return math.fsum(found.values())
