@@ -283,7 +283,7 @@ def template_rows(
     labels: tuple[Ints, Floats],
     chains: tuple[Ints, Floats, Floats, Ints, Floats],
     limits: Floats,
-    forms: int,
+    latencies: tuple[Ints, Ints],
     rates: tuple[float, float, float, float],
     memories: tuple[Ints, Floats],
 ) -> tuple[Ints, Ints, Floats]:
@@ -291,8 +291,8 @@ def template_rows(
 
     ``labels``: offsets and values. ``chains``: per chain its last state, what it adds to each column, what it
     multiplies those of a label by (no rows: 1) and the columns that these then go to, and the shares that stay open.
-    ``forms``: how many columns after energy and compute time are latencies. ``rates``: the first column of leakage, W
-    of leakage beside these, how often energy counts, and how often latency.
+    ``latencies``: the columns of which the largest is the latency, and those that are kept apart. ``rates``: the first
+    column of leakage, W of leakage beside these, how often energy counts, and how often latency.
     ``memories``: per tracked memory the column (or -1), and the share that one bit is.
 
     Exact: rows of one chain have the same compatibility.
@@ -302,7 +302,7 @@ def template_rows(
     columns, shares = memories
     room = int((offsets[bottom + 1] - offsets[bottom]).sum()) + 1
     chain, label = np.empty(room, np.int64), np.empty(room, np.int64)
-    out = np.empty((room, 2 + len(columns) + opened.shape[1]))
-    around = addend, scale, target, limits, forms, np.array(rates), columns, shares, opened
+    out = np.empty((room, 2 + len(columns) + opened.shape[1] + len(latencies[1])))
+    around = addend, scale, target, limits, *latencies, np.array(rates), columns, shares, opened
     filled = _rows(offsets, values, bottom, *around, chain, label, out)
     return chain[:filled].copy(), label[:filled].copy(), out[:filled].copy()

@@ -17,7 +17,6 @@ from ffcore.plugin import (
     SpecError,
     phase,
     progress_display,
-    set_mapper,
 )
 from ffcore_sweep import show as sweep_show
 from ffcore_sweep.axes import FILES, Axis, axes_of, parse_axes, split_values
@@ -80,10 +79,7 @@ def planned(folder: Folder, workers: Mapping[str, str] | None = None) -> SweepJo
 
     ``workers``: other ones than it was begun with, by fields of ``spec.mapper``.
     """
-    job = prepared(folder.source, folder.axes, folder.choice)
-    for point in job.points if workers else ():
-        set_mapper(point.spec, workers or {})
-    return job
+    return attrs.evolve(prepared(folder.source, folder.axes, folder.choice), workers=dict(workers or {}))
 
 
 def run(folder: Folder, job: SweepJob, state: Interrupts, *, jobs: int | None, format: str, anew: bool) -> None:
