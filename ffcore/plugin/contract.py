@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from ffcore.files import csv_cell as csv_cell
     from ffcore.files import read_regular as read_regular
     from ffcore.files import real as real
+    from ffcore.files import replacing as replacing
     from ffcore.files import write_atomically as write_atomically
     from ffcore.kernel import kernel as kernel
     from ffcore.locks import writing as writing
@@ -325,7 +326,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.explore.shapes": _names("TemplateFacts row_shapes shapes_of"),
     "ffcore.kernel": _names("kernel"),
     "ffcore.locks": _names("writing"),
-    "ffcore.files": _names("csv_cell read_regular real write_atomically"),
+    "ffcore.files": _names("csv_cell read_regular real replacing write_atomically"),
     "ffcore.mapper.choice": _names("DEFAULT_EXPLORER explorer_of"),
     "ffcore.mapper.ffm": _names("join_as join_pmappings make_pmappings"),
     "ffcore.mapper.job": _names("Job problem_of"),

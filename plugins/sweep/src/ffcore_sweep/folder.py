@@ -32,6 +32,7 @@ from ffcore.plugin import (
 from ffcore_sweep.axes import Axis, Value, axes_of, in_si
 from ffcore_sweep.chosen import ALL, Choice, Grid, chosen
 from ffcore_sweep.columns import Design, Detail, column_of, expected
+from ffcore_sweep.packed import Packed
 from ffcore_sweep.points import Source
 from ffcore_sweep.result import FAILED, FOUND, NOTHING, SweepPoint
 
@@ -65,7 +66,7 @@ class Folder:
         return len(self.combinations)
 
     @cached_property
-    def combinations(self) -> list[dict[str, Value]]:
+    def combinations(self) -> Sequence[dict[str, Value]]:
         """The values of each point, by number."""
         return chosen(self.axes, self.choice)
 
@@ -145,12 +146,12 @@ class Folder:
         }
         return dict(encoded(data))
 
-    def read_points(self, warn: Callable[[str], None]) -> dict[int, SweepPoint]:
+    def read_points(self, warn: Callable[[str], None]) -> Packed:
         """The points that are done, by number. A file that cannot be used is told of; its point counts as missing.
 
         So does one that has failed: what was to blame, such as a plugin that was not there, may be gone.
         """
-        found = {}
+        found = Packed()
         for number, values in enumerate(self.combinations):
             path = self.file(number, ".json")
             if not path.exists():
@@ -163,7 +164,7 @@ class Folder:
                 warn(f"{path} cannot be used ({_said(error)}); {_AGAIN}")
             else:
                 if point.status != FAILED:
-                    found[number] = point
+                    found.add(point)
         return found
 
     def _point(self, data: Mapping[str, Any], number: int, values: Mapping[str, Value]) -> SweepPoint:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 
 import attrs
 import typer
@@ -91,25 +92,24 @@ def run(folder: Folder, job: SweepJob, state: Interrupts, *, jobs: int | None, f
     if anew:
         folder.begin()
     try:
-        done = folder.read_points(lambda warning: typer.echo(warning, err=True))
+        points = folder.read_points(lambda warning: typer.echo(warning, err=True))
         with progress_display(state.check) as progress:
-            result = job.run(
-                cache_dir=folder.path / PMAPPINGS,
-                n_jobs=jobs,
-                progress=progress,
-                on_point=folder.write_point,
-                done=done,
-            )
+            each = job.each(done=points.numbers, cache_dir=folder.path / PMAPPINGS, n_jobs=jobs, progress=progress)
+            with closing(each):
+                for point in each:
+                    folder.write_point(point)
+                    points.add(point)
+        result = Sweep(folder.axes, points)
         with phase("output"):
             sweep_show.write(folder, result, finished=True)
-            typer.echo(sweep_show.shown(folder, result, format))
+            for part in sweep_show.shown(folder, result, format):
+                typer.echo(part, nl=False)
     except (KeyboardInterrupt, Exception) as error:
         if isinstance(error, Exception) and not state.happened:  # an import that is interrupted may raise anything
             raise
         with state.held():
             left = folder.read_points(lambda warning: None)
-            points = tuple(left[number] for number in sorted(left))
-            sweep_show.write(folder, Sweep(folder.axes, points), finished=False)
+            sweep_show.write(folder, Sweep(folder.axes, left), finished=False)
         where = f"ff sweep --resume {shlex.quote(str(folder.path))}"
         message = f"interrupted: {len(left)} of {folder.n_points} points are done; go on with: {where}"
         raise KeyboardInterrupt(message) from None

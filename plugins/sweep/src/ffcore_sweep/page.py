@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
+from itertools import islice
 
 from ffcore.plugin import Metric, Objectives
 from ffcore_sweep.axes import Axis, in_si, short_names, show_value
@@ -16,6 +17,7 @@ DEFAULT_FRONT = (SHORT["energy"], SHORT["latency"])
 _MOST_ROWS = 1000  # of the table, points on the front first
 _MOST_BARS = 40
 _MOST_CELLS = 10_000
+_MOST_DOTS = 5000  # points off the front
 
 _STYLE = """
 body{font-family:sans-serif;margin:2em;max-width:72em;color:#222}
@@ -85,9 +87,14 @@ def _scatters(folder: Folder, sweep: Sweep, kept: Set[tuple[int, int]], columns:
     if len(names) == 1:
         names.append(SHORT["latency"] if names[0] != SHORT["latency"] else SHORT["energy"])
     plots = []
+    front = {place for place, _ in kept}
+    every = max(1, len(sweep) // _MOST_DOTS)
     for other in names[1:]:
         dots = []
-        for place, point in enumerate(sweep.points):
+        for place in range(len(sweep)):
+            if place % every and place not in front:
+                continue
+            point = sweep[place]
             said = label_of(point, sweep.axes)
             link = folder.file(point.number, ".yaml").relative_to(folder.path).as_posix()
             for mapping in range(point.n_mappings):
@@ -103,9 +110,8 @@ def _scatters(folder: Folder, sweep: Sweep, kept: Set[tuple[int, int]], columns:
 def _bars(sweep: Sweep, kept: Set[tuple[int, int]]) -> str:
     """Energy by Einsum of the best mappings, those of points on the front where there are many."""
     front = {place for place, _ in kept}
-    points = [p for p in sweep.points if p.details]
-    if len(points) > _MOST_BARS:
-        points = [p for place, p in enumerate(sweep.points) if place in front and p.details][:_MOST_BARS]
+    some: Iterable[int] = range(len(sweep)) if len(sweep) <= _MOST_BARS else sorted(front)
+    points = [p for p in (sweep[place] for place in islice(some, _MOST_BARS)) if p.details]
     if not points:
         return ""
     parts = [{einsum: energy for einsum, (energy, _) in p.details[p.best].einsums.items()} for p in points]

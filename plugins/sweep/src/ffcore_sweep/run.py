@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from pathlib import Path
@@ -43,6 +44,7 @@ from ffcore.plugin import (
 from ffcore_sweep.axes import Axis, Vary, axes_of
 from ffcore_sweep.chosen import ALL, Choice
 from ffcore_sweep.columns import Design, Detail
+from ffcore_sweep.kept import Kept
 from ffcore_sweep.needs import Need
 from ffcore_sweep.points import Point, Source, points_of
 from ffcore_sweep.restrict import Restricted, Sizes, restricted
@@ -55,6 +57,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _POINTS_AT_ONCE = 4  # per worker: what they share is explored before the first of them is joined
+_MANY = 64  # times as many where they take no time
+_QUICK = 2.0  # s, for a batch
+_EXPLORATIONS = 64  # that are kept for one batch of many points
+_DESIGNS = 256  # that are kept
 
 
 def sweep(
@@ -114,25 +120,35 @@ class SweepJob:
         n_jobs: int | None = None,
         executor: Executor | None = None,
         progress: Progress | None = None,
-        on_point: Callable[[SweepPoint], None] | None = None,
-        done: Mapping[int, SweepPoint] | None = None,
     ) -> Sweep:
-        """Run it. ``on_point`` gets each point as soon as it is done, which need not be in order of the grid; those in
-        ``done`` (by number) are taken as they are. The rest is as for `sweep`."""
-        results = dict(done or {})
-        missing = [number for number in range(len(self.points)) if number not in results]
-        if missing:
-            files = None if cache_dir is None else PmappingFiles(Path(cache_dir))
-            spec = self.points[missing[0]].spec
-            if self.workers:
-                spec = spec.copy()
-                set_mapper(spec, self.workers)
-            with workers(spec, n_jobs, executor) as pool:
-                for point in _Run(self.plan, pool, files, progress, len(self.points), len(results)).all(missing):
-                    results[point.number] = point
-                    if on_point is not None:
-                        on_point(point)
+        """Run it; see `sweep`."""
+        results: dict[int, SweepPoint] = {}
+        for point in self.each(cache_dir=cache_dir, n_jobs=n_jobs, executor=executor, progress=progress):
+            results[point.number] = point
         return Sweep(self.axes, tuple(results[number] for number in range(len(self.points))))
+
+    def each(
+        self,
+        *,
+        done: Container[int] = (),
+        cache_dir: str | Path | None = None,
+        n_jobs: int | None = None,
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+    ) -> Generator[SweepPoint, None, None]:
+        """Each point as soon as it is done, which need not be in order of the grid; not those whose numbers are in
+        ``done``. Nothing is kept of points that were taken."""
+        missing = [number for number in range(len(self.points)) if number not in done]
+        if not missing:
+            return
+        files = None if cache_dir is None else PmappingFiles(Path(cache_dir))
+        spec = self.points[missing[0]].spec
+        if self.workers:
+            spec = spec.copy()
+            set_mapper(spec, self.workers)
+        with workers(spec, n_jobs, executor) as pool:
+            count = len(self.points)
+            yield from _Run(self.plan, pool, files, progress, count, count - len(missing)).all(missing)
 
 
 @attrs.define(eq=False)
@@ -146,21 +162,36 @@ class _Run:
     _last: Step | None = None
     _explorations: dict[int, Exploration] = attrs.Factory(dict)  # by number
     _found: dict[int, EinsumPmappings] = attrs.Factory(dict)  # likewise
-    _designs: dict[str, Design] = attrs.Factory(dict)  # by the values that bear on them
+    _designs: Kept[Design] = attrs.field(factory=lambda: Kept(_DESIGNS))  # by the values that bear on them
 
     def all(self, numbers: Sequence[int]) -> Iterator[SweepPoint]:
         """The points, those of equal explorations one after the other, as they are finished."""
         order = self.plan.order
         sharing = sorted((n for n in numbers if n in order), key=order.__getitem__)
-        at_once = _POINTS_AT_ONCE * workers_of(self.pool, len(sharing))
         last = {k: place for place, number in enumerate(sharing) for k in order[number]}
-        for start in range(0, len(sharing), at_once):
-            batch = sharing[start : start + at_once]
+        at_once = _POINTS_AT_ONCE * workers_of(self.pool, len(sharing))
+        start, most = 0, at_once
+        while start < len(sharing):
+            end = self._end(sharing, start, at_once, most)
+            batch = sharing[start:end]
             self._explore({k for number in batch for k in order[number]})
+            begun = time.monotonic()
             yield from self._join([self.plan.points[number] for number in batch])
-            self._forget(lambda k, end=start + at_once: last[k] >= end)  # type: ignore[misc]
+            # Small points are many at once, as workers are started for each batch.
+            most = min(2 * most, at_once * _MANY) if time.monotonic() - begun < _QUICK else at_once
+            start = end
+            self._forget(lambda k, end=end: last[k] >= end)  # type: ignore[misc]
         # What other explorers and searches start is their own affair: they come last, one after the other.
         yield from self._alone(n for n in numbers if n not in order)
+
+    def _end(self, numbers: Sequence[int], start: int, least: int, most: int) -> int:
+        """Where a batch ends that begins at ``start``: no more than ``least`` points if they share little."""
+        seen: set[int] = set()
+        for place in range(start, min(len(numbers), start + most)):
+            seen.update(self.plan.order[numbers[place]])
+            if place - start >= least and len(seen) > _EXPLORATIONS:
+                return place
+        return min(len(numbers), start + most)
 
     # ---- explorations
 
@@ -266,9 +297,7 @@ class _Run:
         prices = "mapper.cost_model"
         bearing = (p for p in point.values if p.startswith(prices) or not p.startswith("mapper."))
         key = repr([(path, point.values[path]) for path in bearing])
-        if key not in self._designs:
-            self._designs[key] = Design.of(point.problem, point.areas_of())
-        return self._designs[key]
+        return self._designs.get(key, lambda: Design.of(point.problem, point.areas_of()))
 
     # ---- workers
 
