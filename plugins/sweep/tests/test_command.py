@@ -350,3 +350,28 @@ def test_text_that_looks_like_infinity_stays_text(spec: Spec, tmp_path: Path) ->
     folder_of(tmp_path, spec, Axis("set.N", ("inf", math.inf, -math.inf))).begin()
     opened = sweep_folder.opened(tmp_path)
     assert opened.axes[0].values == ("inf", math.inf, -math.inf)
+
+
+def test_reports_of_the_front_and_later_of_all(files: tuple[str, ...], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    varied = (*vary("8B", "16B", "inf"), "--front", f"energy,{SIZE}")  # a larger one is no better
+    words = ("sweep", *files, "--set", "M=2", *varied, "--out", out, "--jobs", "1")
+    assert ff_here(*words, "--reports", "front").returncode == 0
+    page = (out / "sweep.html").read_text()
+    first = {p.name for p in (out / "reports").iterdir()}
+    points = json.loads((out / "sweep.json").read_text())["points"]
+    found = {f"{p['point']:03}.html" for p in points if p["mappings"]}
+    assert set() < first < found
+    for name in found:
+        assert (f'href="reports/{name}"' in page) == (name in first)
+    (number, *_) = sorted(first)
+    report = (out / "reports" / number).read_text()
+    assert "GlobalBuffer.size" in report
+    assert ff_here("sweep", "--resume", out, "--reports", "all").returncode == 0
+    assert {p.name for p in (out / "reports").iterdir()} == found
+    assert (out / "reports" / number).read_text() == report
+    (out / "points" / number.replace("html", "json")).unlink()
+    assert ff_here("sweep", "--resume", out).returncode == 0  # mapped again: its report is gone
+    assert {p.name for p in (out / "reports").iterdir()} == found - {number}
+    assert ff_here(*words).returncode == 0
+    assert not list((out / "reports").iterdir())

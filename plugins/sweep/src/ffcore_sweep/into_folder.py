@@ -19,8 +19,10 @@ from ffcore.plugin import (
     phase,
     progress_display,
 )
+from ffcore_sweep import reports as sweep_reports
 from ffcore_sweep import show as sweep_show
 from ffcore_sweep.axes import FILES, Axis, axes_of, parse_axes, split_values
+from ffcore_sweep.command import Reports
 from ffcore_sweep.folder import PMAPPINGS, Folder
 from ffcore_sweep.result import Sweep
 from ffcore_sweep.run import SweepJob, prepared
@@ -83,12 +85,23 @@ def planned(folder: Folder, workers: Mapping[str, str] | None = None) -> SweepJo
     return attrs.evolve(prepared(folder.source, folder.axes, folder.choice), workers=dict(workers or {}))
 
 
-def run(folder: Folder, job: SweepJob, state: Interrupts, *, jobs: int | None, format: str, anew: bool) -> None:
-    """Do what is missing, or everything ``anew``, write the tables and the plot, and print the points.
+def run(
+    folder: Folder,
+    job: SweepJob,
+    state: Interrupts,
+    *,
+    jobs: int | None,
+    format: str,
+    anew: bool,
+    reports: Reports | None = None,
+) -> None:
+    """Do what is missing, or everything ``anew``, write the tables, the plot and reports, and print the points.
 
     Raises NoValidMappingError if no point has a mapping, and for a Ctrl-C, after the tables of the points that are done
     were written, a KeyboardInterrupt that says how to go on.
     """
+    if reports is not None:
+        sweep_reports.renderer()
     if anew:
         folder.begin()
     try:
@@ -100,6 +113,8 @@ def run(folder: Folder, job: SweepJob, state: Interrupts, *, jobs: int | None, f
                     folder.write_point(point)
                     points.add(point)
         result = Sweep(folder.axes, points)
+        if reports is not None:
+            sweep_reports.write(folder, job, result, reports, sweep_show.kept_of(folder, result))
         with phase("output"):
             sweep_show.write(folder, result, finished=True)
             for part in sweep_show.shown(folder, result, format):
