@@ -18,6 +18,7 @@ from ffcore.explore.options import not_offered
 from ffcore.explore.progress import EinsumProgress, Tally
 from ffcore.explore.reuse.equal import EinsumClasses
 from ffcore.explore.search.solve import explore_einsum
+from ffcore.explore.shapes import row_shapes
 from ffcore.plugin import Progress, Step
 from ffcore.plugin.executors import as_completed, threads_of, workers_of
 from ffcore.pmappings.arrays import Ints
@@ -284,74 +285,3 @@ def _renamed(
         jobs.append(TemplateChoice(own, SpatialChoice(loops, job.choice.trips)))
     stats = attrs.evolve(solved.stats, evaluated=0)
     return EinsumPmappings(einsum, tuple(templates), tuple(jobs), shape, solved.rows, solved.offsets, stats)
-
-
-def row_shapes(problem: Problem, kinds: EinsumClasses) -> list[RowShape]:
-    """Row sizes per Einsum: depth, cuts and tracked memories are common to the problem."""
-    memories = tracked_memories(kinds, problem.options.combine_runs)
-    flat = [t for templates in kinds.templates for t in templates]
-    depth = max((_depth(t, problem.options) for t in flat), default=0)
-    cuts = max((len(t.blocks) + 1 for t in flat), default=1)
-    return [
-        RowShape(tuple(t.name for t in e.tensors if t.name in e.shared), memories, depth, cuts) for e in problem.einsums
-    ]
-
-
-def _depth(template: Template, options: MapperOptions) -> int:
-    last = template.fused_cut
-    depth = 0
-    for v in template.einsum.bounds:
-        loops = sum(v in block for block in template.blocks[:last])
-        loops += sum(template.fuses and s.variable == v and s.block < last for s in template.spatial)
-        depth += int(min(loops, options.max_fused_loops_per_rank_variable))
-    return int(min(depth, options.max_fused_loops))
-
-
-def tracked_memories(kinds: EinsumClasses, all_limited: bool = False) -> tuple[str, ...]:
-    """Limited memories in which a reservation can outlive the Einsum's innermost fused loop.
-
-    In all others an Einsum's own reservations are all there is while it runs, and each pmapping was
-    checked for that. A memory that fits all that the workload could ever hold needs no tracking.
-    With ``all_limited`` each limited memory that is used is tracked: templates of another run may be added.
-    """
-    uses = [_LimitedMemories.of(templates) for templates in kinds.templates]
-    size: dict[str, float] = {}
-    for use in uses:
-        for name, bits in use.size.items():
-            size[name] = min(bits, size.get(name, bits))
-    most = dict.fromkeys(size, 0.0)
-    for member in kinds.members:
-        for name, bits in uses[member.kind].most.items():
-            most[name] += bits
-    outlived = {name: None for use in uses for name in (use.size if all_limited else use.outlived)}
-    return tuple(name for name in outlived if all_limited or most[name] > size[name])
-
-
-@attrs.frozen
-class _LimitedMemories:
-    """What the templates of one Einsum put into the memories that have a size."""
-
-    size: dict[str, float]  # bits, the least
-    most: dict[str, float]  # bits of all tensors that any template holds there, whole
-    outlived: dict[str, None]  # those in which a reservation can outlive the innermost fused loop
-
-    @classmethod
-    def of(cls, templates: Sequence[Template]) -> _LimitedMemories:
-        size: dict[str, float] = {}
-        held: dict[str, dict[str, float]] = {}
-        outlived: dict[str, None] = {}
-        for template in templates:
-            einsum, fused_cut = template.einsum, template.fused_cut
-            for site in template.sites:
-                component = template.components[site.index]
-                if component.size == float("inf"):
-                    continue
-                size[component.name] = min(component.size, size.get(component.name, component.size))
-                tensor = einsum.kept(site.tensor, site.backing)
-                bits = einsum.bits(tensor, component, tensor.tile_values(einsum.bounds), site.persistent)
-                tensors = held.setdefault(component.name, {})
-                tensors[site.tensor] = max(bits, tensors.get(site.tensor, 0.0))
-                shared = site.backing and site.tensor in einsum.shared
-                if shared or site.persistent or site.reservation < fused_cut:
-                    outlived[component.name] = None
-        return cls(size, {name: sum(tensors.values()) for name, tensors in held.items()}, outlived)

@@ -65,7 +65,6 @@ if TYPE_CHECKING:
     from ffcore.errors import suggest as suggest
     from ffcore.explore import CacheWarning as CacheWarning
     from ffcore.explore.evaluated import evaluated_alone as evaluated_alone
-    from ffcore.explore.explorer import row_shapes as row_shapes
     from ffcore.explore.limits import Limits as Limits
     from ffcore.explore.limits import time_text as time_text
     from ffcore.explore.options import not_offered as not_offered
@@ -73,6 +72,7 @@ if TYPE_CHECKING:
     from ffcore.explore.reuse.cache import PmappingFiles as PmappingFiles
     from ffcore.explore.reuse.cache import Stored as Stored
     from ffcore.explore.reuse.content import einsum_content as einsum_content
+    from ffcore.explore.reuse.content import free_latencies as free_latencies
     from ffcore.explore.reuse.content import free_sizes as free_sizes
     from ffcore.explore.reuse.content import needs as needs
     from ffcore.explore.reuse.content import resized as resized
@@ -83,9 +83,13 @@ if TYPE_CHECKING:
     from ffcore.explore.search.spatial import SpatialMenu as SpatialMenu
     from ffcore.explore.search.spatial import SpatialTable as SpatialTable
     from ffcore.explore.search.spatial import smallest_usage as smallest_usage
+    from ffcore.explore.shapes import TemplateFacts as TemplateFacts
+    from ffcore.explore.shapes import row_shapes as row_shapes
+    from ffcore.explore.shapes import shapes_of as shapes_of
     from ffcore.files import csv_cell as csv_cell
     from ffcore.files import read_regular as read_regular
     from ffcore.files import real as real
+    from ffcore.files import replacing as replacing
     from ffcore.files import write_atomically as write_atomically
     from ffcore.kernel import kernel as kernel
     from ffcore.locks import writing as writing
@@ -244,6 +248,7 @@ if TYPE_CHECKING:
     from ffcore.spec.problem import EinsumProblem as EinsumProblem
     from ffcore.spec.problem import Held as Held
     from ffcore.spec.problem import Holding as Holding
+    from ffcore.spec.problem import Leak as Leak
     from ffcore.spec.problem import MapperOptions as MapperOptions
     from ffcore.spec.problem import Metric as Metric
     from ffcore.spec.problem import PathProblem as PathProblem
@@ -256,6 +261,7 @@ if TYPE_CHECKING:
     from ffcore.spec.problem import TileShape as TileShape
     from ffcore.spec.problem import rank_values as rank_values
     from ffcore.spec.quantities import in_any_unit as in_any_unit
+    from ffcore.spec.resolve.path import names_in_nodes as names_in_nodes
     from ffcore.spec.source import YamlMap as YamlMap
     from ffcore.spec.source import YamlScalar as YamlScalar
     from ffcore.spec.source.files import SourceProblem as SourceProblem
@@ -311,17 +317,17 @@ MODULES: dict[str, tuple[str, ...]] = {
     ),
     "ffcore.explore": _names("CacheWarning"),
     "ffcore.explore.evaluated": _names("evaluated_alone"),
-    "ffcore.explore.explorer": _names("row_shapes"),
     "ffcore.explore.limits": _names("Limits time_text"),
     "ffcore.explore.options": _names("not_offered"),
     "ffcore.explore.reuse.cache": _names("DamagedCacheError PmappingFiles Stored"),
-    "ffcore.explore.reuse.content": _names("einsum_content free_sizes needs resized"),
+    "ffcore.explore.reuse.content": _names("einsum_content free_latencies free_sizes needs resized"),
     "ffcore.explore.reuse.equal": _names("ClassMember EinsumClasses members_of"),
     "ffcore.explore.search.solve": _names("explore_einsum"),
     "ffcore.explore.search.spatial": _names("SpatialMenu SpatialTable smallest_usage"),
+    "ffcore.explore.shapes": _names("TemplateFacts row_shapes shapes_of"),
     "ffcore.kernel": _names("kernel"),
     "ffcore.locks": _names("writing"),
-    "ffcore.files": _names("csv_cell read_regular real write_atomically"),
+    "ffcore.files": _names("csv_cell read_regular real replacing write_atomically"),
     "ffcore.mapper.choice": _names("DEFAULT_EXPLORER explorer_of"),
     "ffcore.mapper.ffm": _names("join_as join_pmappings make_pmappings"),
     "ffcore.mapper.job": _names("Job problem_of"),
@@ -377,9 +383,10 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.spec.expressions": _names("evaluate names_in"),
     "ffcore.spec.library": _names("find_file read_sources"),
     "ffcore.spec.paths": _names("is_default place_of_path"),
+    "ffcore.spec.resolve.path": _names("names_in_nodes"),
     "ffcore.spec.problem": _names(
-        "Action Component ComponentKind EinsumProblem Held Holding INFINITY MapperOptions Metric PathProblem Price "
-        "Problem RankExpression Relevance SpatialDimension Tensor TileShape rank_values"
+        "Action Component ComponentKind EinsumProblem Held Holding INFINITY Leak MapperOptions Metric PathProblem "
+        "Price Problem RankExpression Relevance SpatialDimension Tensor TileShape rank_values"
     ),
     "ffcore.spec.quantities": _names("in_any_unit"),
     "ffcore.spec.source": _names("YamlMap YamlScalar"),

@@ -83,6 +83,8 @@ class RowShape:
     memories: tuple[str, ...]  # tracked memories
     depth: int  # greatest number of fused loops
     cuts: int  # greatest number of cuts of a template
+    # Latencies that stay apart from the others', of whose values one set of rows serves many: (component, which form).
+    apart: tuple[tuple[str, int], ...] = ()
 
     @property
     def open(self) -> int:
@@ -91,6 +93,11 @@ class RowShape:
 
     @property
     def width(self) -> int:
+        return self.first_apart + len(self.apart)
+
+    @property
+    def first_apart(self) -> int:
+        """Column of the first latency that stays apart."""
         return 2 + len(self.memories) * (1 + self.open)
 
     def own(self, memory: int) -> int:

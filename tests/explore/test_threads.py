@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from ffcore.explore.explorer import row_shapes
 from ffcore.explore.reuse.equal import EinsumClasses
 from ffcore.explore.search import kernels
 from ffcore.explore.search.solve import explore_einsum
+from ffcore.explore.shapes import row_shapes
 from ffcore.threads import Threads
 from tests.array_problems import array_problem
 

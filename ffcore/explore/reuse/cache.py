@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from ffcore._version import __version__
 from ffcore.errors import FFError
-from ffcore.explore.explorer import row_shapes
 from ffcore.explore.reuse.checked import check_rows
 from ffcore.explore.reuse.content import digest, einsum_content, own_names, shape_content
 from ffcore.explore.reuse.equal import EinsumClasses
+from ffcore.explore.shapes import row_shapes
 from ffcore.files import check_regular, file_name, replacing
 from ffcore.pmappings.rows import Rows, RowShape, SpatialChoice, TemplateChoice
 from ffcore.pmappings.set import EinsumPmappings, PmappingStats
@@ -163,6 +163,7 @@ def _decoded(arrays: Arrays, stored: Stored) -> EinsumPmappings:
     if meta["templates"] != _digest(templates):
         raise ValueError("it was made from other templates")
     fields = {**meta["shape"], "shared": tuple(meta["shape"]["shared"]), "memories": tuple(meta["shape"]["memories"])}
+    fields["apart"] = tuple((str(name), int(k)) for name, k in fields.get("apart", ()))
     starts, loops, trips = (arrays[f"job_{name}"].tolist() for name in ("starts", "loops", "trips"))
     jobs = []
     for number, (start, stop) in zip(arrays["job_template"].tolist(), pairwise(starts), strict=True):

@@ -41,7 +41,8 @@ def own_names(einsum: EinsumProblem) -> list[object]:
 
 def shape_content(shape: RowShape) -> list[object]:
     """What of a row shape can differ between Einsums of equal content."""
-    return [list(shape.memories), shape.depth, shape.cuts]
+    apart = [list(map(list, shape.apart))] if shape.apart else []
+    return [list(shape.memories), shape.depth, shape.cuts, *apart]
 
 
 def digest(content: object) -> str:
@@ -77,15 +78,37 @@ def needs(einsum: EinsumProblem, choices: Sequence[HolderChoice]) -> dict[str, f
     return most
 
 
-def resized(choices: Sequence[HolderChoice], sizes: Mapping[str, float]) -> tuple[HolderChoice, ...]:
-    """The choices with memories of other sizes (bits, by name)."""
+def free_latencies(choices: Sequence[HolderChoice]) -> dict[str, Mapping[str, float]]:
+    """Seconds per action of each memory and Toll whose latency is one such sum at most, whatever it holds."""
+    found: dict[str, list[Mapping[str, float]]] = {}
+    refused = set()
+    for component in _components(choices):
+        if component.kind in (ComponentKind.MEMORY, ComponentKind.TOLL):
+            form: Mapping[str, float] = component.latency[0] if component.latency else {}
+            forms = found.setdefault(component.name, [form])
+            if len(component.latency) > 1 or form != forms[0]:
+                refused.add(component.name)
+    return {name: forms[0] for name, forms in found.items() if name not in refused}
+
+
+def resized(
+    choices: Sequence[HolderChoice],
+    sizes: Mapping[str, float],
+    latencies: Mapping[str, tuple[Mapping[str, float], ...]] | None = None,
+) -> tuple[HolderChoice, ...]:
+    """The choices with memories of other sizes (bits, by name), and components of other latencies."""
     known: dict[int, Component] = {}
 
     def own(component: Component) -> Component:
-        if component.kind is not ComponentKind.MEMORY or component.name not in sizes:
+        changes: dict[str, Any] = {}
+        if component.kind is ComponentKind.MEMORY and component.name in sizes:
+            changes["size"] = sizes[component.name]
+        if latencies is not None and component.name in latencies:
+            changes["latency"] = latencies[component.name]
+        if not changes:
             return component
         if id(component) not in known:
-            known[id(component)] = attrs.evolve(component, size=sizes[component.name])
+            known[id(component)] = attrs.evolve(component, **changes)
         return known[id(component)]
 
     return tuple(HolderChoice(tuple(map(own, c.components)), c.held, c.tolls) for c in choices)

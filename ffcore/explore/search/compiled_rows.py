@@ -9,7 +9,22 @@ from ffcore.kernel import kernel
 
 @kernel
 def _rows(  # type: ignore[no-untyped-def]  # pragma: no cover
-    values, first, last, addend, scale, target, limits, forms, rates, columns, shares, opened, chain, label, out
+    values,
+    first,
+    last,
+    addend,
+    scale,
+    target,
+    limits,
+    forms,
+    apart,
+    rates,
+    columns,
+    shares,
+    opened,
+    chain,
+    label,
+    out,
 ):
     width = addend.shape[1]
     memories = columns.shape[0]
@@ -34,7 +49,7 @@ def _rows(  # type: ignore[no-untyped-def]  # pragma: no cover
             if not fits:
                 continue
             latency = 0.0
-            for c in range(1, 2 + forms):
+            for c in forms:
                 if own[c] > latency:
                     latency = own[c]
             power = rates[1]
@@ -49,6 +64,9 @@ def _rows(  # type: ignore[no-untyped-def]  # pragma: no cover
                 for j in range(levels):
                     out[filled, at] = opened[i, m * levels + j]
                     at += 1
+            for c in apart:
+                out[filled, at] = own[c] * rates[3] if c >= 0 else 0.0
+                at += 1
             k = filled - 1
             while k >= start:
                 c = 0

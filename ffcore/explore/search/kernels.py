@@ -358,7 +358,7 @@ def template_rows(
     values: Floats,
     chains: tuple[tuple[Ints, Ints], Floats, Floats, Ints, Floats],
     limits: Floats,
-    forms: int,
+    latencies: tuple[Ints, Ints],
     rates: tuple[float, float, float, float],
     memories: tuple[Ints, Floats],
 ) -> tuple[Ints, Ints, Floats]:
@@ -366,9 +366,9 @@ def template_rows(
 
     ``values``: of labels. ``chains``: per chain (the first label of its last state, the one behind the last), what it
     adds to each column, what it multiplies those of a label by (no rows: 1) and the columns that these then go to, and
-    the shares that stay open.
-    ``forms``: how many columns after energy and compute time are latencies. ``rates``: the first column of leakage, W
-    of leakage beside these, how often energy counts, and how often latency.
+    the shares that stay open. ``latencies``: the columns of which the largest is the latency, and those that are kept
+    apart. ``rates``: the first column of leakage, W of leakage beside these, how often energy counts, and how often
+    latency.
     ``memories``: per tracked memory the column (or -1), and the share that one bit is.
 
     Exact: rows of one chain have the same compatibility.
@@ -377,7 +377,7 @@ def template_rows(
     columns, shares = memories
     room = int((last - first).sum()) + 1
     chain, label = np.empty(room, np.int64), np.empty(room, np.int64)
-    out = np.empty((room, 2 + len(columns) + opened.shape[1]))
-    around = addend, scale, target, limits, forms, np.array(rates), columns, shares, opened
+    out = np.empty((room, 2 + len(columns) + opened.shape[1] + len(latencies[1])))
+    around = addend, scale, target, limits, *latencies, np.array(rates), columns, shares, opened
     filled = _rows(values, first, last, *around, chain, label, out)
     return chain[:filled].copy(), label[:filled].copy(), out[:filled].copy()

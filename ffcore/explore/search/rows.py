@@ -92,11 +92,11 @@ class RowMaker:
             labels.values,
             ((first, last), addend, scale, target, self._open(chains)),
             np.array(columns.limits(columns.plain())),
-            len(columns.forms),
+            self._latencies(),
             (float(columns.first_power), columns.constant_power, *wanted),
             self._tracked(),
         )
-        round_up(values[:, 2:], self.options.resource_usage_tolerance)
+        round_up(values[:, 2 : self.shape.first_apart], self.options.resource_usage_tolerance)
         self.labeller.pulse(int((last - first).sum()))
         return Candidates(self, chains, chain, label, values)
 
@@ -251,6 +251,14 @@ class RowMaker:
             size = self.template.components[index].size if index is not None else 1.0
             shares.append(1 / (size or 1.0))  # one of size 0 holds nothing
         return np.array(columns, np.int64), np.array(shares)
+
+    def _latencies(self) -> tuple[Ints, Ints]:
+        """The columns of a label of which the largest is the latency, and those that stay apart (-1: takes no time)."""
+        columns = self.labeller.columns
+        names = [(columns.components[i].name, k) for i, k in columns.forms]
+        apart = [columns.form(names.index(name)) if name in names else -1 for name in self.shape.apart]
+        together = [c for c in range(1, 2 + len(names)) if c not in apart]
+        return np.array(together, np.int64), np.array(apart, np.int64)
 
     def _index(self, memory: str) -> int | None:
         return next((i for i, c in enumerate(self.template.components) if c.name == memory), None)

@@ -197,7 +197,8 @@ class _Paths:
         """Do all rows compete with each other, in energy and latency alone?"""
         wanted = Objectives.of(self.options.metrics).energy
         alike = not maker.outline.fused and not maker.outline.space_above
-        return wanted and alike and not self.shape.memories and not self.options.resource_usage_tolerance
+        own = self.shape.memories or self.shape.apart or self.options.resource_usage_tolerance
+        return wanted and alike and not own
 
     def _guard(self, maker: RowMaker, known: Callable[[], Floats]) -> None:
         """Give labels what they have to beat, if it is worth it; ``known``: (energy, latency) of mappings there are."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,21 @@ def _mentioned(texts: Mapping[str, object]) -> Mapping[str, frozenset[str]]:
         opened = {n: o.union(*(opened[m] for m in o if m in opened)) for n, o in opened.items()}
         if (direct, opened) == before:
             return direct
+
+
+def names_in_nodes(arch: Arch) -> Mapping[str, tuple[frozenset[str], frozenset[str]]]:
+    """Per node, the names that its own fields mention, and those of them that stand beside a read of some field.
+
+    What an expression reads of another node is a field of it or what it keeps; ``size`` alone is the node's own field.
+    """
+    found = {}
+    for place in places(arch.nodes):
+        names: dict[bool, set[str]] = {False: set(), True: set()}
+        for text in mentions(list(dump(place.node, nested=False).values())):  # its keys are names of fields
+            with suppress(SpecError):  # a word that is no expression
+                names[_READS_FIELDS.search(text) is not None] |= names_in(text)
+        found[place.node.name] = frozenset(names[False] | names[True]), frozenset(names[True])
+    return found
 
 
 class EinsumArch:

@@ -300,7 +300,7 @@ def test_only_the_points_of_the_older_sweep_are_removed(spec: Spec, tmp_path: Pa
     (tmp_path / "sweep.json").write_text("{}")
     folder.begin()
     assert {p.name for p in points.iterdir()} == names
-    assert folder.read_points(lambda warning: None) == {}
+    assert not folder.read_points(lambda warning: None).numbers
     folder.begin()
     assert {p.name for p in points.iterdir()} == {"7.yaml", "002.json", "2024-notes.json"}
 
@@ -328,7 +328,7 @@ def test_points_that_failed_are_done_again(spec: Spec, tmp_path: Path) -> None:
     for number, status in enumerate((FAILED, NOTHING)):
         folder.write_point(SweepPoint(number, {"arch.nodes.Buffer.size": (8, 16)[number]}, status, reason="r"))
     warnings: list[str] = []
-    assert set(folder.read_points(warnings.append)) == {1}
+    assert set(folder.read_points(warnings.append).numbers) == {1}
     assert warnings == []
 
 
@@ -342,7 +342,7 @@ def test_values_that_only_differ_in_type(tmp_path: Path) -> None:
         assert [own.source(FLAG=v).hash() for v in (True, 1)] == [specs["True"].hash(), specs["1"].hash()]
     folder.write_point(SweepPoint(0, {"set.FLAG": True}, NOTHING, reason="r"))
     folder.file(0, ".json").rename(folder.file(1, ".json"))
-    assert folder.read_points(lambda warning: None) == {}
+    assert not folder.read_points(lambda warning: None).numbers
 
 
 def test_text_that_looks_like_infinity_stays_text(spec: Spec, tmp_path: Path) -> None:
@@ -350,3 +350,28 @@ def test_text_that_looks_like_infinity_stays_text(spec: Spec, tmp_path: Path) ->
     folder_of(tmp_path, spec, Axis("set.N", ("inf", math.inf, -math.inf))).begin()
     opened = sweep_folder.opened(tmp_path)
     assert opened.axes[0].values == ("inf", math.inf, -math.inf)
+
+
+def test_reports_of_the_front_and_later_of_all(files: tuple[str, ...], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    varied = (*vary("8B", "16B", "inf"), "--front", f"energy,{SIZE}")  # a larger one is no better
+    words = ("sweep", *files, "--set", "M=2", *varied, "--out", out, "--jobs", "1")
+    assert ff_here(*words, "--reports", "front").returncode == 0
+    page = (out / "sweep.html").read_text()
+    first = {p.name for p in (out / "reports").iterdir()}
+    points = json.loads((out / "sweep.json").read_text())["points"]
+    found = {f"{p['point']:03}.html" for p in points if p["mappings"]}
+    assert set() < first < found
+    for name in found:
+        assert (f'href="reports/{name}"' in page) == (name in first)
+    (number, *_) = sorted(first)
+    report = (out / "reports" / number).read_text()
+    assert "GlobalBuffer.size" in report
+    assert ff_here("sweep", "--resume", out, "--reports", "all").returncode == 0
+    assert {p.name for p in (out / "reports").iterdir()} == found
+    assert (out / "reports" / number).read_text() == report
+    (out / "points" / number.replace("html", "json")).unlink()
+    assert ff_here("sweep", "--resume", out).returncode == 0  # mapped again: its report is gone
+    assert {p.name for p in (out / "reports").iterdir()} == found - {number}
+    assert ff_here(*words).returncode == 0
+    assert not list((out / "reports").iterdir())

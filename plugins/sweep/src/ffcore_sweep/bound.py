@@ -35,12 +35,13 @@ from ffcore.plugin import (
     workers,
     workers_of,
 )
+from ffcore_sweep.needs import Need, Needs
 from ffcore_sweep.restrict import restricted
 from ffcore_sweep.run import explored
-from ffcore_sweep.sharing import Exploration, Need, exploration_of, needs_of
+from ffcore_sweep.sharing import Exploration, exploration_of
 
 if TYPE_CHECKING:
-    from ffcore.plugin import EinsumPmappings, Progress, TemplateStock
+    from ffcore.plugin import EinsumPmappings, Progress
 
 ARCH = "two_level"
 OUTER, BUFFER = "DRAM", "Buffer"
@@ -151,7 +152,7 @@ class _Found:
     needs: list[Need]
     explorations: list[Exploration]
     numbers: list[int]  # of the exploration that meets each need
-    stocks: dict[str, TemplateStock]
+    all_needs: Needs
     pmappings: dict[int, EinsumPmappings] = attrs.Factory(dict)
 
     @classmethod
@@ -160,8 +161,8 @@ class _Found:
         enough = (needs(einsum, einsum_choices(einsum))[BUFFER] for einsum in job.problem.einsums)
         largest = 2.0 * math.fsum(enough)
         problem = with_sizes(job.problem, {BUFFER: largest})
-        stocks: dict[str, TemplateStock] = {}
-        needed = needs_of(problem, stocks)
+        all_needs = Needs()
+        needed = all_needs.of_problem(problem)
         explorations: list[Exploration] = []
         numbers: list[int] = []
         known: dict[object, int] = {}
@@ -169,10 +170,10 @@ class _Found:
             if need.content not in known:
                 known[need.content] = len(explorations)
                 smaller = attrs.evolve(need, sizes={**need.sizes, BUFFER: 0.0})  # so that its use is an objective
-                explorations.append(exploration_of([need, smaller], stocks[need.content]))
+                explorations.append(exploration_of([need, smaller]))
             numbers.append(known[need.content])
         unit = occupancy_unit(problem)
-        return cls(job, problem, largest, unit, needed, explorations, numbers, stocks)
+        return cls(job, problem, largest, unit, needed, explorations, numbers, all_needs)
 
     def explore(self, pool: Executor | None, progress: Progress | None) -> None:
         """Each exploration once."""
@@ -223,7 +224,7 @@ class _Found:
     def join_at(self, size: float) -> _Join:
         """All that it takes to join for one size."""
         problem = with_sizes(self.problem, {BUFFER: size})
-        needed = needs_of(problem, self.stocks)
+        needed = self.all_needs.of_problem(problem)
         explored_sizes = tuple(self.explorations[k].sizes for k in self.numbers)
         return _Join(problem, self.job.joiner, self.job.model, tuple(needed), tuple(self.numbers), explored_sizes)
 

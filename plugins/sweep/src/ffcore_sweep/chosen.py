@@ -73,9 +73,11 @@ class Grid(Sequence[dict[str, Value]]):
         return {axis.path: values[axis.path] for axis in self.axes}
 
 
-def chosen(axes: Sequence[Axis], choice: Choice = ALL) -> list[dict[str, Value]]:
+def chosen(axes: Sequence[Axis], choice: Choice = ALL) -> Sequence[dict[str, Value]]:
     """The values of each point, by path. Raises SpecError for conditions that make no sense, or that allow nothing."""
     grid = Grid(axes)
+    if choice == ALL:
+        return grid
     conditions = [Condition(text, axes) for text in choice.where]
 
     def allowed(values: Mapping[str, Value]) -> bool:

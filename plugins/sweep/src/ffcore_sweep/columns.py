@@ -14,7 +14,6 @@ import attrs
 import numpy as np
 
 from ffcore.plugin import (
-    FFError,
     JointEvaluation,
     Memory,
     NestEvaluation,
@@ -55,13 +54,10 @@ class Design:
     computes: float = 0.0
 
     @classmethod
-    def of(cls, spec: Spec, problem: Problem) -> Design:
-        """That of a spec."""
+    def of(cls, problem: Problem, areas: Mapping[str, float] | None) -> Design:
+        """That of a problem; ``areas``: m² by component."""
         computes = math.fsum(computes_of(einsum) for einsum in problem.einsums)
-        try:
-            area = math.fsum(spec.areas().values())
-        except FFError:  # some component does not say its own
-            area = None
+        area = None if areas is None else math.fsum(areas.values())
         return cls(area, math.fsum(leak.power for leak in problem.einsums[0].leaks), computes)
 
 

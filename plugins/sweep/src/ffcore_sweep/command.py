@@ -61,6 +61,19 @@ Front = Annotated[
         help="Mark what no other mapping beats in all of these columns, e.g. energy,latency,area.",
     ),
 ]
+
+
+class Reports(enum.StrEnum):
+    """Points that reports are written of."""
+
+    front = "front"
+    all = "all"
+
+
+WithReports = Annotated[
+    Reports | None,
+    typer.Option("--reports", help="Write a report of each point, or of those on the front; sweep.html leads to them."),
+]
 OutDir = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Where tables, plot and mappings go.  [default: out/sweep]")
 ]
@@ -82,6 +95,7 @@ def sweep(
     jobs: opt.Jobs = None,
     out: OutDir = None,
     resume: Resume = None,
+    reports: WithReports = None,
     format: Annotated[Format, typer.Option("--format", help="How to print the points on stdout.")] = Format.text,
     profile: opt.Profile = False,
 ) -> None:
@@ -102,7 +116,9 @@ def sweep(
             with writing(resume):
                 folder = sweep_folder.opened(resume)
                 job = sweep_run.planned(folder, request.arguments.workers)
-                sweep_run.run(folder, job, request.interrupts, jobs=jobs, format=format.value, anew=False)
+                sweep_run.run(
+                    folder, job, request.interrupts, jobs=jobs, format=format.value, anew=False, reports=reports
+                )
         else:
             given = request.arguments
             axes = sweep_run.axes([f for f in (given.arch, *given.workload) if f], vary, vary_arch, vary_workload)
@@ -112,6 +128,8 @@ def sweep(
                 folder = sweep_folder.new(out or Path("out/sweep"), axes, load, choice, columns)
             job = sweep_run.planned(folder)
             with writing(folder.path):
-                sweep_run.run(folder, job, request.interrupts, jobs=jobs, format=format.value, anew=True)
+                sweep_run.run(
+                    folder, job, request.interrupts, jobs=jobs, format=format.value, anew=True, reports=reports
+                )
     if profile:
         typer.echo(profile_table(clock.seconds), err=True)

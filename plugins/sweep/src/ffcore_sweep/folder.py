@@ -32,10 +32,12 @@ from ffcore.plugin import (
 from ffcore_sweep.axes import Axis, Value, axes_of, in_si
 from ffcore_sweep.chosen import ALL, Choice, Grid, chosen
 from ffcore_sweep.columns import Design, Detail, column_of, expected
+from ffcore_sweep.packed import Packed
 from ffcore_sweep.points import Source
 from ffcore_sweep.result import FAILED, FOUND, NOTHING, SweepPoint
 
-PLAN, SPEC, SPECS, POINTS, PMAPPINGS = "sweep.json", "spec.json", "specs", "points", "pmappings"
+PLAN, SPEC, SPECS, POINTS = "sweep.json", "spec.json", "specs", "points"
+PMAPPINGS, REPORTS = "pmappings", "reports"
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError)
 _ANEW = "the sweep cannot be gone on with, begin it anew"
 _AGAIN = "this point is mapped again"
@@ -65,13 +67,24 @@ class Folder:
         return len(self.combinations)
 
     @cached_property
-    def combinations(self) -> list[dict[str, Value]]:
+    def combinations(self) -> Sequence[dict[str, Value]]:
         """The values of each point, by number."""
         return chosen(self.axes, self.choice)
 
     def file(self, number: int, suffix: str) -> Path:
         """A file of one point."""
         return self.path / POINTS / f"{number:0{max(3, len(str(self.n_points - 1)))}}{suffix}"
+
+    def report(self, number: int) -> Path:
+        """Where the report of a point is, if there is one."""
+        return self.path / REPORTS / self.file(number, ".html").name
+
+    def link(self, point: SweepPoint) -> str:
+        """What a point leads to, from the folder: its report or else its best mapping; nothing where it has none."""
+        if not point.numbers:
+            return ""
+        report = self.report(point.number)
+        return (report if report.exists() else self.file(point.number, ".yaml")).relative_to(self.path).as_posix()
 
     @cached_property
     def plan(self) -> dict[str, Any]:
@@ -112,15 +125,19 @@ class Folder:
             older.n_points  # noqa: B018 - read while what is damaged can be told
         except (FFError, *_UNREADABLE):
             return (self.path / PLAN).unlink(missing_ok=True)
-        points = self.path / POINTS
-        for file in sorted(points.iterdir()) if points.is_dir() else ():
-            named = re.fullmatch(r"([0-9]+)(\.json|\.yaml)", file.name)
-            if named and int(named[1]) < older.n_points and file == older.file(int(named[1]), named[2]):
-                file.unlink()
+        for folder in (self.path / POINTS, self.path / REPORTS):
+            for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+                named = re.fullmatch(r"([0-9]+)(\.json|\.yaml|\.html)", file.name)
+                if not named or int(named[1]) >= older.n_points:
+                    continue
+                number, suffix = int(named[1]), named[2]
+                if file == (older.report(number) if suffix == ".html" else older.file(number, suffix)):
+                    file.unlink()
         (self.path / PLAN).unlink()
 
     def write_point(self, point: SweepPoint) -> None:
-        """Keep a point that is done: the mapping first, so that a point that is there has one."""
+        """Keep a point that is done: the mapping first, so that a point that is there has one. An older report goes."""
+        self.report(point.number).unlink(missing_ok=True)
         if point.mappings is not None:
             write(self.file(point.number, ".yaml"), point.mappings.to_yaml(point.best))
         write(self.file(point.number, ".json"), as_json({"sweep": self.digest, **self.point_data(point)}))
@@ -145,12 +162,12 @@ class Folder:
         }
         return dict(encoded(data))
 
-    def read_points(self, warn: Callable[[str], None]) -> dict[int, SweepPoint]:
+    def read_points(self, warn: Callable[[str], None]) -> Packed:
         """The points that are done, by number. A file that cannot be used is told of; its point counts as missing.
 
         So does one that has failed: what was to blame, such as a plugin that was not there, may be gone.
         """
-        found = {}
+        found = Packed()
         for number, values in enumerate(self.combinations):
             path = self.file(number, ".json")
             if not path.exists():
@@ -163,7 +180,7 @@ class Folder:
                 warn(f"{path} cannot be used ({_said(error)}); {_AGAIN}")
             else:
                 if point.status != FAILED:
-                    found[number] = point
+                    found.add(point)
         return found
 
     def _point(self, data: Mapping[str, Any], number: int, values: Mapping[str, Value]) -> SweepPoint:
@@ -229,7 +246,7 @@ def check_there(path: Path) -> None:
 
 def _check_folders(path: Path) -> None:
     """Raise SpecError for links: what is in them would be somebody else's to write and to remove."""
-    for folder in (path / name for name in (POINTS, PMAPPINGS, SPECS)):
+    for folder in (path / name for name in (POINTS, PMAPPINGS, SPECS, REPORTS)):
         if folder.is_symlink():
             raise SpecError.one(f"{folder} is a symbolic link, which a sweep does not follow: remove it")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 
 import attrs
 import typer
@@ -17,10 +18,11 @@ from ffcore.plugin import (
     SpecError,
     phase,
     progress_display,
-    set_mapper,
 )
+from ffcore_sweep import reports as sweep_reports
 from ffcore_sweep import show as sweep_show
 from ffcore_sweep.axes import FILES, Axis, axes_of, parse_axes, split_values
+from ffcore_sweep.command import Reports
 from ffcore_sweep.folder import PMAPPINGS, Folder
 from ffcore_sweep.result import Sweep
 from ffcore_sweep.run import SweepJob, prepared
@@ -80,40 +82,49 @@ def planned(folder: Folder, workers: Mapping[str, str] | None = None) -> SweepJo
 
     ``workers``: other ones than it was begun with, by fields of ``spec.mapper``.
     """
-    job = prepared(folder.source, folder.axes, folder.choice)
-    for point in job.points if workers else ():
-        set_mapper(point.spec, workers or {})
-    return job
+    return attrs.evolve(prepared(folder.source, folder.axes, folder.choice), workers=dict(workers or {}))
 
 
-def run(folder: Folder, job: SweepJob, state: Interrupts, *, jobs: int | None, format: str, anew: bool) -> None:
-    """Do what is missing, or everything ``anew``, write the tables and the plot, and print the points.
+def run(
+    folder: Folder,
+    job: SweepJob,
+    state: Interrupts,
+    *,
+    jobs: int | None,
+    format: str,
+    anew: bool,
+    reports: Reports | None = None,
+) -> None:
+    """Do what is missing, or everything ``anew``, write the tables, the plot and reports, and print the points.
 
     Raises NoValidMappingError if no point has a mapping, and for a Ctrl-C, after the tables of the points that are done
     were written, a KeyboardInterrupt that says how to go on.
     """
+    if reports is not None:
+        sweep_reports.renderer()
     if anew:
         folder.begin()
     try:
-        done = folder.read_points(lambda warning: typer.echo(warning, err=True))
+        points = folder.read_points(lambda warning: typer.echo(warning, err=True))
         with progress_display(state.check) as progress:
-            result = job.run(
-                cache_dir=folder.path / PMAPPINGS,
-                n_jobs=jobs,
-                progress=progress,
-                on_point=folder.write_point,
-                done=done,
-            )
+            each = job.each(done=points.numbers, cache_dir=folder.path / PMAPPINGS, n_jobs=jobs, progress=progress)
+            with closing(each):
+                for point in each:
+                    folder.write_point(point)
+                    points.add(point)
+        result = Sweep(folder.axes, points)
+        if reports is not None:
+            sweep_reports.write(folder, job, result, reports, sweep_show.kept_of(folder, result))
         with phase("output"):
             sweep_show.write(folder, result, finished=True)
-            typer.echo(sweep_show.shown(folder, result, format))
+            for part in sweep_show.shown(folder, result, format):
+                typer.echo(part, nl=False)
     except (KeyboardInterrupt, Exception) as error:
         if isinstance(error, Exception) and not state.happened:  # an import that is interrupted may raise anything
             raise
         with state.held():
             left = folder.read_points(lambda warning: None)
-            points = tuple(left[number] for number in sorted(left))
-            sweep_show.write(folder, Sweep(folder.axes, points), finished=False)
+            sweep_show.write(folder, Sweep(folder.axes, left), finished=False)
         where = f"ff sweep --resume {shlex.quote(str(folder.path))}"
         message = f"interrupted: {len(left)} of {folder.n_points} points are done; go on with: {where}"
         raise KeyboardInterrupt(message) from None

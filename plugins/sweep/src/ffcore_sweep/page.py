@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence, Set
+import math
+import shlex
+from collections.abc import Iterable, Sequence, Set
+from itertools import islice
+from typing import TypeGuard
 
 from ffcore.plugin import Metric, Objectives
 from ffcore_sweep.axes import Axis, in_si, short_names, show_value
@@ -16,6 +20,12 @@ DEFAULT_FRONT = (SHORT["energy"], SHORT["latency"])
 _MOST_ROWS = 1000  # of the table, points on the front first
 _MOST_BARS = 40
 _MOST_CELLS = 10_000
+_MOST_DOTS = 5000  # points off the front
+
+_REPORTS = (
+    "Points lead to their reports where there are any, else to their mappings. Reports are written by: "
+    "ff sweep --resume {folder} --reports all"
+)
 
 _STYLE = """
 body{font-family:sans-serif;margin:2em;max-width:72em;color:#222}
@@ -85,27 +95,35 @@ def _scatters(folder: Folder, sweep: Sweep, kept: Set[tuple[int, int]], columns:
     if len(names) == 1:
         names.append(SHORT["latency"] if names[0] != SHORT["latency"] else SHORT["energy"])
     plots = []
+    front = {place for place, _ in kept}
+    every = max(1, len(sweep) // _MOST_DOTS)
     for other in names[1:]:
         dots = []
-        for place, point in enumerate(sweep.points):
+        for place in range(len(sweep)):
+            if place % every and place not in front:
+                continue
+            point = sweep[place]
             said = label_of(point, sweep.axes)
-            link = folder.file(point.number, ".yaml").relative_to(folder.path).as_posix()
+            link = folder.link(point)
             for mapping in range(point.n_mappings):
                 cells = row(point, mapping)
                 x, y = cells.get(names[0]), cells.get(other)
-                if x is not None and y is not None:
+                if _finite(x) and _finite(y):  # no place on an axis is infinite
                     own = link if mapping == point.best else ""
                     dots.append(Dot(float(x), float(y), (place, mapping) in kept, f"{said}: {x:.6g}, {y:.6g}", own))
         plots.append(scatter(f"front of {', '.join(columns)}", dots, (names[0], other), joined=len(names) == 2))
     return plots
 
 
+def _finite(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
 def _bars(sweep: Sweep, kept: Set[tuple[int, int]]) -> str:
     """Energy by Einsum of the best mappings, those of points on the front where there are many."""
     front = {place for place, _ in kept}
-    points = [p for p in sweep.points if p.details]
-    if len(points) > _MOST_BARS:
-        points = [p for place, p in enumerate(sweep.points) if place in front and p.details][:_MOST_BARS]
+    some: Iterable[int] = range(len(sweep)) if len(sweep) <= _MOST_BARS else sorted(front)
+    points = [p for p in (sweep[place] for place in islice(some, _MOST_BARS)) if p.details]
     if not points:
         return ""
     parts = [{einsum: energy for einsum, (energy, _) in p.details[p.best].einsums.items()} for p in points]
@@ -122,8 +140,7 @@ def _table(folder: Folder, sweep: Sweep, kept: Set[tuple[int, int]]) -> str:
         point = sweep.points[place]
         number = str(point.number)
         if point.numbers:
-            file = folder.file(point.number, ".yaml").relative_to(folder.path).as_posix()
-            number = f'<a href="{html.escape(file)}">{number}</a>'
+            number = f'<a href="{html.escape(folder.link(point))}">{number}</a>'
         area = None if point.design is None else point.design.area
         numbers = ["" if x is None else f"{x:.6g}" for x in (point.energy, point.latency, point.edp, area)]
         values = [html.escape(show_value(path, value)) for path, value in point.values.items()]
@@ -133,4 +150,5 @@ def _table(folder: Folder, sweep: Sweep, kept: Set[tuple[int, int]]) -> str:
         lines.append(f'<tr{kind}>{cells}<td class="why">{why}</td></tr>')
     if len(sweep) > _MOST_ROWS:
         lines.append(f'<tr><td class="why" colspan="{len(heads)}">and {len(sweep) - _MOST_ROWS:,} more</td></tr>')
-    return "\n".join([*lines, "</table>"])
+    how = shlex.quote(str(folder.path))
+    return "\n".join([*lines, "</table>", f"<p>{html.escape(_REPORTS.format(folder=how))}</p>"])

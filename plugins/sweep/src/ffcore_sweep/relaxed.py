@@ -22,8 +22,8 @@ from ffcore.plugin import (
     evaluated_components,
     free_sizes,
 )
+from ffcore_sweep.needs import Needs
 from ffcore_sweep.restrict import Preferences, prefers_alike
-from ffcore_sweep.sharing import needs_of
 
 
 class NotComparableError(Exception):
@@ -54,7 +54,7 @@ def _check_preferences(found: Problem, problems: Sequence[Problem]) -> None:
     sizes = [[dict(free_sizes(einsum_choices(e))) for e in p.einsums] for p in (found, *problems)]
     if all(own == sizes[0] for own in sizes):
         return
-    for number, need in enumerate(needs_of(found, {})):
+    for number, need in enumerate(Needs().of_problem(found)):
         preferences = Preferences.of(need.templates, need.options, need.sizes)
         largest = preferences.at(need.sizes)
         for own in sizes[1:]:

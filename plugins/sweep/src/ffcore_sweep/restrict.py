@@ -1,12 +1,16 @@
-"""One exploration for several problems that differ only in the sizes of memories, the number of fused loops or metrics.
+"""One exploration for several problems that differ only in sizes of memories, latencies, fused loops or metrics.
 
-It is made at the largest sizes, with the most fused loops and all metrics; `restricted` then gives the rows that an
-exploration of one of the problems would have found. Exact, given `prefers_alike`:
+It is made at the largest sizes, with the most fused loops and all metrics, and keeps latencies that differ apart;
+`restricted` then gives the rows that an exploration of one of the problems would have found. Exact, given
+`prefers_alike`:
 
 * Templates and costs do not depend on sizes. A row that fits a smaller memory is among those that fit the larger one,
   and what dominates it takes no more of any memory, so it fits too.
 * Rows compete only with rows of the same fused loops, so leaving out those with too many changes nothing else.
 * A Pareto front in some columns is the front, in these columns, of that in more of them.
+* A latency is the greatest of the components', and each of these is a sum over actions of their number times seconds
+  per action. It grows with each of these sums: what is on the front for some seconds per action is on the front of all
+  sums on their own.
 """
 
 from __future__ import annotations
@@ -61,12 +65,18 @@ class Restricted:
 
 
 def restricted(
-    found: EinsumPmappings, explored: Sizes, sizes: Sizes, shape: RowShape, options: MapperOptions
+    found: EinsumPmappings,
+    explored: Sizes,
+    sizes: Sizes,
+    shape: RowShape,
+    options: MapperOptions,
+    scales: Sequence[tuple[str, float]] = (),
 ) -> Restricted:
     """The rows that fit memories of other ``sizes`` and keep the limits of ``options``, in another ``shape``.
 
     ``explored``: the sizes that the rows were found for, no less than ``sizes`` unless everything fits. Of a memory
-    that is in neither both must be the same.
+    that is in neither both must be the same. ``scales``: for each latency that the rows keep apart, the component that
+    it is of, and what it is multiplied by.
     """
     rows, own = found.rows, found.shape
     keep: Bools = (rows.loops != 0).sum(axis=1) <= options.max_fused_loops
@@ -78,8 +88,13 @@ def restricted(
     larger = {name: explored[name] / size for name, size in sizes.items() if name in shape.memories and size}
     taken = reshaped(rows.take(kept), own, shape, larger)
     values = taken.values
+    latency: dict[str, Floats] = {}
+    for column, (component, scale) in enumerate(scales, own.first_apart):
+        latency[component] = latency.get(component, 0.0) + rows.values[kept, column] * scale
+    for seconds in latency.values():
+        np.maximum(values[:, 1], seconds, out=values[:, 1])
     needed = Objectives.of(options.metrics).needed
-    fewer = set(own.memories) - set(shape.memories)
+    fewer = (set(own.memories) - set(shape.memories)) | latency.keys()
     for column, metric in enumerate((Metric.ENERGY, Metric.LATENCY)):
         if metric not in needed:
             values[:, column] = 0.0
@@ -124,6 +139,7 @@ class Preferences:
 
     # Per table of choices: of each memory in use, its size or name, and the bits of the smallest tiles there.
     _tables: list[tuple[SpatialTable, list[tuple[float | str, Floats]]]]
+    _known: dict[tuple[tuple[str, float], ...], tuple[int, ...]] = attrs.Factory(dict)
 
     @classmethod
     def of(cls, templates: Sequence[Template], options: MapperOptions, free: Sizes) -> Preferences:
@@ -139,6 +155,12 @@ class Preferences:
 
     def at(self, sizes: Sizes) -> tuple[int, ...]:
         """Per template that has a choice of classes, the first one of which some choice fits; -1: nothing does."""
+        key = tuple(sizes.items())
+        if key not in self._known:
+            self._known[key] = self._at(sizes)
+        return self._known[key]
+
+    def _at(self, sizes: Sizes) -> tuple[int, ...]:
         result = []
         for table, places in self._tables:
             fits = np.ones(len(table.trips), np.bool_)

@@ -68,7 +68,7 @@ class Sweep(Sequence[SweepPoint]):
     """All points of a sweep, the first axis slowest."""
 
     axes: tuple[Axis, ...]
-    points: tuple[SweepPoint, ...]
+    points: Sequence[SweepPoint]
 
     def __len__(self) -> int:
         return len(self.points)

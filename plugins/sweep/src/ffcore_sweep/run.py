@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from pathlib import Path
@@ -31,22 +32,24 @@ from ffcore.plugin import (
     as_completed,
     check_explored,
     explore_einsum,
-    is_exact,
     join_as,
     make_pmappings,
     nothing_joined,
     phase,
     select,
+    set_mapper,
     workers,
     workers_of,
 )
 from ffcore_sweep.axes import Axis, Vary, axes_of
 from ffcore_sweep.chosen import ALL, Choice
 from ffcore_sweep.columns import Design, Detail
+from ffcore_sweep.kept import Kept
+from ffcore_sweep.needs import Need
 from ffcore_sweep.points import Point, Source, points_of
 from ffcore_sweep.restrict import Restricted, Sizes, restricted
 from ffcore_sweep.result import FAILED, FOUND, NOTHING, Sweep, SweepPoint, best_of, shortened
-from ffcore_sweep.sharing import Need, Plan, plan
+from ffcore_sweep.sharing import Exploration, Plan, plan
 
 if TYPE_CHECKING:
     from ffcore.plugin import Progress
@@ -54,6 +57,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _POINTS_AT_ONCE = 4  # per worker: what they share is explored before the first of them is joined
+_MANY = 64  # times as many where they take no time
+_QUICK = 2.0  # s, for a batch
+_EXPLORATIONS = 64  # that are kept for one batch of many points
+_DESIGNS = 256  # that are kept
 
 
 def sweep(
@@ -92,18 +99,19 @@ def prepared(spec: Source, vary: Vary, choice: Choice = ALL) -> SweepJob:
     """A sweep that was checked and planned, not yet run. Arguments and errors are those of `sweep`."""
     axes = axes_of(vary)
     with phase("spec"):
-        points = tuple(points_of(spec, axes, choice))
+        points = points_of(spec, axes, choice)
     with phase("templates"):
         return SweepJob(axes, points, plan(points))
 
 
 @attrs.frozen(eq=False)
 class SweepJob:
-    """A sweep to run."""
+    """A sweep to run. ``workers``: other ones than its specs name, by fields of ``spec.mapper``."""
 
     axes: tuple[Axis, ...]
-    points: tuple[Point, ...]
+    points: Sequence[Point]
     plan: Plan
+    workers: Mapping[str, str] = attrs.Factory(dict)
 
     def run(
         self,
@@ -112,21 +120,35 @@ class SweepJob:
         n_jobs: int | None = None,
         executor: Executor | None = None,
         progress: Progress | None = None,
-        on_point: Callable[[SweepPoint], None] | None = None,
-        done: Mapping[int, SweepPoint] | None = None,
     ) -> Sweep:
-        """Run it. ``on_point`` gets each point as soon as it is done, which need not be in order of the grid; those in
-        ``done`` (by number) are taken as they are. The rest is as for `sweep`."""
-        results = dict(done or {})
-        missing = [p for p in self.points if p.number not in results]
-        if missing:
-            files = None if cache_dir is None else PmappingFiles(Path(cache_dir))
-            with workers(missing[0].spec, n_jobs, executor) as pool:
-                for point in _Run(self.plan, pool, files, progress, len(self.points), len(results)).all(missing):
-                    results[point.number] = point
-                    if on_point is not None:
-                        on_point(point)
-        return Sweep(self.axes, tuple(results[p.number] for p in self.points))
+        """Run it; see `sweep`."""
+        results: dict[int, SweepPoint] = {}
+        for point in self.each(cache_dir=cache_dir, n_jobs=n_jobs, executor=executor, progress=progress):
+            results[point.number] = point
+        return Sweep(self.axes, tuple(results[number] for number in range(len(self.points))))
+
+    def each(
+        self,
+        *,
+        done: Container[int] = (),
+        cache_dir: str | Path | None = None,
+        n_jobs: int | None = None,
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+    ) -> Generator[SweepPoint, None, None]:
+        """Each point as soon as it is done, which need not be in order of the grid; not those whose numbers are in
+        ``done``. Nothing is kept of points that were taken."""
+        missing = [number for number in range(len(self.points)) if number not in done]
+        if not missing:
+            return
+        files = None if cache_dir is None else PmappingFiles(Path(cache_dir))
+        spec = self.points[missing[0]].spec
+        if self.workers:
+            spec = spec.copy()
+            set_mapper(spec, self.workers)
+        with workers(spec, n_jobs, executor) as pool:
+            count = len(self.points)
+            yield from _Run(self.plan, pool, files, progress, count, count - len(missing)).all(missing)
 
 
 @attrs.define(eq=False)
@@ -138,33 +160,51 @@ class _Run:
     n_points: int
     _done: int = 0  # points
     _last: Step | None = None
-    _found: dict[int, EinsumPmappings] = attrs.Factory(dict)  # by number of the exploration
-    _designs: dict[str, Design] = attrs.Factory(dict)  # by the values that bear on them
+    _explorations: dict[int, Exploration] = attrs.Factory(dict)  # by number
+    _found: dict[int, EinsumPmappings] = attrs.Factory(dict)  # likewise
+    _designs: Kept[Design] = attrs.field(factory=lambda: Kept(_DESIGNS))  # by the values that bear on them
 
-    def all(self, points: Sequence[Point]) -> Iterator[SweepPoint]:
+    def all(self, numbers: Sequence[int]) -> Iterator[SweepPoint]:
         """The points, those of equal explorations one after the other, as they are finished."""
-        sharing = sorted((p for p in points if p.shares), key=lambda p: [k for _, k in self.plan.needs[p.number]])
+        order = self.plan.order
+        sharing = sorted((n for n in numbers if n in order), key=order.__getitem__)
+        last = {k: place for place, number in enumerate(sharing) for k in order[number]}
         at_once = _POINTS_AT_ONCE * workers_of(self.pool, len(sharing))
-        for start in range(0, len(sharing), at_once):
-            batch, later = sharing[start : start + at_once], sharing[start + at_once :]
-            self._explore({k for p in batch for _, k in self.plan.needs[p.number]})
-            yield from self._join(batch)
-            self._forget({k for p in later for _, k in self.plan.needs[p.number]})
+        start, most = 0, at_once
+        while start < len(sharing):
+            end = self._end(sharing, start, at_once, most)
+            batch = sharing[start:end]
+            self._explore({k for number in batch for k in order[number]})
+            begun = time.monotonic()
+            yield from self._join([self.plan.points[number] for number in batch])
+            # Small points are many at once, as workers are started for each batch.
+            most = min(2 * most, at_once * _MANY) if time.monotonic() - begun < _QUICK else at_once
+            start = end
+            self._forget(lambda k, end=end: last[k] >= end)  # type: ignore[misc]
         # What other explorers and searches start is their own affair: they come last, one after the other.
-        yield from self._alone([p for p in points if not p.shares])
+        yield from self._alone(n for n in numbers if n not in order)
+
+    def _end(self, numbers: Sequence[int], start: int, least: int, most: int) -> int:
+        """Where a batch ends that begins at ``start``: no more than ``least`` points if they share little."""
+        seen: set[int] = set()
+        for place in range(start, min(len(numbers), start + most)):
+            seen.update(self.plan.order[numbers[place]])
+            if place - start >= least and len(seen) > _EXPLORATIONS:
+                return place
+        return min(len(numbers), start + most)
 
     # ---- explorations
 
     def _explore(self, numbers: Collection[int]) -> None:
         missing = []
         for k in sorted(numbers - self._found.keys()):
-            exploration = self.plan.explorations[k]
+            exploration = self._explorations[k] = self.plan.exploration(k)
             stored = self._load(exploration.stored)
             if stored is not None:
                 self._found[k] = stored
             else:
                 missing.append((k, exploration))
-        missing.sort(key=lambda item: -item[1].effort)
+        missing.sort(key=lambda item: -self.plan.effort(item[0]))
         if not missing:
             return
         self._tell(Step("explore", 0, len(missing)))
@@ -188,30 +228,31 @@ class _Run:
             warnings.warn(CacheWarning(f"{error}; {stored.einsum.name} is explored again"), stacklevel=4)
             return None
 
-    def _forget(self, needed: Collection[int]) -> None:
-        for k in self._found.keys() - set(needed):
-            del self._found[k]
+    def _forget(self, needed: Callable[[int], bool]) -> None:
+        for k in [k for k in self._found if not needed(k)]:
+            del self._found[k], self._explorations[k]
 
     # ---- joins
 
     def _join(self, batch: Sequence[Point]) -> Iterator[SweepPoint]:
         beside = [p for p in batch if p.timeless]
-        tasks = [(_Join.of(p, self.plan), *self._needed(p)) for p in beside]
+        tasks = [(_Join.of(p, self.plan, self._explorations), *self._needed(p)) for p in beside]
         with phase("join"):
             for i, outcome in self._each(_Join.run, tasks):
                 yield self._result(beside[i], outcome)
             for point in batch:
                 if not point.timeless:
-                    join, found = _Join.of(point, self.plan), self._needed(point)
+                    join, found = _Join.of(point, self.plan, self._explorations), self._needed(point)
                     yield self._result(point, join.run(*found, executor=self.pool, progress=self.progress))
 
     def _needed(self, point: Point) -> tuple[EinsumPmappings, ...]:
         """What was found for a point, each exploration once."""
-        return tuple(self._found[k] for k in dict.fromkeys(k for _, k in self.plan.needs[point.number]))
+        return tuple(self._found[k] for k in dict.fromkeys(self.plan.order[point.number]))
 
-    def _alone(self, points: Sequence[Point]) -> Iterator[SweepPoint]:
+    def _alone(self, numbers: Iterable[int]) -> Iterator[SweepPoint]:
         made: dict[object, Pmappings] = {}
-        for point in points:
+        for number in numbers:
+            point = self.plan.points[number]
             key = _explored_content(point)
             try:
                 if key not in made:
@@ -256,9 +297,7 @@ class _Run:
         prices = "mapper.cost_model"
         bearing = (p for p in point.values if p.startswith(prices) or not p.startswith("mapper."))
         key = repr([(path, point.values[path]) for path in bearing])
-        if key not in self._designs:
-            self._designs[key] = Design.of(point.spec, point.problem)
-        return self._designs[key]
+        return self._designs.get(key, lambda: Design.of(point.problem, point.areas_of()))
 
     # ---- workers
 
@@ -323,19 +362,21 @@ class _Join:
     needs: tuple[Need, ...]
     places: tuple[int, ...]  # of what was found for each of them, in the order of the explorations
     explored: tuple[Sizes, ...]
+    scales: tuple[tuple[tuple[str, float], ...], ...]  # of latencies that rows keep apart
 
     @classmethod
-    def of(cls, point: Point, plan: Plan) -> _Join:
-        needs, numbers = zip(*plan.needs[point.number], strict=True)
+    def of(cls, point: Point, plan: Plan, explorations: Mapping[int, Exploration]) -> _Join:
+        needs, numbers = zip(*plan.needs_of(point), strict=True)
         places = {k: place for place, k in enumerate(dict.fromkeys(numbers))}
         return cls(
             point.problem,
             point.joiner,
-            is_exact(point.spec.mapper.joiner),
+            point.exact,
             point.model,
             needs,
             tuple(places[k] for k in numbers),
-            tuple(plan.explorations[k].sizes for k in numbers),
+            tuple(explorations[k].sizes for k in numbers),
+            tuple(explorations[k].scales(need) for need, k in zip(needs, numbers, strict=True)),
         )
 
     def run(
@@ -359,9 +400,9 @@ class _Join:
     def _own(self, found: Sequence[EinsumPmappings]) -> Iterator[EinsumPmappings]:
         """Each Einsum's rows; those of equal Einsums are the same arrays, which joiners make use of."""
         known: dict[object, Restricted] = {}
-        for need, place, explored in zip(self.needs, self.places, self.explored, strict=True):
+        for need, place, explored, scales in zip(self.needs, self.places, self.explored, self.scales, strict=True):
             if need.key not in known:
-                known[need.key] = restricted(found[place], explored, need.sizes, need.shape, need.options)
+                known[need.key] = restricted(found[place], explored, need.sizes, need.shape, need.options, scales)
             yield known[need.key].of(need.einsum, need.templates)
 
 

@@ -107,7 +107,7 @@ def of(source: Source, axes: Sequence[Axis], minimise: str, limits: Sequence[str
         listed = ", ".join(MINIMISED)
         raise SpecError.one(f"cannot minimise {minimise!r}; there are {listed}", None, suggest(minimise, MINIMISED))
     conditions = [Condition(text, axes, (*_OF_DESIGN, *_OF_MAPPING)) for text in limits]
-    points = points_of(source, axes, choice)
+    points: Sequence[Point] = points_of(source, axes, choice)
     of_mapping = any(condition.names & {*_OF_MAPPING} for condition in conditions)
     metrics = "energy,latency" if of_mapping or minimise not in _METRICS else _METRICS[minimise]
     points = [_with_metrics(point, metrics) for point in points]
@@ -117,14 +117,15 @@ def of(source: Source, axes: Sequence[Axis], minimise: str, limits: Sequence[str
             raise FFError(
                 f"a search for the best design takes an exact joiner, and {point.spec.mapper.joiner!r} is none"
             )
-    designs = [Design.of(point.spec, point.problem) for point in points]
+    designs = [Design.of(point.problem, point.areas_of()) for point in points]
     return _Search(points, designs, axes, minimise, conditions)
 
 
 def _with_metrics(point: Point, metrics: str) -> Point:
-    point.spec.mapper.ffm.metrics = metrics  # type: ignore[assignment]
-    options = attrs.evolve(point.problem.options, metrics=point.spec.mapper.ffm.metrics)
-    return attrs.evolve(point, problem=attrs.evolve(point.problem, options=options))
+    spec = point.spec
+    spec.mapper.ffm.metrics = metrics  # type: ignore[assignment]
+    options = attrs.evolve(point.problem.options, metrics=spec.mapper.ffm.metrics)
+    return attrs.evolve(point, problem=attrs.evolve(point.problem, options=options), spec_of=lambda: spec)
 
 
 @attrs.frozen

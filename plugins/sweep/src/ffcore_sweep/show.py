@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import islice
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from ffcore.plugin import (
@@ -20,7 +21,7 @@ from ffcore.plugin import (
     csv_cell,
     format_quantity,
     line_plot,
-    write_atomically,
+    replacing,
 )
 from ffcore_sweep.axes import Axis, Value, in_si, short_names, show_value
 from ffcore_sweep.columns import all_rows, front
@@ -33,19 +34,29 @@ CSV, PLOT, PAGE = "sweep.csv", "sweep.svg", "sweep.html"
 PARETO_CSV, PARETO = "pareto.csv", "pareto.parquet"
 _HEADS = ("energy", "latency", "EDP (J·s)", "mappings", "")
 _MOST_ROWS = 2000  # that are printed
+_MOST_CURVES = 40
 _BATCH = 10_000  # rows of the parquet file that are in memory at once
 
 
 def write(folder: Folder, sweep: Sweep, *, finished: bool) -> None:
-    """The tables, the plot and the page. Raises OSError for what cannot be written."""
+    """The tables, the plot and the page, row by row. Raises OSError for what cannot be written."""
     kept = kept_of(folder, sweep)
-    write_file(folder.path / PLAN, as_json({**folder.plan, **_data(folder, sweep, finished)}))
-    write_file(folder.path / CSV, as_csv(sweep))
+    write_parts(folder.path / PLAN, _json_parts(folder, sweep, finished))
+    write_parts(folder.path / CSV, as_csv(sweep))
     metrics = folder.specs[0].mapper.ffm.metrics
-    write_file(folder.path / PLOT, as_svg(sweep, metrics))
-    write_file(folder.path / PARETO_CSV, pareto_csv(sweep, kept))
+    lines = as_svg(sweep, metrics)
+    write_file(folder.path / PLOT, lines)
+    write_parts(folder.path / PARETO_CSV, pareto_csv(sweep, kept))
     write_parquet(folder.path / PARETO, sweep, kept)
-    write_file(folder.path / PAGE, page(folder, sweep, kept, as_svg(sweep, metrics)))
+    write_file(folder.path / PAGE, page(folder, sweep, kept, lines))
+
+
+def write_parts(path: Path, parts: Iterable[str]) -> None:
+    """Write a text part by part, at once or not at all. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        for part in parts:
+            file.write(part.encode())
 
 
 def kept_of(folder: Folder, sweep: Sweep) -> set[tuple[int, int]]:
@@ -53,28 +64,39 @@ def kept_of(folder: Folder, sweep: Sweep) -> set[tuple[int, int]]:
     return front(sweep.points, folder.front or DEFAULT_FRONT)
 
 
-def shown(folder: Folder, sweep: Sweep, format: str) -> str:
-    """The points as ``text``, ``json`` or ``csv``."""
+def shown(folder: Folder, sweep: Sweep, format: str) -> Iterator[str]:
+    """The points as ``text``, ``json`` or ``csv``, part by part."""
     if format == "json":
-        return as_json(_data(folder, sweep, True)).rstrip("\n")
-    if format == "csv":
-        return as_csv(sweep).rstrip("\n")
-    kept = kept_of(folder, sweep) if folder.front else None
-    return f"{as_text(sweep, kept)}\n\nplot: {folder.path / PLOT}"
+        yield from _json_parts(folder, sweep, True, head={})
+    elif format == "csv":
+        yield from as_csv(sweep)
+    else:
+        kept = kept_of(folder, sweep) if folder.front else None
+        yield f"{as_text(sweep, kept)}\n\nplot: {folder.path / PLOT}\n"
 
 
-def _data(folder: Folder, sweep: Sweep, finished: bool) -> dict[str, Any]:
-    return {"finished": finished, "points": [folder.point_data(point) for point in sweep]}
+def _json_parts(folder: Folder, sweep: Sweep, finished: bool, head: Mapping[str, Any] | None = None) -> Iterator[str]:
+    """`as_json` of the plan (or another ``head``) and the points."""
+    whole = as_json({**(folder.plan if head is None else head), "finished": finished, "points": []})
+    before, after = whole.rsplit("[]", 1)
+    if not len(sweep):
+        yield whole
+        return
+    yield f"{before}["
+    for place, point in enumerate(sweep):
+        yield "\n" if place == 0 else ",\n"
+        yield indent(as_json(folder.point_data(point)).rstrip("\n"), "    ")
+    yield f"\n  ]{after}"
 
 
-def as_csv(sweep: Sweep) -> str:
+def as_csv(sweep: Sweep) -> Iterator[str]:
     """A line for each point: values by path, SI numbers."""
-    return _csv([{"point": point.number, **point.row()} for point in sweep])
+    return _csv(lambda: ({"point": point.number, **point.row()} for point in sweep))
 
 
-def pareto_csv(sweep: Sweep, kept: Set[tuple[int, int]]) -> str:
+def pareto_csv(sweep: Sweep, kept: Set[tuple[int, int]]) -> Iterator[str]:
     """A line for each mapping of each point, SI numbers, and whether it is on the front."""
-    return _csv(list(_pareto_rows(sweep, kept)))
+    return _csv(lambda: _pareto_rows(sweep, kept))
 
 
 def _pareto_rows(sweep: Sweep, kept: Set[tuple[int, int]]) -> Iterator[dict[str, Any]]:
@@ -83,13 +105,20 @@ def _pareto_rows(sweep: Sweep, kept: Set[tuple[int, int]]) -> Iterator[dict[str,
         yield {"point": sweep.points[place].number, "mapping": number, "front": (place, mapping) in kept, **cells}
 
 
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+def _csv(rows: Callable[[], Iterator[Mapping[str, Any]]]) -> Iterator[str]:
+    """The lines of a table; ``rows`` are gone over twice, as each may have columns of its own."""
+    names: dict[str, None] = {}
+    for row in rows():
+        names |= dict.fromkeys(row)
     lines = io.StringIO()
-    table = csv.DictWriter(lines, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    table = csv.DictWriter(lines, list(names), lineterminator="\n")
     table.writeheader()
-    for row in rows:
+    for row in rows():
+        yield lines.getvalue()
+        lines.seek(0)
+        lines.truncate()
         table.writerow({k: csv_cell(v) if isinstance(v, str) else v for k, v in row.items()})
-    return lines.getvalue()
+    yield lines.getvalue()
 
 
 def write_parquet(path: Path, sweep: Sweep, kept: Set[tuple[int, int]]) -> None:
@@ -103,13 +132,11 @@ def write_parquet(path: Path, sweep: Sweep, kept: Set[tuple[int, int]]) -> None:
             kinds.setdefault(name, set()).update(() if value is None else (type(value),))
     types = {name: _arrow_type(found) for name, found in kinds.items()}
     schema = pa.schema([(name, getattr(pa, kind)()) for name, kind in types.items()])
-    buffer = io.BytesIO()
     rows = _pareto_rows(sweep, kept)
-    with parquet.ParquetWriter(buffer, schema) as writer:
+    with replacing(path) as file, parquet.ParquetWriter(file, schema) as writer:
         while batch := list(islice(rows, _BATCH)):
             cells = [{n: _arrow_value(row.get(n), kind) for n, kind in types.items()} for row in batch]
             writer.write_table(pa.Table.from_pylist(cells, schema))
-    write_atomically(path, buffer.getvalue())
 
 
 def _arrow_type(kinds: Set[type]) -> str:
@@ -172,12 +199,26 @@ def as_svg(sweep: Sweep, metrics: Metric) -> str:
     scale = Scale(short[across.path], tuple((_place(v), show_value(across.path, in_si(v))) for v in across.values))
     places = [repr(in_si(value)) for value in across.values]  # True and 1 are equal
     curves: dict[str, list[tuple[int, float | None]]] = {}
+    every = max(1, math.ceil(math.prod(len(a.values) for a in _one_of_each(others)) / _MOST_CURVES))
+    seen: dict[str, int] = {}
     for point in sweep:
         label = ", ".join(f"{short[a.path]} {show_value(a.path, point.values[a.path])}" for a in others)
+        if seen.setdefault(label, len(seen)) % every:
+            continue
         value = _number(point, number) if point.status == FOUND else None
         curves.setdefault(label, []).append((places.index(repr(point.values[across.path])), value))
     drawn = [Curve(label, tuple(sorted(points, key=lambda p: p[0]))) for label, points in curves.items()]
-    return line_plot(f"{name} of the best mapping", scale, f"{name} ({unit})", drawn)
+    some = "" if every == 1 else f" ({len(curves)} of {len(seen):,} curves)"
+    return line_plot(f"{name} of the best mapping{some}", scale, f"{name} ({unit})", drawn)
+
+
+def _one_of_each(axes: Sequence[Axis]) -> Iterator[Axis]:
+    """Of axes that go together, one."""
+    seen: set[str] = set()
+    for axis in axes:
+        if not axis.group or axis.group not in seen:
+            yield axis
+        seen.add(axis.group)
 
 
 def _number(point: SweepPoint, name: str) -> float:

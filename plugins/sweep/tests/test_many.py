@@ -1,0 +1,107 @@
+"""Many points: they take little memory, and what is written of them is written part by part."""
+
+from __future__ import annotations
+
+import json
+import math
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from ffcore.cli.run_json import as_json
+from ffcore_sweep import folder as sweep_folder
+from ffcore_sweep import run as run_module
+from ffcore_sweep import show
+from ffcore_sweep.axes import Axis
+from ffcore_sweep.columns import Design, Detail
+from ffcore_sweep.packed import Packed
+from ffcore_sweep.result import FOUND, NOTHING, Sweep, SweepPoint
+from ffcore_sweep.run import prepared
+from tests.api.specs import chain
+
+SIZE, READ = "arch.nodes.Buffer.size", "arch.nodes.Main.actions.read.throughput"
+
+
+def made(number: int, listed: bool = False) -> SweepPoint:
+    values: dict[str, object] = {SIZE: 8.0 * (number % 100), READ: float(number // 100)}
+    if listed:
+        values["set.LIST"] = [1, 2]
+    if number % 7 == 0:
+        return SweepPoint(number, values, NOTHING, reason="Buffer needs more", short_reason="more")
+    numbers = tuple((1.0 + number / (k + 1), 1.0 + k / 3) for k in range(1 + number % 3))
+    details = tuple(Detail(e / 7, 1 / (1 + t), {"Buffer": (e, t / 9)}, {"A": (e, t), "B": (t, e)}) for e, t in numbers)
+    return SweepPoint(number, values, FOUND, numbers, len(numbers) - 1, design=Design(1e-6, 0.5, 64.0), details=details)
+
+
+def as_data(point: SweepPoint) -> tuple[object, ...]:
+    parts = (point.number, dict(point.values), point.status, point.numbers, point.best, point.reason)
+    return (*parts, point.short_reason, point.design, point.details)
+
+
+def test_packed_points_are_what_was_put_in() -> None:
+    packed = Packed()
+    for number in (4, 7, 0, 2, 9):
+        packed.add(made(number, listed=number > 4))
+    packed.add(made(2))  # again
+    assert [as_data(p) for p in packed] == [as_data(made(n, listed=n > 4)) for n in (0, 2, 4, 7, 9)]
+    assert [p.number for p in packed[1:3]] == [2, 4]
+    assert set(packed.numbers) == {0, 2, 4, 7, 9}
+    with pytest.raises(IndexError):
+        packed[5]
+
+
+def test_packed_points_take_little_memory() -> None:
+    packed = Packed()
+    packed.add(made(1))
+    tracemalloc.start()
+    for number in range(5000):
+        packed.add(made(number))
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken / 5000 < 1200  # bytes a point
+
+
+def test_tables_are_written_row_by_row(tmp_path: Path) -> None:
+    axes = (Axis(SIZE, tuple(8.0 * k for k in range(100))), Axis(READ, tuple(map(float, range(100)))))
+    folder = sweep_folder.new(tmp_path, axes, lambda: chain(n_einsums=1))
+    packed = Packed()
+    for number in range(300):
+        packed.add(made(number))
+    sweep = Sweep(axes, packed)
+    show.write(folder, sweep, finished=True)
+    plan = {**folder.plan, "finished": True, "points": [folder.point_data(p) for p in sweep]}
+    assert (tmp_path / "sweep.json").read_text() == as_json(plan)
+    assert json.loads("".join(show.shown(folder, sweep, "json"))) == {k: plan[k] for k in ("finished", "points")}
+    assert len((tmp_path / "sweep.csv").read_text().splitlines()) == 301
+    longest = max(len(part) for part in show.as_csv(sweep))
+    assert longest < 400
+    assert len((tmp_path / "pareto.csv").read_text().splitlines()) == 1 + sum(max(1, p.n_mappings) for p in packed)
+
+
+def test_curves_are_thinned() -> None:
+    axes = (Axis(SIZE, tuple(8.0 * k for k in range(100))), Axis(READ, tuple(map(float, range(90)))))
+    packed = Packed()
+    for number in range(9000):
+        packed.add(made(number))
+    text = show.as_svg(Sweep(axes, packed), chain().mapper.ffm.metrics)
+    assert "(30 of 90 curves)" in text
+
+
+def test_batches_grow_where_points_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    joined = run_module._Run._join
+
+    def noting(self, batch):  # type: ignore[no-untyped-def]
+        sizes.append(len(batch))
+        return joined(self, batch)
+
+    monkeypatch.setattr(run_module._Run, "_join", noting)
+    monkeypatch.setattr(run_module, "_QUICK", math.inf)
+    job = prepared(chain(n_einsums=1, bandwidth=4), {READ: [k / 3 for k in range(1, 31)]})
+    assert len(list(job.each(n_jobs=1))) == 30
+    assert sizes == [4, 8, 16, 2]
+    sizes.clear()
+    monkeypatch.setattr(run_module, "_EXPLORATIONS", 0)  # all share too little
+    list(job.each(n_jobs=1))
+    assert max(sizes) <= 4
