@@ -31,8 +31,6 @@ RULED: dict[str, tuple[float, float] | str] = {
     "35_hierarchical": (2624, 32),
     "40_lowercase_rank": (3136, 64),
     # Not read yet.
-    "05_network_hop": "hops over a network are not modelled: leave out actions",
-    "06_network_all_to_all": "hops over a network are not modelled: leave out actions, topology, total_latency",
     "15b_same_tensor_two_projections": "reads tensor X twice, with other indices",
 }
 # What is wrong is said once: bounds of a refused Einsum's rank variables are not strangers.

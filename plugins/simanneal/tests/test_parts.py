@@ -14,6 +14,7 @@ from ffcore.model.mapping import join_evaluations, mismatch
 from ffcore.spec.problem import Problem
 from ffcore_simanneal.budget import Budget, Meter
 from ffcore_simanneal.joint import Joint
+from ffcore_simanneal.mapspace import TemplateExplorer
 from ffcore_simanneal.moves import MOVES, Move, neighbour
 from ffcore_simanneal.parts import Part
 from ffcore_simanneal.repair import assemble, repair
@@ -21,6 +22,7 @@ from ffcore_simanneal.search import Space
 from ffcore_simanneal.simanneal2 import RowSearch
 from plugins.simanneal.tests.problems import mapspaces
 from tests.api.specs import chain
+from tests.network_problems import network_problem
 
 SAME = 1e-12
 
@@ -67,6 +69,26 @@ def test_parts_and_joints_are_the_models(batch: int) -> None:
                     break
     assert looked_at >= 60
     assert overflowing
+
+
+def test_what_networks_do_is_the_models() -> None:
+    looked_at = 0
+    for seed in range(12):
+        problem = network_problem(seed)
+        if problem is None:
+            continue
+        try:
+            space = Space(TemplateExplorer().explore(problem), Meter(Budget()), f"{seed}")
+        except NoValidMappingError:
+            continue
+        state = space.start()
+        assert state is not None
+        parts = state.parts
+        for _ in range(10):
+            agrees(problem, space.joint, parts)
+            looked_at += 1
+            parts = neighbour(space, parts) or parts
+    assert looked_at >= 60
 
 
 @pytest.mark.parametrize("move", MOVES, ids=lambda move: move.name)
