@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from ffcore.mapping.nest import Nest
+from ffcore.model.crossing import HOP, Line, network_seconds
 from ffcore.model.tensor_nest import (
     Exact,
     HolderAt,
@@ -24,7 +25,7 @@ from ffcore.model.tensor_nest import (
 )
 from ffcore.model.traffic import count_traffic
 from ffcore.model.types import LEAK, ActionCount, ActionKey, LoopAbove, NestEvaluation, Reservation
-from ffcore.spec.problem import EinsumProblem, Relevance, Tensor
+from ffcore.spec.problem import ComponentKind, EinsumProblem, Relevance, Tensor
 
 Actions = dict[ActionKey, ActionCount]
 Energy = dict[ActionKey, float]  # J
@@ -38,13 +39,9 @@ def evaluate_nest(einsum: EinsumProblem, nest: Nest) -> NestEvaluation:
     """
     resolved = resolve(einsum, nest)
     own = [own_nest(resolved, tensor) for tensor in einsum.tensors]
-    actions, energy = _copy_actions(resolved, own) if einsum.is_copy else _actions(resolved, own)
-    calls = _calls_per_instance(actions)
-    latency = {
-        c.name: max(sum(seconds * calls.get((c.name, a), 0) for a, seconds in form.items()) for form in c.latency)
-        for c in resolved.components
-        if c.latency
-    }
+    book = _copy_actions(resolved, own) if einsum.is_copy else _actions(resolved, own)
+    actions, energy = book.actions, book.energy
+    latency = _latency(resolved, book)
     elapsed = max(latency.values(), default=0.0)
     energy.update(_leak_energy(resolved, elapsed))
     return NestEvaluation(
@@ -57,7 +54,21 @@ def evaluate_nest(einsum: EinsumProblem, nest: Nest) -> NestEvaluation:
     )
 
 
-def _actions(resolved: ResolvedNest, own: Sequence[OwnNest]) -> tuple[Actions, Energy]:
+def _latency(resolved: ResolvedNest, book: _Book) -> dict[str, float]:
+    """Seconds of every component that takes time, of one instance of the Einsum."""
+    calls = _calls_per_instance(book.actions)
+    latency = {}
+    for index, c in enumerate(resolved.components):
+        if c.kind is ComponentKind.NETWORK and c.latency:
+            seconds = network_seconds(resolved, index, book.carried.get(index, {}))
+            latency[c.name] = 0.0 if resolved.einsum.is_copy else seconds
+        elif c.latency:
+            forms = [sum(s * calls.get((c.name, a), 0) for a, s in form.items()) for form in c.latency]
+            latency[c.name] = max(forms)
+    return latency
+
+
+def _actions(resolved: ResolvedNest, own: Sequence[OwnNest]) -> _Book:
     """Actions of every holder and of the compute, and what they take."""
     book = _Book(resolved)
     imperfect = any(isinstance(loop.ratio, Fraction) for loop in resolved.loops)
@@ -66,15 +77,18 @@ def _actions(resolved: ResolvedNest, own: Sequence[OwnNest]) -> tuple[Actions, E
         counts = count_traffic(nest, resolved.components, ceilings=False)
         times = count_traffic(nest, resolved.components, ceilings=True) if imperfect else counts
         for count, time in zip(counts, times, strict=True):
+            if count.line is not None:
+                book.carry(count.component, nest.tensor, count.line, time.net_each)
+                continue
             moved = count.net, time.net_each
             book.add(count.component, nest.tensor, count.action, *moved, count.tile, count.transfers)
     total: Exact = math.prod(loop.ratio for loop in resolved.loops)
     each = math.prod(loop.trips for loop in resolved.loops if not loop.spatial)
     book.add(len(resolved.components) - 1, None, "compute", total, each)
-    return book.actions, book.energy
+    return book
 
 
-def _copy_actions(resolved: ResolvedNest, own: Sequence[OwnNest]) -> tuple[Actions, Energy]:
+def _copy_actions(resolved: ResolvedNest, own: Sequence[OwnNest]) -> _Book:
     """A copy reads its source once and writes its destination once; within one memory it is free."""
     book = _Book(resolved)
     source = next(n for n in own if not n.tensor.output)
@@ -89,7 +103,7 @@ def _copy_actions(resolved: ResolvedNest, own: Sequence[OwnNest]) -> tuple[Actio
     if resolved.compute.computes_copies:
         instances = math.prod(c.fanout for c in resolved.components)
         book.add(len(resolved.components) - 1, None, "compute", values, values / instances)
-    return book.actions, book.energy
+    return book
 
 
 def _moved(resolved: ResolvedNest, own: OwnNest, holder: HolderAt) -> tuple[Exact, Exact]:
@@ -109,11 +123,19 @@ def _moved(resolved: ResolvedNest, own: OwnNest, holder: HolderAt) -> tuple[Exac
 
 @attrs.define
 class _Book:
-    """Actions, and the energy that they take."""
+    """Actions, and the energy that they take; of networks (by index) what the busiest link of each line carries."""
 
     resolved: ResolvedNest
     actions: Actions = attrs.Factory(dict)
     energy: Energy = attrs.Factory(dict)
+    carried: dict[int, dict[Line, float]] = attrs.Factory(dict)
+
+    def carry(self, index: int, tensor: Tensor, line: Line, values: Exact) -> None:
+        """Add what one tensor puts on the busiest link of a line, in one instance of a network."""
+        hop = self.resolved.components[index].action(HOP)
+        assert hop is not None
+        own = self.carried.setdefault(index, {})
+        own[line] = own.get(line, 0.0) + float(values / hop.values_per_action[tensor.name])
 
     def add(
         self,
@@ -137,7 +159,9 @@ class _Book:
         calls, calls_each = float(total / values), float(each / values)
         joules = calls * action.energy
         law = self.resolved.einsum.law
-        price = law.price(component, name, tensor) if law is not None and tensor is not None else None
+        price = None
+        if law is not None and tensor is not None and component.kind is not ComponentKind.NETWORK:
+            price = law.price(component, name, tensor)
         if price is not None:
             of_one, calls_of_one = price(np.array([float(tile)]), np.array([float(transfers)]))
             joules = float(total / tile) * float(of_one[0])

@@ -2,7 +2,7 @@
 
 What passes between a holder of a tensor and the next one further in (an *edge*) depends on the tile of the inner one
 and on the trips above it alone. Who searches asks here which actions that is, per value moved; ``traffic.py`` counts
-the same anew, from the compute outwards, and holds this to it.
+the same anew, from the compute outwards, and holds this to it. What networks do is in ``network.py``.
 
 A law of a plugin (`Law`) prices accesses by the size of what each transfer moves.
 """
@@ -13,7 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from ffcore.spec.problem import Component, ComponentKind, EinsumProblem, Price, PricingLaw, SpatialDimension, Tensor
+from ffcore.model.network import HOP, network_forms
+from ffcore.model.network import saves_traffic as saves_traffic
+from ffcore.spec.problem import Component, ComponentKind, EinsumProblem, Price, PricingLaw, Tensor
 
 __all__ = [
     "Access",
@@ -34,7 +36,7 @@ __all__ = [
 
 @attrs.frozen
 class Law:
-    """What accesses of memories and Tolls cost; this one: what the actions of the architecture say.
+    """What accesses of memories and Tolls cost (hops are not priced); this one: as the architecture's actions say.
 
     A law of a plugin derives from it, and is a value: frozen, compared by its fields, picklable. Everything that
     bears on its prices is in its fields: they name cached pmappings, together with the class.
@@ -91,30 +93,32 @@ def accesses(
             yield Access(index, "read", charges_up * up + charges_down, charges_down * skips)
 
 
-def saves_traffic(dimension: SpatialDimension, tensor: Tensor, variable: str) -> bool:
-    """Is one access for all instances that a spatial loop spans enough? (multicast, spatial reduction)"""
-    return variable not in tensor.variables and tensor.name in dimension.may_reuse
-
-
 def rates(component: Component, action: str, tensor: Tensor) -> tuple[float, float] | None:
     """(J, actions) per value by what the architecture says; None if the component has no such action."""
-    record = component.action(action)
+    record = component.action(HOP if component.kind is ComponentKind.NETWORK else action)
     if record is None:
         return None
     calls = 1 / record.values_per_action[tensor.name]
-    return record.energy * calls, calls
+    return (record.energy * calls if record.name == action else 0.0), calls  # what a link carries takes time only
 
 
 def price_of(einsum: EinsumProblem, component: Component, action: str, tensor: Tensor) -> Price | None:
     """The price that the problem's own law sets on an access; None: `rates` hold."""
-    if einsum.law is None or component.action(action) is None:
+    if einsum.law is None or component.kind is ComponentKind.NETWORK or component.action(action) is None:
         return None
     return einsum.law.price(component, action, tensor)
 
 
-def latency_forms(components: Sequence[Component]) -> list[tuple[int, int]]:
-    """(component index, which of its forms) of all that memories and Tolls may take time by."""
-    return [(i, k) for i, c in enumerate(components[:-1]) for k, form in enumerate(c.latency) if any(form.values())]
+def latency_forms(components: Sequence[Component]) -> list[tuple[int, Mapping[str, float]]]:
+    """(component index, seconds per action) of all that memories, Tolls and networks may take time by."""
+    found: list[tuple[int, Mapping[str, float]]] = []
+    for i, component in enumerate(components[:-1]):
+        for form in component.latency:
+            if component.kind is ComponentKind.NETWORK:
+                found += [(i, own) for own in network_forms(components, i, form)]
+            elif any(form.values()):
+                found.append((i, form))
+    return found
 
 
 def computes(einsum: EinsumProblem, components: Sequence[Component]) -> float:

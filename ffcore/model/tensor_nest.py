@@ -173,6 +173,11 @@ class OwnNest:
     items: tuple[Item, ...]
     below: tuple[Mapping[str, Exact], ...]
 
+    @property
+    def variables(self) -> list[str]:
+        """Rank variables, in the order of the Einsum's bounds."""
+        return list(self.below[-1])
+
     def values(self, index: int, ceilings: bool = True) -> Exact:
         """Values in the tensor's tile underneath ``items[index]``."""
         sizes = self.below[index]

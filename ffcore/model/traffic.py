@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import attrs
 
+from ffcore.model.crossing import HOP, Line, crossings
 from ffcore.model.tensor_nest import Exact, HolderAt, Loop, OwnNest, round_up
 from ffcore.spec.problem import Component, ComponentKind, Relevance, Tensor
 
@@ -26,6 +27,7 @@ class Count:
     skipped_each: Exact
     tile: Exact
     transfers: Exact = 1
+    line: Line | None = None  # of a network: the action is what the busiest link of that line carries
 
     @classmethod
     def once(cls, component: int, action: str, gross: Exact, skipped: Exact, tile: Exact) -> Count:
@@ -45,13 +47,17 @@ class Count:
 class _Demand:
     """What the node below asks of its parent: reads, writes, and first reads that are skipped.
 
-    ``tile``: values that each transfer moves; ``transfers``: how many so far.
+    ``tile``: values that each transfer moves; ``transfers``: how many so far. ``place``: of the child among the
+    tensor's items. ``received``, ``received_each``: values that all its instances take together, and one of them.
     """
 
     reads: Exact
     writes: Exact
     skipped: Exact
     tile: Exact
+    place: int
+    received: Exact
+    received_each: Exact
     transfers: Exact = 1
 
 
@@ -63,7 +69,7 @@ def count_traffic(own: OwnNest, components: Sequence[Component], ceilings: bool)
     """
     tensor = own.tensor
     top = next((i for i in own.items if isinstance(i, HolderAt) and i.is_memory(components)), None)
-    demand = _compute_demand(tensor, components[-1])
+    demand = _compute_demand(own, components[-1])
     counts: list[Count] = []
     for place in range(len(own.items) - 1, -1, -1):
         item = own.items[place]
@@ -75,13 +81,17 @@ def count_traffic(own: OwnNest, components: Sequence[Component], ceilings: bool)
             counts.append(_toll(item.component, component, tensor, demand))
         else:
             tile = 0 if item is top else own.values(place, ceilings)
+            counts += _crossed(own, place, components, demand)
             demand = _hold(tensor, item.component, component, tile, demand, counts)
+            demand.place = place
     return counts
 
 
-def _compute_demand(tensor: Tensor, compute: Component) -> _Demand:
-    skips = tensor.output and compute.skip_initial_output_write
-    return _Demand(reads=1, writes=1 if tensor.output else 0, skipped=1 if skips else 0, tile=1)
+def _compute_demand(own: OwnNest, compute: Component) -> _Demand:
+    output = own.tensor.output
+    skips = output and compute.skip_initial_output_write
+    rest = {"tile": 1, "place": len(own.items), "received": 1, "received_each": 1}
+    return _Demand(reads=1, writes=1 if output else 0, skipped=1 if skips else 0, **rest)
 
 
 def _hold(tensor: Tensor, index: int, memory: Component, tile: Exact, child: _Demand, counts: list[Count]) -> _Demand:
@@ -92,6 +102,9 @@ def _hold(tensor: Tensor, index: int, memory: Component, tile: Exact, child: _De
         writes=tile if tensor.output else 0,
         skipped=tile if tensor.output and skips else 0,
         tile=tile,
+        place=0,
+        received=tile,
+        received_each=tile,
     )
     unread = child.skipped if skips else 0
     found = [
@@ -102,6 +115,19 @@ def _hold(tensor: Tensor, index: int, memory: Component, tile: Exact, child: _De
     ]
     counts += [c for c in found if c.gross]
     return own
+
+
+def _crossed(own: OwnNest, place: int, components: Sequence[Component], child: _Demand) -> Iterator[Count]:
+    """Hops between the memory at ``place`` and its child, and what the busiest links carry."""
+    parent = own.items[place]
+    assert isinstance(parent, HolderAt)
+    between = [item for item in own.items[place + 1 : child.place] if isinstance(item, Loop)]
+    for crossing in crossings(own, parent.component, between, components):
+        each = child.received_each
+        passed = Fraction(crossing.hops, crossing.receivers) * child.received
+        yield Count(crossing.network, HOP, passed, 0, crossing.hops_each * each, 0, child.tile)
+        for line, values in crossing.busiest.items():
+            yield Count(crossing.network, HOP, 0, 0, values * each, 0, child.tile, line=line)
 
 
 def _toll(index: int, toll: Component, tensor: Tensor, child: _Demand) -> Count:
@@ -117,6 +143,9 @@ def _loop(own: OwnNest, place: int, ceilings: bool, demand: _Demand, counts: lis
     n = loop.trips if ceilings or irrelevant else loop.ratio
     first = _first_visits(own, place, n)
     demand.transfers *= n
+    demand.received *= n
+    if loop.dimension is None:
+        demand.received_each *= n
     for count in counts:
         count.transfers *= n
     if loop.dimension is not None:

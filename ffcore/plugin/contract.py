@@ -130,6 +130,11 @@ if TYPE_CHECKING:
     from ffcore.model.law import saves_traffic as saves_traffic
     from ffcore.model.mapping import evaluate_joint as evaluate_joint
     from ffcore.model.mapping import kept_while_running as kept_while_running
+    from ffcore.model.network import LoopPlace as LoopPlace
+    from ffcore.model.network import factor as factor
+    from ffcore.model.network import furthest as furthest
+    from ffcore.model.network import hops as hops
+    from ffcore.model.network import laid_out as laid_out
     from ffcore.model.types import JointEvaluation as JointEvaluation
     from ffcore.model.types import LoopAbove as LoopAbove
     from ffcore.model.types import NestEvaluation as NestEvaluation
@@ -242,6 +247,7 @@ if TYPE_CHECKING:
     from ffcore.spec.paths import is_default as is_default
     from ffcore.spec.paths import place_of_path as place_of_path
     from ffcore.spec.problem import INFINITY as INFINITY
+    from ffcore.spec.problem import MAX_HOPS as MAX_HOPS
     from ffcore.spec.problem import Action as Action
     from ffcore.spec.problem import Component as Component
     from ffcore.spec.problem import ComponentKind as ComponentKind
@@ -344,6 +350,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "Law accesses compute_seconds computes copied latency_forms leakage price_of rates saves_traffic"
     ),
     "ffcore.model.mapping": _names("evaluate_joint kept_while_running"),
+    "ffcore.model.network": _names("LoopPlace factor furthest hops laid_out"),
     "ffcore.model.types": _names("JointEvaluation LoopAbove NestEvaluation Peak Reservation"),
     "ffcore.numbers": _names("divisors"),
     "ffcore.objectives": _names("COMPARED Objectives check_metrics"),
@@ -385,8 +392,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.spec.paths": _names("is_default place_of_path"),
     "ffcore.spec.resolve.path": _names("names_in_nodes"),
     "ffcore.spec.problem": _names(
-        "Action Component ComponentKind EinsumProblem Held Holding INFINITY Leak MapperOptions Metric PathProblem "
-        "Price Problem RankExpression Relevance SpatialDimension Tensor TileShape rank_values"
+        "Action Component ComponentKind EinsumProblem Held Holding INFINITY Leak MAX_HOPS MapperOptions Metric "
+        "PathProblem Price Problem RankExpression Relevance SpatialDimension Tensor TileShape rank_values"
     ),
     "ffcore.spec.quantities": _names("in_any_unit"),
     "ffcore.spec.source": _names("YamlMap YamlScalar"),

@@ -18,6 +18,7 @@ from ffcore.spec.architecture import (
     Compute,
     Container,
     Fork,
+    Hardware,
     Hierarchical,
     Memory,
     Network,
@@ -177,11 +178,13 @@ class _Facts:
         if isinstance(node, Toll):
             ways = {names: way.replace("_", " ") for names, way in node.direction.items()}
             headline = ", ".join(way if names == "All" else f"{names} {way}" for names, way in ways.items())
+        if isinstance(node, Network) and node.actions:
+            headline = node.topology.replace("_", " ")
         if isinstance(node, Component):
             facts += self.actions(node)
         if isinstance(node, TensorHolder):
             facts += self.holding(node)
-        if isinstance(node, Network):
+        if isinstance(node, Hardware):
             facts += self.size_and_leak(node)
         if isinstance(node, Container):
             facts += [f for s in node.spatial for f in self.dimension_limits(s)]
@@ -230,7 +233,7 @@ class _Facts:
     def actions(self, node: Component) -> Iterable[str]:
         said: dict[str, list[str]] = {}  # what holds for several actions is said once
         for action in node.actions:
-            parts = [p for p in (self.energy(node, action), self.rate(node, action)) if p]
+            parts = [p for p in (self.energy(node, action), self.rate(node, action), self.way(node, action)) if p]
             if parts:
                 said.setdefault(", ".join(parts), []).append(action.name)
         yield from (f"{', '.join(names)} {cost}" for cost, names in said.items())
@@ -262,15 +265,24 @@ class _Facts:
         if slower is not None and slower > 0:
             number /= slower
         if math.isinf(number):
-            return "" if isinstance(node, TensorHolder) else "takes no time"
+            return "" if isinstance(node, TensorHolder | Network) else "takes no time"
         bits = self.bits(node, action) if each is None else 1.0
         if bits is None:
             return format_quantity(number, Dimension.RATE)
         return format_quantity(number * bits, Dimension.BANDWIDTH)
 
+    def way(self, node: Component, action: Action) -> str:
+        """How long a value takes over one link of a network."""
+        scales = (action.latency_scale, node.latency_scale)
+        if not isinstance(node, Network) or action.latency is None or self.number(action.latency) == 0:
+            return ""
+        return f"takes {self.quantity(action.latency, Dimension.TIME, *scales)}"
+
     def bits(self, node: Component, action: Action) -> float | None:
         """Bits that one action moves; None for computes and where actions are counted in values."""
-        if not isinstance(node, TensorHolder) or action.values_per_action or node.values_per_action:
+        if not isinstance(node, TensorHolder | Network) or action.values_per_action:
+            return None
+        if isinstance(node, TensorHolder) and node.values_per_action:
             return None
         own = action.bits_per_action if action.bits_per_action is not None else node.bits_per_action
         return 1.0 if own is None else self.number(own)
@@ -282,7 +294,7 @@ class _Facts:
         if said:
             yield ", ".join(said)
 
-    def size_and_leak(self, node: Network) -> Iterable[str]:
+    def size_and_leak(self, node: Hardware) -> Iterable[str]:
         said = []
         if node.area is not None and self.number(node.area) != 0:
             said.append(f"area {self.quantity(node.area, Dimension.AREA, node.area_scale)}")

@@ -38,13 +38,17 @@ class Action(SpecNode):
     """What a component does and what it costs once: ``read``, ``write`` (memories), ``compute``."""
 
     name: str = spec_field(
-        Text(), required=True, doc="read, write (Memory), read (Toll) or compute (Compute); others are never counted"
+        Text(),
+        required=True,
+        doc="read, write (Memory), read (Toll), hop (Network) or compute (Compute); others are never counted",
     )
     energy: Expression | None = spec_field(Value(), unit="J", doc="energy of one action")
     throughput: Expression | None = spec_field(
         Value(), unit="1/s", doc="actions per second of one instance (default: 1 / latency)"
     )
-    latency: Expression | None = spec_field(Value(), unit="s", doc="time of one action, where throughput is not given")
+    latency: Expression | None = spec_field(
+        Value(), unit="s", doc="time of one action, where throughput is not given; of a hop, beside it"
+    )
     energy_scale: Expression = spec_field(Value(), default=1, doc="factor on energy")
     throughput_scale: Expression = spec_field(Value(), default=1, doc="factor on throughput")
     latency_scale: Expression = spec_field(Value(), default=1, doc="factor on the time of one action")
@@ -122,13 +126,9 @@ class Container(ArchNode):
     spatial: list[Spatial] = spec_field(Many(Spatial, "spatial dimension"), factory=list, doc="own fanout")
 
 
-_HOPS = ("actions", "topology", "total_latency", "component_class", "bits_per_action")
-"""What files of AccelForge say of hops over a network."""
-
-
 @attrs.define(kw_only=True, on_setattr=forget_position)
-class Network(Container):
-    """Spatial fanout with area and leakage; moving data over it is free."""
+class Hardware(Container):
+    """A node with area and leakage."""
 
     area: Expression | None = spec_field(Value(), unit="m^2", doc="area of one instance (default 0)")
     area_scale: Expression = spec_field(Value(), default=1, doc="factor on area")
@@ -140,20 +140,13 @@ class Network(Container):
 
     @classmethod
     def normalise(cls, node: Node, errors: ErrorCollector, path: str) -> Node:
-        """Leave out totals that other tools write into their files; refuse hops, which cost nothing here."""
-        hops = [name for name in _HOPS if isinstance(node, YamlMap) and name in node.entries]
-        if hops and cls in (Network, Array) and isinstance(node, YamlMap):
-            message = (
-                f"hops over a network are not modelled: leave out {', '.join(hops)}, or charge a !Toll for what passes"
-            )
-            errors.add(message, node.entries[hops[0]][0].position.with_field(f"{path}.{hops[0]}"))
-            node = attrs.evolve(node, entries={k: entry for k, entry in node.entries.items() if k not in hops})
+        """Leave out totals that other tools write into their files."""
         reason = "totals are computed from area, leak_power and the fanouts"
         return without_ignored(node, ("total_area", "total_leak_power"), reason, path)
 
 
 @attrs.define(kw_only=True, on_setattr=forget_position)
-class Component(Network):
+class Component(Hardware):
     """A node whose actions cost energy and time."""
 
     component_class: str | None = spec_field(Text(), doc="what it is, for cost models; Dummy costs nothing")
@@ -168,7 +161,8 @@ class Component(Network):
     total_latency: Expression | None = spec_field(
         Value(),
         unit="s",
-        doc="time of all actions, from n_calls per instance (default: the sum of n_calls / throughput over actions)",
+        doc="time of all actions, from n_calls per instance (default: the sum of n_calls / throughput over actions); "
+        "of a Network, from max_hops and max_link_traffic",
     )
 
 
@@ -243,6 +237,20 @@ class Toll(TensorHolder):
 
 
 @attrs.define(kw_only=True, on_setattr=forget_position)
+class Network(Component):
+    """Links between the instances of what stands below it; each link that a value passes is a ``hop``.
+
+    Without actions moving data over it is free.
+    """
+
+    topology: str = spec_field(Text(), default="mesh", doc="mesh, or all_to_all: one hop to every other instance")
+    bits_per_value: dict[str, Expression] | None = spec_field(
+        Table(scalar_key="All"), unit="bit", doc="bits per value on this network, by set of tensors"
+    )
+    bits_per_action: Expression | None = spec_field(Value(), unit="bit", doc="bits moved by one hop (1)")
+
+
+@attrs.define(kw_only=True, on_setattr=forget_position)
 class Compute(Component):
     """Does one operation per action, at the end of a path."""
 
@@ -282,7 +290,7 @@ class Fork(Branch):
 
 
 @attrs.define(kw_only=True, on_setattr=forget_position)
-class Array(Network):
+class Array(Hardware):
     """A fanout of everything that follows, and the nodes that feed it: these stand above the fanout."""
 
     nodes: NodeList = spec_field(

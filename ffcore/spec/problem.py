@@ -43,13 +43,19 @@ class ComponentKind(enum.Enum):
 
     MEMORY = "memory"
     TOLL = "toll"
-    CONTAINER = "container"  # spatial fanout only (Container, Network, Array)
+    CONTAINER = "container"  # spatial fanout only (Container, Array, a Network without hops)
+    NETWORK = "network"
     COMPUTE = "compute"
+
+
+MAX_HOPS = "max_hops"
+MAX_LINK_TRAFFIC = "max_link_traffic"
+"""What the time of a network depends on: links to its furthest instance, and hops over its busiest link."""
 
 
 @attrs.frozen
 class Action:
-    """One action of a component (``read``, ``write``, ``compute``)."""
+    """One action of a component (``read``, ``write``, ``hop``, ``compute``)."""
 
     name: str
     energy: float  # J per action, scales applied
@@ -176,7 +182,7 @@ class Component:
     kind: ComponentKind
     actions: tuple[Action, ...] = ()
     # ``total_latency`` as the maximum of linear forms: each maps action name -> seconds per call
-    # (calls per instance). Empty: takes no time.
+    # (calls per instance); of a network ``MAX_HOPS`` and ``MAX_LINK_TRAFFIC`` -> seconds each. Empty: takes no time.
     latency: tuple[Mapping[str, float], ...] = ()
     spatial: tuple[SpatialDimension, ...] = ()
     size: float = INFINITY  # bits, per instance (memories)
@@ -186,6 +192,7 @@ class Component:
     free_down: frozenset[str] = attrs.field(default=frozenset(), metadata=TENSORS)
     skip_initial_output_write: bool = True
     computes_copies: bool = False  # computes: charged one action per value copied
+    all_to_all: bool = False  # networks: every instance is one hop from every other; else a mesh
     # Bits per value of tensors that are wider or narrower in this component than elsewhere.
     bits_per_value: Mapping[str, float] = attrs.field(factory=dict, metadata=TENSORS)
 

@@ -31,9 +31,6 @@ RULED: dict[str, tuple[float, float] | str] = {
     "34_container_enabled": (2624, 32),
     "35_hierarchical": (2624, 32),
     "40_lowercase_rank": (3136, 64),
-    # Not read yet.
-    "05_network_hop": "hops over a network are not modelled: leave out actions",
-    "06_network_all_to_all": "hops over a network are not modelled: leave out actions, topology, total_latency",
 }
 # Read, and said to change nothing.
 WARNED = {

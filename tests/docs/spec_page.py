@@ -23,6 +23,7 @@ from ffcore.spec.architecture import (
     Compute,
     Container,
     Fork,
+    Hardware,
     Hierarchical,
     LoopBound,
     Memory,
@@ -46,7 +47,7 @@ BEGIN, END = "<!-- fields: begin -->", "<!-- fields: end -->"
 CLASSES: dict[str, tuple[type, ...]] = {
     "Top level": (Spec,),
     "Architecture": (Arch, Memory, Toll, Compute, Container, Network, Array, Hierarchical, Fork),
-    "What architecture nodes have in common": (ArchNode, Branch, Component, TensorHolder),
+    "What architecture nodes have in common": (ArchNode, Branch, Hardware, Component, TensorHolder),
     "Parts of architecture nodes": (Action, Spatial, LoopBound, TensorRules),
     "Workload": (Workload, Einsum, TensorAccess),
     "Renames": (Renames, EinsumRenames, Rename),

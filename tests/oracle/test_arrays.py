@@ -56,6 +56,12 @@ def test_same_pareto_set_as_the_exhaustive_mapper(batch: int) -> None:
     assert [d for d in map(disagreement, seeds) if d is not None] == []
 
 
+@pytest.mark.slow
+def test_loops_out_of_order_across_one_dimension_run_in_any_way() -> None:
+    """Memories in any order, and across one dimension a variable of many divisors before one of few."""
+    assert disagreement(2999) is None
+
+
 # ---- the model accepts what the search may choose, and nothing else
 
 

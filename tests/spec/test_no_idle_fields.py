@@ -42,6 +42,7 @@ arch:
     spatial: [{name: x, fanout: 2, loop_bounds: [{expression: m, operator: <=, value: 2}]}]
     nodes:
     - !Toll {name: Feed, direction: {Other: up}, tensors: {keep: X}, component_class: Dummy}
+  - !Network {name: Mesh, spatial: [{name: y, fanout: 2}], actions: [{name: hop, energy: 1, latency: 1}]}
   - !Compute {name: MAC, leak_power: 1, actions: [{name: compute, energy: 1, throughput: 1}]}
 workload:
   rank_sizes: {M: 4, K: 2, N: 2}
@@ -59,6 +60,7 @@ arch:
   nodes:
   - !Memory {name: DRAM, size: inf, tensors: {keep: All}, component_class: dram}
   - !Toll {name: Bus, direction: down, tensors: {keep: I}, component_class: wire}
+  - !Network {name: Mesh, component_class: link, actions: [{name: hop}]}
   - !Compute {name: MAC, component_class: mac, actions: [{name: compute, throughput: 1}]}
 renames:
   einsums: [{name: default, tensor_accesses: [{name: weight, source: F}]}]

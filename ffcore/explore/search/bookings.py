@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import attrs
+import numpy as np
 
 from ffcore.model.law import (
     Access,
@@ -23,15 +24,17 @@ from ffcore.model.law import (
     rates,
     saves_traffic,
 )
+from ffcore.model.network import factor, furthest, hops, laid_out
 from ffcore.numbers import imperfect_tiles
-from ffcore.spec.problem import Component, EinsumProblem, Tensor
+from ffcore.spec.problem import MAX_HOPS, Component, EinsumProblem, Tensor
 from ffcore.tolerances import FITS
 
 LoopName = tuple[int, int, str]  # component index, dimension, rank variable
 Factors = tuple[tuple[str, float], ...]  # per rank variable, what an extent is multiplied by
-Signature = tuple[tuple[LoopName, int], ...]  # loops further out, and the power of their trips that multiplies
+Signature = tuple[tuple[LoopName, int], ...]  # loops further out, and the power (see `factor`) that multiplies
 _NOWHERE = -1  # component and dimension of a slack's name
 Column = tuple[int, Signature]  # a column of the layout, or pending ones with it as target
+Way = tuple[Column, float]  # s that a column has, whatever the tile sizes
 
 
 def slack_of(variable: str) -> LoopName:
@@ -82,13 +85,13 @@ class Booking:
 class Columns:
     """What the columns of a label are: energy, latency forms, compute time, bits of limited memories, leakage.
 
-    ``forms``: (component index, which of its forms). ``power``: per column, W that leak and the dimensions whose use
+    ``forms``: (component index, seconds per action). ``power``: per column, W that leak and the dimensions whose use
     multiplies them. ``tiles``: per rank variable with imperfect factors, those of its outermost loop.
     """
 
     einsum: EinsumProblem
     components: tuple[Component, ...]
-    forms: tuple[tuple[int, int], ...]
+    forms: tuple[tuple[int, Mapping[str, float]], ...]
     memories: tuple[int, ...]
     compute: float  # seconds of the compute on one instance; 0: needs no column
     power: tuple[tuple[float, frozenset[tuple[int, int]]], ...]
@@ -102,6 +105,10 @@ class Columns:
     @property
     def compute_column(self) -> int:
         return 1
+
+    def laid_out(self, names: Iterable[LoopName]) -> list[LoopName]:
+        """Loops as networks see them; slacks are left out."""
+        return laid_out((name for name in names if not is_slack(name)), list(self.einsum.bounds))
 
     def form(self, k: int) -> int:
         return 2 + k
@@ -237,9 +244,51 @@ class Booker:
                     slack = self._slack(target, tensor, outside, skipped)
                     key = ((target, tuple(sorted((*signature, *slack)))), skipped, unit)
                     found[key] = found.get(key, 0.0) + rate * amount
+        self._hops(edge, tensor, outside, inside, found)
         for (column, skipped, unit), rate in found.items():
             if rate:
                 yield Booking(column, edge.tensor, factors, skipped, unit, rate)
+
+    def _hops(
+        self,
+        edge: EdgeShape,
+        tensor: Tensor,
+        outside: tuple[LoopName, ...],
+        inside: tuple[tuple[LoopName, int], ...],
+        found: dict[tuple[Column, bool, Unit | None], float],
+    ) -> None:
+        """Add what passes networks to ``found``."""
+        columns, known = self.columns, dict(inside)
+        loops = columns.laid_out((*outside, *known))
+        for hop in hops(columns.components, tensor, edge.parent, edge.child, loops):
+            for target, rate, unit in self.rates(hop.network, hop.action, tensor):
+                powers = dict(hop.powers)
+                rate *= hop.amount
+                for name, n in inside:
+                    rate *= float(
+                        factor(np.array(float(n)), powers.pop(name, 0) + columns.power_of((target, ()), name))
+                    )
+                slack = self._slack(target, tensor, outside, skipped=False)
+                key = ((target, tuple(sorted((*powers.items(), *slack)))), False, unit)
+                found[key] = found.get(key, 0.0) + rate
+
+    def ways(self, outside: Sequence[LoopName]) -> tuple[Way, ...]:
+        """What the ways to the furthest instances of networks take, however much is moved; no time for copies."""
+        columns = self.columns
+        if columns.einsum.is_copy:
+            return ()
+        loops, found = columns.laid_out(outside), []
+        for k, (index, form) in enumerate(columns.forms):
+            seconds = form.get(MAX_HOPS, 0.0)
+            # Time counts whole steps, in one instance of the network: what loops do to that is made up for.
+            undone = {name: -columns.power_of((columns.form(k), ()), name) for name in outside}
+            for own in furthest(columns.components, index, loops) if seconds else ():
+                powers = dict(own)
+                for name, power in undone.items():
+                    powers[name] = powers.get(name, 0) + power
+                signature = tuple(sorted((name, power) for name, power in powers.items() if power))
+                found.append(((columns.form(k), signature), seconds))
+        return tuple(found)
 
     def _power(self, edge: EdgeShape, access: Access, tensor: Tensor, name: LoopName, skipped: bool) -> int:
         index, d, variable = name
@@ -279,8 +328,8 @@ class Booker:
         energy, calls = (1.0, 1.0) if own else each
         if energy:
             yield 0, energy, Unit(index, action, True) if own else None
-        for k, (i, which) in enumerate(self.columns.forms):
+        for k, (i, form) in enumerate(self.columns.forms):
             if i == index:
-                seconds = component.latency[which].get(action, 0.0)
+                seconds = form.get(action, 0.0)
                 if seconds:
                     yield self.columns.form(k), seconds * calls, Unit(index, action, False) if own else None

@@ -79,6 +79,8 @@ class Costs:
         if record is not None:
             label[0] += record.energy * computes(einsum, columns.components)
         found: dict[Column, float] = {(target, ()): value for target, value in enumerate(label.tolist())}
+        for column, seconds in cut.ways:
+            found[column] = found.get(column, 0.0) + seconds
         if einsum.is_copy:
             self._copy(cut.backed, found)
         return found

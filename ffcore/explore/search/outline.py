@@ -18,6 +18,7 @@ from ffcore.explore.search.bookings import (
     EdgeShape,
     Factors,
     LoopName,
+    Way,
     factors_of,
     slack_of,
 )
@@ -56,6 +57,7 @@ class Cut:
     closing: tuple[int, ...]  # memories of which nothing stands further out
     # A copy's backing holders, and the slacks outside of each: its cost depends on nothing else.
     backed: tuple[tuple[str, int, tuple[LoopName, ...]], ...]
+    ways: tuple[Way, ...]  # over networks
     last: bool  # the compute stands here
 
 
@@ -197,7 +199,9 @@ class Outliner:
         numbers, cuts = [], []
         for c in range(last + 1):  # what stands at one cut stands in no order
             here = [tuple(sorted(found[c])) for found in (edges, reservations, limits)]
-            number = self._thing(self._cut, *here, tuple(closing[c]), tuple(backed) if c == last else (), c == last)
+            copied = tuple(backed) if c == last else ()
+            ways = self._booker.ways(loops[c][0]) if c == last else ()
+            number = self._thing(self._cut, *here, tuple(closing[c]), copied, ways, c == last)
             numbers.append(number)
             cuts.append(cast(Cut, self._made[number]))
         return tuple(numbers), tuple(cuts)
@@ -218,13 +222,14 @@ class Outliner:
         limits: Sequence[int],
         closing: tuple[int, ...],
         backed: tuple[tuple[str, int, tuple[LoopName, ...]], ...],
+        ways: tuple[Way, ...],
         last: bool,
     ) -> Cut:
         def all_of(numbers: Sequence[int]) -> list[Any]:
             return [self._made[n] for n in numbers]
 
         bookings = tuple(b for edge in all_of(edges) for b in edge)
-        return Cut(bookings, tuple(all_of(reservations)), tuple(all_of(limits)), closing, backed, last)
+        return Cut(bookings, tuple(all_of(reservations)), tuple(all_of(limits)), closing, backed, ways, last)
 
 
 _Loops = tuple[tuple[LoopName, ...], tuple[tuple[LoopName, int], ...], tuple[tuple[LoopName, int], ...]]

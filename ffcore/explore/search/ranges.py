@@ -10,6 +10,7 @@ import numpy as np
 from ffcore.explore.search.bookings import Column, Columns, LoopName, Signature, is_slack
 from ffcore.explore.search.kernels import Rivals
 from ffcore.explore.search.points import Points
+from ffcore.model.network import factors_between
 from ffcore.pmappings.arrays import Floats, Ints
 
 _CLUSTERS = 3  # that kernels know of
@@ -118,6 +119,6 @@ class Ranges:
         for (index, d), powers in own.items():
             most = self.columns.components[index].spatial[d].most
             for power, trips_of in powers.items():
-                extreme = np.maximum(1.0, np.minimum(most, trips_of)) ** power
-                low, high = low * np.minimum(1.0, extreme), high * np.maximum(1.0, extreme)
+                least_of, most_of = factors_between(np.maximum(1.0, np.minimum(most, trips_of)), power)
+                low, high = low * least_of, high * most_of
         return low, high

@@ -19,6 +19,7 @@ from ffcore.explore.search.kernels import template_rows
 from ffcore.explore.search.labels import Labeller, Node
 from ffcore.explore.search.outline import Outline
 from ffcore.explore.search.spatial import spatial_choice
+from ffcore.model.network import factor
 from ffcore.objectives import Objectives
 from ffcore.pmappings.arrays import Bools, Floats, Ints
 from ffcore.pmappings.loops import loop_sizes
@@ -123,10 +124,10 @@ class RowMaker:
             for name, trips in passing:
                 for c, column in enumerate(now):
                     if power := columns.power_of(column, name):
-                        scale[:, c] *= trips**power
+                        scale[:, c] *= factor(trips, power)
                 for column in added:
                     if power := columns.power_of(column, name):
-                        added[column] = added[column] * trips**power
+                        added[column] = added[column] * factor(trips, power)
             now = [columns.passed(column, loops) for column in now]
             passed: dict[Column, Floats] = {}
             for column, values in added.items():
@@ -255,7 +256,10 @@ class RowMaker:
     def _latencies(self) -> tuple[Ints, Ints]:
         """The columns of a label of which the largest is the latency, and those that stay apart (-1: takes no time)."""
         columns = self.labeller.columns
-        names = [(columns.components[i].name, k) for i, k in columns.forms]
+        names = []
+        for i, form in columns.forms:
+            component = columns.components[i]
+            names.append((component.name, next((k for k, own in enumerate(component.latency) if own is form), -1)))
         apart = [columns.form(names.index(name)) if name in names else -1 for name in self.shape.apart]
         together = [c for c in range(1, 2 + len(names)) if c not in apart]
         return np.array(together, np.int64), np.array(apart, np.int64)

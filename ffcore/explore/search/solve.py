@@ -293,10 +293,11 @@ class _Chooser:
                     for rest in extended(k + 1, to):
                         yield (steps[k].trips[t], *rest)
 
-        steps = passes(rules, template.einsum.bounds) or []
+        steps = passes(rules, template.einsum.bounds) or []  # in an order of their own
         if steps:
+            of = {s.variable: s for s in loops}
             for trips in extended(0, 0):
-                yield loops, trips
+                yield [of[step.loop[2]] for step in steps], trips
 
 
 def _fingerprint(components: Sequence[Component]) -> Hashable:

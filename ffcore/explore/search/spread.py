@@ -20,6 +20,7 @@ from ffcore.explore.search.kernels import Around, Guard, Moves, gather
 from ffcore.explore.search.lattice import Lattice
 from ffcore.explore.search.lists import Lists
 from ffcore.explore.search.outline import Dimension
+from ffcore.model.network import factor, is_plain
 from ffcore.numbers import divisors
 from ffcore.pmappings.arrays import Floats, Ints
 from ffcore.spec.problem import LoopBound, MapperOptions, SpatialDimension
@@ -231,7 +232,8 @@ class Spread:
         for number, step in enumerate(self.passes):
             gone += step.passed
             last = number == len(self.passes) - 1
-            if not last and step.tiles is None and step.trips == (1,) and step.moves == ((0, 0, 0),):
+            once = step.tiles is None and step.trips == (1,) and step.moves == ((0, 0, 0),)
+            if once and not last and all(is_plain(columns.power_of(c, step.loop)) for c in now):
                 continue
             free = share
             for index, d, most in self.most:  # innermost first; what is further in has been passed
@@ -256,8 +258,9 @@ class Spread:
     def _moves(self, step: _Pass, field: Field, before: tuple[Column, ...], into: Ints, free: float) -> Moves:
         lattice, columns = field.lattice, field.columns
         axis = lattice.variables.index(step.loop[2])
-        powers = np.array([0, *(columns.power_of(c, step.loop) for c in before)], np.float64)
-        scale = np.array(step.trips, np.float64)[:, None] ** powers
+        own = [0, *(columns.power_of(c, step.loop) for c in before)]
+        trips = np.array(step.trips, np.float64)
+        scale = np.stack([factor(trips, power) for power in own], axis=1)
         if step.tiles is None:
             down = np.array([lattice.down(axis, n) for n in step.trips])
             up = np.full_like(down, -1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ffcore.errors import ErrorCollector
-from ffcore.spec.architecture import Component, Network
+from ffcore.spec.architecture import Component, Hardware
 from ffcore.spec.convert import convert
 from ffcore.spec.resolve.costs import CostBook, missing_costs
 from ffcore.spec.resolve.job import Resolution
@@ -63,7 +63,7 @@ def cost_table(spec: Spec, cost_model: CostHook | None) -> tuple[ComponentCosts,
     for einsum in workload.einsums:
         arch = resolution.arch(einsum.name)
         for name, place in arch.places.items():
-            if name in found or not isinstance(place.node, Network):
+            if name in found or not isinstance(place.node, Hardware):
                 continue
             with errors.catch():
                 if arch.enabled(place):

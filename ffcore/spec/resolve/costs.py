@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import attrs
 
 from ffcore.errors import Position, SpecError, SpecProblem, SpecWarning, suggest
-from ffcore.spec.architecture import Action, ArchNode, Component, Compute, Memory, Network
+from ffcore.spec.architecture import Action, ArchNode, Component, Compute, Hardware, Memory, Network
 from ffcore.spec.expressions import MaxLinear, evaluate
+from ffcore.spec.problem import MAX_HOPS, MAX_LINK_TRAFFIC
 from ffcore.spec.resolve.nodes import Fields, Views
-from ffcore.spec.resolve.scope import Scope
+from ffcore.spec.resolve.scope import Lazy, Scope
 from ffcore.spec.resolve.values import at_least_zero, finite, positive
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ FREE_CLASS = "Dummy"
 """The component class that costs nothing and takes no time."""
 
 
-def action_names(node: Network) -> tuple[str, ...]:
+def action_names(node: Hardware) -> tuple[str, ...]:
     """The actions that the model counts for a kind of node."""
     if isinstance(node, Memory):
         return ("read", "write")
     if isinstance(node, Compute):
         return ("compute",)
+    if isinstance(node, Network):
+        return ("hop",) if node.actions else ()
     return ("read",) if isinstance(node, Component) else ()
 
 
@@ -84,11 +87,12 @@ def component_costs(
 ) -> Costs:
     """Evaluate a component's costs. Raises SpecError for wrong numbers and unknown actions."""
     node = fields.node
-    assert isinstance(node, Network)
+    assert isinstance(node, Hardware)
     actions = _actions(fields)
     free = isinstance(node, Component) and node.component_class == FREE_CLASS
     energy = {a: _own(f, "energy", at_least_zero) for a, f in actions.items()}
-    throughput = {a: _throughput(f) for a, f in actions.items()}
+    network = isinstance(node, Network)
+    throughput = {a: _hops_per_second(f) if network else _throughput(f) for a, f in actions.items()}
     area, leak = _own(fields, "area", at_least_zero), _own(fields, "leak_power", at_least_zero)
     sources, asked = _sources(energy, throughput, area, leak, OWN), ""
     if isinstance(node, Component) and node.component_class and not free:
@@ -175,17 +179,40 @@ def latency_forms(fields: Fields, costs: Costs) -> tuple[Mapping[str, float], ..
     """``total_latency`` as a maximum of linear forms in the numbers of calls (s per call)."""
     node = fields.node
     assert isinstance(node, Component)
+    if isinstance(node, Network) and not costs.energy:
+        return ()  # moving data over it is free
     if node.total_latency is None:
+        if isinstance(node, Network):
+            return _network_forms(fields, costs)
         parallel = fields.number("n_parallel_instances", positive)
         form = {a: 1 / (t * parallel) for a, t in costs.throughput.items() if t is not None and math.isfinite(t)}
         return _more_calls(fields, (form,) if form else ())
     place = fields.place("total_latency")
     views = Views(_ActionView(name, costs, fields) for name in costs.energy)
-    value = evaluate(node.total_latency, Scope({"actions": views}, fields.scope), place)
+    symbols: dict[str, Lazy | object] = {"actions": views}
+    if isinstance(node, Network):
+        symbols |= {name: MaxLinear.variable(name) for name in (MAX_HOPS, MAX_LINK_TRAFFIC)}
+    value = evaluate(node.total_latency, Scope(symbols, fields.scope), place)
     try:
         return _more_calls(fields, MaxLinear.lift(value).forms())
     except ValueError as error:
         raise SpecError.one(f"{fields.what('total_latency')}: {error}", place) from None
+
+
+def _network_forms(fields: Fields, costs: Costs) -> tuple[Mapping[str, float], ...]:
+    """A network's own time: the way to its furthest instance, or what its busiest link carries."""
+    way, rate = _seconds_per_hop(fields), costs.throughput["hop"]
+    forms = [{MAX_HOPS: way}] if way else []
+    if rate is not None and math.isfinite(rate):
+        forms.append({MAX_LINK_TRAFFIC: 1 / (rate * fields.number("n_parallel_instances", positive))})
+    return tuple(forms)
+
+
+def _seconds_per_hop(fields: Fields) -> float:
+    """How long a value takes over one link, beside how many a second may follow each other."""
+    hop = _actions(fields)["hop"]
+    own = hop.number("latency", at_least_zero) if hop.given("latency") else 0.0
+    return own * _scale("latency_scale", fields, hop)
 
 
 def _more_calls(fields: Fields, forms: tuple[Mapping[str, float], ...]) -> tuple[Mapping[str, float], ...]:
@@ -206,12 +233,19 @@ class _ActionView:
                 raise SpecError.one(f"{fields.label} has no {kind} of {name}", fields.place("actions"))
             return value
 
+        def calls() -> MaxLinear:
+            if network:
+                message = f"the time of {fields.label} depends on {MAX_HOPS} and {MAX_LINK_TRAFFIC}, not on n_calls"
+                raise SpecError.one(message, fields.place("total_latency"))
+            return MaxLinear.variable(name)
+
+        network = isinstance(fields.node, Network)
         self.expression_attributes: dict[str, Callable[[object], object]] = {
             "name": lambda _: name,
-            "n_calls": lambda _: MaxLinear.variable(name),
+            "n_calls": lambda _: calls(),
             "energy": lambda _: cost("energy", costs.energy),
             "throughput": lambda _: cost("throughput", costs.throughput),
-            "latency": lambda _: 1 / cost("throughput", costs.throughput),
+            "latency": lambda _: _seconds_per_hop(fields) if network else 1 / cost("throughput", costs.throughput),
         }
 
 
@@ -273,6 +307,12 @@ def _throughput(action: Fields) -> float | None:
         return _own(action, "throughput", positive)
     seconds = action.number("latency", at_least_zero)
     return 1 / seconds if seconds else math.inf
+
+
+def _hops_per_second(hop: Fields) -> float:
+    """Of one link; without a number as many as there are."""
+    own = _own(hop, "throughput", positive)
+    return math.inf if own is None else own
 
 
 def _scaled(value: float | None, factor: float) -> float | None:

@@ -377,9 +377,9 @@ def totals(spec: Spec, cost_model: CostHook | None, what: str) -> Mapping[str, f
 
 
 def _total(arch: EinsumArch, place: Place, what: str) -> float | None:
-    from ffcore.spec.architecture import Network
+    from ffcore.spec.architecture import Hardware
 
-    if not isinstance(place.node, Network):
+    if not isinstance(place.node, Hardware):
         return None
     value: float | None = getattr(arch.costs(arch.fields(place, None)), what)
     if value is None:

@@ -18,6 +18,7 @@ from ffcore.spec.architecture import (
     Compute,
     Container,
     Fork,
+    Hardware,
     Memory,
     Network,
     TensorHolder,
@@ -225,7 +226,7 @@ class EinsumArch:
         """Leakage of every component, used or not."""
         result = []
         for place in self.places.values():
-            if not isinstance(place.node, Network):
+            if not isinstance(place.node, Hardware):
                 continue
             with errors.catch():
                 power = self.costs(self.fields(place, None)).leak_power
@@ -276,6 +277,9 @@ class EinsumArch:
                 above = self._above(place, held).names if isinstance(node, Toll) else None
                 changes["holding"] = holding(fields, self.everything, above)
                 changes["bits_per_value"] = self._bits(fields, own_only=True)
+        if isinstance(node, Network):
+            with errors.catch():
+                changes["all_to_all"] = _all_to_all(node)
         if isinstance(node, Toll):
             with errors.catch():
                 changes["free_up"], changes["free_down"] = self._free(fields, changes.get("holding"))
@@ -358,11 +362,23 @@ class EinsumArch:
         return values
 
 
+_TOPOLOGIES = ("mesh", "all_to_all")
+
+
+def _all_to_all(node: Network) -> bool:
+    if node.topology not in _TOPOLOGIES:
+        message = f"{node.name}.topology must be one of {', '.join(_TOPOLOGIES)}, got {node.topology!r}"
+        raise SpecError.one(message, node.place_of("topology"), suggest(node.topology, _TOPOLOGIES))
+    return node.topology == "all_to_all"
+
+
 def _kind(node: Container) -> ComponentKind:
     if isinstance(node, Memory):
         return ComponentKind.MEMORY
     if isinstance(node, Toll):
         return ComponentKind.TOLL
+    if isinstance(node, Network) and node.actions:
+        return ComponentKind.NETWORK
     return ComponentKind.COMPUTE if isinstance(node, Compute) else ComponentKind.CONTAINER
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import attrs
 
 from ffcore.errors import ErrorCollector, SpecError
-from ffcore.spec.architecture import Arch, ArchNode, Array, Branch, Compute, Container, Fork, walk
+from ffcore.spec.architecture import Arch, ArchNode, Array, Branch, Compute, Container, Fork, Memory, Network, walk
 
 MAX_NODES = 500
 """Nodes of an architecture."""
@@ -86,5 +86,19 @@ def check_tree(arch: Arch, errors: ErrorCollector) -> None:
                 f"Compute {inner.name} stands inside of !Array {array.name}, above its fanout: put it behind the Array"
             )
             errors.add(message, inner.position_of(""))
+        _check_hops(array, errors)
     if not any(isinstance(node, Compute) for node in everything):
         errors.add("the architecture has no Compute", arch.position_of("nodes") or arch.position_of(""))
+
+
+def _check_hops(array: Array, errors: ErrorCollector) -> None:
+    """Hops are counted from one corner of an Array, not from memories that are spread over it."""
+    inside = list(walk(array.nodes))
+    spread = [node.name for node in inside if isinstance(node, Memory) and node.spatial]
+    for network in (node for node in inside if isinstance(node, Network) and node.actions):
+        if spread:
+            message = (
+                f"hops of {network.name} start where {', '.join(spread)} of !Array {array.name} stand, several places, "
+                f"which is not modelled: leave out the actions of {network.name}, or charge a !Toll for what passes"
+            )
+            errors.add(message, network.place_of("actions"))

@@ -22,6 +22,7 @@ from ffcore_simanneal.search import Space
 from ffcore_simanneal.simanneal2 import RowSearch
 from plugins.simanneal.tests.problems import mapspaces
 from tests.api.specs import chain
+from tests.network_problems import network_problem
 from tests.twice_problems import twice_problem
 
 SAME = 1e-12
@@ -69,6 +70,26 @@ def test_parts_and_joints_are_the_models(batch: int) -> None:
                     break
     assert looked_at >= 60
     assert overflowing
+
+
+def test_what_networks_do_is_the_models() -> None:
+    looked_at = 0
+    for seed in range(12):
+        problem = network_problem(seed)
+        if problem is None:
+            continue
+        try:
+            space = Space(TemplateExplorer().explore(problem), Meter(Budget()), f"{seed}")
+        except NoValidMappingError:
+            continue
+        state = space.start()
+        assert state is not None
+        parts = state.parts
+        for _ in range(10):
+            agrees(problem, space.joint, parts)
+            looked_at += 1
+            parts = neighbour(space, parts) or parts
+    assert looked_at >= 60
 
 
 def test_parts_that_read_a_tensor_in_several_ways_are_the_models() -> None:

@@ -8,14 +8,17 @@ constant times the trips above the child of rank variables that the tensor does 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 import attrs
 import numpy as np
 
 from ffcore.plugin import (
+    MAX_HOPS,
     Component,
     EinsumProblem,
+    LoopPlace,
     Price,
     SpatialChoice,
     SpatialLoop,
@@ -26,6 +29,10 @@ from ffcore.plugin import (
     compute_seconds,
     computes,
     copied,
+    factor,
+    furthest,
+    hops,
+    laid_out,
     latency_forms,
     leakage,
     price_of,
@@ -97,7 +104,7 @@ class Priced:
 class Columns:
     """Column 0 is energy (J); each further one the busy time (s) of a component by one of its forms."""
 
-    forms: tuple[tuple[int, int], ...]
+    forms: tuple[tuple[int, Mapping[str, float]], ...]
 
     @classmethod
     def of(cls, components: Sequence[Component]) -> Columns:
@@ -173,6 +180,9 @@ class Coster:
             for column, rate, _ in found:
                 gross[column] = gross.get(column, 0.0) + rate * amount
                 skipped[column] = skipped.get(column, 0.0) + rate * less
+        for hop in hops(self.components, tensor, parent, child, self._loops):
+            for column, rate, _ in self._rates(hop.network, hop.action, tensor):
+                gross[column] = gross.get(column, 0.0) + rate * hop.amount * self._factors(hop.powers)
         tile = self.tile(tensor, child)
         simple = not tile.ranks and len(set(tile.variables)) == len(tile.variables) and not priced
         everything = range(len(self.variables))
@@ -197,6 +207,20 @@ class Coster:
                 values *= n
         return values
 
+    @cached_property
+    def _trips(self) -> Mapping[LoopPlace, int]:
+        return {
+            (s.index, s.dimension, s.variable): n for s, n in zip(self.choice.loops, self.choice.trips, strict=True)
+        }
+
+    @cached_property
+    def _loops(self) -> list[LoopPlace]:
+        """The spatial loops that run more than once, as networks see them."""
+        return laid_out(self._trips, self.variables)
+
+    def _factors(self, powers: Iterable[tuple[LoopPlace, int]]) -> float:
+        return math.prod(float(factor(np.array(float(self._trips[loop])), power)) for loop, power in powers)
+
     def _between(self, tensor: Tensor) -> list[int]:
         return [toll.index for toll in self.tolls if toll.tensor == tensor.name]
 
@@ -215,7 +239,7 @@ class Coster:
         instances = self.choice.upto(index)
         for k, (i, form) in enumerate(self.columns.forms):
             if i == index:
-                seconds = component.latency[form].get(action, 0.0)
+                seconds = form.get(action, 0.0)
                 if seconds:
                     yield 1 + k, seconds * calls / instances, seconds / instances
 
@@ -228,6 +252,9 @@ class Coster:
             self._copy(template, columns)
         else:
             seconds /= self.choice.upto(len(components) - 1)
+            for k, (index, form) in enumerate(self.columns.forms):
+                far = sum(self._factors(powers) for powers in furthest(components, index, self._loops))
+                columns[1 + k] += form.get(MAX_HOPS, 0.0) * far
         record = components[-1].action("compute")
         if record is not None:
             columns[0] += record.energy * computes(self.einsum, components)
