@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -108,6 +108,7 @@ def sweep(
     from ffcore_sweep import into_folder as sweep_run
     from ffcore_sweep.chosen import Choice
 
+    how: dict[str, Any] = {"jobs": jobs, "format": format.value, "reports": reports}
     with recording() as clock:
         if resume is not None:
             others = (vary, vary_arch, vary_workload, where, sample, seed, front, out)
@@ -116,9 +117,7 @@ def sweep(
             with writing(resume):
                 folder = sweep_folder.opened(resume)
                 job = sweep_run.planned(folder, request.arguments.workers)
-                sweep_run.run(
-                    folder, job, request.interrupts, jobs=jobs, format=format.value, anew=False, reports=reports
-                )
+                sweep_run.run(folder, job, request.interrupts, anew=False, **how)
         else:
             given = request.arguments
             axes = sweep_run.axes([f for f in (given.arch, *given.workload) if f], vary, vary_arch, vary_workload)
@@ -128,8 +127,6 @@ def sweep(
                 folder = sweep_folder.new(out or Path("out/sweep"), axes, load, choice, columns)
             job = sweep_run.planned(folder)
             with writing(folder.path):
-                sweep_run.run(
-                    folder, job, request.interrupts, jobs=jobs, format=format.value, anew=True, reports=reports
-                )
+                sweep_run.run(folder, job, request.interrupts, anew=True, **how)
     if profile:
         typer.echo(profile_table(clock.seconds), err=True)

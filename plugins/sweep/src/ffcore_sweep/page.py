@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import math
-import shlex
 from collections.abc import Iterable, Sequence, Set
 from itertools import islice
 from typing import TypeGuard
@@ -24,7 +23,7 @@ _MOST_DOTS = 5000  # points off the front
 
 _REPORTS = (
     "Points lead to their reports where there are any, else to their mappings. Reports are written by: "
-    "ff sweep --resume {folder} --reports all"
+    "ff sweep --resume DIR --reports all, where DIR is the folder of this page"
 )
 
 _STYLE = """
@@ -150,5 +149,4 @@ def _table(folder: Folder, sweep: Sweep, kept: Set[tuple[int, int]]) -> str:
         lines.append(f'<tr{kind}>{cells}<td class="why">{why}</td></tr>')
     if len(sweep) > _MOST_ROWS:
         lines.append(f'<tr><td class="why" colspan="{len(heads)}">and {len(sweep) - _MOST_ROWS:,} more</td></tr>')
-    how = shlex.quote(str(folder.path))
-    return "\n".join([*lines, "</table>", f"<p>{html.escape(_REPORTS.format(folder=how))}</p>"])
+    return "\n".join([*lines, "</table>", f"<p>{_REPORTS}</p>"])
