@@ -23,6 +23,7 @@ class Packed(Sequence[SweepPoint]):
         self._starts = array("q", [0])  # of each point's numbers
         self._order: list[int] = []  # places, by number of the point
         self._known: dict[Hashable, Any] = {}
+        self._last: SweepPoint | None = None  # that was made: rows of one point are asked for one after the other
 
     def add(self, point: SweepPoint) -> None:
         """Keep a point; in the place of an older one of that number."""
@@ -45,7 +46,7 @@ class Packed(Sequence[SweepPoint]):
         self._starts.append(len(self._numbers))
         self._places[point.number] = len(self._heads)
         self._heads.append(head)
-        self._order = []
+        self._order, self._last = [], None
 
     def _once(self, value: Any) -> Any:
         return self._known.setdefault(value, value)
@@ -81,13 +82,18 @@ class Packed(Sequence[SweepPoint]):
         return (self[place] for place in range(len(self)))
 
     def _of(self, number: int) -> SweepPoint:
+        if self._last is not None and self._last.number == number:
+            return self._last
         place = self._places[number]
         paths, values, status, (count, best), (reason, short), design, names = self._heads[place]
         found = iter(self._numbers[self._starts[place] : self._starts[place + 1]])
         numbers = tuple((next(found), next(found)) for _ in range(count))
         details = tuple(_detail(own, found) for own in names)
         own_values = dict(zip(paths, values, strict=True))
-        return SweepPoint(number, own_values, status, numbers, best, reason, short, design=design, details=details)
+        self._last = SweepPoint(
+            number, own_values, status, numbers, best, reason, short, design=design, details=details
+        )
+        return self._last
 
 
 def _names(detail: Detail) -> _Names:
