@@ -6,6 +6,7 @@ The other generators' seeds stay as they are.
 from __future__ import annotations
 
 import random
+import re
 
 import attrs
 
@@ -39,13 +40,13 @@ def network_problem(seed: int) -> Problem | None:
 
 def networked(oracle: OracleProblem, source: random.Random) -> OracleProblem:
     """The problem with one or two Networks at random places of its architecture, below the main memory."""
-    head, *nodes = oracle.arch.rstrip("\n").split("\n\n")
+    head, main, *nodes = re.split(r"\n+(?=  - !)", oracle.arch.rstrip("\n"))
     for number in range(source.choice([1, 1, 2])):
         # Above what has a fanout, mostly: elsewhere networks may have nothing to do.
         good = [i for i, node in enumerate(nodes) if "fanout" in node] or [len(nodes) - 1]
         place = source.choice(good) if source.random() < 0.7 else source.randrange(len(nodes))
         nodes.insert(place, _network(source, f"Net{number}"))
-    return attrs.evolve(oracle, arch="\n\n".join([head, *nodes]) + "\n")
+    return attrs.evolve(oracle, arch="\n".join([head, main, *nodes]) + "\n")
 
 
 def _network(source: random.Random, name: str) -> str:
