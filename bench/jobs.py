@@ -128,11 +128,12 @@ def on_array(
     parameters: Mapping[str, int | str],
     seconds: float,
     memory: float = math.inf,
+    flags: tuple[str, ...] = (),
 ) -> Job:
     """A job of bench/inputs. ``name``: of the benchmark and of the job; ``files``: architecture and workload."""
     bounded = {k: min(v, sizes.most) if isinstance(v, int) else v for k, v in parameters.items()}
     arch, workload = f"{INPUTS}/{files[0]}.arch.yaml", f"{INPUTS}/{files[1]}.workload.yaml"
-    return Job(*name, map_command(arch, workload, bounded), {WARM: seconds}, memory)
+    return Job(*name, map_command(arch, workload, bounded, *flags), {WARM: seconds}, memory)
 
 
 def single(sizes: Sizes) -> list[Job]:
@@ -211,6 +212,17 @@ def memories(sizes: Sizes) -> list[Job]:
 
 def odd(sizes: Sizes) -> list[Job]:
     """Fanouts and sizes with few common factors."""
+    return _odd(sizes, "odd", ())
+
+
+def odd_auto(sizes: Sizes) -> list[Job]:
+    """The same with imperfect factors, and a convolution of VGG on 14 x 12 PEs."""
+    flags, layer = ("--imperfect", "auto"), {"C": 128, "M": 256, "P": 56}
+    vgg = on_array(sizes, ("odd_auto", "convolution of VGG"), ("conv_array", "conv"), layer, 3, 500 * MB, flags)
+    return [*_odd(sizes, "odd_auto", flags), vgg]
+
+
+def _odd(sizes: Sizes, name: str, flags: tuple[str, ...]) -> list[Job]:
     arrays = "12x14", "3x5x7", "1000"
     matmuls = (13, 27, 55), (197, 1500, 50257), (50257, 1500, 1500)
     convolutions = (13, 27, 55), (27, 197, 13)
@@ -222,7 +234,8 @@ def odd(sizes: Sizes) -> list[Job]:
             layer: dict[str, int | str] = {"FANOUTS": fanouts, "C": c, "M": m, "P": p, "BITS": 8}
             jobs.append((f"{fanouts}, conv {p} x {p}, {c} to {m} channels", "conv", layer))
     return [
-        on_array(sizes, ("odd", name), ("free_array", workload), parameters, 10) for name, workload, parameters in jobs
+        on_array(sizes, (name, job), ("free_array", workload), parameters, 10, flags=flags)
+        for job, workload, parameters in jobs
     ]
 
 
@@ -245,6 +258,7 @@ BENCHES: Mapping[str, Callable[[Sizes], Sequence[Job]]] = {
     "chiplets": chiplets,
     "memories": memories,
     "odd": odd,
+    "odd_auto": odd_auto,
     "growth": growth,
 }
 
@@ -261,5 +275,6 @@ TITLES: Mapping[str, str] = {
     "chiplets": "Free arrays: 16 chiplets x 16 PEs x 8 x 8",
     "memories": "Free arrays: many memories that may keep everything",
     "odd": "Free arrays: odd fanouts and sizes",
+    "odd_auto": "Odd fanouts and sizes with imperfect factors",
     "growth": "Free arrays: growth of one exploration with the array",
 }
