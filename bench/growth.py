@@ -20,6 +20,7 @@ from bench.jobs import INPUTS
 from bench.run import ROOT
 from ffcore.explore.explorer import explore
 from ffcore.explore.search import labels, spread
+from ffcore.explore.search.kernels import Gathered
 
 FANOUTS = (64, 256, 1024, 4096, 16384, 65536)
 REPEAT = 3
@@ -35,7 +36,8 @@ def counted() -> Iterator[list[int]]:
 
         def call(*arguments: Any, **options: Any) -> Any:
             result = kernel(*arguments, **options)
-            states.append(len(result[0]) - 1)
+            lists = result.lists if isinstance(result, Gathered) else result[0]
+            states.append(len(lists.offsets) - 1)
             return result
 
         return mock.patch.object(module, name, call)

@@ -230,7 +230,7 @@ def _suffix(wanted: Plan) -> str:
 
 
 def _requirement() -> str:
-    """``ffcore>=0.1,<0.2``: plugins are for one minor version."""
+    """``ffcore>=0.2,<0.3``: plugins are for one minor version."""
     major, minor = ffcore.__version__.split(".")[:2]
     return f"ffcore>={major}.{minor},<{major}.{int(minor) + 1}"
 
