@@ -95,7 +95,9 @@ def test_every_bench_maps_what_it_says() -> None:
     assert not any("gpt3_6.7B" in " ".join(job.command) for job in tiny)
 
 
-@pytest.mark.parametrize("name", ["single", "attention", "chiplets", "memories", "odd", "odd_auto", "growth", "gpt3_free"])
+@pytest.mark.parametrize(
+    "name", ["single", "attention", "chiplets", "memories", "odd", "odd_auto", "growth", "gpt3_free"]
+)
 def test_jobs_on_free_arrays_run(name: str) -> None:
     job = BENCHES[name](TINY)[-1]
     done = measure(job.command, limit=100, cwd=ROOT)
