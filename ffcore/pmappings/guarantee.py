@@ -46,7 +46,7 @@ def guarantee_of(
 
     ``resource_usage_tolerance`` t rounds up, once for each Einsum, the shares of memories that pmappings take: of
     n Einsums together at most n t. Nothing is promised where a limit of time ended the exploration of ``source`` or the
-    join of its ``joined`` mappings.
+    join of its ``joined`` mappings, or where these say why they are not proven.
     """
     promise = getattr(joiner, "guarantee", None)  # a joiner without it promises nothing
     factor = None if promise is None else promise(problem.options)
@@ -82,6 +82,8 @@ def _ended(problem: Problem, source: object, joined: Sequence[JoinedMapping]) ->
         if len(cut) > _NAMED:
             parts.append(f"a part of those of {len(cut) - _NAMED} more Einsums")
         return f"{limit_text} ended the search: {', '.join(parts)} were explored"
+    if reasons := [mapping.unproven for mapping in joined if mapping.unproven]:
+        return reasons[0]
     if not all(mapping.proven for mapping in joined):
         return f"{limit_text} ended the join before everything was looked at"
     return ""

@@ -99,4 +99,5 @@ class JoinedMapping:
     latency: float  # s
     nests: tuple[Nest, ...]
     rows: tuple[int, ...] = ()  # per Einsum, the row of its pmappings that was chosen
-    proven: bool = True  # False: time was up before the join had looked at everything
+    proven: bool = True  # False: time was up before the join had looked at everything, or as ``unproven`` says
+    unproven: str = ""

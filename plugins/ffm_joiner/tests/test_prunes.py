@@ -18,11 +18,9 @@ from hypothesis import strategies as st
 from ffcore.explore import DefaultExplorer
 from ffcore.pmappings.set import PmappingSet
 from ffcore.spec.problem import Metric
-from ffcore.threads import Threads
 from ffcore_ffm_joiner import fold as fold_module
 from ffcore_ffm_joiner import kernels as kernels_module
 from ffcore_ffm_joiner import prefilter as narrow_module
-from ffcore_ffm_joiner.arrays import Memo
 from ffcore_ffm_joiner.compatibility import Source, Table
 from ffcore_ffm_joiner.fold import Fold, State, join_all
 from ffcore_ffm_joiner.graph import Bounds, Step
@@ -159,9 +157,9 @@ def work(found: PmappingSet) -> int:
     rows = 0
     make = Fold.of
 
-    def counted(einsums: list[Source], tables: list[Table], once: Memo, threads: Threads) -> Fold:
+    def counted(einsums: list[Source], tables: list[Table], *rest: object) -> Fold:
         nonlocal rows
-        fold = make(einsums, tables, once, threads)
+        fold = make(einsums, tables, *rest)  # type: ignore[arg-type]
         rows += sum(len(t.values) for t in (*tables, *fold.tables))
         return fold
 

@@ -24,6 +24,17 @@ class Detail(enum.Enum):
     ORDER = "order"  # and their order: compatibility itself
 
 
+class Extent(enum.Enum):
+    """Which extent of a tensor counts where Einsums see several (halos): beside its first user and the Einsums before,
+    and beside its last and those after.
+
+    In between, the largest counts (semantics, section 4); there it depends on which of the others keep theirs.
+    """
+
+    OWN = "own"  # of the user that runs, or is next: never more than the tensor takes
+    LARGEST = "largest"  # never less
+
+
 @attrs.frozen(cache_hash=True)
 class TensorForm:
     """A shared tensor as one Einsum sees it, names left out."""
@@ -113,11 +124,17 @@ class TensorTable:
 
     depth: Ints  # loops above the backing reservation; -1: persistent
     memory: Ints  # index into the tracked memories, or -1
-    share: Floats  # of the memory that its reservation takes; known with ``ORDER`` only
+    share: Floats  # of the memory that its reservation takes at most; known with ``ORDER`` only
+    seen: Floats  # (Einsums that touch it, numbers) what it takes as each of them sees it; known with ``ORDER`` only
     trips: Ints  # (numbers, depth) trip counts of the loops, 0 beyond; known with ``ORDER`` only
 
     def __len__(self) -> int:
         return len(self.depth)
+
+    @property
+    def differ(self) -> bool:
+        """Does some Einsum see less of one in a tracked memory than another?"""
+        return bool(((self.seen >= 0) & (self.seen < self.share) & (self.memory >= 0)).any())
 
 
 @attrs.frozen(eq=False)
@@ -191,19 +208,17 @@ def _number(views: tuple[_View, ...], detail: Detail) -> tuple[list[Ints], Tenso
     above = [_above(v, codes) for v in views]
     if detail is Detail.LOOPS:
         above = [np.sort(a, axis=1) for a in above]
-    place, depth, memory, share = (
-        np.concatenate([getattr(v, f) for v in views]) for f in ("place", "depth", "memory", "share")
-    )
+    place, depth, memory = (np.concatenate([getattr(v, f) for v in views]) for f in ("place", "depth", "memory"))
     columns = np.concatenate(above)
     first, inverse = distinct(pack([place, (depth < 0).astype(np.int64), *columns.T], len(place)))
-    # Einsums may see different extents of a tensor (halos); what stays reserved is the largest.
-    greatest = np.zeros(len(first))
-    np.maximum.at(greatest, inverse, share)
+    numbers = np.split(inverse, np.cumsum([len(v.place) for v in views])[:-1])
+    seen = np.full((len(views), len(first)), -1.0)
+    for own, number, view in zip(seen, numbers, views, strict=True):
+        own[number] = view.share
     trips = np.zeros((len(first), 1), np.int64)
     if detail is Detail.ORDER:
         trips = np.concatenate([np.where(a > 0, v.loops.trips, 0) for a, v in zip(above, views, strict=True)])[first]
-    table = TensorTable(depth[first], memory[first], greatest, trips)
-    return np.split(inverse, np.cumsum([len(v.place) for v in views])[:-1]), table
+    return numbers, TensorTable(depth[first], memory[first], seen.max(axis=0), seen, trips)
 
 
 def _above(view: _View, codes: dict[tuple[object, ...], int]) -> Ints:

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import attrs
 import numpy as np
@@ -21,6 +22,7 @@ from ffcore.plugin import Limits as Ends
 from ffcore_ffm_joiner.arrays import Memo
 from ffcore_ffm_joiner.compatibility import (
     Detail,
+    Extent,
     GroupSummary,
     Source,
     Table,
@@ -69,10 +71,22 @@ class Choice:
     loops: tuple[tuple[int, ...], ...]
 
 
+class Joined(NamedTuple):
+    """Whole mappings, and how they came about."""
+
+    mappings: list[JoinedMapping]
+    combined: int  # combinations looked at
+    differ: bool  # Einsums see different extents of a shared tensor, so that ``extent`` counts
+
+
 def join_all(
-    pmappings: PmappingSet, progress: Progress | None = None, limits: Ends | None = None, threads: int = 1
-) -> tuple[list[JoinedMapping], int]:
-    """(whole mappings, combinations looked at): the Pareto set in energy and latency.
+    pmappings: PmappingSet,
+    progress: Progress | None = None,
+    limits: Ends | None = None,
+    threads: int = 1,
+    extent: Extent = Extent.OWN,
+) -> Joined:
+    """The Pareto set in energy and latency, of mappings that fit when each shared tensor takes ``extent``.
 
     Mappings with few fused loops come first: they are quickly found, and bound what more loops have
     to beat. When time is up those known by then are returned as not proven. Raises ``TimeLimitError`` when none are,
@@ -81,16 +95,17 @@ def join_all(
     options = pmappings.problem.options
     told = Reporter(progress, options.metrics, len(pmappings.einsums), limits)
     told.at("reading pmappings")
-    join = _Join(sources(pmappings.einsums), Target.of(options), told, Threads(threads))
+    join = _Join(sources(pmappings.einsums), Target.of(options), told, Threads(threads), extent)
     try:
         with join.threads:
             join.everything()
     except TimeLimitError:
         if not len(join.target.known):
             raise
-        return [attrs.evolve(mapping, proven=False) for mapping in join.mappings()], join.combined
+        some = [attrs.evolve(mapping, proven=False) for mapping in join.mappings()]
+        return Joined(some, join.combined, join.differ)
     told.joined(len(pmappings.einsums), len(join.target.known), "")
-    return join.mappings(), join.combined
+    return Joined(join.mappings(), join.combined, join.differ)
 
 
 @attrs.define
@@ -101,8 +116,10 @@ class _Join:
     target: Target
     told: Reporter
     threads: Threads
+    extent: Extent
     coarse: Sequence[Coarse] = attrs.field(init=False)
     combined: int = 0
+    differ: bool = False
     _found: dict[tuple[float, float], Choice] = attrs.Factory(dict)
 
     def __attrs_post_init__(self) -> None:
@@ -122,9 +139,10 @@ class _Join:
         ``exact``: until nothing better is left.
         """
         self.told.at(f"narrowing to what at most {loops} fused loops can make" if not exact else "narrowing")
-        fold = _prepared(self.sources, self.coarse, loops, self.target, self.threads)
+        fold = _prepared(self.sources, self.coarse, loops, self.target, self.threads, self.extent)
         if fold is None:
             return
+        self.differ = self.differ or any(table.differ for table in fold.tensors.values())
         if self.target.product:
             self._near_product(fold)
         if not len(self.target.known):
@@ -163,7 +181,7 @@ class _Join:
 
 
 def _prepared(
-    sources: Sequence[Source], cheap: Sequence[Coarse], loops: int, target: Target, threads: Threads
+    sources: Sequence[Source], cheap: Sequence[Coarse], loops: int, target: Target, threads: Threads, extent: Extent
 ) -> Fold | None:
     """A fold of the rows that can still be part of a wanted mapping; None when an Einsum has none."""
     once = Memo()
@@ -178,7 +196,7 @@ def _prepared(
         return None
     once = Memo()  # what narrowing made may go
     tables = [ordered(s, r, once) for s, r in zip(sources, rows, strict=True)]
-    fold = Fold.of(sources, tables, once, threads)
+    fold = Fold.of(sources, tables, once, threads, extent)
     return fold if all(len(t.values) for t in fold.tables) else None
 
 
@@ -192,6 +210,7 @@ class Fold:
     tensors: dict[str, TensorTable]
     once: Memo
     threads: Threads
+    extent: Extent
     combined: int = 0
     _steps: list[Step] = attrs.field(init=False)
     _bounds: Bounds = attrs.field(init=False)  # of energy and latency
@@ -199,7 +218,13 @@ class Fold:
     _weighted: Weighted | None = None
 
     @staticmethod
-    def of(sources: Sequence[Source], tables: Sequence[Table], once: Memo, threads: Threads) -> Fold:
+    def of(
+        sources: Sequence[Source],
+        tables: Sequence[Table],
+        once: Memo,
+        threads: Threads,
+        extent: Extent = Extent.OWN,
+    ) -> Fold:
         """A fold of those groups that have partners."""
         ids, tensors = number_tensors(sources, [once(Table.first, t) for t in tables], Detail.ORDER, once)
         alive = with_partners([s.shared for s in sources], ids, {t: len(table) for t, table in tensors.items()})
@@ -208,7 +233,7 @@ class Fold:
             groups = once.same(np.flatnonzero(mask))
             kept.append(once(Table.groups, table, groups))
             faces.append(summary_of(source, kept[-1], once(_some, own, groups), tensors, once))
-        return Fold(sources, kept, faces, tensors, once, threads)
+        return Fold(sources, kept, faces, tensors, once, threads, extent)
 
     def __attrs_post_init__(self) -> None:
         self._steps = build(self.faces, self.tensors, self.once)
@@ -362,7 +387,8 @@ class Fold:
         fresh = tuple(k for k, t in enumerate(face.tensors) if t not in seen)
         dying = tuple(k for k, t in enumerate(face.tensors) if t not in self._steps[i].live)
         own = tuple(self.tensors[t] for t in face.tensors)
-        return self.once(_right, table, face.ids, own, fresh, dying, self._shape)
+        user = tuple(sum(t in f.tensors for f in self.faces[:i]) for t in face.tensors)
+        return self.once(_right, table, face.ids, own, user, fresh, dying, self._shape, self.extent)
 
     def choice(self, final: State, row: int) -> Choice:
         """A row of the last state, traced back to one row per Einsum."""
@@ -379,9 +405,10 @@ def _some(ids: Ints, groups: Ints) -> Ints:
 
 
 def _right(
-    table: Table, ids: Ints, tensors: tuple[TensorTable, ...], fresh: tuple[int, ...], dying: tuple[int, ...],
-    shape: tuple[int, int],
+    table: Table, ids: Ints, tensors: tuple[TensorTable, ...], user: tuple[int, ...], fresh: tuple[int, ...],
+    dying: tuple[int, ...], shape: tuple[int, int], extent: Extent,
 ) -> Floats:  # fmt: skip
+    """``user``: which user of each tensor the Einsum is."""
     memories, levels = shape
     group = np.repeat(np.arange(len(ids)), np.diff(table.offsets))
     result = np.zeros((len(table.values), 2 + (2 * levels + 1) * memories))
@@ -390,10 +417,16 @@ def _right(
         own, start = 2 + m * (1 + levels), 2 + m * (2 * levels + 1)
         result[:, start : start + 1 + levels] = table.values[:, own : own + 1 + levels]
         result[:, start + 1 + levels : start + 1 + 2 * levels] = table.values[:, own + 1 : own + 1 + levels]
+        for k, tensor in enumerate(tensors):  # while the Einsum runs, beside what it sees itself
+            number = ids[:, k]
+            if extent is Extent.LARGEST or k not in (*fresh, *dying):
+                more = tensor.share[number] - tensor.seen[user[k], number]
+                result[:, start] += np.where(tensor.memory[number] == m, more, 0.0)[group]
         for columns, at in ((fresh, start + 1), (dying, start + 1 + levels)):
             for k in columns:
                 tensor, number = tensors[k], ids[:, k]
-                here = np.where(tensor.memory[number] == m, tensor.share[number], 0.0)
+                share = tensor.share if extent is Extent.LARGEST else tensor.seen[user[k]]
+                here = np.where(tensor.memory[number] == m, share[number], 0.0)
                 for depth in range(levels):
                     result[:, at + depth] += np.where(tensor.depth[number] < depth, here, 0.0)[group]
     return result

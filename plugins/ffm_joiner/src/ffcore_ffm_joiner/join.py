@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 import attrs
 
 from ffcore.plugin import (
+    FFError,
     JoinedMapping,
     Limits,
     MapperOptions,
@@ -16,16 +17,23 @@ from ffcore.plugin import (
     Progress,
     check_joinable,
     check_metrics,
+    evaluate_joint,
     select,
     workers_of,
 )
-from ffcore_ffm_joiner.fold import join_all
+from ffcore_ffm_joiner.compatibility import Extent
+from ffcore_ffm_joiner.fold import Joined, join_all
 
 
 class FFMJoiner:
     """Exact join: the Pareto set of all compatible combinations that fit in every memory.
 
     With ``objective_tolerance`` it is quicker, and exact to within that: see `guarantee`.
+
+    Where Einsums see different extents of a tensor (halos), what it takes depends on which of them keep it at the
+    time (semantics, section 4), which a fold cannot add up. It is never counted at more, so that nothing that fits is
+    left out, and what is best is then checked. Exact if all of that fits; else mappings that fit with the largest
+    extents are joined, and nothing is promised.
     """
 
     def guarantee(self, options: MapperOptions) -> float:
@@ -55,5 +63,34 @@ class FFMJoiner:
             return []
         limits = Limits.of_join(problem.options, pmappings.seconds)
         threads = workers_of(executor, os.cpu_count() or 1)
-        mappings, _ = join_all(attrs.evolve(pmappings, problem=problem), progress, limits, threads)
-        return select(problem, mappings)
+        given = attrs.evolve(pmappings, problem=problem)
+
+        def joined(extent: Extent) -> Joined:
+            return join_all(given, progress, limits, threads, extent)
+
+        found = joined(Extent.OWN)
+        wanted = select(problem, found.mappings)
+        fitting = [m for m in wanted if _fits(given, m)] if found.differ else wanted
+        if len(fitting) == len(wanted):
+            return wanted
+        surely = select(problem, [*fitting, *joined(Extent.LARGEST).mappings])
+        if not surely:
+            raise FFError(_UNKNOWN)
+        return [attrs.evolve(m, proven=False, unproven=_REASON) for m in surely]
+
+
+_REASON = (
+    "Einsums see different extents of a tensor that they share, and the best combinations fit only if it takes no more "
+    "than the one that runs sees"
+)
+_UNKNOWN = (
+    "it is not known whether a mapping exists: Einsums see different extents of a tensor that they share; none fits "
+    "when it takes the largest of these throughout, and the best ones that fit when it takes no more than the Einsum "
+    "that runs sees do not fit in truth"
+)
+
+
+def _fits(pmappings: PmappingSet, mapping: JoinedMapping) -> bool:
+    """Does a mapping fit when a shared tensor takes what the Einsums that keep it see of it?"""
+    problem = attrs.evolve(pmappings.problem, einsums=pmappings.einsums_of(mapping.rows))
+    return not evaluate_joint(problem, mapping.nests).overflows

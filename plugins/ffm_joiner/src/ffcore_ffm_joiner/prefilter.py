@@ -80,7 +80,8 @@ def within_bounds(
 
 def _places(size: int) -> TensorTable:
     numbers = np.arange(size)
-    return TensorTable(-(numbers % 2), np.full(size, -1), np.zeros(size), np.zeros((size, 1), np.int64))
+    nothing = np.zeros((1, size))
+    return TensorTable(-(numbers % 2), np.full(size, -1), nothing[0], nothing, np.zeros((size, 1), np.int64))
 
 
 def _shown(c: Coarse, rows: Ints) -> tuple[Ints, Floats, Floats]:
