@@ -194,9 +194,15 @@ class _Viewer:
                 tiles.append(TensorTile(tensor, users=users))
                 continue
             size = self.tile_size(node, tensor, users, sizes)
-            tiles.append(TensorTile(tensor, size, tensor not in self.held, users))
-            self.held.add(tensor)
+            bases = self.bases(tensor, users)
+            tiles.append(TensorTile(tensor, size, not bases & self.held, users))
+            self.held |= bases
         return HolderView(node.component, tuple(tiles), isinstance(node, Toll))
+
+    def bases(self, tensor: str, users: Sequence[str]) -> set[str]:
+        """The tensor itself where ``tensor`` names one of its accesses: they are backed by one holder."""
+        einsums = [self.problem.einsum[name] for name in users] if self.problem is not None else []
+        return {e.tensor[a].base for e in einsums for a in e.read_as.get(tensor, ())} or {tensor}
 
     def uses(self, einsum: str, tensor: str) -> bool:
         known = self.problem.einsum if self.problem is not None else {}

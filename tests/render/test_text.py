@@ -284,3 +284,14 @@ def test_a_mapping_of_another_workload_is_shown_as_far_as_it_goes(spec: Spec) ->
     view = view_mapping(tree, spec.problem())
     holder = HolderView("Nowhere", (TensorTile("Alien", "", True),))
     assert view.steps == (holder, LoopView("zz", "0"), ComputeView("Other", "X"))
+
+
+def test_accesses_of_a_tensor_are_backed_where_the_tensor_is() -> None:
+    workload = SPEC[: SPEC.index("workload:")] + (
+        "workload:\n  rank_sizes: {M: 8, K: 4, N: 8}\n  bits_per_value: {All: 8}\n"
+        '  einsums: ["G[m, n] = X[m, k] * X[n, k]"]\n'
+    )
+    outer, inner = Storage(("X", "G"), "Main"), Storage(("X@1", "X@2"), "Buffer")
+    steps = view_mapping(MappingTree((outer, inner, Compute("G", "MAC"))), Spec.from_string(workload).problem()).steps
+    holders = [s for s in steps if isinstance(s, HolderView)]
+    assert [[t.backing for t in s.tiles] for s in holders] == [[True, True], [False, False]]

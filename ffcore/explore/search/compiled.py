@@ -174,9 +174,20 @@ def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
     keys = out_index[0]
     dense = out_index[2] < 0
     filled = 0
+    coordinate = -1
+    low = stride - 1
     for j in range(out_offsets.shape[0] - 1):
-        state = j if dense else keys[j]
-        coordinate = (state // stride) % size
+        state = j
+        if dense:  # counting is quicker than dividing
+            low += 1
+            if low == stride:
+                low = 0
+                coordinate += 1
+                if coordinate == size:
+                    coordinate = 0
+        else:
+            state = keys[j]
+            coordinate = (state // stride) % size
         i = find(index, state)
         a, a_stop = (offsets[i], offsets[i + 1]) if i >= 0 else (0, 0)
         b, b_stop = 0, 0

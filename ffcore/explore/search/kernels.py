@@ -301,15 +301,9 @@ def union_prime(
     Exact: what is added to a label from here outwards depends on the state alone and is the same
     for all labels of a state, so a dominated label stays dominated.
     """
-    size, up, reached = len(smaller), *_steps(smaller)
-    labels = np.diff(lists.offsets)
-    if lists.keys is None:
-        keys, at_each = None, labels.reshape(-1, size, stride).sum(axis=(0, 2))
-    else:
-        coordinates = (lists.keys // stride) % size
-        keys = _with_multiples(lists.keys, n, stride, up, int(reached[coordinates].sum()))
-        at_each = np.bincount(coordinates, labels, size).astype(np.int64)
-    room = int(at_each @ reached)
+    size, (up, steps) = len(smaller), _steps(smaller)
+    keys = None if lists.keys is None else _with_multiples(lists.keys, n, stride, up, steps)
+    room = len(values) * steps  # what is not written costs nothing
     out_offsets = np.zeros(len(lists.offsets) if keys is None else len(keys) + 1, np.int64)
     out_values = np.empty((room, values.shape[1]))
     out_origin = np.empty(room + 1, np.int64)
@@ -321,20 +315,20 @@ def union_prime(
     return Lists(out_offsets, keys).filled(), out_values[:kept], out_origin[:kept], int(made)
 
 
-def _steps(smaller: Ints) -> tuple[Ints, Ints]:
-    """(the coordinate that each one's step leads to or -1, how many coordinates steps reach from it, itself too)."""
+def _steps(smaller: Ints) -> tuple[Ints, int]:
+    """(the coordinate that each step leads to or -1, the most coordinates that steps reach from one, itself too)."""
     up = np.full(len(smaller), -1)
     up[smaller[smaller >= 0]] = np.flatnonzero(smaller >= 0)
     reached = np.ones(len(smaller), np.int64)
     for coordinate in range(len(smaller) - 1, -1, -1):
         if up[coordinate] >= 0:
             reached[coordinate] += reached[up[coordinate]]
-    return up, reached
+    return up, int(reached.max())
 
 
-def _with_multiples(keys: Ints, n: int, stride: int, up: Ints, room: int) -> Ints:
-    """The states that are there, and those that steps lead to, ascending; at most ``room``."""
-    out = np.empty(room, np.int64)
+def _with_multiples(keys: Ints, n: int, stride: int, up: Ints, steps: int) -> Ints:
+    """The states that are there, and those that steps lead to, ascending."""
+    out = np.empty(len(keys) * steps, np.int64)
     return np.sort(out[: _multiples(keys, stride, up, np.zeros(n, np.bool_), out)])
 
 
