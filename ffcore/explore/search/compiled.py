@@ -132,11 +132,8 @@ def _hopeless(values, row, state, share, ends, which, most, least, guard, apart,
 
 
 @kernel
-def find(index, key):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """The list with a key, or -1; ``index``: see ``lists.index_of``."""
-    keys, first, shift = index
-    if shift < 0:
-        return key
+def find(keys, first, shift, key):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The list with a key, or -1; see ``lists.index_of``, of which there must be an index."""
     low, high = first[key >> shift], first[(key >> shift) + 1]
     while low < high:
         middle = (low + high) // 2
@@ -171,8 +168,9 @@ def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
 ):
     """Merge each state's list with the finished one of its smaller state; (labels made, labels kept)."""
     width = values.shape[1]
-    keys = out_index[0]
-    dense = out_index[2] < 0
+    old_keys, old_first, old_shift = index
+    keys, first, shift = out_index
+    dense = shift < 0
     filled = 0
     coordinate = -1
     low = stride - 1
@@ -188,11 +186,13 @@ def _union(  # type: ignore[no-untyped-def]  # pragma: no cover
         else:
             state = keys[j]
             coordinate = (state // stride) % size
-        i = find(index, state)
+        i = j if dense else find(old_keys, old_first, old_shift, state)
         a, a_stop = (offsets[i], offsets[i + 1]) if i >= 0 else (0, 0)
         b, b_stop = 0, 0
         if smaller[coordinate] >= 0:
-            source = find(out_index, state + (smaller[coordinate] - coordinate) * stride)
+            source = state + (smaller[coordinate] - coordinate) * stride
+            if not dense:
+                source = find(keys, first, shift, source)
             if source >= 0:
                 b, b_stop = out_offsets[source], out_offsets[source + 1]
         start = filled

@@ -128,7 +128,8 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
     first target of all, the one to go on with, and the one to stop at.
     """
     width = out_values.shape[1]
-    dense = targets.shape[0] == 0
+    keys, first, shift = index
+    dense = shift < 0
     for to in range(part[1], part[2]):
         if dense and not reached[to]:
             out_offsets[to - part[0] + 1] = filled
@@ -142,7 +143,9 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
         for k in range(starts[q], starts[q + 1]):
             at = down[moves[k, 1], coordinate]
             if at >= 0:
-                source = find(index, moves[k, 0] * n + here + at * stride)
+                source = moves[k, 0] * n + here + at * stride
+                if not dense:
+                    source = find(keys, first, shift, source)
                 if source >= 0:
                     count += offsets[source + 1] - offsets[source]
         if count > order.shape[0] or filled + count > out_values.shape[0]:
@@ -154,7 +157,9 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
             at = down[moves[k, 1], coordinate]
             if at < 0:
                 continue
-            source = find(index, moves[k, 0] * n + here + at * stride)
+            source = moves[k, 0] * n + here + at * stride
+            if not dense:
+                source = find(keys, first, shift, source)
             if source < 0:
                 continue
             for a in range(offsets[source], offsets[source + 1]):
