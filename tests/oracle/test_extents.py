@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
+import attrs
 import pytest
 
 import ffcore as ff
-from ffcore.errors import FFError
+from ffcore.errors import FFError, TimeLimitError
 from ffcore.pmappings.guarantee import guarantee_of
 from ffcore.spec.problem import Problem
 from ffcore_ffm_joiner import join as join_module
+from ffcore_ffm_joiner.compatibility import Extent
+from ffcore_ffm_joiner.fold import Joined
 from ffcore_ffm_joiner.join import FFMJoiner
 from tests.oracle.compare import fast, joined, objectives, reference, same, unmatched
 
@@ -103,4 +107,24 @@ def test_where_nothing_surely_fits_it_is_not_known(monkeypatch: pytest.MonkeyPat
     assert same(fast(problem), reference(problem))
     monkeypatch.setattr(join_module, "_fits", lambda *_: False)
     with pytest.raises(FFError, match="not known whether a mapping exists"):
+        joined(problem)
+
+
+def test_what_fits_is_kept_when_a_limit_ends_the_second_join(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two mappings one fits; joining with the largest extents ends at once."""
+    problem = ff.Spec.from_string(SPEC).problem()
+    join = join_module.join_all
+
+    def limited(*rest: Any) -> Joined:
+        if rest[-1] is Extent.LARGEST:
+            raise TimeLimitError("time is up")
+        (best,), combined, _ = join(*rest)
+        faster = attrs.evolve(best, energy=best.energy + 1, latency=best.latency - 1)
+        return Joined([best, faster], combined, differ=True)
+
+    monkeypatch.setattr(join_module, "join_all", limited)
+    monkeypatch.setattr(join_module, "_fits", lambda _, mapping: mapping.energy == 930)
+    assert [(m.energy, m.proven) for m in joined(problem)] == [(930, False)]
+    monkeypatch.setattr(join_module, "_fits", lambda *_: False)
+    with pytest.raises(TimeLimitError):
         joined(problem)

@@ -12,9 +12,11 @@ from ffcore.plugin import (
     JoinedMapping,
     Limits,
     MapperOptions,
+    MemoryLimitError,
     PmappingSet,
     Problem,
     Progress,
+    TimeLimitError,
     check_joinable,
     check_metrics,
     evaluate_joint,
@@ -73,7 +75,13 @@ class FFMJoiner:
         fitting = [m for m in wanted if _fits(given, m)] if found.differ else wanted
         if len(fitting) == len(wanted):
             return wanted
-        surely = select(problem, [*fitting, *joined(Extent.LARGEST).mappings])
+        try:
+            more = joined(Extent.LARGEST).mappings
+        except (TimeLimitError, MemoryLimitError):
+            if not fitting:
+                raise
+            more = []
+        surely = select(problem, [*fitting, *more])
         if not surely:
             raise FFError(_UNKNOWN)
         return [attrs.evolve(m, proven=False, unproven=_REASON) for m in surely]
