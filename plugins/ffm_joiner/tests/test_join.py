@@ -18,7 +18,7 @@ from ffcore.threads import Threads
 from ffcore_ffm_joiner import kernels as kernels_module
 from ffcore_ffm_joiner import threads as threads_module
 from ffcore_ffm_joiner.arrays import Memo, distinct, pack
-from ffcore_ffm_joiner.compatibility import Source, sources
+from ffcore_ffm_joiner.compatibility import Extent, Source, sources
 from ffcore_ffm_joiner.fold import Fold, join_all
 from ffcore_ffm_joiner.graph import build
 from ffcore_ffm_joiner.kernels import Ints, Limits, join_rows, least_costs, pareto
@@ -85,7 +85,7 @@ def test_mappings_evaluate_to_what_the_join_says_and_fit(size: str) -> None:
 
 def everything(found: PmappingSet) -> tuple[list[Source], list[Ints]]:
     """The Einsums and all rows of each."""
-    return sources(found.einsums), [np.arange(len(e.rows)) for e in found.einsums]
+    return sources(found.einsums, Extent.OWN), [np.arange(len(e.rows)) for e in found.einsums]
 
 
 def test_bounds_and_partners_drop_rows() -> None:

@@ -7,6 +7,7 @@ arrays; the readable form of the same facts is ``ffcore.pmappings.compatibility`
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Sequence
 
 import attrs
@@ -25,13 +26,14 @@ class Detail(enum.Enum):
 
 
 class Extent(enum.Enum):
-    """Which extent of a tensor counts where Einsums see several (halos): beside its first user and the Einsums before,
-    and beside its last and those after.
+    """Which extent of a tensor counts where that cannot be known exactly.
 
+    Einsums may see several (halos): beside its first user and the Einsums before, and beside its last and those after.
     In between, the largest counts (semantics, section 4); there it depends on which of the others keep theirs.
+    Instances may hold parts of a persistent tensor, where its memory stands below a fanout: rows do not say which.
     """
 
-    OWN = "own"  # of the user that runs, or is next: never more than the tensor takes
+    OWN = "own"  # of the user that runs, or is next; the least that an instance may hold: never more than it takes
     LARGEST = "largest"  # never less
 
 
@@ -42,7 +44,8 @@ class TensorForm:
     ranks: tuple[tuple[int, tuple[tuple[int, int], ...]], ...]  # (number, (variable's number, coefficient)s)
     memory: tuple[int, ...]  # per component: index into the tracked memories, or -1
     share: tuple[float, ...]  # per component: of its size that one value takes
-    copies: float  # of a persistent tensor
+    copies: tuple[float, ...]  # per component: of a persistent tensor, whole ones that an instance holds
+    parts: bool  # may instances hold parts of a persistent tensor, so that ``copies`` depends on the extent?
 
     def ranks_of(self, variable: int) -> int:
         """Ranks that the variable indexes alone, as bits."""
@@ -63,7 +66,7 @@ class Source:
         return self.pmappings.shape.shared
 
 
-def sources(einsums: Sequence[EinsumPmappings]) -> list[Source]:
+def sources(einsums: Sequence[EinsumPmappings], extent: Extent) -> list[Source]:
     """The same numbers for the same component, and for the same rank of a tensor, in all Einsums."""
     names: dict[str, int] = {}
     ranks: dict[str, dict[str, int]] = {}
@@ -71,13 +74,17 @@ def sources(einsums: Sequence[EinsumPmappings]) -> list[Source]:
     for e in einsums:
         components = e.places
         places = tuple(names.setdefault(c.name, len(names)) for c in components)
-        forms = tuple(_form(e, name, components, ranks.setdefault(name, {})) for name in e.shape.shared)
+        forms = tuple(_form(e, name, components, ranks.setdefault(name, {}), extent) for name in e.shape.shared)
         result.append(Source(e, tuple(loop_sizes(e.einsum, v) for v in e.einsum.bounds), places, forms))
     return result
 
 
-def _form(e: EinsumPmappings, name: str, components: Sequence[Component], numbers: dict[str, int]) -> TensorForm:
+def _form(
+    e: EinsumPmappings, name: str, components: Sequence[Component], numbers: dict[str, int], extent: Extent
+) -> TensorForm:
     tensor, memories = e.einsum.tensor[name].kept, e.shape.memories
+    most = _most_parts(e, name)
+    n = e.einsum.n_instances
     variable = {v: i for i, v in enumerate(e.einsum.bounds)}
     return TensorForm(
         tuple(
@@ -87,8 +94,22 @@ def _form(e: EinsumPmappings, name: str, components: Sequence[Component], number
         tuple(memories.index(c.name) if c.name in memories else -1 for c in components),
         # A memory of size 0 holds nothing in any row.
         tuple(e.einsum.bits(tensor, c) / c.size if c.size else 0.0 for c in components),
-        e.einsum.n_instances,
+        tuple(n / most.get(c.name, 1) if extent is Extent.OWN else n for c in components),
+        max(most.values(), default=1) > 1,
     )
+
+
+def _most_parts(e: EinsumPmappings, name: str) -> dict[str, int]:
+    """Per memory, the most parts of a persistent tensor that spatial loops may spread over instances."""
+    most: dict[str, int] = {}
+    for template in e.templates:
+        for site in template.sites:
+            if site.tensor == name and site.backing and site.persistent:
+                above = {(s.index, s.dimension) for s in template.spatial if s.index <= site.index}
+                parts = math.prod(template.components[i].spatial[d].fanout for i, d in above)
+                memory = template.components[site.index].name
+                most[memory] = max(most.get(memory, 1), parts)
+    return most
 
 
 @attrs.frozen(eq=False)
@@ -196,7 +217,7 @@ def _view(
     own, index = depth[:, k], memory[:, k]
     share = np.zeros(len(own))
     if detail is Detail.ORDER:
-        width = np.asarray(form.share)[index] * np.where(own < 0, form.copies, 1.0)
+        width = np.asarray(form.share)[index] * np.where(own < 0, np.asarray(form.copies)[index], 1.0)
         share = loops.tile_values(form, own) * width
     place, tracked = np.asarray(places, np.int64)[index], np.asarray(form.memory, np.int64)[index]
     return _View(place, own, tracked, share, loops, loops.seen_by(form, detail is Detail.ORDER))

@@ -76,7 +76,7 @@ class Joined(NamedTuple):
 
     mappings: list[JoinedMapping]
     combined: int  # combinations looked at
-    differ: bool  # Einsums see different extents of a shared tensor, so that ``extent`` counts
+    differ: bool  # what shared tensors take is not known exactly, so that ``extent`` counts
 
 
 def join_all(
@@ -95,7 +95,7 @@ def join_all(
     options = pmappings.problem.options
     told = Reporter(progress, options.metrics, len(pmappings.einsums), limits)
     told.at("reading pmappings")
-    join = _Join(sources(pmappings.einsums), Target.of(options), told, Threads(threads), extent)
+    join = _Join(sources(pmappings.einsums, extent), Target.of(options), told, Threads(threads), extent)
     try:
         with join.threads:
             join.everything()
@@ -124,6 +124,7 @@ class _Join:
 
     def __attrs_post_init__(self) -> None:
         self.coarse = coarse(self.sources, Memo())
+        self.differ = any(form.parts for source in self.sources for form in source.forms)
 
     def everything(self) -> None:
         """Look for all mappings that are wanted."""

@@ -12,6 +12,7 @@ from ffcore.plugin import (
     JoinedMapping,
     Limits,
     MapperOptions,
+    MappingError,
     MemoryLimitError,
     PmappingSet,
     Problem,
@@ -35,7 +36,8 @@ class FFMJoiner:
     Where Einsums see different extents of a tensor (halos), what it takes depends on which of them keep it at the
     time (semantics, section 4), which a fold cannot add up. It is never counted at more, so that nothing that fits is
     left out, and what is best is then checked. Exact if all of that fits; else mappings that fit with the largest
-    extents are joined, and nothing is promised.
+    extents are joined, and nothing is promised. The same goes for a shared persistent tensor in a memory below a
+    fanout: pmappings do not say which spatial loops stand above it, so that these may not match either.
     """
 
     def guarantee(self, options: MapperOptions) -> float:
@@ -76,7 +78,7 @@ class FFMJoiner:
         if len(fitting) == len(wanted):
             return wanted
         try:
-            more = joined(Extent.LARGEST).mappings
+            more = [m for m in joined(Extent.LARGEST).mappings if _fits(given, m)]
         except (TimeLimitError, MemoryLimitError):
             if not fitting:
                 raise
@@ -87,18 +89,19 @@ class FFMJoiner:
         return [attrs.evolve(m, proven=False, unproven=_REASON) for m in surely]
 
 
-_REASON = (
-    "Einsums see different extents of a tensor that they share, and the best combinations fit only if it takes no more "
-    "than the one that runs sees"
-)
+_WHY = "Einsums see different extents, or instances hold parts, of a tensor that they share"
+_REASON = f"{_WHY}, and the best combinations fit only if it takes the least that this allows, or do not match"
 _UNKNOWN = (
-    "it is not known whether a mapping exists: Einsums see different extents of a tensor that they share; none fits "
-    "when it takes the largest of these throughout, and the best ones that fit when it takes no more than the Einsum "
-    "that runs sees do not fit in truth"
+    f"it is not known whether a mapping exists: {_WHY}; no combination is known to match and to fit when the tensor "
+    "takes the most that this allows, and the best ones that fit when it takes the least do not in truth; for small "
+    "problems, mapper.explorer and mapper.joiner 'exhaustive' can tell"
 )
 
 
 def _fits(pmappings: PmappingSet, mapping: JoinedMapping) -> bool:
-    """Does a mapping fit when a shared tensor takes what the Einsums that keep it see of it?"""
+    """Do the nests of a mapping match, and fit when a shared tensor takes what the Einsums that keep it see of it?"""
     problem = attrs.evolve(pmappings.problem, einsums=pmappings.einsums_of(mapping.rows))
-    return not evaluate_joint(problem, mapping.nests).overflows
+    try:
+        return not evaluate_joint(problem, mapping.nests).overflows
+    except MappingError:
+        return False
