@@ -18,6 +18,7 @@ from ffcore.explore.search import kernels
 from ffcore.explore.search import labels as labels_module
 from ffcore.explore.search import outline as outline_module
 from ffcore.explore.search import rows as rows_module
+from ffcore.explore.search import spread as spread_module
 from ffcore.explore.search.bookings import Column
 from ffcore.explore.search.kernels import Around, Rivals, union_prime
 from ffcore.explore.search.lattice import Lattice
@@ -262,6 +263,11 @@ def dominated_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows_module, "template_rows", rows)
 
 
+def in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loops across a dimension are passed one after the other."""
+    monkeypatch.setattr(spread_module, "_WAYS", 0)
+
+
 PRUNES = [
     apart,
     forgetful,
@@ -271,6 +277,7 @@ PRUNES = [
     unguarded,
     dominated_labels,
     dominated_rows,
+    in_turn,
 ]
 
 

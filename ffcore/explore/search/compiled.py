@@ -102,6 +102,27 @@ def _least_sums(values, ends, which, most, least, out):  # type: ignore[no-untyp
 
 
 @kernel
+def _beaten(energy, latency, known):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Is some known mapping better?"""
+    for u in range(known.shape[0]):
+        no_worse = known[u, 0] <= energy * NOT_WORSE and known[u, 1] <= latency * NOT_WORSE
+        if no_worse and (known[u, 0] * BETTER < energy or known[u, 1] * BETTER < latency):
+            return True
+    return False
+
+
+@kernel
+def _hopeless_soon(values, row, state, share, ends, which, most, least, guard, apart, left):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """As `_hopeless`, of energy and compute time alone: most labels that can be dropped are so by these."""
+    to_go, _, slack, power, timed, known = guard
+    energy = values[row, 1]
+    if ends[0] > 2:
+        energy = _least(values, row, 1, ends[0], state, which, most, least, apart, left)
+    latency = values[row, ends[0]] * share * slack[state]
+    return _beaten(energy + to_go[0, state] + power * latency, latency * timed, known)
+
+
+@kernel
 def _hopeless(values, row, state, share, ends, which, most, least, guard, apart, left):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Is some known mapping better than all that a label can become? ``share``: what compute time is multiplied by.
 
@@ -124,11 +145,7 @@ def _hopeless(values, row, state, share, ends, which, most, least, guard, apart,
             latency = form * scale[f]
     energy += power * latency
     latency *= timed
-    for u in range(known.shape[0]):
-        no_worse = known[u, 0] <= energy * NOT_WORSE and known[u, 1] <= latency * NOT_WORSE
-        if no_worse and (known[u, 0] * BETTER < energy or known[u, 1] * BETTER < latency):
-            return True
-    return False
+    return _beaten(energy, latency, known)
 
 
 @kernel

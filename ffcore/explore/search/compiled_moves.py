@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ffcore.explore.search.compiled import _dominates, _hopeless, find
+from ffcore.explore.search.compiled import _dominates, _hopeless, _hopeless_soon, find
 from ffcore.kernel import kernel
 
 
@@ -16,7 +16,7 @@ def _reach(offsets, n, stride, size, moves, starts, up, reached):  # type: ignor
                 continue
             coordinate = (state // stride) % size
             for k in range(starts[q], starts[q + 1]):
-                to = up[moves[k, 1], coordinate]
+                to = up[coordinate, moves[k, 1]]
                 if to >= 0:
                     reached[moves[k, 0] * n + state + (to - coordinate) * stride] = True
 
@@ -34,7 +34,7 @@ def _reach_some(keys, n, stride, size, arrivals, starts, up, first, marked, out)
             for i in range(first[arrivals[k, 0]], first[arrivals[k, 0] + 1]):
                 state = keys[i] - arrivals[k, 0] * n
                 coordinate = (state // stride) % size
-                to = up[arrivals[k, 1], coordinate]
+                to = up[coordinate, arrivals[k, 1]]
                 if to < 0:
                     continue
                 state += (to - coordinate) * stride
@@ -101,6 +101,7 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
     moves,
     starts,
     down,
+    ways,
     scale,
     into,
     ends,
@@ -130,6 +131,12 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
     width = out_values.shape[1]
     keys, first, shift = index
     dense = shift < 0
+    first_way, way_of = ways
+    listed = first_way.shape[0] > 0
+    guarded = guard[5].shape[0] > 0
+    soon = 1  # behind the columns of energy and compute time
+    while soon < values.shape[1] and into[soon] <= ends[0]:
+        soon += 1
     for to in range(part[1], part[2]):
         if dense and not reached[to]:
             out_offsets[to - part[0] + 1] = filled
@@ -140,10 +147,12 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
         coordinate = ((key - q * n) // stride) % size
         here = key - q * n - coordinate * stride
         count = 0
-        for k in range(starts[q], starts[q + 1]):
-            at = down[moves[k, 1], coordinate]
+        begin, end = (first_way[coordinate], first_way[coordinate + 1]) if listed else (starts[q], starts[q + 1])
+        for k in range(begin, end):
+            way = way_of[k] if listed else k
+            at = down[coordinate, moves[way, 1]]
             if at >= 0:
-                source = moves[k, 0] * n + here + at * stride
+                source = moves[way, 0] * n + here + at * stride
                 if not dense:
                     source = find(keys, first, shift, source)
                 if source >= 0:
@@ -153,11 +162,13 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
         single = count == 1
         share, rest = shares[q], left[q]
         count = 0
-        for k in range(starts[q], starts[q + 1]):
-            at = down[moves[k, 1], coordinate]
+        for k in range(begin, end):
+            way = way_of[k] if listed else k
+            kind = moves[way, 1]
+            at = down[coordinate, kind]
             if at < 0:
                 continue
-            source = moves[k, 0] * n + here + at * stride
+            source = moves[way, 0] * n + here + at * stride
             if not dense:
                 source = find(keys, first, shift, source)
             if source < 0:
@@ -167,23 +178,29 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
                     for c in range(width):
                         out_values[filled, c] = 0.0
                     for c in range(1, values.shape[1]):
-                        out_values[filled, into[c]] += values[a, c] * scale[moves[k, 1], c]
+                        out_values[filled, into[c]] += values[a, c] * scale[kind, c]
                     for c in range(1, ends[0]):
                         out_values[filled, 0] += out_values[filled, c] * most[which[0, c], point]
                     out_source[filled] = a
-                    out_move[filled] = moves[k, 1]
+                    out_move[filled] = kind
                     continue
-                for c in range(width):
+                for c in range(ends[0] + 1):
                     work[count, c] = 0.0
-                for c in range(1, values.shape[1]):
-                    work[count, into[c]] += values[a, c] * scale[moves[k, 1], c]
-                if _hopeless(work, count, point, share, ends, which, most, least, guard, apart, rest):
+                for c in range(1, soon):
+                    work[count, into[c]] += values[a, c] * scale[kind, c]
+                if guarded and _hopeless_soon(work, count, point, share, ends, which, most, least, guard, apart, rest):
+                    continue
+                for c in range(ends[0] + 1, width):
+                    work[count, c] = 0.0
+                for c in range(soon, values.shape[1]):
+                    work[count, into[c]] += values[a, c] * scale[kind, c]
+                if guarded and _hopeless(work, count, point, share, ends, which, most, least, guard, apart, rest):
                     continue
                 for c in range(1, ends[0]):
                     work[count, 0] += work[count, c] * most[which[0, c], point]
                 order[count] = count
                 out_source[filled + count] = a
-                out_move[filled + count] = moves[k, 1]
+                out_move[filled + count] = kind
                 count += 1
         if single:
             if not _hopeless(out_values, filled, point, share, ends, which, most, least, guard, apart, rest):

@@ -18,6 +18,7 @@ from ffcore.explore.search.boxes import Boxes
 from ffcore.explore.search.compiled import _add, _least_sums, _union, _widen
 from ffcore.explore.search.compiled_moves import _gather, _multiples, _reach, _reach_some
 from ffcore.explore.search.compiled_rows import _rows
+from ffcore.explore.search.lattice import Steps
 from ffcore.explore.search.lists import Lists, index_of
 from ffcore.explore.search.points import Points
 from ffcore.pmappings.arrays import Bools, Floats, Ints
@@ -97,19 +98,16 @@ class Moves:
     """How lists of labels go over into others, along one axis of the lattice.
 
     There are as many lists as classes times states. ``arrivals``: (class from, kind of move), sorted by the class that
-    it leads to, that of class ``q`` being ``starts[q]:starts[q + 1]``. ``down``: per kind and coordinate the one that
-    the move comes from, or -1; ``scale``: per kind what each column is multiplied by; ``into``: the column that it is
-    added to (both with the key column, which is made anew).
+    it leads to, that of class ``q`` being ``starts[q]:starts[q + 1]``. ``steps``: how each kind goes; ``scale``: per
+    kind what each column is multiplied by; ``into``: the column that it is added to (both with the key column, which
+    is made anew).
     """
 
     arrivals: Ints
     starts: Ints
     departures: Ints  # the same as (class to, kind), sorted by the class that it comes from
     departure_starts: Ints
-    stride: int
-    size: int
-    down: Ints
-    up: Ints
+    steps: Steps
     scale: Floats
     into: Ints
     shares: Floats  # per class that comes out, the least that compute time will yet be multiplied by
@@ -153,8 +151,8 @@ def gather(
     found = around(None)
     if reached is None:
         reached = np.zeros((len(moves.starts) - 1) * n, np.bool_)
-        along = n, moves.stride, moves.size
-        _reach(lists.offsets, *along, moves.departures, moves.departure_starts, moves.up, reached)
+        along = n, moves.steps.stride, moves.steps.size
+        _reach(lists.offsets, *along, moves.departures, moves.departure_starts, moves.steps.up, reached)
     own, out = _gathered_all(lists, values, n, moves, found, reached, np.zeros(0, np.int64), threads)
     return Gathered(Lists(own), *out, found)
 
@@ -165,7 +163,7 @@ def _targets(keys: Ints, n: int, moves: Moves) -> Ints:
     first = np.searchsorted(keys, np.arange(classes + 1) * n)
     room = int(np.diff(first)[moves.arrivals[:, 0]].sum())
     out, marked = np.empty(room, np.int64), np.zeros(n, np.bool_)
-    rules = n, moves.stride, moves.size, moves.arrivals, moves.starts, moves.up, first
+    rules = n, moves.steps.stride, moves.steps.size, moves.arrivals, moves.starts, moves.steps.up, first
     return np.sort(out[: _reach_some(keys, *rules, marked, out)])
 
 
@@ -229,8 +227,10 @@ def _gathered(
     most = 1024
     out: list[NDArray[Any]] = [np.empty((room, width)), np.empty(room, np.int64), np.empty(room, np.int64)]
     work, order = np.empty((most, max(2, width))), np.empty(most, np.int64)
-    along = n, moves.stride, moves.size
-    rules = moves.arrivals, moves.starts, moves.down, moves.scale, moves.into, *rivals.arrays(), around.guard
+    steps = moves.steps
+    along = n, steps.stride, steps.size
+    rules = moves.arrivals, moves.starts, steps.down, steps.ways, moves.scale, moves.into
+    judged = *rivals.arrays(), around.guard
     filled, needed = 0, 0
     while to < stop:
         if needed > most:
@@ -251,7 +251,7 @@ def _gathered(
             order,
             out_offsets,
         )
-        to, filled, needed = _gather(*sources, *along, *rules, *now, *out)
+        to, filled, needed = _gather(*sources, *along, *rules, *judged, *now, *out)
     values, source, kind = (array[:filled] if 2 * filled > room else array[:filled].copy() for array in out)
     return out_offsets, (values, source, kind)
 

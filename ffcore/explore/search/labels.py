@@ -16,7 +16,7 @@ import numpy as np
 from ffcore.explore.search.bookings import Column, Columns, LoopName, slack_of
 from ffcore.explore.search.field import Field, around
 from ffcore.explore.search.kernels import Guard, Moves, add_costs, gather, stacked, union_prime
-from ffcore.explore.search.lattice import Lattice
+from ffcore.explore.search.lattice import Lattice, Steps
 from ffcore.explore.search.lists import Lists, together
 from ffcore.explore.search.outline import Cut, Outline
 from ffcore.explore.search.spread import Spread, Spreading, Thinner
@@ -240,10 +240,7 @@ class Labeller:
             np.array([0, classes]),
             np.zeros((classes, 2), np.int64),
             np.arange(classes + 1),
-            n,
-            1,
-            kinds,
-            kinds,
+            Steps(n, 1, kinds, kinds),
             np.ones((1, 1 + len(columns))),
             np.arange(1 + len(columns)),
             np.zeros(1),
@@ -305,9 +302,7 @@ class Labeller:
             starts,
             links,
             starts,
-            lattice.strides[axis],
-            len(lattice.values[axis]),
-            *lattice.steps_to_bound(axis, tiles),
+            lattice.steps_to_bound(axis, tiles),
             scale,
             into,
             np.zeros(1),
@@ -315,7 +310,7 @@ class Labeller:
         )
         reached = None
         if labels.lists.keys is None:
-            shape = -1, moves.size, moves.stride
+            shape = -1, moves.steps.size, moves.steps.stride
             some = (np.diff(labels.lists.offsets) > 0).reshape(shape)[:, [lattice.coordinates[v][t] for t in tiles]]
             reached = np.zeros(lattice.n, np.bool_)
             reached.reshape(shape)[:, -1] = some.any(axis=1)

@@ -291,13 +291,13 @@ class _Chooser:
             for q, t, to in steps[k].moves:
                 if q == at:
                     for rest in extended(k + 1, to):
-                        yield (steps[k].trips[t], *rest)
+                        yield (*steps[k].trips[t], *rest)
 
         steps = passes(rules, template.einsum.bounds) or []  # in an order of their own
         if steps:
             of = {s.variable: s for s in loops}
             for trips in extended(0, 0):
-                yield [of[step.loop[2]] for step in steps], trips
+                yield [of[v] for step in steps for _, _, v in step.loops], trips
 
 
 def _fingerprint(components: Sequence[Component]) -> Hashable:

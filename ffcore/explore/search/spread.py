@@ -1,6 +1,7 @@
 """Spatial loops as steps of the dynamic programme: dimension by dimension, rank variable by rank variable.
 
-Within a dimension labels are in *classes*: what the trips chosen so far come to, as far as the rest of the
+Where the loops across a dimension can run in few ways, all of them are one step (`at_once`). Else, within
+a dimension, labels are in *classes*: what the trips chosen so far come to, as far as the rest of the
 dimension's rules (fanout, ``loop_bounds``, limits on loops, ``min_usage``) can depend on it. Once its last variable has
 been passed, only labels of classes that the rules allow are left, in one class.
 """
@@ -17,7 +18,7 @@ import numpy as np
 from ffcore.explore.search.bookings import Column, Columns, LoopName, slack_of
 from ffcore.explore.search.field import Field
 from ffcore.explore.search.kernels import Around, Guard, Moves, gather
-from ffcore.explore.search.lattice import Lattice
+from ffcore.explore.search.lattice import Lattice, Steps
 from ffcore.explore.search.lists import Lists
 from ffcore.explore.search.outline import Dimension
 from ffcore.model.network import factor, is_plain
@@ -25,6 +26,9 @@ from ffcore.numbers import divisors
 from ffcore.pmappings.arrays import Floats, Ints
 from ffcore.spec.problem import LoopBound, MapperOptions, SpatialDimension
 from ffcore.threads import Threads
+
+_WAYS = 256  # in which loops across a dimension run, up to which they are one step
+_TABLE = 4_000_000  # ways times states up to which it is looked up where they lead
 
 _Class = tuple[int, ...]  # product of all trips, loops that run more than once, product for each bound on several
 
@@ -84,10 +88,11 @@ class Rules:
 
 @attrs.frozen(eq=False)
 class _Pass:
-    """The moves of one loop, whatever the columns: (class from, index of trips, class to)."""
+    """The moves of one loop, or of all loops across a dimension at once, whatever the columns: (class from, kind, class
+    to)."""
 
-    loop: LoopName
-    trips: tuple[int, ...]  # of each kind of move
+    loops: tuple[LoopName, ...]  # across one dimension
+    trips: tuple[tuple[int, ...], ...]  # of each kind of move, those of each loop
     tiles: (
         tuple[int, ...] | None
     )  # of each kind, where the loop leads from imperfect tiles to the bound; None: it does not
@@ -97,8 +102,25 @@ class _Pass:
 
     @property
     def passed(self) -> list[LoopName]:
-        """The loop, and the slack that ends with it."""
-        return [self.loop] if self.tiles is None else [self.loop, slack_of(self.loop[2])]
+        """The loops, and the slack that ends with one."""
+        return [*self.loops] if self.tiles is None else [*self.loops, slack_of(self.loops[0][2])]
+
+    @property
+    def dimension(self) -> tuple[int, int]:
+        return self.loops[0][:2]
+
+    def along(self, lattice: Lattice) -> Steps:
+        """How the moves go along the lattice."""
+        variables = [v for _, _, v in self.loops]
+        if self.tiles is None:
+            return lattice.steps(variables, self.trips)
+        return lattice.steps_to_bound(lattice.variables.index(variables[0]), self.tiles)
+
+    def changes_nothing(self, columns: Columns, now: Iterable[Column]) -> bool:
+        """Is there one kind of move only, by loops that run once and then do nothing?"""
+        if self.tiles is not None or self.moves != ((0, 0, 0),) or {*self.trips[0]} != {1}:
+            return False
+        return all(is_plain(columns.power_of(c, loop)) for c in now for loop in self.loops)
 
 
 def passes(
@@ -141,14 +163,34 @@ def passes(
         used = tuple(c[0] / reach[c] for c in sorted(accepted, key=accepted.__getitem__))
         variable = variables[k]
         tiles = tuple(t for _, t in kinds) if variable in ends else None
-        trips = tuple(n for n, _ in kinds)
-        result.append(_Pass(rules.own.name(variable), trips, tiles, moves, classes, used[:classes]))
+        trips = tuple((n,) for n, _ in kinds)
+        result.append(_Pass((rules.own.name(variable),), trips, tiles, moves, classes, used[:classes]))
         most: dict[_Class, int] = {}
         for q, _, after in steps[k]:
             if after in accepted:
                 most[layers[k][q]] = max(reach[after], most.get(layers[k][q], 0))
         accepted, reach = {layers[k][q]: i for q, i in number.items()}, most
     return result[::-1] if accepted else None
+
+
+def at_once(ways: Sequence[_Pass], most: int) -> _Pass | None:
+    """All loops across a dimension in one step; None where they can run in more than so many ways.
+
+    Labels of all ways then compare with nothing pending across the dimension, and none stand in between.
+    """
+    if len(ways) < 2 or any(step.tiles is not None for step in ways):
+        return None
+    reached: dict[int, list[tuple[int, ...]]] = {0: [()]}
+    for step in ways:
+        further: dict[int, list[tuple[int, ...]]] = {}
+        for q, kind, to in step.moves:
+            further.setdefault(to, []).extend((*before, *step.trips[kind]) for before in reached.get(q, ()))
+        if sum(map(len, further.values())) > most:
+            return None
+        reached = further
+    trips = tuple(sorted(reached[0]))
+    moves = tuple((0, kind, 0) for kind in range(len(trips)))
+    return _Pass(tuple(loop for step in ways for loop in step.loops), trips, None, moves, 1, (1.0,))
 
 
 _Kind = tuple[int, int]  # trips of a loop, and the tile that it leads from to the bound (0: whatever is a divisor)
@@ -193,7 +235,8 @@ class Spread:
             ways = passes(Rules(dimension, own, options), columns.einsum.bounds, lattice, ends)
             if ways is None:
                 return None
-            found += ways
+            together = at_once(ways, min(_WAYS, _TABLE // lattice.n))
+            found += ways if together is None else [together]
             bound = math.prod(columns.einsum.bounds[v] for v in own.variables)
             limit = Rules(dimension, own, options).most
             most.append((own.index, own.dimension, min(float(bound), limit)))
@@ -232,18 +275,17 @@ class Spread:
         for number, step in enumerate(self.passes):
             gone += step.passed
             last = number == len(self.passes) - 1
-            once = step.tiles is None and step.trips == (1,) and step.moves == ((0, 0, 0),)
-            if once and not last and all(is_plain(columns.power_of(c, step.loop)) for c in now):
+            if not last and step.changes_nothing(columns, now):
                 continue
             free = share
             for index, d, most in self.most:  # innermost first; what is further in has been passed
-                if (index, d) in {p.loop[:2] for p in self.passes[number + 1 :]} and (index, d) != step.loop[:2]:
+                if (index, d) in {p.dimension for p in self.passes[number + 1 :]} and (index, d) != step.dimension:
                     free /= most
             after = columns.ordered(columns.passed(c, gone) for c in now)
             into = np.array([after.index(columns.passed(c, gone)) for c in now])
             moves = self._moves(step, field, now, into, free)
             now, gone = after, []
-            around = partial(field.around, after, guard=guard, dimension=step.loop[:2])
+            around = partial(field.around, after, guard=guard, dimension=step.dimension)
             found = gather(lists, values, field.lattice.n, moves, around, threads=threads)
             lists, values, source, kind = found.lists, found.values, found.source, found.kind
             if thinned is not None:
@@ -257,19 +299,12 @@ class Spread:
 
     def _moves(self, step: _Pass, field: Field, before: tuple[Column, ...], into: Ints, free: float) -> Moves:
         lattice, columns = field.lattice, field.columns
-        axis = lattice.variables.index(step.loop[2])
-        own = [0, *(columns.power_of(c, step.loop) for c in before)]
-        trips = np.array(step.trips, np.float64)
-        scale = np.stack([factor(trips, power) for power in own], axis=1)
-        if step.tiles is None:
-            down = np.array([lattice.down(axis, n) for n in step.trips])
-            up = np.full_like(down, -1)
-            for k, row in enumerate(down):
-                reached = np.flatnonzero(row >= 0)
-                up[k, row[reached]] = reached
-        else:
-            down, up = lattice.steps_to_bound(axis, step.tiles)
-            v = step.loop[2]
+        scale = np.ones((len(step.trips), 1 + len(before)))
+        for loop, trips in zip(step.loops, np.array(step.trips, np.float64).T, strict=True):
+            own = [0, *(columns.power_of(c, loop) for c in before)]
+            scale *= np.stack([factor(trips, power) for power in own], axis=1)
+        if step.tiles is not None:
+            v = step.loops[0][2]
             powers = np.array([0, *(columns.power_of(c, slack_of(v)) for c in before)], np.float64)
             scale *= np.array([lattice.slack(v, t) for t in step.tiles])[:, None] ** powers
         left = np.array(step.used)
@@ -278,9 +313,8 @@ class Spread:
         departures, departure_starts = _sorted(
             ((q, to, t) for q, t, to in step.moves), max(q for q, _, _ in step.moves) + 1
         )
-        along = lattice.strides[axis], len(lattice.values[axis])
         links = arrivals, starts, departures, departure_starts
-        return Moves(*links, *along, down, up, scale, _behind_key(into), shares, left)
+        return Moves(*links, step.along(lattice), scale, _behind_key(into), shares, left)
 
 
 def _behind_key(into: Ints) -> Ints:
@@ -309,7 +343,9 @@ class _Codes:
             words.append(np.zeros(len(source), np.int64))
             base = 1
         words[-1] = words[-1] + kind * base
-        return _Codes(words, [*self.places, (step.loop, step.trips, len(words) - 1, base)])
+        place = len(words) - 1, base
+        own = [(loop, tuple(trips[k] for trips in step.trips), *place) for k, loop in enumerate(step.loops)]
+        return _Codes(words, [*self.places, *own])
 
 
 @attrs.frozen(eq=False)
