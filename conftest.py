@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import settings
+
+# One job where a test does not ask for more: the tests have the cores already, a forked worker has to load all kernels
+# anew, and results do not depend on the number of jobs (tests/oracle/test_independence.py). Processes inherit it.
+os.environ.setdefault("FFCORE_JOBS", "1")
 
 # The same examples in every run: a red run can be repeated, and a green one means the same everywhere.
 settings.register_profile("repeatable", derandomize=True, deadline=None)

@@ -151,6 +151,7 @@ if TYPE_CHECKING:
     from ffcore.plugin.hooks import HOOK_OF_KIND as HOOK_OF_KIND
     from ffcore.plugin.known import DEFAULT_JOINER as DEFAULT_JOINER
     from ffcore.plugin.processes import Worker as Worker
+    from ffcore.plugin.processes import cores as cores
     from ffcore.plugin.processes import may_fork as may_fork
     from ffcore.plugin.processes import start as start
     from ffcore.pmappings.arrays import Bools as Bools
@@ -358,7 +359,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.plugin.executors": _names("as_completed workers_of"),
     "ffcore.plugin.hooks": _names("HOOK_OF_KIND"),
     "ffcore.plugin.known": _names("DEFAULT_JOINER"),
-    "ffcore.plugin.processes": _names("Worker may_fork start"),
+    "ffcore.plugin.processes": _names("Worker cores may_fork start"),
     "ffcore.pmappings.arrays": _names("Bools Floats Ints"),
     "ffcore.pmappings.compatibility": _names("Compatibility compatibilities"),
     "ffcore.pmappings.guarantee": _names("Guarantee guarantee_of"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from concurrent.futures import wait as futures_wait
@@ -13,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import attrs
 
-from ffcore.plugin.processes import Worker, may_fork, packed, start
+from ffcore.plugin.processes import Worker, cores, may_fork, packed, start
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -80,7 +79,7 @@ def workers_of(executor: Executor | None, calls: int) -> int:
     """How many of so many calls run at once: what the executor's ``n_jobs`` says, or a pool of the standard library."""
     if executor is None or isinstance(executor, SerialExecutor):
         return 1
-    known = getattr(executor, "n_jobs", None) or getattr(executor, "_max_workers", None) or os.cpu_count() or 1
+    known = getattr(executor, "n_jobs", None) or getattr(executor, "_max_workers", None) or cores()
     return max(1, min(int(known), calls))
 
 
@@ -89,7 +88,7 @@ def threads_of(executor: Executor | None, calls: int) -> int:
 
     An executor whose workers are elsewhere says so by its ``threads``.
     """
-    spare = workers_of(executor, os.cpu_count() or 1) // max(1, calls)
+    spare = workers_of(executor, cores()) // max(1, calls)
     return max(1, min(spare, int(getattr(executor, "threads", spare))))
 
 
