@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from ffcore.errors import SpecProblem as SpecProblem
     from ffcore.errors import TimeLimitError as TimeLimitError
     from ffcore.errors import suggest as suggest
-    from ffcore.explore import CacheWarning as CacheWarning
+    from ffcore.explore.default import CacheWarning as CacheWarning
     from ffcore.explore.evaluated import evaluated_alone as evaluated_alone
     from ffcore.explore.limits import Limits as Limits
     from ffcore.explore.limits import time_text as time_text
@@ -322,7 +322,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "ErrorCollector ExecutorError FFError MemoryLimitError NoValidMappingError PluginError Position SpecError "
         "SpecProblem TimeLimitError suggest"
     ),
-    "ffcore.explore": _names("CacheWarning"),
+    "ffcore.explore.default": _names("CacheWarning"),
     "ffcore.explore.evaluated": _names("evaluated_alone"),
     "ffcore.explore.limits": _names("Limits time_text"),
     "ffcore.explore.options": _names("not_offered"),

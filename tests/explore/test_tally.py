@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from ffcore import plugin
-from ffcore.explore import DefaultExplorer
 from ffcore.explore import progress as tally
+from ffcore.explore.default import DefaultExplorer
 from ffcore.explore.explorer import explore
 from ffcore.explore.progress import StoppedError, Tally
 from ffcore.plugin import Step

@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 import attrs
 
 from ffcore.errors import NoValidMappingError, SpecError
-from ffcore.explore import DefaultExplorer
+from ffcore.explore.default import DefaultExplorer
 from ffcore.pmappings.set import JoinedMapping
 from ffcore.spec.problem import INFINITY, Metric, Problem
 from ffcore_exhaustive.mapper import exhaustive_map

@@ -10,7 +10,7 @@ import pytest
 
 import ffcore as ff
 from ffcore.errors import FFError
-from ffcore.explore import DefaultExplorer
+from ffcore.explore.default import DefaultExplorer
 from ffcore.explore.search import beat, boxes
 from ffcore.mapspace.total import MapspaceCounter
 from ffcore.model.default import DefaultModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ffcore.errors import PluginError
-from ffcore.explore import DefaultExplorer
+from ffcore.explore.default import DefaultExplorer
 from ffcore.pmappings.single import SingleJoiner
 from tests.array_problems import array_problem
 from tests.odd_problems import odd_problem

@@ -16,7 +16,7 @@ from dask import config
 
 import ffcore as ff
 from ffcore import plugin
-from ffcore.explore import DefaultExplorer
+from ffcore.explore.default import DefaultExplorer
 from ffcore.plugin import as_completed, may_fork, workers_of
 from ffcore.pmappings.rows import Rows
 from plugins.dask_executor.tests.cluster import no_thread_stays as no_thread_stays

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from ffcore.explore import DefaultExplorer
+from ffcore.explore.default import DefaultExplorer
 from ffcore.pmappings.set import PmappingSet
 from ffcore.spec.problem import Metric
 from ffcore_ffm_joiner import fold as fold_module

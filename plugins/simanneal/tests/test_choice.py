@@ -9,7 +9,7 @@ import pytest
 
 import ffcore as ff
 from ffcore.errors import SpecError
-from ffcore.explore import DefaultExplorer
+from ffcore.explore.default import DefaultExplorer
 from ffcore.mapper.choice import explorer_of
 from ffcore_simanneal.mapspace import Mapspace
 from plugins.simanneal.tests.problems import TWO_MATMULS, two_matmuls
