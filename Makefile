@@ -4,6 +4,8 @@ PYTHON ?= $(shell for p in python3 python python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Each process of the tests would compile all that it imports again.
+unexport PYTHONDONTWRITEBYTECODE
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 TESTS ?=
 
@@ -46,10 +48,10 @@ quick: $(STAMP)
 
 # A test that waits for ever fails by name, instead of keeping CI until it is killed.
 test: lint
-	$(BIN)/python -m pytest -n 2 -m "not slow" --timeout 600 $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" --timeout 600 $(TESTS)
 
 test-all: lint
-	$(BIN)/python -m pytest -n 2 $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
 
 fuzz: $(STAMP)
 	nice -n 10 $(BIN)/python -m tests.fuzz $(N)

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
 from hypothesis import settings
+
+from tests.examples import QUICK
+
+# One job where a test does not ask for more: the tests have the cores already, a forked worker has to load all kernels
+# anew, and results do not depend on the number of jobs (tests/oracle/test_independence.py). Processes inherit it.
+os.environ.setdefault("FFCORE_JOBS", "1")
 
 # The same examples in every run: a red run can be repeated, and a green one means the same everywhere.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """`tests.examples` is asked when modules are imported."""
+    os.environ[QUICK] = "1" if "not slow" in config.option.markexpr else ""

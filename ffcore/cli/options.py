@@ -85,7 +85,9 @@ MemoryLimit = Annotated[
     str | None,
     typer.Option(metavar="SIZE", help="Of all processes together, such as 4GB.  [default: 80 % of what is available]"),
 ]
-Jobs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Parallel jobs.  [default: number of cores]")]
+Jobs = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Parallel jobs.  [default: $FFCORE_JOBS, or number of cores]")
+]
 ExecutorName = Annotated[
     str | None,
     typer.Option(

@@ -27,25 +27,13 @@ DEFAULT_SECONDS = 60.0
 _ROWS = 32  # pmappings evaluated to see how little a memory can do with
 
 
-def explain_einsum(problem: Problem, einsum_name: str, *, seconds: float = DEFAULT_SECONDS) -> NoValidMappingError:
-    """The error that says why Einsum ``einsum_name`` of ``problem`` has no pmapping.
-
-    If it would have one with every memory unlimited, the error names the memory and the smallest size
-    (bits) that would do, the others being as they are: one bit less would not. Otherwise it names the
-    stage at which nothing is left, and the constraint without which something would be. After
-    ``seconds`` it makes do with what it has found, and the message says so.
-
-    Raises:
-        ValueError: the Einsum has a pmapping.
-    """
-    einsum = problem.einsum[einsum_name]
-    budget = Budget(seconds)
-    if budget.ask(usage_of_einsum, costless(attrs.evolve(problem, einsums=(einsum,)))) is not None:
-        raise ValueError(f"Einsum {einsum_name} has a pmapping")
-    return _cause(problem, einsum, budget).error
-
-
 def _cause(problem: Problem, einsum: EinsumProblem, budget: Budget) -> Cause:
+    """Why one Einsum of the problem has no pmapping.
+
+    If it would have one with every memory unlimited, the memory and the smallest size (bits) that would do, the others
+    being as they are: one bit less would not. Otherwise the stage at which nothing is left, and the constraint without
+    which something would be. Where time runs out it is what has been found by then, and the message says so.
+    """
     if not einsum.paths:
         message = f"Einsum {einsum.name}: no Compute is enabled for it"
         return Cause(CauseKind.COMPUTE, message, einsum.name)

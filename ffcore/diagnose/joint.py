@@ -28,27 +28,16 @@ Join = Callable[[Problem, PmappingSet], Sequence[JoinedMapping]]
 """A joiner's own search: the mappings of a problem, none if nothing matches and fits. Must not call `explain_join`."""
 
 
-def explain(problem: Problem, join: Join, *, seconds: float = DEFAULT_SECONDS) -> NoValidMappingError:
-    """The error that says why ``problem`` has no mapping.
+def find_cause(problem: Problem, join: Join, *, seconds: float = DEFAULT_SECONDS) -> Cause | None:
+    """Why ``problem`` has no mapping; None if it has one.
 
     ``join`` is asked what would be valid with something lifted. If there would be a mapping with all
-    memories unlimited, the error names the memory, the Einsum that runs when it is fullest and the
+    memories unlimited, the cause names the memory, the Einsum that runs when it is fullest and the
     smallest size (bits) with which the whole problem has a mapping; pmappings are explored anew for
     each size, as it limits them too. Otherwise it names the Einsum without pmappings, or the Einsums
     and the tensor on which they cannot agree, and the constraint without which they could. After
     ``seconds`` it makes do with what it has found, and says so.
-
-    Raises:
-        ValueError: the problem has a mapping.
     """
-    found = find_cause(problem, join, seconds=seconds)
-    if found is None:
-        raise ValueError("the problem has a mapping")
-    return found.error
-
-
-def find_cause(problem: Problem, join: Join, *, seconds: float = DEFAULT_SECONDS) -> Cause | None:
-    """As `explain`, the cause as data; None if ``problem`` has a mapping."""
     job, probe = costless(problem), _Probe(join, Budget(seconds, _SCALE))
     return _cause(problem, job, probe) if probe(job) is None else None
 
@@ -63,7 +52,7 @@ def explain_join(
 ) -> NoValidMappingError:
     """The error that says why ``pmappings``, some for each Einsum of ``problem``, give no mapping.
 
-    As `explain`, and also right where all that would go together was filtered from ``pmappings``.
+    As `find_cause`, and also right where all that would go together was filtered from ``pmappings``.
     """
     return _cause_of_join(problem, pmappings, join, seconds).error
 

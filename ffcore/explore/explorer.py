@@ -22,10 +22,10 @@ from ffcore.explore.shapes import row_shapes
 from ffcore.plugin import Progress, Step
 from ffcore.plugin.executors import as_completed, threads_of, workers_of
 from ffcore.pmappings.arrays import Ints
-from ffcore.pmappings.loops import MOST_SIZES, loop_sizes
+from ffcore.pmappings.loops import loop_sizes
 from ffcore.pmappings.rows import Rows, RowShape, SpatialChoice, TemplateChoice
 from ffcore.pmappings.set import EinsumPmappings, PmappingStats
-from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
+from ffcore.spec.problem import MOST_SIZES, EinsumProblem, MapperOptions, Problem
 from ffcore.templates import Template
 from ffcore.tolerances import FITS
 from ffcore.units import exact_size

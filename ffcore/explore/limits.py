@@ -12,6 +12,7 @@ import attrs
 
 from ffcore.errors import MemoryLimitError
 from ffcore.explore.system import addresses_left, available, resident
+from ffcore.plugin.processes import cores
 from ffcore.spec.problem import MapperOptions
 from ffcore.units import Dimension, format_quantity
 
@@ -115,7 +116,7 @@ def _received(fields: dict[str, Any], host: str) -> Limits:
     limits = Limits(**(fields | {"soft": fields["soft"] - wall, "hard": fields["hard"] - wall}))
     if host == socket.gethostname():
         return limits
-    base, workers = resident(), min(limits.workers, os.cpu_count() or 1)
+    base, workers = resident(), min(limits.workers, cores())
     memory = limits.memory if limits.stated else base + SHARE * min(available(), addresses_left())
     return attrs.evolve(limits, memory=memory, base=base, workers=workers, home=0)
 

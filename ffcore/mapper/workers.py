@@ -17,6 +17,7 @@ from ffcore.phases import current_phase
 from ffcore.plugin import ExecutorRecord
 from ffcore.plugin.builtin import DEFAULT_EXECUTOR
 from ffcore.plugin.given_options import check_options
+from ffcore.plugin.processes import cores
 from ffcore.plugin.records import loaded
 
 if TYPE_CHECKING:
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
 TRUSTED = "FFCORE_TRUSTED_EXECUTORS"
 """Environment variable: executors, separated by commas, of which spec files may set all options."""
 
+JOBS = "FFCORE_JOBS"
+"""Environment variable: the number of jobs that run at once where nothing else says."""
+
 
 @attrs.define
 class Jobs:
-    """The number of jobs that run at once where a call does not say; None: as many as there are cores."""
+    """The number of jobs that run at once where a call does not say; None: what `JOBS` says, or one for each core."""
 
     wanted: int | None = attrs.field(default=None)
 
@@ -40,7 +44,15 @@ class Jobs:
 
     @property
     def n(self) -> int:
-        return self.wanted or os.cpu_count() or 1
+        """Raises SpecError where the environment says nonsense."""
+        if self.wanted is not None:
+            return self.wanted
+        said = os.environ.get(JOBS)
+        if not said:
+            return cores()
+        if not (said.isascii() and said.isdecimal() and int(said)):
+            raise SpecError.one(f"{JOBS}: expected a number of parallel jobs, at least 1, not {said!r}")
+        return int(said)
 
 
 DEFAULT_JOBS = Jobs()
@@ -48,7 +60,10 @@ DEFAULT_JOBS = Jobs()
 
 
 def set_n_parallel_jobs(n: int | None = None, print_message: bool = True) -> None:
-    """From now on run ``n`` jobs at once (None: one for each core). Raises ValueError for less than one."""
+    """From now on run ``n`` jobs at once (None: what ``FFCORE_JOBS`` says, or one for each core).
+
+    Raises ValueError for less than one.
+    """
     DEFAULT_JOBS.wanted = n
     if print_message:
         print(f"ffcore runs {DEFAULT_JOBS.n} parallel jobs")

@@ -23,7 +23,7 @@ def ffcore_explorers() -> Iterable[ExplorerRecord]:
     yield ExplorerRecord(
         "default",
         "pruned exact search of templates and tiles",
-        "ffcore.explore:DefaultExplorer",
+        "ffcore.explore.default:DefaultExplorer",
         keeps_pmappings=True,
     )
 

@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from ffcore.errors import SpecProblem as SpecProblem
     from ffcore.errors import TimeLimitError as TimeLimitError
     from ffcore.errors import suggest as suggest
-    from ffcore.explore import CacheWarning as CacheWarning
+    from ffcore.explore.default import CacheWarning as CacheWarning
     from ffcore.explore.evaluated import evaluated_alone as evaluated_alone
     from ffcore.explore.limits import Limits as Limits
     from ffcore.explore.limits import time_text as time_text
@@ -151,6 +151,7 @@ if TYPE_CHECKING:
     from ffcore.plugin.hooks import HOOK_OF_KIND as HOOK_OF_KIND
     from ffcore.plugin.known import DEFAULT_JOINER as DEFAULT_JOINER
     from ffcore.plugin.processes import Worker as Worker
+    from ffcore.plugin.processes import cores as cores
     from ffcore.plugin.processes import may_fork as may_fork
     from ffcore.plugin.processes import start as start
     from ffcore.pmappings.arrays import Bools as Bools
@@ -182,16 +183,6 @@ if TYPE_CHECKING:
     from ffcore.render.arch import NodeView as NodeView
     from ffcore.render.arch import view_arch as view_arch
     from ffcore.render.facts import CostView as CostView
-    from ffcore.render.lines import COLOURS as COLOURS
-    from ffcore.render.lines import Curve as Curve
-    from ffcore.render.lines import Scale as Scale
-    from ffcore.render.lines import document as document
-    from ffcore.render.lines import even_ticks as even_ticks
-    from ffcore.render.lines import line_plot as line_plot
-    from ffcore.render.lines import log_ticks as log_ticks
-    from ffcore.render.lines import stroke as stroke
-    from ffcore.render.lines import text as text
-    from ffcore.render.lines import turned as turned
     from ffcore.render.mapping import BranchView as BranchView
     from ffcore.render.mapping import ComputeView as ComputeView
     from ffcore.render.mapping import HolderView as HolderView
@@ -204,6 +195,13 @@ if TYPE_CHECKING:
     from ffcore.render.mapping import view_mapping as view_mapping
     from ffcore.render.palette import tensor_colours as tensor_colours
     from ffcore.render.rendering import MissingProgramError as MissingProgramError
+    from ffcore.render.svg import COLOURS as COLOURS
+    from ffcore.render.svg import document as document
+    from ffcore.render.svg import even_ticks as even_ticks
+    from ffcore.render.svg import log_ticks as log_ticks
+    from ffcore.render.svg import stroke as stroke
+    from ffcore.render.svg import text as text
+    from ffcore.render.svg import turned as turned
     from ffcore.render.workload import EinsumView as EinsumView
     from ffcore.render.workload import TensorView as TensorView
     from ffcore.render.workload import WorkloadView as WorkloadView
@@ -321,7 +319,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "ErrorCollector ExecutorError FFError MemoryLimitError NoValidMappingError PluginError Position SpecError "
         "SpecProblem TimeLimitError suggest"
     ),
-    "ffcore.explore": _names("CacheWarning"),
+    "ffcore.explore.default": _names("CacheWarning"),
     "ffcore.explore.evaluated": _names("evaluated_alone"),
     "ffcore.explore.limits": _names("Limits time_text"),
     "ffcore.explore.options": _names("not_offered"),
@@ -358,7 +356,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.plugin.executors": _names("as_completed workers_of"),
     "ffcore.plugin.hooks": _names("HOOK_OF_KIND"),
     "ffcore.plugin.known": _names("DEFAULT_JOINER"),
-    "ffcore.plugin.processes": _names("Worker may_fork start"),
+    "ffcore.plugin.processes": _names("Worker cores may_fork start"),
     "ffcore.pmappings.arrays": _names("Bools Floats Ints"),
     "ffcore.pmappings.compatibility": _names("Compatibility compatibilities"),
     "ffcore.pmappings.guarantee": _names("Guarantee guarantee_of"),
@@ -371,7 +369,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.render": _names("render_arch render_mapping render_workload"),
     "ffcore.render.arch": _names("NodeView view_arch"),
     "ffcore.render.facts": _names("CostView"),
-    "ffcore.render.lines": _names("COLOURS Curve Scale document even_ticks line_plot log_ticks stroke text turned"),
+    "ffcore.render.svg": _names("COLOURS document even_ticks log_ticks stroke text turned"),
     "ffcore.render.mapping": _names(
         "BranchView ComputeView HolderView LoopView MappingView StepView TensorTile einsums_of title_of view_mapping"
     ),

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from ffcore.numbers import divisors
 from ffcore.pmappings.arrays import Ints
-from ffcore.spec.problem import EinsumProblem
+from ffcore.spec.problem import MOST_SIZES, EinsumProblem
 
-_BITS = 20  # of each of trips and tile in a loop's code
-MOST_SIZES = 1 << _BITS  # sizes of loops over one variable that have a number
+_BITS = MOST_SIZES.bit_length() - 1  # of each of trips and tile in a loop's code
 
 
 def loop_sizes(einsum: EinsumProblem, variable: str) -> Sequence[int]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from ffcore.render.lines import BOTTOM, COLOURS, HEIGHT, LEFT, TOP, document, log_ticks, stroke, text, turned
+from ffcore.render.svg import BOTTOM, COLOURS, HEIGHT, LEFT, TOP, document, log_ticks, stroke, text, turned
 
 WIDTH, RIGHT = 720, 140
 _LEAST_X, _LEAST_Y = 1e-3, 1e-300

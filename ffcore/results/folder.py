@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,6 +27,7 @@ from ffcore.errors import FFError
 from ffcore.files import csv_cell, real, write_atomically
 from ffcore.plugin import RendererRecord
 from ffcore.plugin.known import DISTRIBUTION_OF
+from ffcore.plugin.processes import cores
 from ffcore.results import columns
 from ffcore.results.earlier import CSV, NO_FUSION, PARQUET, REPORT, RESULTS, earlier_files, remove_earlier
 from ffcore.results.front import chosen, points_of
@@ -119,7 +119,7 @@ def _write_pictures(out: Path, mappings: Mappings) -> list[str]:
     jobs = [(number, mappings.render(number)) for number in numbers]
     notes: dict[str, None] = {}
     # The program that draws is another process, so threads do not take turns.
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         for drawn, problem in pool.map(lambda job: _drawn(job, formats), jobs):
             for name, content in drawn.items():
                 write_atomically(out / name, content)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 import ffcore as ff
 import ffcore.diagnose  # it takes `explore` when it is imported, which must not be a patched one
-from ffcore.explore import CacheWarning, DefaultExplorer
 from ffcore.explore import explorer as explorer_module
+from ffcore.explore.default import CacheWarning, DefaultExplorer
 from ffcore.pmappings.rows import Rows, TemplateChoice
 from ffcore.results import Pmappings
 from tests.api.specs import chain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import pytest
@@ -241,6 +242,22 @@ def test_the_number_of_jobs_changes_nothing_but_speed(capsys: pytest.CaptureFixt
             ff.set_n_parallel_jobs(0)
     finally:
         ff.set_n_parallel_jobs(None, print_message=False)
+
+
+def test_the_environment_says_how_many_jobs_there_are_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ffcore.mapper.workers import DEFAULT_JOBS
+
+    monkeypatch.setenv("FFCORE_JOBS", "3")
+    assert DEFAULT_JOBS.n == 3
+    ff.set_n_parallel_jobs(2, print_message=False)
+    assert DEFAULT_JOBS.n == 2
+    ff.set_n_parallel_jobs(None, print_message=False)
+    monkeypatch.delenv("FFCORE_JOBS")
+    assert DEFAULT_JOBS.n == len(os.sched_getaffinity(0))
+    for nonsense in ("0", "-1", "two", "1.5"):
+        monkeypatch.setenv("FFCORE_JOBS", nonsense)
+        with pytest.raises(ff.SpecError, match=f"FFCORE_JOBS: expected a number .*'{nonsense}'"):
+            ff.map_workload_to_arch(chain())
 
 
 def test_an_executor_of_the_caller_is_used_and_left_open() -> None:

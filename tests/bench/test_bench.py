@@ -20,6 +20,7 @@ from bench.run import Row, run
 from bench.run import rows as rows_of
 from bench.update_docs import BEGIN, END, updated
 from ffcore.render.xy import Line, xy_plot
+from tests.cli.process import ff_here
 
 ROOT = Path(__file__).resolve().parents[2]
 PHASES = {"spec", "explore", "join", "evaluate"}
@@ -95,18 +96,24 @@ def test_every_bench_maps_what_it_says() -> None:
     assert not any("gpt3_6.7B" in " ".join(job.command) for job in tiny)
 
 
-@pytest.mark.parametrize(
-    "name", ["single", "attention", "chiplets", "memories", "odd", "odd_auto", "growth", "gpt3_free"]
-)
-def test_jobs_on_free_arrays_run(name: str) -> None:
+@pytest.mark.parametrize("name", ["single", "attention", "chiplets", "memories", "odd", "odd_auto", "gpt3_free"])
+def test_jobs_on_free_arrays_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     job = BENCHES[name](TINY)[-1]
+    assert job.command[:3] == (sys.executable, "-m", "ffcore.cli")
+    monkeypatch.chdir(ROOT)
+    done = ff_here(*job.command[3:])
+    assert done.returncode == 0, done.stderr
+    assert all(r.evaluated for r in rows_of(job, WARM, [Measured(OK, 1.0, 1.0, 2**20, done.stdout, "")]))
+
+
+def test_growth_is_measured_in_one_process() -> None:
+    job = BENCHES["growth"](TINY)[-1]
     done = measure(job.command, limit=100, cwd=ROOT)
     assert done.status == OK, done.stderr
     found = list(rows_of(job, WARM, [done]))
     assert all(r.evaluated for r in found)
-    if name == "growth":
-        assert [r.job for r in found] == ["64", "256", "64 x 64", "256 x 256"]
-        assert report.slope(found) is not None
+    assert [r.job for r in found] == ["64", "256", "64 x 64", "256 x 256"]
+    assert report.slope(found) is not None
 
 
 def test_a_goal_beyond_the_imports() -> None:

@@ -46,7 +46,7 @@ def ffcore_renderers():
 """
 PARTS = """
 import ffcore.spec.library
-from ffcore.explore import DefaultExplorer
+from ffcore.explore.default import DefaultExplorer
 from ffcore.model.default import DefaultModel
 from ffcore_stopper import stop
 

@@ -49,7 +49,7 @@ def test_profile_goes_to_stderr_and_names_every_phase(tmp_path: Path) -> None:
 
 
 def test_text_has_a_table_and_the_mapping_and_no_colours(tmp_path: Path) -> None:
-    done = ff("map", *write_specs(tmp_path), "--set", "M=4", *EXHAUSTIVE)
+    done = ff_here("map", *write_specs(tmp_path), "--set", "M=4", *EXHAUSTIVE)
     assert (done.returncode, done.stderr) == (0, "")
     assert "EDP" in done.stdout
     assert "GlobalBuffer" in done.stdout

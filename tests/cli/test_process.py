@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ffcore
-from tests.cli.process import ff, write_specs
+from tests.cli.process import ff, ff_here, write_specs
 
 SHOWN = "valid: 2 Einsums, 5 tensors\nMainMemory unlimited > GlobalBuffer 122 KiB > MAC\n"
 
@@ -50,7 +50,7 @@ except SystemExit:
     "arguments", [["nonsense"], ["map"], ["map", "a", "--jobs", "0"], ["plugins", "--format", "xml"]]
 )
 def test_wrong_usage_is_2_without_a_traceback(arguments: list[str]) -> None:
-    done = ff(*arguments)
+    done = ff_here(*arguments)
     assert done.returncode == 2
     assert done.stdout == ""
     assert "Error" in done.stderr
@@ -63,7 +63,7 @@ def test_validate_says_what_is_there(tmp_path: Path) -> None:
 
 
 def test_missing_jinja_parameter_is_named(tmp_path: Path) -> None:
-    done = ff("validate", *write_specs(tmp_path))
+    done = ff_here("validate", *write_specs(tmp_path))
     assert done.returncode == 2
     assert "'M'" in done.stderr
     assert "workload.yaml:3" in done.stderr
@@ -72,7 +72,7 @@ def test_missing_jinja_parameter_is_named(tmp_path: Path) -> None:
 def test_all_problems_are_listed_with_file_line_and_field(tmp_path: Path) -> None:
     arch, workload = write_specs(tmp_path)
     arch.write_text(arch.read_text().replace("    size: inf", "    sise: inf").replace("keep: ~Inter", "kep: ~Inter"))
-    done = ff("validate", arch, workload, "--set", "M=8")
+    done = ff_here("validate", arch, workload, "--set", "M=8")
     assert done.returncode == 2
     lines = done.stderr.splitlines()
     assert any(line.startswith(f"{arch}:6: ") and "did you mean 'size'?" in line for line in lines)
@@ -90,20 +90,20 @@ def test_all_problems_are_listed_with_file_line_and_field(tmp_path: Path) -> Non
     ],
 )
 def test_wrong_overrides_are_2(tmp_path: Path, arguments: list[str], message: str) -> None:
-    done = ff("validate", *write_specs(tmp_path), "--set", "M=8" if "M" not in arguments else "N=1", *arguments)
+    done = ff_here("validate", *write_specs(tmp_path), "--set", "M=8" if "M" not in arguments else "N=1", *arguments)
     assert done.returncode == 2
     assert message in done.stderr
 
 
 def test_unknown_bare_name_is_2() -> None:
-    done = ff("validate", "no_such_architecture")
+    done = ff_here("validate", "no_such_architecture")
     assert done.returncode == 2
     assert "no_such_architecture" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_missing_file_is_2() -> None:
-    done = ff("validate", "no/such/file.yaml")
+    done = ff_here("validate", "no/such/file.yaml")
     assert done.returncode == 2
     assert "no/such/file.yaml" in done.stderr
 
@@ -116,10 +116,10 @@ def test_includes_from_elsewhere_need_leave(tmp_path: Path) -> None:
     arch, workload = write_specs(inner)
     text = workload.read_text().replace("{M: {{M}}, N0: 2, N1: 2, N2: 2}", "!include ../elsewhere/sizes.yaml")
     workload.write_text(text)
-    refused = ff("validate", arch, workload)
+    refused = ff_here("validate", arch, workload)
     assert refused.returncode == 2
     assert "elsewhere" in refused.stderr
-    assert ff("validate", arch, workload, "--allow-dir", elsewhere).returncode == 0
+    assert ff_here("validate", arch, workload, "--allow-dir", elsewhere).returncode == 0
 
 
 def test_plugins_lists_parts_as_text_and_json() -> None:
@@ -131,7 +131,7 @@ def test_plugins_lists_parts_as_text_and_json() -> None:
 
 
 def test_no_plugins_leaves_cores_own_parts() -> None:
-    data = json.loads(ff("plugins", "--format", "json", "--no-plugins").stdout)
+    data = json.loads(ff_here("plugins", "--format", "json", "--no-plugins").stdout)
     assert all(part["distribution"] == "ffcore" for parts in data["parts"].values() for part in parts)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from ffcore.diagnose import culprits, explain
+from ffcore.diagnose import culprits, find_cause
 from ffcore.diagnose.relax import limited_memories, with_sizes
 from ffcore.errors import NoValidMappingError, SpecError
-from ffcore.explore import DefaultExplorer
+from ffcore.explore.default import DefaultExplorer
 from ffcore.spec.problem import Problem
 from ffcore_exhaustive.mapper import exhaustive_map
 from tests.diagnose.test_causes import reason
@@ -63,7 +63,8 @@ def check(seed: int) -> int:
         first = refusal(nothing)
         if first is None:
             continue
-        whole = explain(nothing, joining.FFMJoiner().join)
+        whole = find_cause(nothing, joining.FFMJoiner().join)
+        assert whole is not None
         if whole.memory != memory:  # the problem has no mapping anyway
             continue
         assert whole.needed_bits is not None

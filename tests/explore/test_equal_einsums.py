@@ -21,6 +21,7 @@ from ffcore.pmappings.nests import nest_of_row
 from ffcore.spec import Spec
 from ffcore.spec.problem import Problem
 from ffcore.templates import einsum_choices, einsum_templates
+from tests.examples import examples
 from tests.oracle_problems import OracleProblem, oracle_problems
 
 UNUSUAL = """
@@ -109,7 +110,7 @@ def chains(draw: st.DrawFn) -> Problem:
         return reject()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(10, 25), deadline=None)
 @given(chains())
 def test_sharing_changes_nothing(problem: Problem) -> None:
     """Rows, templates and nests are the same when each Einsum is explored for itself."""
@@ -128,7 +129,7 @@ def written_again(problem: Problem) -> int:
     return len(kinds.members) - len(kinds.templates)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(20, 50), deadline=None)
 @given(chains())
 def test_renamed_templates_equal_those_generated_directly(problem: Problem) -> None:
     assert written_again(problem) >= len(problem.einsums) - 4  # all but the ends, and that of a persistent tensor

@@ -47,7 +47,7 @@ def unfused(b: int, h: int, length: int, e: int) -> tuple[float, float]:
 @pytest.mark.parametrize(
     ("length", "size", "seconds", "fused"),
     [
-        (1024, 6_845_104_128, 0.02182357659574468, 402_653_184),
+        pytest.param(1024, 6_845_104_128, 0.02182357659574468, 402_653_184, marks=slow),
         pytest.param(4096, 104_689_827_840, 0.3379272255319149, 1_610_612_736, marks=slow),
     ],
 )

@@ -17,8 +17,9 @@ import pytest
 
 from ffcore import plugin
 from ffcore.errors import MemoryLimitError, NoValidMappingError, TimeLimitError
-from ffcore.explore import DefaultExplorer, explorer
+from ffcore.explore import explorer
 from ffcore.explore import progress as tally
+from ffcore.explore.default import DefaultExplorer
 from ffcore.explore.explorer import NothingFound, explore
 from ffcore.explore.fits import least_bits, may_fit
 from ffcore.explore.limits import PATIENCE, SHARE, Limits

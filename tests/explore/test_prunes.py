@@ -31,6 +31,7 @@ from ffcore.spec import Spec
 from ffcore.spec.problem import Problem
 from ffcore.templates import Template
 from tests.array_problems import array_problem
+from tests.examples import examples
 from tests.oracle_problems import OracleProblem, oracle_problems
 from tests.twice_problems import twice_problem
 
@@ -309,13 +310,13 @@ def same_without_each(problem: Problem) -> None:
 UNHURRIED = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
 
-@settings(max_examples=4, suppress_health_check=UNHURRIED)
+@settings(max_examples=examples(2, 4), suppress_health_check=UNHURRIED)
 @given(two_fanouts())
 def test_pmappings_with_two_fanouts_are_the_same_without_each_prune(problem: Problem) -> None:
     same_without_each(problem)
 
 
-@settings(max_examples=25, suppress_health_check=UNHURRIED)
+@settings(max_examples=examples(8, 25), suppress_health_check=UNHURRIED)
 @given(oracle_problems())
 def test_pmappings_of_random_problems_are_the_same_without_each_prune(drawn: OracleProblem) -> None:
     try:
@@ -326,7 +327,7 @@ def test_pmappings_of_random_problems_are_the_same_without_each_prune(drawn: Ora
     same_without_each(problem)
 
 
-@settings(max_examples=15, suppress_health_check=UNHURRIED, deadline=None)
+@settings(max_examples=examples(6, 15), suppress_health_check=UNHURRIED, deadline=None)
 @given(st.integers(0, 10_000))
 def test_pmappings_on_random_arrays_are_the_same_without_each_prune(seed: int) -> None:
     problem = array_problem(seed)
@@ -360,7 +361,7 @@ def all_tracked(problem: Problem) -> Problem:
     return attrs.evolve(problem, options=attrs.evolve(problem.options, combine_runs=True))
 
 
-@settings(max_examples=15, suppress_health_check=UNHURRIED)
+@settings(max_examples=examples(6, 15), suppress_health_check=UNHURRIED)
 @given(two_fanouts())
 def test_memories_that_need_no_tracking_change_no_joined_mapping(problem: Problem) -> None:
     assert np.array(joined(problem)) == pytest.approx(np.array(joined(all_tracked(problem))))

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from ffcore import plugin
-from ffcore.explore import DefaultExplorer
 from ffcore.explore import progress as tally
+from ffcore.explore.default import DefaultExplorer
 from ffcore.explore.explorer import explore
 from ffcore.explore.progress import StoppedError, Tally
 from ffcore.plugin import Step
@@ -179,6 +179,7 @@ class TestAsCompleted:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("ffcore.plugin.executors.EVERY", 0.01)
+            patch.setattr("ffcore.plugin.pools.EVERY", 0.01)
             order = [number for number, _ in as_completed(pool, _waits, [(both, 0), (both, 1)], meanwhile)]
         pool.shutdown()
         assert order == [1, 0]

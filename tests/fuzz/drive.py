@@ -57,7 +57,8 @@ class Child:
         self.work = work
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the child
         command = [sys.executable, "-m", "tests.fuzz.child", str(work), str(seeds), kinds]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(work)}
+        # Bytecode of a plugin would be a file that nobody asked for.
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(work), "PYTHONDONTWRITEBYTECODE": "1"}
         root = Path(__file__).parent.parent.parent
         self.process = subprocess.Popen(
             command,

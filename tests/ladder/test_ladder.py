@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from ffcore.api import map_workload_to_arch
-from ffcore.explore import DefaultExplorer
+from ffcore.explore.default import DefaultExplorer
 from ffcore.mapping.nest import Nest
 from ffcore.model.evaluate import evaluate_nest
 from ffcore.model.mapping import evaluate_joint

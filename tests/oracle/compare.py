@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from concurrent.futures import Executor
+from typing import Any
 
 import attrs
+import pytest
 
 from ffcore.errors import NoValidMappingError, SpecError
-from ffcore.explore import DefaultExplorer
+from ffcore.explore.default import DefaultExplorer
 from ffcore.pmappings.set import JoinedMapping
 from ffcore.spec.problem import INFINITY, Metric, Problem
 from ffcore_exhaustive.mapper import exhaustive_map
@@ -20,6 +22,22 @@ from tests.oracle_problems import OracleProblem, random_problem
 TOLERANCE = 1e-12  # relative; both sides add the same terms in another order
 
 Point = tuple[float, ...]  # the objectives that were asked for, smaller is better
+
+
+def batches(seeds: Iterable[int], quick: int, long: Container[int], size: int = 10) -> list[Any]:
+    """Seeds in batches, as parameters of a test; marked slow, but for those below ``quick`` that do not take long.
+
+    Of most problems the exhaustive mapper makes short work, on some it takes a hundred times as long: without these
+    `make test` looks at more problems, and `make test-all` at all of them.
+    """
+    kept, rest = list[int](), list[int]()
+    for seed in seeds:
+        (kept if seed < quick and seed not in long else rest).append(seed)
+    found = []
+    for group, marks in ((kept, []), (rest, [pytest.mark.slow])):
+        parts = [tuple(group[i : i + size]) for i in range(0, len(group), size)]
+        found += [pytest.param(part, id=f"{part[0]}-{part[-1]}", marks=marks) for part in parts]
+    return found
 
 
 def joined(problem: Problem, executor: Executor | None = None) -> list[JoinedMapping]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
 import attrs
@@ -30,11 +30,14 @@ from ffcore_exhaustive.pmappings import perfect_only
 from ffcore_exhaustive.templates import templates
 from ffcore_exhaustive.tiles import satisfies_limits, satisfies_spatial_limits, tile_choices, trip_counts
 from tests.array_problems import array_problem, random_array_problem
-from tests.oracle.compare import dominated, fast, reference, same, unmatched
+from tests.oracle.compare import batches, dominated, fast, reference, same, unmatched
 
 BATCH = 10
-LONG = frozenset({2, 5, 7})  # batches on which the exhaustive mapper takes longest
-BATCHES = [b if b < 10 and b not in LONG else pytest.param(b, marks=pytest.mark.slow) for b in range(100)]
+# The exhaustive mapper takes more than 0.2 s on these seeds.
+LONG = {
+    0, 2, 18, 19, 22, 29, 36, 38, 40, 42, 44, 47, 52, 53, 57, 59, 62, 68, 75, 77, 78, 79, 81, 83, 84, 85, 86,
+    89, 91, 92, 93, 96, 98, 99,
+}  # fmt: skip
 
 
 def disagreement(seed: int) -> str | None:
@@ -50,9 +53,8 @@ def disagreement(seed: int) -> str | None:
     return f"{seed}: only fast {unmatched(ours, expected)}, only reference {unmatched(expected, ours)}"
 
 
-@pytest.mark.parametrize("batch", BATCHES)
-def test_same_pareto_set_as_the_exhaustive_mapper(batch: int) -> None:
-    seeds = range(batch * BATCH, (batch + 1) * BATCH)
+@pytest.mark.parametrize("seeds", batches(range(1000), 100, LONG))
+def test_same_pareto_set_as_the_exhaustive_mapper(seeds: Sequence[int]) -> None:
     assert [d for d in map(disagreement, seeds) if d is not None] == []
 
 
@@ -208,6 +210,6 @@ def test_the_problems_are_varied() -> None:
             text = random_array_problem(seed).text
             found.update(name for name, holds in FEATURES.items() if holds(problem, text))
     assert {name: found[name] for name in FEATURES if found[name] < 3} == {}
-    fronts = [fast(p) for p in list(problems.values())[:40] if p is not None]
-    assert len(fronts) > 36
-    assert sum(bool(front) for front in fronts) > 25
+    fronts = [fast(p) for p in list(problems.values())[:20] if p is not None]
+    assert len(fronts) > 17
+    assert sum(bool(front) for front in fronts) > 12

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from ffcore.errors import NoValidMappingError
-from ffcore.explore import DefaultExplorer
+from ffcore.explore.default import DefaultExplorer
 from ffcore.mapping.check import check_mapping
 from ffcore.mapping.convert import nests_to_tree, tree_to_nests
 from ffcore.mapping.dialect import from_yaml, to_yaml

@@ -12,10 +12,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from dask import config
 
 import ffcore as ff
 from ffcore import plugin
-from ffcore.explore import DefaultExplorer
+from ffcore.explore.default import DefaultExplorer
 from ffcore.plugin import as_completed, may_fork, workers_of
 from ffcore.pmappings.rows import Rows
 from plugins.dask_executor.tests.cluster import no_thread_stays as no_thread_stays
@@ -38,7 +39,9 @@ def processes(request: pytest.FixtureRequest) -> Iterator[Executor]:
     thread = threading.Thread(target=ended.wait, daemon=True)
     thread.start()
     assert not may_fork()
-    with plugin.get("executor", request.param, n_jobs=2) as executor:
+    # Of Dask's workers that die, each takes seconds to be replaced, and a call may kill four of them.
+    once = config.set({"distributed.scheduler.allowed-failures": 1})
+    with once, plugin.get("executor", request.param, n_jobs=2) as executor:
         yield executor
     ended.set()
     thread.join()

@@ -7,9 +7,9 @@ import pytest
 from tests.soak.soak import GROWTH, Soak, soak
 
 
-def test_a_dozen_specs_leave_nothing_behind() -> None:
-    found = soak(12)
-    assert found.mapped > 6
+def test_some_specs_leave_nothing_behind() -> None:
+    found = soak(5)
+    assert found.mapped > 2
     assert found.wrong() == []
 
 

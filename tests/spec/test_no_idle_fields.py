@@ -6,6 +6,8 @@ hashed is idle.
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from ffcore.spec.fields import SpecNode
 from ffcore.spec.problem import MapperOptions
 from ffcore.spec.resolve.job import IGNORED
 
+ROOT = Path(__file__).parents[2]
 CORE = Path(ff.__file__).parent
 # What treats all fields alike: reading, writing, copying and hashing a spec.
 _GENERIC = {CORE / "spec" / name for name in ("fields.py", "convert.py", "paths.py")}
@@ -96,8 +99,7 @@ def work() -> None:
             ff.evaluate_mapping(priced)
 
 
-@pytest.fixture(scope="module")
-def read() -> dict[type, set[str]]:
+def seen_at_work() -> dict[type, set[str]]:
     """Class -> fields that were read on one of its objects, by anything that does not treat all fields alike."""
     seen: dict[type, set[str]] = {}
 
@@ -115,6 +117,23 @@ def read() -> dict[type, set[str]]:
             patch.setattr(cls, "__getattribute__", spy)
         work()
     return seen
+
+
+SCRIPT = """
+import json
+from tests.spec.test_no_idle_fields import seen_at_work
+print(json.dumps({f"{c.__module__}:{c.__qualname__}": sorted(names) for c, names in seen_at_work().items()}))
+"""
+
+
+@pytest.fixture(scope="module")
+def read() -> dict[type, set[str]]:
+    """What `seen_at_work` tells in a process of its own: whatever ran before, nothing has been read and remembered."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    known = {f"{c.__module__}:{c.__qualname__}": c for c in (*subclasses(SpecNode), MapperOptions)}
+    return {known[name]: set(fields) for name, fields in found.items() if name in known}
 
 
 FIELDS = [

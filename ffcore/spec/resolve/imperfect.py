@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from ffcore.errors import SpecError, suggest
 from ffcore.numbers import divisors, prime_factors
-from ffcore.spec.problem import Component, EinsumProblem
+from ffcore.spec.problem import MOST_SIZES, Component, EinsumProblem
 from ffcore.spec.resolve.nodes import Fields
 
 AUTO = "auto"
@@ -18,7 +18,6 @@ IMPERFECT = ("explore_imperfect_temporal_loops", "explore_imperfect_spatial_loop
 
 _IDLE = 0.1  # share of a fanout that perfect factors may leave idle
 _SMOOTH = 7  # greatest prime factor of a bound that perfect factors do justice to
-_MOST = 1 << 20  # bounds from which on tiles have no number in a loop's code
 Asked: TypeAlias = bool | str | frozenset[str]
 
 _WORDS: Mapping[str, Asked] = {AUTO: AUTO, "all": True, "true": True, "none": False, "false": False}
@@ -54,7 +53,7 @@ def automatic(einsums: Sequence[EinsumProblem]) -> frozenset[str]:
     """
     compound = {v for e in einsums for t in e.tensors for v in t.compound}
     found = {v for e in einsums for v in _of_einsum(e)}
-    out = {v for e in einsums for v, bound in e.bounds.items() if bound >= _MOST}
+    out = {v for e in einsums for v, bound in e.bounds.items() if bound >= MOST_SIZES}
     out |= {v for e in einsums if e.law is not None for v in e.bounds}
     out |= {v for e in einsums for path in _components(e) for c in path for v in _unordered(e, c)}
     return frozenset(found - compound - out)

@@ -10,7 +10,7 @@ import pytest
 
 import ffcore as ff
 from ffcore.errors import SpecError
-from tests.cli.process import ff as ff_process
+from tests.cli.process import ff_here
 
 ARCH = """
 arch:
@@ -231,9 +231,10 @@ def test_a_spec_file_reads_tables_of_its_own_folder_only(tmp_path: Path) -> None
     assert mine.problem().einsums
 
 
-def test_validate_shows_costs_with_their_source(tmp_path: Path) -> None:
+def test_validate_shows_costs_with_their_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     load(tmp_path)
-    done = ff_process("validate", "arch.yaml", "workload.yaml", "--costs", cwd=tmp_path)
+    done = ff_here("validate", "arch.yaml", "workload.yaml", "--costs")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[-4].split()[:4] == ["component", "class", "instances", "action"]
@@ -243,30 +244,32 @@ def test_validate_shows_costs_with_their_source(tmp_path: Path) -> None:
     assert lines[-1].endswith("spec (throughput, area, leak power); tables: costs.csv (energy)") or lines[-1].endswith(
         "tables: costs.csv (energy); spec (throughput, area, leak power)"
     )
-    as_json = ff_process("validate", "arch.yaml", "--costs", "--format", "json", cwd=tmp_path)
+    as_json = ff_here("validate", "arch.yaml", "--costs", "--format", "json")
     data = json.loads(as_json.stdout)
     assert data["costs"][0]["energy"] == {"read": 2e-12, "write": 3e-12}
     (tmp_path / "costs.csv").write_text("component,action,energy\n")
-    lacking = ff_process("validate", "arch.yaml", "workload.yaml", "--costs", cwd=tmp_path)
+    lacking = ff_here("validate", "arch.yaml", "workload.yaml", "--costs")
     assert lacking.returncode == 2
     assert lacking.stderr.count("has no energy of") == 2
 
 
-def test_a_run_goes_on_with_the_tables_that_it_began_with(tmp_path: Path) -> None:
+def test_a_run_goes_on_with_the_tables_that_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     load(tmp_path)
-    begun = ff_process("map", "arch.yaml", "workload.yaml", "--max-fused-loops", "0", "--out", "run", cwd=tmp_path)
+    begun = ff_here("map", "arch.yaml", "workload.yaml", "--max-fused-loops", "0", "--out", "run")
     assert begun.returncode == 0, begun.stderr
     (tmp_path / "costs.csv").unlink()
-    on = ff_process("map", "--resume", "run", cwd=tmp_path)
+    on = ff_here("map", "--resume", "run")
     assert (on.returncode, on.stdout.splitlines()[:2]) == (0, begun.stdout.splitlines()[:2])
-    again = ff_process("report", "run", "--out", "again", cwd=tmp_path)
+    again = ff_here("report", "run", "--out", "again")
     assert again.returncode == 0, again.stderr
 
 
-def test_the_points_of_a_sweep_read_the_tables(tmp_path: Path) -> None:
+def test_the_points_of_a_sweep_read_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     load(tmp_path)
     vary = ["--vary", "arch.nodes.Buffer.size=8192,16384", "--max-fused-loops", "0", "--out", "swept"]
-    done = ff_process("sweep", "arch.yaml", "workload.yaml", *vary, cwd=tmp_path)
+    done = ff_here("sweep", "arch.yaml", "workload.yaml", *vary)
     assert done.returncode == 0, done.stderr
     (tmp_path / "costs.csv").unlink()
-    assert ff_process("sweep", "--resume", "swept", cwd=tmp_path).returncode == 0
+    assert ff_here("sweep", "--resume", "swept").returncode == 0

@@ -21,6 +21,7 @@ from ffcore_dask_executor.same import check_found, difference, own_versions
 from ffcore_dask_executor.task import Call, make
 from plugins.dask_executor.tests.cluster import Cluster, ff, wait_for
 from plugins.dask_executor.tests.cluster import no_thread_stays as no_thread_stays
+from tests.cli.process import ff_here
 from tests.plugin import executor_calls as calls
 
 SPEC = ("simple", "matmuls", "--set", "N_EINSUMS=2", "--set", "M=8", "--set", "KN=8")
@@ -105,8 +106,8 @@ def test_two_clients_share_a_cache_folder(cluster: Cluster, tmp_path: Path) -> N
     both = [ff("map", *words, "--cache", tmp_path / "cache") for _ in range(2)]
     results = [process.communicate(timeout=100) for process in both]
     assert [process.returncode for process in both] == [0, 0], results
-    alone = ff("map", *SPEC, "--jobs", "1", "--format", "json").communicate(timeout=100)[0]
-    assert [_mappings(out) for out, _ in results] == [_mappings(alone)] * 2
+    alone = ff_here("map", *SPEC, "--jobs", "1", "--format", "json")
+    assert [_mappings(out) for out, _ in results] == [_mappings(alone.stdout)] * 2
 
 
 def _mappings(text: str) -> Any:
@@ -136,11 +137,10 @@ def test_without_its_scheduler_a_sweep_ends_and_goes_on_elsewhere(tmp_path: Path
     assert said.startswith("the Dask scheduler at tcp://127.0.0.1:")
     assert said.endswith("is gone; with a folder (--out), --resume goes on")
     assert len(list((out / "points").glob("*.json"))) < 12
-    on = ff("sweep", "--resume", out, "--executor", "serial", "--format", "csv")
-    alone = ff("sweep", *SWEEP, "--out", tmp_path / "alone", "--jobs", "1", "--format", "csv")
-    found, wanted = on.communicate(timeout=100), alone.communicate(timeout=100)
-    assert (on.returncode, alone.returncode) == (0, 0), (found, wanted)
-    assert found[0] == wanted[0]
+    on = ff_here("sweep", "--resume", out, "--executor", "serial", "--format", "csv")
+    alone = ff_here("sweep", *SWEEP, "--out", tmp_path / "alone", "--jobs", "1", "--format", "csv")
+    assert (on.returncode, alone.returncode) == (0, 0), (on, alone)
+    assert on.stdout == alone.stdout
 
 
 def test_a_run_goes_on_with_other_workers(cluster: Cluster, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_run_goes_on_with_other_workers(cluster: Cluster, tmp_path: Path) -> N
     assert again.returncode == 0
     known = json.loads((tmp_path / "run.json").read_text())["parameters"]
     assert known["executor_options"] == {"scheduler_file": str(cluster.file)}
-    assert ff("map", "--resume", tmp_path, "--executor", "serial").wait(100) == 0
+    assert ff_here("map", "--resume", tmp_path, "--executor", "serial").returncode == 0
 
 
 def test_a_spec_file_does_not_say_who_may_run_code_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

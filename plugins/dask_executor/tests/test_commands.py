@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from plugins.dask_executor.tests.cluster import Cluster, ff
+from plugins.dask_executor.tests.cluster import Cluster
 from plugins.dask_executor.tests.cluster import no_thread_stays as no_thread_stays
+from tests.cli.process import ff_here
 
 SPEC = ("simple", "matmuls", "--set", "N_EINSUMS=2", "--set", "M=8", "--set", "KN=8",
         "--spec", "arch.nodes.GlobalBuffer.size=64B")  # fmt: skip
@@ -24,10 +25,9 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
 
 
 def answer(*words: str | Path) -> Any:
-    running = ff(*words, "--format", "json")
-    stdout, stderr = running.communicate(timeout=100)
-    assert running.returncode == 0, stderr
-    return json.loads(stdout)
+    done = ff_here(*words, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def test_explain_says_the_same(options: list[str]) -> None:
@@ -40,7 +40,7 @@ def test_explain_says_the_same(options: list[str]) -> None:
 
 
 def test_compare_finds_the_same_optimum(options: list[str], tmp_path: Path) -> None:
-    words = ["compare", *SPEC, "--joiners", "ffm,random", "--budget", "1s"]
+    words = ["compare", *SPEC, "--joiners", "ffm,random", "--budget", "200ms"]
     found = answer(*words, *options, "--out", tmp_path / "dask")
     alone = answer(*words, "--jobs", "1", "--out", tmp_path / "alone")
     best = [next(run["score"] for run in one["runs"] if run["joiner"] == "ffm") for one in (found, alone)]

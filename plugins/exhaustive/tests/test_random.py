@@ -16,6 +16,7 @@ from ffcore_exhaustive.templates import reservation_level
 from tests.oracle.compare import seeded
 from tests.oracle_problems import KINDS, OracleProblem, oracle_problems, random_problem
 
+LONG = {4, 6, 10, 11, 20, 21, 26}  # seeds that take it more than 0.4 s
 QUICK = settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
@@ -55,7 +56,7 @@ def solve(seed: int) -> tuple[Problem, list[Solution]]:
         return problem, []
 
 
-@pytest.mark.parametrize("seed", range(11))
+@pytest.mark.parametrize("seed", [s if s not in (4, 6) else pytest.param(s, marks=pytest.mark.slow) for s in range(11)])
 def test_solutions_are_what_the_model_says(seed: int) -> None:
     problem, solutions = solve(seed)
     for solution in solutions:
@@ -63,7 +64,7 @@ def test_solutions_are_what_the_model_says(seed: int) -> None:
 
 
 def test_most_random_problems_have_a_mapping() -> None:
-    assert sum(bool(solve(seed)[1]) for seed in range(20, 40) if seeded(seed) is not None) >= 15
+    assert sum(bool(solve(seed)[1]) for seed in range(27, 40) if seeded(seed) is not None) >= 10
 
 
 @pytest.mark.slow
@@ -72,7 +73,7 @@ def test_solutions_are_what_the_model_says_more(seed: int) -> None:
     test_solutions_are_what_the_model_says(seed)
 
 
-@pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.slow] if s == 11 else []) for s in range(30)])
+@pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.slow] if s in LONG else []) for s in range(30)])
 def test_reduction_changes_no_result(seed: int) -> None:
     """On those random problems whose plain product of pmappings is affordable."""
     if seeded(seed) is None:

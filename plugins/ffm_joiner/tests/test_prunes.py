@@ -15,7 +15,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from ffcore.explore import DefaultExplorer
+from ffcore.explore.default import DefaultExplorer
 from ffcore.pmappings.set import PmappingSet
 from ffcore.spec.problem import Metric
 from ffcore_ffm_joiner import fold as fold_module
@@ -27,11 +27,12 @@ from ffcore_ffm_joiner.graph import Bounds, Step
 from ffcore_ffm_joiner.join import FFMJoiner
 from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, least_product
 from ffcore_ffm_joiner.target import Target
+from tests.examples import examples
 from tests.oracle.compare import objectives, same, seeded, unmatched
 from tests.twice_problems import twice_problem
 
 SEEDS = st.integers(0, 399)
-PROPERTY = settings(max_examples=40, phases=[Phase.generate])  # a smaller number is no smaller problem
+PROPERTY = settings(max_examples=examples(12, 40), phases=[Phase.generate])  # a smaller number is no smaller problem
 SAMPLE = range(60)  # problems that the total of work is taken over
 Patch = pytest.MonkeyPatch
 

@@ -9,7 +9,7 @@ import pytest
 
 import ffcore as ff
 from ffcore.errors import SpecError
-from ffcore.explore import DefaultExplorer
+from ffcore.explore.default import DefaultExplorer
 from ffcore.mapper.choice import explorer_of
 from ffcore_simanneal.mapspace import Mapspace
 from plugins.simanneal.tests.problems import TWO_MATMULS, two_matmuls
@@ -48,7 +48,7 @@ def test_joiner_brings_its_explorer(mapper: str, explorer: str) -> None:
 @pytest.mark.usefixtures("no_exact_exploration")
 def test_map_runs_no_exact_exploration_and_prints_none_of_its_counts(tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
-    file.write_text(with_mapper("{joiner: simanneal}"))
+    file.write_text(with_mapper("{joiner: simanneal, joiner_options: {max_evaluations: 2000}}"))
     done = ff_here("map", file, "--jobs", "1", "--format", "json")
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
@@ -61,7 +61,7 @@ def test_map_runs_no_exact_exploration_and_prints_none_of_its_counts(tmp_path: P
 @pytest.mark.usefixtures("no_exact_exploration")
 def test_api_runs_no_exact_exploration() -> None:
     spec = two_matmuls()
-    spec.mapper.joiner = "genetic"
+    spec.mapper.joiner, spec.mapper.joiner_options = "genetic", {"max_evaluations": 2000}
     assert isinstance(ff.mapper.FFM.make_pmappings(spec, n_jobs=1).source, Mapspace)
     assert len(ff.map_workload_to_arch(spec, n_jobs=1)) == 1
 

@@ -22,6 +22,7 @@ from ffcore_simanneal.search import Space
 from ffcore_simanneal.simanneal2 import RowSearch
 from plugins.simanneal.tests.problems import mapspaces
 from tests.api.specs import chain
+from tests.examples import examples
 from tests.network_problems import network_problem
 from tests.twice_problems import twice_problem
 
@@ -118,7 +119,7 @@ def test_parts_that_read_a_tensor_in_several_ways_are_the_models() -> None:
 @pytest.mark.parametrize("move", MOVES, ids=lambda move: move.name)
 def test_every_move_applies_somewhere_and_can_be_repaired(move: Move) -> None:
     applied = 0
-    for seed, problem, mapspace in mapspaces(30_000, 30_024):
+    for seed, problem, mapspace in mapspaces(30_000, 30_000 + examples(18, 24)):
         try:
             space = Space(mapspace, Meter(Budget()), f"{seed}")
         except NoValidMappingError:

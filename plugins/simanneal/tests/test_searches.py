@@ -20,11 +20,13 @@ from ffcore_simanneal.joiners import Baseline, Islands
 from ffcore_simanneal.joint import score_of
 from ffcore_simanneal.tracker import Outcome, Tracker, merge
 from plugins.simanneal.tests.problems import Case, cases, two_matmuls
+from tests.examples import examples
 from tests.laws import Odd
 
 UNPRUNED = ["simanneal", "genetic", "random"]
 EVERY = [*UNPRUNED, "simanneal2"]
 SAME = 1e-9
+FEW = examples(8, 25)
 
 
 def track(name: str, case: Case, executor: Executor | None = None, **options: object) -> Tracker:
@@ -203,7 +205,7 @@ def test_more_islands_than_evaluations(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "count"), [(50, 50), *(pytest.param(n, 50, marks=pytest.mark.slow) for n in (2000, 3000, 4000))]
+    ("first", "count"), [(50, 20), *(pytest.param(n, 50, marks=pytest.mark.slow) for n in (50, 2000, 3000, 4000))]
 )
 def test_annealing_reaches_the_optimum_of_small_problems(first: int, count: int) -> None:
     """At least 95 % of them, with a budget of 100,000 evaluations each (it ends at the target)."""
@@ -215,7 +217,7 @@ def test_annealing_reaches_the_optimum_of_small_problems(first: int, count: int)
     assert reached >= 0.95 * count
 
 
-@pytest.mark.parametrize(("name", "law", "count"), [*((n, None, 20) for n in EVERY), ("simanneal", Odd(4), 25)])
+@pytest.mark.parametrize(("name", "law", "count"), [*((n, None, FEW) for n in EVERY), ("simanneal", Odd(4), FEW)])
 def test_nothing_better_than_the_optimum_and_nothing_that_the_model_contradicts(
     name: str, law: Law | None, count: int
 ) -> None:

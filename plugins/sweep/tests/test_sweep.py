@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import ffcore as ff
-from ffcore.explore import CacheWarning
+from ffcore.explore.default import CacheWarning
 from ffcore.spec.problem import Metric
 from ffcore_sweep.axes import (
     Axis,

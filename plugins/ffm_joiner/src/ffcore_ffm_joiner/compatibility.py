@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from ffcore.plugin import Component, EinsumPmappings, decode_loop, loop_sizes, rank_values
+from ffcore.plugin import Component, EinsumPmappings, decode_loop, decode_loops, loop_sizes, rank_values
 from ffcore_ffm_joiner.arrays import Memo, distinct, least, pack
 from ffcore_ffm_joiner.kernels import Floats, Ints
 
@@ -299,8 +299,7 @@ def _decode(sizes: tuple[Sequence[int], ...], codes: Ints) -> _Loops:
 def short_codes(codes: Ints) -> Ints:
     """All codes in one row, and small: equal where the codes are equal."""
     flat = codes.reshape(-1)
-    shifts = ((40, 23), (20, 20), (0, 20))  # as ``decode_loop`` takes them apart
-    return pack([(flat >> at) & ((1 << n) - 1) for at, n in shifts], len(flat))
+    return pack([*decode_loops(flat)], len(flat))
 
 
 def summary_of(source: Source, table: Table, ids: Ints, tables: dict[str, TensorTable], once: Memo) -> GroupSummary:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import Executor
 
 import attrs
@@ -20,6 +19,7 @@ from ffcore.plugin import (
     TimeLimitError,
     check_joinable,
     check_metrics,
+    cores,
     evaluate_joint,
     select,
     workers_of,
@@ -66,7 +66,7 @@ class FFMJoiner:
         if not pmappings.einsums or not all(len(e.rows) for e in pmappings.einsums):
             return []
         limits = Limits.of_join(problem.options, pmappings.seconds)
-        threads = workers_of(executor, os.cpu_count() or 1)
+        threads = workers_of(executor, cores())
         given = attrs.evolve(pmappings, problem=problem)
 
         def joined(extent: Extent) -> Joined:

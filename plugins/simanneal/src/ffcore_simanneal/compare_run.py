@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,6 +13,7 @@ import attrs
 from ffcore import plugin
 from ffcore.plugin import (
     DEFAULT_EXPLORER,
+    DEFAULT_JOBS,
     Dimension,
     FFError,
     Guarantee,
@@ -118,7 +118,7 @@ def plan(joiners: str, budget: str | None, multiples: str | None, *, seed: int, 
         raise SpecError.one(f"--joiners {joiners}: each one can be named once")
     for name in names:
         plugin.get("joiner", name)
-    count = jobs or os.cpu_count() or 1
+    count = jobs or DEFAULT_JOBS.n
     if multiples is None:
         seconds = _DEFAULT_BUDGET if budget is None else parse_time("--budget", budget)
         return Plan(names, (seconds,), False, seed, count)

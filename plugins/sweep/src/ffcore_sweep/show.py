@@ -12,21 +12,19 @@ from textwrap import indent
 from typing import Any
 
 from ffcore.plugin import (
-    Curve,
     Dimension,
     Metric,
     Objectives,
-    Scale,
     as_json,
     csv_cell,
     format_quantity,
-    line_plot,
     replacing,
 )
 from ffcore_sweep.axes import Axis, Value, in_si, short_names, show_value
 from ffcore_sweep.columns import all_rows, front
 from ffcore_sweep.folder import PLAN, Folder
 from ffcore_sweep.folder import write as write_file
+from ffcore_sweep.lines import Curve, Scale, line_plot
 from ffcore_sweep.page import DEFAULT_FRONT, page
 from ffcore_sweep.result import FOUND, Sweep, SweepPoint
 

@@ -1,20 +1,19 @@
-"""A plot of curves over the values of a parameter, as plain SVG; and what all our plots are drawn with."""
+"""A plot of curves over the values of a parameter, as plain SVG."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from xml.sax.saxutils import escape
 
 import attrs
+
+from ffcore.plugin import COLOURS, document, even_ticks, log_ticks, stroke, text, turned
 
 WIDTH, HEIGHT = 760, 440
 LEFT, TOP, BOTTOM = 84, 40, 72
 _RIGHT, _LEGEND_STEP, _LETTER = 28, 20, 6.6  # px; width of a letter of 12 px
-# The colour-blind can tell these apart; dashes go on where there are more curves than colours.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-DASHES = ("", "7 4", "2 3", "9 3 2 3")
+DASHES = ("", "7 4", "2 3", "9 3 2 3")  # where there are more curves than colours
 _MOST_CURVES = len(COLOURS) * len(DASHES)
 
 
@@ -58,15 +57,6 @@ def line_plot(title: str, across: Scale, up: str, curves: Sequence[Curve]) -> st
     return document(width, height, body)
 
 
-def document(width: float, height: float, body: Sequence[str]) -> str:
-    """A whole SVG on white ground."""
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="sans-serif">'
-    )
-    return "\n".join([head, '<rect width="100%" height="100%" fill="white"/>', *body, "</svg>", ""])
-
-
 @attrs.frozen
 class _Area:
     left: float
@@ -98,25 +88,6 @@ class _Heights:
 
     def ticks(self) -> list[float]:
         return log_ticks(self.low, self.high) if self.log else even_ticks(self.low, self.high)
-
-
-def log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers between powers of ten: decades; 1, 2, 5 of each; or, over less than a decade, even steps."""
-    if high - low < 0.7:
-        return [t for t in even_ticks(10**low, 10**high) if t > 0]
-    steps = (1, 2, 5) if high - low < 3 else (1,)
-    decades = range(math.floor(low), math.ceil(high) + 1)
-    every = max(1, len(decades) // 8)
-    found = [m * 10.0**d for d in decades if d % every == 0 for m in steps]
-    return [t for t in found if low <= math.log10(t) <= high]
-
-
-def even_ticks(low: float, high: float) -> list[float]:
-    """About six round numbers between two."""
-    rough = (high - low) / 6
-    unit = 10.0 ** math.floor(math.log10(rough))
-    step = unit * next(m for m in (1, 2, 5, 10) if m * unit >= rough * (1 - 1e-9))
-    return [float(f"{k * step:.10g}") for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def _shares(places: Sequence[float | None]) -> list[float]:
@@ -194,18 +165,3 @@ def _style(number: int) -> tuple[str, str]:
 def _cross(x: float, y: float, colour: str) -> str:
     strokes = f"M{x - 4:.1f} {y - 4:.1f}l8 8m-8 0l8 -8"
     return f'<path d="{strokes}" stroke="{colour}" stroke-width="2"/>'
-
-
-def stroke(x1: float, y1: float, x2: float, y2: float) -> str:
-    """A line of the grid."""
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="#ddd"/>'
-
-
-def text(x: float, y: float, words: str, *, size: int = 12, anchor: str = "middle") -> str:
-    """Words, escaped."""
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}">{escape(words)}</text>'
-
-
-def turned(y: float, words: str) -> str:
-    """Words from bottom to top, at the left edge."""
-    return f'<g transform="rotate(-90 18 {y:.0f})">{text(18, y, words)}</g>'
