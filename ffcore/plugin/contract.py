@@ -130,6 +130,7 @@ if TYPE_CHECKING:
     from ffcore.model.law import saves_traffic as saves_traffic
     from ffcore.model.mapping import evaluate_joint as evaluate_joint
     from ffcore.model.mapping import kept_while_running as kept_while_running
+    from ffcore.model.network import HOP as HOP
     from ffcore.model.network import LoopPlace as LoopPlace
     from ffcore.model.network import factor as factor
     from ffcore.model.network import furthest as furthest
@@ -350,7 +351,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "Law accesses compute_seconds computes copied latency_forms leakage price_of rates saves_traffic"
     ),
     "ffcore.model.mapping": _names("evaluate_joint kept_while_running"),
-    "ffcore.model.network": _names("LoopPlace factor furthest hops laid_out"),
+    "ffcore.model.network": _names("HOP LoopPlace factor furthest hops laid_out"),
     "ffcore.model.types": _names("JointEvaluation LoopAbove NestEvaluation Peak Reservation"),
     "ffcore.numbers": _names("divisors"),
     "ffcore.objectives": _names("COMPARED Objectives check_metrics"),
