@@ -16,6 +16,7 @@ from ffcore_timeloop_import.constraints import Rules, read_constraints
 from ffcore_timeloop_import.loops import native_mapping
 from ffcore_timeloop_import.problem import Problem, read_problem
 from ffcore_timeloop_import.source import mapping, number, read_files
+from ffcore_timeloop_import.temporal import without_slid
 
 
 @attrs.frozen
@@ -85,7 +86,10 @@ def read(files: Sequence[Path]) -> Converted:
     if levels and problem is not None:
         rules = read_constraints(sections.get("constraints", []), levels, problem, notes)
         if "mapping" in sections:
-            loops = native_mapping(sections["mapping"][0], levels, problem, notes)
+            loops = native_mapping(sections["mapping"][0], levels, problem, notes) if sections["mapping"][0] else []
+            shapes = {name: own.tile_shape for name, own in rules.items()}
+            for name, shape in without_slid(shapes, loops, problem, notes).items():
+                rules[name].tile_shape = shape
     elif "mapping" in sections or "constraints" in sections:
         raise SpecError.one("a mapping or constraints need the architecture and the problem: give their files too")
     tables = tuple(dict.fromkeys(places[name] for name in ("ERT", "ART") if name in places))
@@ -150,14 +154,20 @@ def _spatial(level: Level, rules: Rules) -> list[dict[str, Any]]:
                 entry["loop_bounds"] = rules.bounds[axis]
             if rules.min_usage:
                 entry["min_usage"] = rules.min_usage
+            if rules.alone:
+                entry["may_reuse"] = f"~({' | '.join(rules.alone)})"
             found.append(entry)
     return found
 
 
-def _tensors(rules: Rules, outermost: bool) -> dict[str, str]:
-    found = {"keep": " | ".join(rules.keep)} if rules.keep else {"keep": "All"} if outermost else {}
+def _tensors(rules: Rules, outermost: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {"keep": " | ".join(rules.keep)} if rules.keep else {"keep": "All"} if outermost else {}
     if rules.bypass:
         found["bypass"] = " | ".join(rules.bypass)
+    if rules.once:
+        found["no_refetch_from_above"] = " | ".join(rules.once)
+    if rules.tile_shape:
+        found["tile_shape"] = rules.tile_shape
     return {**found, "may_keep": "All"}
 
 
