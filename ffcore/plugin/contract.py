@@ -86,11 +86,14 @@ if TYPE_CHECKING:
     from ffcore.explore.shapes import TemplateFacts as TemplateFacts
     from ffcore.explore.shapes import row_shapes as row_shapes
     from ffcore.explore.shapes import shapes_of as shapes_of
+    from ffcore.files import check_file as check_file
     from ffcore.files import csv_cell as csv_cell
     from ffcore.files import read_regular as read_regular
     from ffcore.files import real as real
     from ffcore.files import replacing as replacing
+    from ffcore.files import write_all as write_all
     from ffcore.files import write_atomically as write_atomically
+    from ffcore.files import write_file as write_file
     from ffcore.kernel import kernel as kernel
     from ffcore.locks import writing as writing
     from ffcore.mapper.choice import DEFAULT_EXPLORER as DEFAULT_EXPLORER
@@ -334,7 +337,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.explore.shapes": _names("TemplateFacts row_shapes shapes_of"),
     "ffcore.kernel": _names("kernel"),
     "ffcore.locks": _names("writing"),
-    "ffcore.files": _names("csv_cell read_regular real replacing write_atomically"),
+    "ffcore.files": _names("check_file csv_cell read_regular real replacing write_all write_atomically write_file"),
     "ffcore.mapper.choice": _names("DEFAULT_EXPLORER explorer_of"),
     "ffcore.mapper.ffm": _names("join_as join_pmappings make_pmappings"),
     "ffcore.mapper.job": _names("Job problem_of"),

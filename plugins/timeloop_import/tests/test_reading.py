@@ -8,7 +8,9 @@ import pytest
 
 import ffcore as ff
 from ffcore.errors import SpecError
+from ffcore.locks import writing
 from ffcore_timeloop_import.convert import Converted, read
+from tests.cli.process import ff as ff_command
 from tests.cli.process import ff_here
 
 PROBLEM = """
@@ -286,6 +288,38 @@ def test_wrong_mappings_and_constraints(tmp_path: Path, text: str, message: str)
         assert reading(tmp_path, ARCH, PROBLEM, text).mapping
         return
     assert message in refused(tmp_path, ARCH, PROBLEM, text)
+
+
+def test_nothing_is_half_written(tmp_path: Path) -> None:
+    """A folder in the place of a file, a link to elsewhere, a full disk, a second process."""
+    for name, text in (("a.yaml", ARCH), ("p.yaml", PROBLEM)):
+        (tmp_path / name).write_text(text)
+    words = [
+        "convert",
+        tmp_path / "a.yaml",
+        tmp_path / "p.yaml",
+        "--from",
+        "timeloop",
+        "--force",
+        "-o",
+        tmp_path / "out",
+    ]
+    (tmp_path / "out" / "workload.yaml").mkdir(parents=True)
+    done = ff_here(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "workload.yaml: is a folder" in done.stderr
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["workload.yaml"]
+    (tmp_path / "out" / "workload.yaml").rmdir()
+    (tmp_path / "victim").write_text("kept")
+    (tmp_path / "out" / "arch.yaml").symlink_to(tmp_path / "victim")
+    assert "is there already" in ff_here(*[w for w in words if w != "--force"]).stderr
+    with writing(tmp_path / "out"):
+        second = ff_command(*words)
+    assert (second.returncode, second.stdout) == (2, "")
+    assert "is in use by process" in second.stderr
+    assert ff_here(*words).returncode == 0
+    assert (tmp_path / "victim").read_text() == "kept"
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["arch.yaml", "workload.yaml"]
 
 
 def test_sections_of_two_jobs_are_refused(tmp_path: Path) -> None:

@@ -38,14 +38,14 @@ def explain(
     Exit code: 0 explained, whether or not a mapping is valid (`feasible` in the JSON); 2 bad input; 130 interrupted,
     with what was found; 1 where the time limit ends the first search before it finds any mapping.
     """
-    from ffcore.plugin import DEFAULT_JOBS, parse_time, progress_display
+    from ffcore.plugin import DEFAULT_JOBS, check_file, parse_time, progress_display
     from ffcore_explain import show as explain_show
     from ffcore_explain.inquiry import Inquiry
 
     seconds = None if time_limit is None else parse_time("--time-limit", time_limit)
     spec = request.arguments.load()
     if out is not None:
-        explain_show.check_writable(out)
+        check_file(out)
     inquiry = Inquiry(spec, seconds, jobs or DEFAULT_JOBS.n)
     try:
         with progress_display() as inquiry.progress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import attrs
 import yaml
 
-from ffcore.plugin import SpecError, write_atomically
+from ffcore.plugin import SpecError, read_regular, write_all, writing
 from ffcore_timeloop_import.architecture import Level, read_architecture
 from ffcore_timeloop_import.constraints import Rules, read_constraints
 from ffcore_timeloop_import.loops import native_mapping
@@ -97,7 +98,11 @@ def read(files: Sequence[Path]) -> Converted:
 
 
 def convert(files: Sequence[Path], out: str | Path, *, force: bool = False) -> Written:
-    """Write native files into the folder ``out``. Raises SpecError; files that are there stay unless ``force``."""
+    """Write native files into the folder ``out``. Raises SpecError; files that are there stay unless ``force``.
+
+    Raises ``OSError`` with the path where they cannot be written: then none is. FolderInUseError where another process
+    writes the folder.
+    """
     converted, folder = read(files), Path(out)
     texts: dict[str, str | bytes] = {}
     head = "".join(f"# not said: {note}\n" for note in converted.notes)
@@ -107,18 +112,13 @@ def convert(files: Sequence[Path], out: str | Path, *, force: bool = False) -> W
         texts["workload.yaml"] = _dumped({"workload": converted.workload()})
     if converted.mapping:
         texts["mapping.yaml"] = "mapping:\n  nodes:\n" + _text(list(converted.mapping), "  ")
-    try:
-        for table in converted.tables:
-            texts[table.name] = table.read_bytes()
-        there = next((name for name in texts if (folder / name).exists()), None)
+    for table in converted.tables:
+        texts[table.name] = read_regular(table)
+    with writing(folder):
+        there = next((name for name in texts if os.path.lexists(folder / name)), None)
         if there is not None and not force:
             raise SpecError.one(f"{folder / there} is there already; --force replaces it")
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            write_atomically(folder / name, text if isinstance(text, bytes) else text.encode())
-    except OSError as error:
-        raise SpecError.one(f"{folder} cannot be written ({error.strerror or error})") from None
-    return Written(converted, tuple(folder / name for name in texts))
+        return Written(converted, tuple(write_all(folder, texts)))
 
 
 def _node(level: Level, rules: Rules, outermost: bool, word: int) -> tuple[str, dict[str, Any]]:
