@@ -19,7 +19,8 @@ _LONGEST = 60
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file to write in the place of what is there, which changes only if the body ends well.
 
-    Raises ``OSError`` with ``path``, also where the body raises one that names no other. A link is replaced, not followed.
+    Raises ``OSError`` with ``path``, also where the body raises one that names no other. A link is replaced, not
+    followed.
     """
     name = None
     try:
