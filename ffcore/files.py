@@ -7,8 +7,8 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -19,7 +19,8 @@ _LONGEST = 60
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file to write in the place of what is there, which changes only if the body ends well.
 
-    Raises ``OSError`` with ``path``, also where the body raises one. A link is replaced, not followed.
+    Raises ``OSError`` with ``path``, also where the body raises one that names no other. A link is replaced, not
+    followed.
     """
     name = None
     try:
@@ -31,7 +32,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     except BaseException as error:
         if name is not None:
             Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError):  # it names the file beside, or none
+        if isinstance(error, OSError) and (name is None or error.filename in (None, name)):  # the file beside, or none
             raise OSError(error.errno, error.strerror or str(error), str(path)) from error
         raise
 
@@ -40,6 +41,62 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """Write the file, replacing what is there. Raises ``OSError`` with the path where it cannot be written."""
     with replacing(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file that a user names: as `write_atomically`, but into a device or a pipe (``/dev/stdout``) itself.
+
+    Raises ``OSError`` with the path where that cannot be, also for a pipe that nobody reads.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    if not _is_stream(path):
+        write_atomically(path, data)
+        return
+    try:
+        handle = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))  # else a pipe waits for a reader
+        with os.fdopen(handle, "wb") as file:
+            os.set_blocking(handle, True)
+            file.write(data)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def _is_stream(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # not there, or a link to nothing: it is made
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def check_file(path: Path) -> None:
+    """Make the folder of a file that is to be written later; raise ``OSError`` with the path where it cannot be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    check_places(path.parent, [path.name])
+    if not _is_stream(path):
+        try:
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+        except OSError as error:
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def write_all(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
+    """Write files into a folder, name -> content: where one of them cannot be written, none is. Returns their paths.
+
+    Raises ``OSError`` with the path.
+    """
+    check_places(folder, contents)
+    with ExitStack() as written:
+        for name, content in contents.items():
+            path = folder / name
+            file = written.enter_context(replacing(path))
+            try:
+                file.write(content.encode() if isinstance(content, str) else content)
+                file.flush()
+            except OSError as error:
+                raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+    return [folder / name for name in contents]
 
 
 def read_regular(path: Path) -> bytes:

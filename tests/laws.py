@@ -32,6 +32,27 @@ class RowBuffers(Law):
 
 
 @attrs.frozen
+class Packets(Law):
+    """Hops in whole packets: a transfer of any size takes so many of so many bits, each with a header."""
+
+    payload: float  # bits
+    header: float  # J
+
+    def price(self, component: Component, action: str, tensor: Tensor) -> Price | None:
+        """Packets times (header and payload); each packet is one action of the link."""
+        record = component.action(action)
+        if action != "hop" or record is None:
+            return None
+        width = component.width(tensor)
+
+        def price(tile: np.ndarray, transfers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            packets = np.ceil(tile * width / self.payload)
+            return packets * (self.header + self.payload * record.energy), packets
+
+        return price
+
+
+@attrs.frozen
 class Odd(Law):
     """Prices by tile, transfers, action and component all at once, energy and time: what no real part does."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 from pathlib import Path
 
 import pytest
 
-from ffcore.files import csv_cell, file_name, replacing, write_atomically
+from ffcore.files import check_file, csv_cell, file_name, replacing, write_all, write_atomically, write_file
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,3 +72,42 @@ def test_file_names_are_plain(text: str, name: str) -> None:
 
 def test_cells_are_no_formulas() -> None:
     assert [csv_cell(text) for text in ("=cmd", "@x", "\tx", "a=b", "")] == ["'=cmd", "'@x", "'\tx", "a=b", ""]
+
+
+def test_all_files_are_written_or_none(tmp_path: Path) -> None:
+    assert write_all(tmp_path, {"a": "1", "b": b"2"}) == [tmp_path / "a", tmp_path / "b"]
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with pytest.raises(OSError, match=str(tmp_path / "b")):
+            write_all(tmp_path, {"a": "3", "b": "4" * 2000, "c": "5"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, before)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="is a folder"):
+        write_all(tmp_path, {"a": "3", "folder": "4"})
+    assert {p.name: p.read_text() for p in tmp_path.iterdir() if p.is_file()} == {"a": "1", "b": "2"}
+
+
+def test_a_file_that_a_user_names(tmp_path: Path) -> None:
+    """Links are replaced, devices and pipes written to, and a pipe that nobody reads is no reason to wait."""
+    (tmp_path / "other").write_text("kept")
+    (tmp_path / "link").symlink_to("other")
+    os.mkfifo(tmp_path / "pipe")
+    write_file(tmp_path / "link", "new")
+    assert ((tmp_path / "link").read_text(), (tmp_path / "other").read_text()) == ("new", "kept")
+    write_file(Path(os.devnull), "gone")
+    assert not Path(os.devnull).is_file()
+    check_file(tmp_path / "pipe")
+    with pytest.raises(OSError, match="pipe"):
+        write_file(tmp_path / "pipe", "x")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_file(tmp_path / "pipe", "x")
+    assert os.read(reader, 9) == b"x"
+    os.close(reader)
+    check_file(tmp_path / "new" / "file")
+    assert list((tmp_path / "new").iterdir()) == []
+    with pytest.raises(OSError, match="is a folder"):
+        check_file(tmp_path / "new")

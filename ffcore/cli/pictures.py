@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from ffcore.errors import FFError, SpecError
+from ffcore.files import write_file
 from ffcore.render import Rendering, RenderWarning
 from ffcore.render.rendering import formats_of
 
@@ -38,7 +39,7 @@ def show(picture: Rendering, output: Path | None, format: str | None) -> None:
     if wanted is not None and suffix and suffix != wanted:
         raise FFError(f"--format {wanted} and --output {output} contradict each other: the suffix says what is written")
     if wanted is not None and not suffix:
-        output.write_bytes(picture.draw(wanted))
+        write_file(output, picture.draw(wanted))
         return
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RenderWarning)

@@ -23,7 +23,7 @@ from ffcore.model.tensor_nest import (
     sink,
     tile_values,
 )
-from ffcore.model.traffic import count_traffic
+from ffcore.model.traffic import Count, count_traffic
 from ffcore.model.types import LEAK, ActionCount, ActionKey, LoopAbove, NestEvaluation, Reservation
 from ffcore.spec.problem import ComponentKind, EinsumProblem, Relevance, Tensor
 
@@ -78,7 +78,7 @@ def _actions(resolved: ResolvedNest, own: Sequence[OwnNest]) -> _Book:
         times = count_traffic(nest, resolved.components, ceilings=True) if imperfect else counts
         for count, time in zip(counts, times, strict=True):
             if count.line is not None:
-                book.carry(count.component, nest.tensor, count.line, time.net_each)
+                book.carry(nest.tensor, count.line, count, time.net_each)
                 continue
             moved = count.net, time.net_each
             book.add(count.component, nest.tensor, count.action, *moved, count.tile, count.transfers)
@@ -130,12 +130,25 @@ class _Book:
     energy: Energy = attrs.Factory(dict)
     carried: dict[int, dict[Line, float]] = attrs.Factory(dict)
 
-    def carry(self, index: int, tensor: Tensor, line: Line, values: Exact) -> None:
+    def carry(self, tensor: Tensor, line: Line, count: Count, values: Exact) -> None:
         """Add what one tensor puts on the busiest link of a line, in one instance of a network."""
-        hop = self.resolved.components[index].action(HOP)
+        hop = self.resolved.components[count.component].action(HOP)
         assert hop is not None
-        own = self.carried.setdefault(index, {})
-        own[line] = own.get(line, 0.0) + float(values / hop.values_per_action[tensor.name])
+        priced = self._priced(count.component, tensor, HOP, count.tile, count.transfers)
+        calls = values / (hop.values_per_action[tensor.name] if priced is None else count.tile)
+        own = self.carried.setdefault(count.component, {})
+        own[line] = own.get(line, 0.0) + float(calls) * (1.0 if priced is None else priced[1])
+
+    def _priced(
+        self, index: int, tensor: Tensor, name: str, tile: Exact, transfers: Exact
+    ) -> tuple[float, float] | None:
+        """(J, actions) of one transfer by the law of the problem; None: the architecture says."""
+        law = self.resolved.einsum.law
+        price = None if law is None else law.price(self.resolved.components[index], name, tensor)
+        if price is None:
+            return None
+        joules, calls = price(np.array([float(tile)]), np.array([float(transfers)]))
+        return float(joules[0]), float(calls[0])
 
     def add(
         self,
@@ -158,14 +171,10 @@ class _Book:
         values = 1.0 if tensor is None else action.values_per_action[tensor.name]
         calls, calls_each = float(total / values), float(each / values)
         joules = calls * action.energy
-        law = self.resolved.einsum.law
-        price = None
-        if law is not None and tensor is not None and component.kind is not ComponentKind.NETWORK:
-            price = law.price(component, name, tensor)
-        if price is not None:
-            of_one, calls_of_one = price(np.array([float(tile)]), np.array([float(transfers)]))
-            joules = float(total / tile) * float(of_one[0])
-            calls, calls_each = (float(n / tile) * float(calls_of_one[0]) for n in (total, each))
+        priced = None if tensor is None else self._priced(index, tensor, name, tile, transfers)
+        if priced is not None:
+            joules = float(total / tile) * priced[0]
+            calls, calls_each = (float(n / tile) * priced[1] for n in (total, each))
         key = ActionKey(component.name, None if tensor is None else tensor.base, name)
         before = self.actions.get(key, ActionCount(0.0, 0.0))
         self.actions[key] = ActionCount(before.total + calls, before.per_instance + calls_each)

@@ -36,7 +36,7 @@ __all__ = [
 
 @attrs.frozen
 class Law:
-    """What accesses of memories and Tolls cost (hops are not priced); this one: as the architecture's actions say.
+    """What accesses of memories and Tolls, and hops of networks, cost; this one: as the architecture's actions say.
 
     A law of a plugin derives from it, and is a value: frozen, compared by its fields, picklable. Everything that
     bears on its prices is in its fields: they name cached pmappings, together with the class.
@@ -48,6 +48,7 @@ class Law:
         None: as the architecture's actions say. Otherwise a function of two arrays of the same shape: values that one
         transfer moves (the tile of the inner holder; 1 to and from the compute), and transfers in all, before any
         are multicast or reduced; it returns J of one transfer, and actions of one transfer (which latency counts).
+        The ``hop`` of a Network: of one transfer over one link.
         """
         return None
 
@@ -103,10 +104,11 @@ def rates(component: Component, action: str, tensor: Tensor) -> tuple[float, flo
 
 
 def price_of(einsum: EinsumProblem, component: Component, action: str, tensor: Tensor) -> Price | None:
-    """The price that the problem's own law sets on an access; None: `rates` hold."""
-    if einsum.law is None or component.kind is ComponentKind.NETWORK or component.action(action) is None:
+    """The price that the problem's own law sets on an access, or on what a link carries; None: `rates` hold."""
+    priced = HOP if component.kind is ComponentKind.NETWORK else action
+    if einsum.law is None or component.action(priced) is None:
         return None
-    return einsum.law.price(component, action, tensor)
+    return einsum.law.price(component, priced, tensor)
 
 
 def latency_forms(components: Sequence[Component]) -> list[tuple[int, Mapping[str, float]]]:

@@ -125,9 +125,9 @@ def _crossed(own: OwnNest, place: int, components: Sequence[Component], child: _
     for crossing in crossings(own, parent.component, between, components):
         each = child.received_each
         passed = Fraction(crossing.hops, crossing.receivers) * child.received
-        yield Count(crossing.network, HOP, passed, 0, crossing.hops_each * each, 0, child.tile)
+        yield Count(crossing.network, HOP, passed, 0, crossing.hops_each * each, 0, child.tile, child.transfers)
         for line, values in crossing.busiest.items():
-            yield Count(crossing.network, HOP, 0, 0, values * each, 0, child.tile, line=line)
+            yield Count(crossing.network, HOP, 0, 0, values * each, 0, child.tile, child.transfers, line)
 
 
 def _toll(index: int, toll: Component, tensor: Tensor, child: _Demand) -> Count:

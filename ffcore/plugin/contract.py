@@ -86,11 +86,14 @@ if TYPE_CHECKING:
     from ffcore.explore.shapes import TemplateFacts as TemplateFacts
     from ffcore.explore.shapes import row_shapes as row_shapes
     from ffcore.explore.shapes import shapes_of as shapes_of
+    from ffcore.files import check_file as check_file
     from ffcore.files import csv_cell as csv_cell
     from ffcore.files import read_regular as read_regular
     from ffcore.files import real as real
     from ffcore.files import replacing as replacing
+    from ffcore.files import write_all as write_all
     from ffcore.files import write_atomically as write_atomically
+    from ffcore.files import write_file as write_file
     from ffcore.kernel import kernel as kernel
     from ffcore.locks import writing as writing
     from ffcore.mapper.choice import DEFAULT_EXPLORER as DEFAULT_EXPLORER
@@ -130,6 +133,7 @@ if TYPE_CHECKING:
     from ffcore.model.law import saves_traffic as saves_traffic
     from ffcore.model.mapping import evaluate_joint as evaluate_joint
     from ffcore.model.mapping import kept_while_running as kept_while_running
+    from ffcore.model.network import HOP as HOP
     from ffcore.model.network import LoopPlace as LoopPlace
     from ffcore.model.network import factor as factor
     from ffcore.model.network import furthest as furthest
@@ -331,7 +335,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.explore.shapes": _names("TemplateFacts row_shapes shapes_of"),
     "ffcore.kernel": _names("kernel"),
     "ffcore.locks": _names("writing"),
-    "ffcore.files": _names("csv_cell read_regular real replacing write_atomically"),
+    "ffcore.files": _names("check_file csv_cell read_regular real replacing write_all write_atomically write_file"),
     "ffcore.mapper.choice": _names("DEFAULT_EXPLORER explorer_of"),
     "ffcore.mapper.ffm": _names("join_as join_pmappings make_pmappings"),
     "ffcore.mapper.job": _names("Job problem_of"),
@@ -348,7 +352,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "Law accesses compute_seconds computes copied latency_forms leakage price_of rates saves_traffic"
     ),
     "ffcore.model.mapping": _names("evaluate_joint kept_while_running"),
-    "ffcore.model.network": _names("LoopPlace factor furthest hops laid_out"),
+    "ffcore.model.network": _names("HOP LoopPlace factor furthest hops laid_out"),
     "ffcore.model.types": _names("JointEvaluation LoopAbove NestEvaluation Peak Reservation"),
     "ffcore.numbers": _names("divisors"),
     "ffcore.objectives": _names("COMPARED Objectives check_metrics"),

@@ -11,6 +11,7 @@ import attrs
 
 from ffcore import plugin
 from ffcore.errors import FFError, PluginError, suggest
+from ffcore.files import write_file
 from ffcore.plugin import RendererRecord, RenderKind
 from ffcore.plugin.known import DISTRIBUTION_OF
 
@@ -84,7 +85,7 @@ class Rendering:
             target = target.with_suffix(".dot")
             content = self.draw("dot")
             warnings.warn(RenderWarning(f"{error} Wrote {target} instead."), stacklevel=2)
-        target.write_bytes(content)
+        write_file(target, content)
         return target
 
     def _renderer_for(self, format: str) -> str:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+from typer import testing
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from ffcore.cli.main import app
@@ -58,6 +62,14 @@ def ff(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> s
     return subprocess.run(
         command, capture_output=True, text=True, cwd=cwd, timeout=120, env={**os.environ, **environment}
     )
+
+
+def command() -> Any:
+    """The commands of ``ff``, built once: that takes as long as many of them run."""
+    return testing._get_command(app)
+
+
+testing._get_command = cache(get_command)  # what the runner calls each time
 
 
 def ff_here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -61,17 +61,21 @@ def mapped(rng: random.Random, folder: Path, seeds: Seeds) -> Case:
     """As `spec`, and a search: mostly of the small problem, now and then of packaged ones."""
     small = rng.random() < 0.9
     if small:
-        arch, workload = (of_yaml(text) for text in (bases.ARCH, bases.WORKLOAD))
+        arch, workload = (tree.copy() for tree in rng.choice(bases.pairs()))
     else:
         arch = rng.choice(list(bases.trees("arches").values())).copy()
         workload = bases.trees("workloads")["matmuls"].copy()
     _mutated(rng, [arch, workload])
     (folder / "a.yaml").write_text(_utf8(as_yaml(arch)))
     (folder / "w.yaml").write_text(_utf8(as_yaml(workload)))
-    explain = ["explain", "--jobs", "1"] if small else ["render", "workload"]  # many searches, without a limit of time
-    command = rng.choice([["map", *MAP], ["map", *MAP], explain, ["render", "workload"]])
+    searches = small and rng.random() < 0.25  # many searches, and processes: the dearest of all mutants
+    explain = ["explain", "--jobs", "1", "--time-limit", "2s"] if searches else ["render", "workload"]
+    command = rng.choice([["map", *MAP], ["map", *MAP], ["map", *MAP], explain])
     if command[0] == "render":
         return Case("map", [*command, "w.yaml"])
+    if command[0] == "map" and rng.random() < 0.15:  # under a law of a plugin
+        _write(folder, {**DISTRIBUTION, "acme_plugin.py": LAW})
+        return Case("map", [*command, "a.yaml", "w.yaml", "--model", "acme"], metadata=True)
     return Case("map", [command[0], "a.yaml", "w.yaml", *command[1:]])
 
 
@@ -119,13 +123,47 @@ def sweep(rng: random.Random, folder: Path, seeds: Seeds) -> Case:
 
 def cache(rng: random.Random, folder: Path, seeds: Seeds) -> Case:
     """Kept pmappings that are damaged: they are found anew, and the answer is the same."""
-    shutil.copytree(seeds.run, folder / "out")
+    options = ["--jobs", "1", "--no-baseline", "--format", "json"]
+    if rng.random() < 0.2:
+        shutil.copytree(seeds.run, folder / "out")
+        _damage(rng, folder / "out", ["pmappings/*"])
+        return Case("cache", ["map", "--resume", "out", *options], same=True)
+    shutil.copytree(seeds.run / "pmappings", folder / "out" / "pmappings")
     _damage(rng, folder / "out", ["pmappings/*"])
-    return Case("cache", ["map", "--resume", "out", "--jobs", "1", "--no-baseline", "--format", "json"], same=True)
+    (folder / "a.yaml").write_text(bases.ARCH)
+    (folder / "w.yaml").write_text(bases.WORKLOAD)
+    words = ["map", "a.yaml", "w.yaml", "--cache", "out/pmappings", "--max-fused-loops", "1", *options]
+    return Case("cache", words, same=True)
 
+
+LAW = """\
+import attrs
+import numpy as np
+from ffcore.plugin import Law, ModelRecord, hookimpl
+
+@hookimpl
+def ffcore_models():
+    yield ModelRecord("acme", "packets", "ffcore.model.default:DefaultModel", law="acme_plugin:Packets")
+
+@attrs.frozen
+class Packets(Law):
+    size: float = 12.0
+
+    def price(self, component, action, tensor):
+        if action not in ("hop", "read"):
+            return None
+        width = component.width(tensor)
+
+        def price(tile, transfers):
+            packets = np.ceil(tile * width / self.size)
+            return packets * component.action(action).energy, packets
+
+        return price
+"""
 
 METADATA = "Metadata-Version: 2.1\nName: acme\nVersion: 1.0\nSummary: parts\n"
 ENTRY_POINTS = "[ffcore]\nacme = acme_plugin\n"
+DISTRIBUTION = {"acme-1.0.dist-info/METADATA": METADATA, "acme-1.0.dist-info/entry_points.txt": ENTRY_POINTS}
 MODULE = """\
 from ffcore.plugin import JoinerRecord, ArchRecord, Parameter, hookimpl
 
@@ -144,14 +182,11 @@ def arch(size=3):
 
 def plugin(rng: random.Random, folder: Path, seeds: Seeds) -> Case:
     """A distribution whose metadata or hooks are wrong."""
-    files = {"acme-1.0.dist-info/METADATA": METADATA, "acme-1.0.dist-info/entry_points.txt": ENTRY_POINTS}
-    files["acme_plugin.py"] = MODULE
+    files = {**DISTRIBUTION, "acme_plugin.py": MODULE}
     name = rng.choice([*files, "acme-1.0.dist-info/entry_points.txt"])
     for _ in range(rng.randint(1, 3)):
         files[name] = mutate_text(files[name], rng, list(files.values()))
-    for place, content in files.items():
-        (folder / place).parent.mkdir(exist_ok=True)
-        (folder / place).write_text(_utf8(content))
+    _write(folder, files)
     words = rng.choice(
         [["plugins"], ["plugins", "--format", "json"], ["list"], ["validate", "acme", "matmuls"], ["--help"]]
     )
@@ -185,11 +220,11 @@ def options(rng: random.Random, folder: Path, seeds: Seeds) -> Case:
 
 
 KINDS: dict[str, tuple[float, Callable[[random.Random, Path, Seeds], Case]]] = {
-    "spec": (40, spec),
+    "spec": (30, spec),
     "map": (12, mapped),
-    "text": (16, text),
-    "mapping": (12, mapping),
-    "run": (5, run),
+    "text": (20, text),
+    "mapping": (20, mapping),
+    "run": (4, run),
     "sweep": (2, sweep),
     "cache": (3, cache),
     "plugin": (5, plugin),
@@ -251,6 +286,12 @@ def _strange(rng: random.Random, file: Path) -> None:
         file.symlink_to("/etc/passwd")
     elif which == 4:
         file.symlink_to("nowhere")
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    for place, content in files.items():
+        (folder / place).parent.mkdir(exist_ok=True)
+        (folder / place).write_text(_utf8(content))
 
 
 def _utf8(text: str) -> str:

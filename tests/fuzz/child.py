@@ -45,13 +45,13 @@ def run_one(number: int, case: Case, folder: Path, seeds: Seeds) -> Outcome:
 
 def invoke(words: list[str]) -> tuple[int, str, str]:
     """Exit code, output and messages of ``ff`` with these words; what escapes is 255 with its traceback."""
-    from ffcore.cli.main import app
+    from tests.cli.process import command
 
     out, err = _Stream(), _Stream()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():
         code: Any
         try:
-            app(words, prog_name="ff", standalone_mode=True)
+            command().main(words, prog_name="ff", standalone_mode=True)
             code = 0
         except SystemExit as end:
             code = end.code

@@ -14,7 +14,7 @@ from tests.fuzz.child import run_one
 from tests.fuzz.drive import make_seeds, outcomes
 from tests.fuzz.outcome import DEFECT, GOOD, REFUSED, Outcome
 
-PARTS, EACH = 2, 150  # 100,000 by `make fuzz`
+PARTS, EACH = 2, 1000  # 100,000 by `make fuzz`
 FOUND = Path(__file__).parent / "found"
 
 

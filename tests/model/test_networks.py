@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
+import attrs
 import pytest
 
 import ffcore as ff
@@ -19,6 +20,7 @@ from ffcore.mapping.nest import Holder, Nest, Spatial, Temporal
 from ffcore.model.evaluate import evaluate_nest
 from ffcore.model.types import NestEvaluation
 from ffcore.spec.problem import EinsumProblem
+from tests.laws import Packets
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 EXAMPLES = SHARED / "dialect" / "network_examples"
@@ -266,3 +268,20 @@ def test_without_actions_a_network_is_free() -> None:
     found = evaluate_nest(einsum, nest_of(random_steps(source), source))
     assert {k.action for k in found.actions} == {"read", "write", "compute"}
     assert found.total_latency == 0
+
+
+def test_hops_are_priced_by_a_law() -> None:
+    """What docs/howto/networks.md counts by hand, in packets: tiles are single values, so each is one packet."""
+    spec = ff.Spec.from_string(ARCH.replace("TOPOLOGY", "mesh").replace("REUSE", "All"))
+    einsum = spec.problem().einsums[0]
+    holders = [Holder(tensor, "DRAM") for tensor in TENSORS]
+    nest = Nest("E", "MAC", (*holders, Temporal("n", 1), Temporal("k", 1), Spatial("m", 1, "MAC", "X")))
+    plain = evaluate_nest(einsum, nest)
+    priced = evaluate_nest(attrs.evolve(einsum, law=Packets(payload=4.0, header=0.5)), nest)
+    for key, joules in plain.energy.items():
+        of_one = 0.5 + 4.0 if key.action == "hop" else 1.0  # a value of one bit took one hop of one J
+        assert priced.energy[key] == joules * of_one
+    assert sum(key.action == "hop" for key in plain.energy) == 3
+    assert priced.latency == plain.latency  # one action for each value, either way
+    wide = attrs.evolve(einsum, law=Packets(payload=0.5, header=0.0))
+    assert evaluate_nest(wide, nest).latency["Inner"] == 2 * plain.latency["Inner"]

@@ -11,13 +11,17 @@ import pytest
 from ffcore.model.law import Law
 from ffcore.spec.problem import Problem
 from tests.array_problems import array_problem
-from tests.laws import Odd, RowBuffers
+from tests.laws import Odd, Packets, RowBuffers
+from tests.network_problems import network_problem
 from tests.oracle.compare import batches, dominated, fast, reference, same, seeded, unmatched
 
 # The exhaustive mapper takes more than 0.2 s on these seeds.
 LONG = {
     0, 6, 10, 11, 17, 26, 29, 31, 34, 35, 36, 40, 44, 47,
 }  # fmt: skip
+
+
+BATCH = 10  # networks
 
 
 def law_of(seed: int) -> Law:
@@ -43,6 +47,35 @@ def disagreement(seed: int) -> str | None:
     if same(ours, expected):
         return None
     return f"{seed}: only fast {unmatched(ours, expected)}, only reference {unmatched(expected, ours)}"
+
+
+def disagreement_on_hops(seed: int) -> str | None:
+    problem = network_problem(seed)
+    if problem is None:
+        return None
+    problem = under(problem, hop_law_of(seed))
+    ours, expected = fast(problem), reference(problem)
+    if dominated(ours):
+        return f"network {seed}: no Pareto set, {dominated(ours)} are dominated"
+    if same(ours, expected):
+        return None
+    return f"network {seed}: only fast {unmatched(ours, expected)}, only reference {unmatched(expected, ours)}"
+
+
+def hop_law_of(seed: int) -> Law:
+    source = random.Random(f"hops {seed}")
+    return Odd(source.randrange(100)) if seed % 2 else Packets(source.choice([8.0, 20.0, 64.0]), 1e-12)
+
+
+@pytest.mark.parametrize("batch", [1, *(pytest.param(b, marks=pytest.mark.slow) for b in (0, *range(2, 20)))])
+def test_same_pareto_set_where_laws_price_hops(batch: int) -> None:
+    seeds = range(batch * BATCH, (batch + 1) * BATCH)
+    assert [d for d in map(disagreement_on_hops, seeds) if d is not None] == []
+
+
+def test_laws_of_hops_change_the_optimum() -> None:
+    problems = [p for seed in range(BATCH, 2 * BATCH) if (p := network_problem(seed)) is not None]
+    assert sum(fast(p) != fast(under(p, Packets(20.0, 1e-12))) for p in problems) > 3
 
 
 @pytest.mark.parametrize("seeds", batches(range(200), 50, LONG))

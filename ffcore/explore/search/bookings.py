@@ -325,7 +325,8 @@ class Booker:
         if each is None:
             return
         own = price_of(self.columns.einsum, component, action, tensor) is not None
-        energy, calls = (1.0, 1.0) if own else each
+        # What a link carries takes time only.
+        energy, calls = (float(component.action(action) is not None), 1.0) if own else each
         if energy:
             yield 0, energy, Unit(index, action, True) if own else None
         for k, (i, form) in enumerate(self.columns.forms):

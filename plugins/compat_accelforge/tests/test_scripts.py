@@ -145,6 +145,61 @@ SCRIPTS = {
         free.arch.nodes.insert(len(free.arch.nodes) - 1, registers)
         assert free.map_workload_to_arch(print_progress=False).energy() < base
     """,
+    "a table cut down": """
+        spec = af.Spec.from_yaml("tpu_v4i_like", "matmuls", N_EINSUMS=2, M=8, KN=8)
+        spec.mapper.metrics = af.Metrics.ENERGY
+        m = spec.map_workload_to_arch(print_progress=False)
+        energy, latency = m.energy(per_component=True), m.latency(per_component=True)
+        rest = m.drop_components(drop=["MAC"])
+        assert abs(rest.energy() - (m.energy() - energy["MAC"])) < 1e-9 * m.energy()
+        assert rest.latency() == max(s for name, s in latency.items() if name != "MAC") < m.latency()
+        only = m.drop_components(keep=["MAC"])
+        assert only.energy(per_component=True) == {"MAC": energy["MAC"]}
+        assert only.latency(per_einsum=True) == m.latency(per_einsum=True)  # MACs are the slowest
+        used = m.drop_components_with_zero_energy_and_latency()
+        assert set(used.energy(per_component=True)) == {name for name, e in energy.items() if e}
+        shown = dict(m.drop_zeros().items())
+        assert all(shown.values()) and shown["Total<SEP>energy"] == m.energy()
+        assert dict(m.items())["Matmul0<SEP>energy<SEP>ScalarUnit<SEP>leak"] == 0
+        assert dict(m.items())["Matmul0<SEP>latency<SEP>Register"] == 0
+        assert dict(m.items())["Matmul0<SEP>action<SEP>MainMemory<SEP>T0<SEP>write"] == 0
+        assert m.per_tensor_size()["T1"] == 8 * m.per_tensor_size(return_n_elements=True)["T1"] == 512
+        try:
+            m.access("energy").sum()
+        except Exception as error:
+            assert "twice" in str(error)
+        total = m.access("energy").drop("Total").sum().data["Total"].iloc[0]
+        assert abs(total / m.energy() - 1) < 1e-9
+        with open("mapping.svg", "w") as file:
+            file.write(m.render())
+    """,
+    "what is used where": """
+        import accelforge.workload
+        from accelforge import workload
+        conv = dict(name="Conv", iteration_space_shape={"p": "0 <= p < 6", "r": "0 <= r < 3"}, tensor_accesses=[
+            dict(name="I", projection={"W": "p + r", "C": "c"}),
+            dict(name="F", projection={"R": "r", "C": "c", "M": "m"}),
+            dict(name="O", projection={"P": "p", "M": "m"}, output=True),
+        ])
+        product = "Z[p, n] = O[p, m] * V[m, n]"
+        sizes = {"C": 2, "M": 2, "N": 4}
+        w = workload.Workload(rank_sizes=sizes, bits_per_value={"All": 8}, einsums=[conv, product])
+        spec = af.Spec(arch=af.Arch.from_yaml(af.examples.arches.simple), workload=w)
+        w, e = spec.workload, spec.workload.einsums["Conv"]
+        assert w.tensor_names_used_in_multiple_einsums == ["O"]
+        assert [x.name for x in w.einsums_with_tensor_as_input("O")] == ["Z"]
+        assert [x.name for x in w.einsums_with_tensor_as_output("O")] == ["Conv"]
+        assert [a.output for a in w.accesses_for_tensor("O")] == [True, False]
+        assert w.get_tensor_shape("I") == {"W": 8, "C": 2}
+        assert e.tensor_names - e.output_tensor_names == e.input_tensor_names == ["I", "F"]
+        assert w.tensor_names & {"O", "Z"} == ["O", "Z"] and {"Q"} | e.output_tensor_names == ["O", "Q"]
+        assert e.tensor2rank_variables["I"] == ["p", "r", "c"]
+        assert e.tensor2directly_indexing_rank_variables["I"] == ["c"]
+        assert e.tensor2expression_indexing_rank_variables["I"] == ["p", "r"]
+        assert e.tensor2irrelevant_rank_variables == {"I": ["m"], "F": ["p"], "O": ["r", "c"]}
+        assert e.rank_variable2ranks["p"] == ["W", "P"] and e.ranks == ["W", "C", "R", "M", "P"]
+        assert set(w.rank_variables) == set("prcmn")
+    """,
     "a convolution": """
         accesses = [
             dict(name="I", projection={"W": "p + r", "C": "c"}),

@@ -96,6 +96,40 @@ def test_bad_input_is_exit_code_2(tight: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+def test_the_time_limit_is_for_all_searches_and_what_is_finished_is_shown(tight: Path) -> None:
+    whole = json.loads(ff_here("explain", tight, "--set", "SIZE=64", "--format", "json", "--jobs", 1).stdout)
+    long = ("explain", tight, "--set", "SIZE=64", "--jobs", 1, "--time-limit", "10min", "--format", "json")
+    again = json.loads(ff_here(*long).stdout)
+    for data in (whole, again):
+        for effect in data["effects"]:
+            del effect["seconds"]
+    assert again == whole
+    for short in (("--time-limit", "1us"), ("--spec", "mapper.ffm.time_limit=1us")):
+        done = ff_here("explain", tight, "--set", "SIZE=64", "--jobs", 1, "--format", "json", *short)
+        assert (done.returncode, done.stderr) == (0, "")
+        data = json.loads(done.stdout)
+        assert data["guarantee"].startswith("none (the time limit of ")
+        assert (data["feasible"], data["complete"]) == (True, False)
+        assert {e["outcome"] for e in data["effects"]} <= {"unfinished", "idle"}
+        assert any(e["outcome"] == "unfinished" for e in data["effects"])
+        edp = "edp" if "edp" in whole["optimum"] else next(iter(whole["optimum"]))
+        assert data["optimum"][edp]["edp"] >= whole["optimum"][edp]["edp"] * (1 - 1e-9)
+    text = ff_here("explain", tight, "--set", "SIZE=64", "--jobs", 1, "--time-limit", "1us").stdout
+    assert "guarantee of each of these and of those below: none (the time limit of 1 us ended the search" in text
+    assert "not known (a larger --time-limit may help):" in text
+
+
+def test_a_search_that_cannot_be_cut_short_is_given_up(tight: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = ("--joiner", "exhaustive", "--jobs", 1, "--time-limit")
+    done = ff_here("explain", tight, "--set", "SIZE=64", *limit, "10min")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("least")
+    monkeypatch.setattr("ffcore_explain.processes._LEAST", 1e-6)
+    never = ff_here("explain", tight, "--set", "SIZE=64", *limit, "1us")
+    assert (never.returncode, never.stdout) == (1, "")
+    assert "the time limit ended the first search before it found a mapping" in never.stderr
+
+
 def test_interrupted_it_shows_what_it_knows(tight: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     know = Inquiry._know
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import attrs
 import pytest
 
 import ffcore as ff
 from ffcore.errors import NoValidMappingError
 from ffcore.model.constraints import broken_constraints
 from ffcore.model.evaluate import evaluate_nest
+from ffcore.model.law import Law
 from ffcore.model.mapping import join_evaluations, mismatch
 from ffcore.spec.problem import Problem
 from ffcore_simanneal.budget import Budget, Meter
@@ -23,6 +25,7 @@ from ffcore_simanneal.simanneal2 import RowSearch
 from plugins.simanneal.tests.problems import mapspaces
 from tests.api.specs import chain
 from tests.examples import examples
+from tests.laws import Odd
 from tests.network_problems import network_problem
 from tests.twice_problems import twice_problem
 
@@ -73,12 +76,14 @@ def test_parts_and_joints_are_the_models(batch: int) -> None:
     assert overflowing
 
 
-def test_what_networks_do_is_the_models() -> None:
+@pytest.mark.parametrize("law", [None, Odd(4)])
+def test_what_networks_do_is_the_models(law: Law | None) -> None:
     looked_at = 0
     for seed in range(12):
         problem = network_problem(seed)
         if problem is None:
             continue
+        problem = attrs.evolve(problem, einsums=tuple(attrs.evolve(e, law=law) for e in problem.einsums))
         try:
             space = Space(TemplateExplorer().explore(problem), Meter(Budget()), f"{seed}")
         except NoValidMappingError:

@@ -103,6 +103,21 @@ CASES: dict[str, tuple[str, Words]] = {
             ("Buffer", "Outputs"): (1024, 0, 1536),
         },
     ),
+    "02-no-tiling": (
+        TWO
+        + CONV1D_OC
+        + "mapping:\n"
+        + _temporal("MainMemory", '"R=1,P=16,K=32"', "PRK")
+        + _temporal("Buffer", '"R=3,P=1,K=1"', "RPK"),
+        {
+            ("MainMemory", "Weights"): (96, 0, 0),
+            ("MainMemory", "Inputs"): (576, 0, 0),
+            ("MainMemory", "Outputs"): (0, 0, 512),
+            ("Buffer", "Weights"): (1536, 96, 0),
+            ("Buffer", "Inputs"): (1536, 576, 0),
+            ("Buffer", "Outputs"): (1024, 0, 1536),
+        },
+    ),
     "03-no-bypass": (
         THREE + CONV1D_OC + "mapping:\n" + "".join(_THREE_LEVELS),
         {
@@ -129,6 +144,57 @@ CASES: dict[str, tuple[str, Words]] = {
         },
     ),
 }
+
+# Exercise 04, output channels over 16 instances: words of one instance.
+SPATIAL = (
+    _arch(
+        "!Component {name: MainMemory, class: DRAM, attributes: {width: 256, datawidth: 8}}",
+        "!Container {name: inter_PE_spatial, spatial: {meshX: 16}}",
+        "!Component {name: GlobalBuffer, class: SRAM, attributes: {depth: 32768, width: 64, datawidth: 8}}",
+        _registers("RegisterFile"),
+        _MACC,
+    )
+    + """
+problem:
+  shape:
+    name: Conv1D_ICOC
+    dimensions: [C, K, R, P]
+    data_spaces:
+    - {name: Weights, projection: [[[C]], [[K]], [[R]]]}
+    - {name: Inputs, projection: [[[C]], [[R], [P]]]}
+    - {name: Outputs, projection: [[[K]], [[P]]], read_write: true}
+  instance: {C: 32, K: 32, R: 3, P: 16}
+mapping:
+- {target: MainMemory, type: temporal, factors: "R=1,P=1,K=1,C=1", permutation: PRKC}
+- {target: inter_PE_spatial, type: spatial, factors: "R=1,P=1,K=16,C=1", permutation: PRKC}
+- {target: inter_PE_spatial, type: bypass, bypass: [Weights, Inputs, Outputs]}
+- {target: GlobalBuffer, type: temporal, factors: "R=3,P=1,K=2,C=32", permutation: PRKC}
+- {target: RegisterFile, type: temporal, factors: "R=1,P=16,K=1,C=1", permutation: RPKC}
+"""
+)
+SPATIAL_WORDS: Words = {
+    ("MainMemory", "Weights"): (3072, 0, 0),
+    ("MainMemory", "Inputs"): (576, 0, 0),
+    ("MainMemory", "Outputs"): (0, 0, 512),
+    ("GlobalBuffer", "Weights"): (192, 192, 0),
+    ("GlobalBuffer", "Inputs"): (1152, 576, 0),
+    ("GlobalBuffer", "Outputs"): (992, 0, 1024),
+    ("RegisterFile", "Weights"): (3072, 192, 0),
+    ("RegisterFile", "Inputs"): (3072, 1152, 0),
+    ("RegisterFile", "Outputs"): (3040, 992, 3072),
+}
+
+# Exercise 05 with all factors as constraints of the search.
+BAKED = """
+architecture_constraints:
+  targets:
+  - {target: MainMemory, type: temporal, factors: "R=1,P=1,K=1", permutation: PRK}
+  - {target: GlobalBuffer, type: temporal, factors: "R=1,P=16,K=16", permutation: PRK}
+  - {target: GlobalBuffer, type: bypass, keep: [Weights, Inputs, Outputs]}
+  - {target: RegisterFile, type: temporal, factors: "R=3,P=1,K=2", permutation: RPK}
+  - {target: RegisterFile, type: bypass, keep: [Weights, Inputs, Outputs]}
+"""
+GIVEN = "mapping:\n" + "".join(_THREE_LEVELS)
 
 _EYERISS = """
 architecture:
@@ -199,6 +265,8 @@ MOVED_UP: dict[str, dict[str, int]] = {
     "01-os": {"Buffer": 16},
     "01-ws": {"Buffer": 16},
     "02-tiling": {"Buffer": 512},
+    "02-no-tiling": {"Buffer": 512},
+    "04": {"GlobalBuffer": 32, "RegisterFile": 1024},
     "03-no-bypass": {"GlobalBuffer": 512, "RegisterFile": 512},
     "03-bypass": {"RegisterFile": 512},
     "06": {"GlobalBuffer": 25690112, "PsumRegFile": 25690112},

@@ -8,7 +8,9 @@ import pytest
 
 import ffcore as ff
 from ffcore.errors import SpecError
+from ffcore.locks import writing
 from ffcore_timeloop_import.convert import Converted, read
+from tests.cli.process import ff as ff_command
 from tests.cli.process import ff_here
 
 PROBLEM = """
@@ -91,8 +93,55 @@ def test_architecture_and_constraints_of_version_0_4(tmp_path: Path) -> None:
     assert set(converted.notes) == {
         "densities of the problem: every value is stored, moved and computed with",
         "glb: multiple_buffering: 2",
-        "glb: temporal factors ['P=1'], permutation ['P', 'R']: temporal loops are searched, not given",
+        "glb: temporal factors of P: only as far as tiles of memories say them",
+        "glb: temporal permutation P R",
     }
+
+
+TEMPORAL = """
+constraints:
+- {target: DRAM, type: temporal, factors_only: [M=4], permutation: [P, M]}
+- {target: glb, type: temporal, no_iteration_over_dataspaces: [Weights], rmw_first_update: [Outputs]}
+- {target: PE, type: spatial, factors: [M<=4, C=8, R=1, G=1, P=1], permutation: [C, M], split: 1, no_reuse: [Weights]}
+- {target: spad, type: temporal, factors: {P: 1, R: 3}, permutation: RPMCG}
+- {target: spad, type: dataspace, bypass_only: [Outputs]}
+"""
+
+
+def test_temporal_constraints_are_tiles_and_single_fetches(tmp_path: Path) -> None:
+    arch = "\n".join(line for line in ARCH.splitlines() if "constraints:" not in line)
+    converted = reading(tmp_path, arch, PROBLEM, TEMPORAL)
+    nodes = {node["name"]: node for node in converted.data()["arch"]["nodes"]}
+    shapes = {
+        name: {(b["expression"], b["operator"], b["value"]) for b in nodes[name]["tensors"].get("tile_shape", ())}
+        for name in ("DRAM", "glb", "spad")
+    }
+    # M = 16 is 4 in DRAM, then 4 across PEs at most; P is free at glb alone; C is all across PEs, as loop_bounds say.
+    assert shapes == {
+        "DRAM": set(),
+        "glb": {("m", "==", 4), ("r", "==", 3), ("p", "==", 7), ("g", "==", 4)},
+        "spad": {("m", "<=", 4), ("r", "==", 3), ("p", "==", 1), ("g", "==", 4)},
+    }
+    assert (
+        nodes["glb"]["tensors"]["no_refetch_from_above"] == "Weights | Input | Output"
+    )  # but for M nothing turns in DRAM
+    assert nodes["spad"]["tensors"]["bypass"] == "Output"
+    assert [d["may_reuse"] for d in nodes["PE"]["spatial"]] == ["~(Weights)"] * 2
+    assert set(converted.notes) == {
+        "densities of the problem: every value is stored, moved and computed with",
+        "glb: multiple_buffering: 2",
+        "glb: temporal rmw_first_update: ['Outputs']",
+        # 4 across PEs and 1 at glb, or the other way round?
+        "glb: temporal factors of M: only as far as tiles of memories say them",
+    }
+
+
+def test_factors_that_make_up_no_problem_are_refused(tmp_path: Path) -> None:
+    wrong = TEMPORAL.replace("M=4]", "M=32]")
+    assert "no factors of M are left that make up 16" in refused(tmp_path, ARCH, PROBLEM, wrong)
+    assert "the problem has no dimension 'Q'" in refused(tmp_path, ARCH, PROBLEM, TEMPORAL.replace("P: 1", "Q: 1"))
+    held = "constraints: [{target: PE, type: temporal, factors: [M=2]}]"
+    assert "PE has temporal factors and holds nothing" in refused(tmp_path, ARCH, PROBLEM, held)
 
 
 def test_converted_files_map(tmp_path: Path) -> None:
@@ -239,6 +288,38 @@ def test_wrong_mappings_and_constraints(tmp_path: Path, text: str, message: str)
         assert reading(tmp_path, ARCH, PROBLEM, text).mapping
         return
     assert message in refused(tmp_path, ARCH, PROBLEM, text)
+
+
+def test_nothing_is_half_written(tmp_path: Path) -> None:
+    """A folder in the place of a file, a link to elsewhere, a full disk, a second process."""
+    for name, text in (("a.yaml", ARCH), ("p.yaml", PROBLEM)):
+        (tmp_path / name).write_text(text)
+    words = [
+        "convert",
+        tmp_path / "a.yaml",
+        tmp_path / "p.yaml",
+        "--from",
+        "timeloop",
+        "--force",
+        "-o",
+        tmp_path / "out",
+    ]
+    (tmp_path / "out" / "workload.yaml").mkdir(parents=True)
+    done = ff_here(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "workload.yaml: is a folder" in done.stderr
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["workload.yaml"]
+    (tmp_path / "out" / "workload.yaml").rmdir()
+    (tmp_path / "victim").write_text("kept")
+    (tmp_path / "out" / "arch.yaml").symlink_to(tmp_path / "victim")
+    assert "is there already" in ff_here(*[w for w in words if w != "--force"]).stderr
+    with writing(tmp_path / "out"):
+        second = ff_command(*words)
+    assert (second.returncode, second.stdout) == (2, "")
+    assert "is in use by process" in second.stderr
+    assert ff_here(*words).returncode == 0
+    assert (tmp_path / "victim").read_text() == "kept"
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["arch.yaml", "workload.yaml"]
 
 
 def test_sections_of_two_jobs_are_refused(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from ffcore.plugin import SpecError as EvaluationError
     from ffcore.plugin import architecture as arch
     from ffcore.plugin import config, renames, set_n_parallel_jobs
-    from ffcore_compat_accelforge import examples, mapper
+    from ffcore_compat_accelforge import examples, mapper, spec
+    from ffcore_compat_accelforge import spec as workload
     from ffcore_compat_accelforge.mappings import Mappings
     from ffcore_compat_accelforge.spec import Arch, Einsum, Spec, TensorAccess, Workload
 
@@ -32,9 +33,13 @@ __all__ = [
     "TensorAccess",
     "Workload",
     "arch",
+    "config",
     "examples",
     "mapper",
+    "renames",
     "set_n_parallel_jobs",
+    "spec",
+    "workload",
 ]
 
 # Name -> the module that has it, and what it is called there ("" for the module itself).
@@ -52,7 +57,11 @@ _WHERE = {
     "arch": ("ffcore.plugin", "architecture"),
     "examples": ("ffcore_compat_accelforge.examples", ""),
     "mapper": ("ffcore_compat_accelforge.mapper", ""),
+    "config": ("ffcore.plugin", "config"),
+    "renames": ("ffcore.plugin", "renames"),
     "set_n_parallel_jobs": ("ffcore.plugin", "set_n_parallel_jobs"),
+    "spec": ("ffcore_compat_accelforge.spec", ""),
+    "workload": ("ffcore_compat_accelforge.spec", ""),
 }
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ffcore import plugin
-from ffcore.plugin import JointEvaluation, columns, computes_of
+from ffcore.plugin import JointEvaluation, architecture, columns, computes_of
 from ffcore_compat_accelforge.table import Table
 
 if TYPE_CHECKING:
@@ -17,6 +17,24 @@ if TYPE_CHECKING:
     from ffcore_compat_accelforge.spec import Spec
 
 _LEAK = "leak"
+
+
+class Picture(str):
+    """A picture as the text of its file; ``drawn``: what draws it in other formats."""
+
+    drawn: Any
+
+    def __new__(cls, drawn: Any) -> Picture:
+        """Of something that can be drawn."""
+        svg = drawn._repr_svg_()
+        made = super().__new__(cls, drawn.text if svg is None else svg)
+        made.drawn = drawn
+        return made
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.drawn, name)
 
 
 class Mappings:
@@ -96,8 +114,8 @@ class Mappings:
         return self.found.tree(index)
 
     def render(self, index: int | None = None, **_options: object) -> Any:
-        """The picture of mapping ``index``."""
-        return self.found.render(index)
+        """The picture of mapping ``index``: its SVG as text, which Jupyter shows; without a renderer its text."""
+        return Picture(self.found.render(index))
 
     # -- the table --------------------------------------------------------------------------------
 
@@ -106,7 +124,9 @@ class Mappings:
         """One row for each mapping, with AccelForge's columns; ``mapping`` columns hold mapping trees."""
         import pandas as pd
 
-        rows = [_row(self.found, index) for index in range(len(self.found))]
+        nodes = architecture.walk(self.spec.arch.nodes)
+        components = [node.name for node in nodes if isinstance(node, architecture.Component)]
+        rows = [_row(self.found, index, components) for index in range(len(self.found))]
         names = list(dict.fromkeys(name for row in rows for name in row))
         return pd.DataFrame([{name: row.get(name, 0.0) for name in names} for row in rows], columns=names)
 
@@ -133,6 +153,31 @@ class Mappings:
         """Columns added up."""
         return self.table.sum(keep_key_index)
 
+    def drop_zeros(self) -> Table:
+        """All but the columns that are zero for every mapping."""
+        return self.table.drop_zeros()
+
+    def drop_components(self, keep: Iterable[str] | None = None, drop: Iterable[str] | None = None) -> Table:
+        """Without the columns of the components in ``drop``, or of all but those in ``keep``."""
+        return self.table.drop_components(keep, drop)
+
+    def drop_components_with_zero_energy_and_latency(self) -> Table:
+        """Without the columns of components that take neither energy nor time."""
+        return self.table.drop_components_with_zero_energy_and_latency()
+
+    def items(self, list_if_one_mapping: bool = False) -> list[tuple[str, Any]]:
+        """(column, numbers of all mappings, or the number of the only one)."""
+        return self.table.items(list_if_one_mapping)
+
+    def per_tensor_size(self, return_n_elements: bool = False) -> dict[str, float]:
+        """Bits of each tensor, or its values."""
+        found: dict[str, float] = {}
+        for einsum in self.found.entries[0].problem.einsums if len(self) else ():
+            for tensor in einsum.tensors:
+                values = tensor.whole(einsum.bounds)
+                found.setdefault(tensor.base, values if return_n_elements else values * tensor.bits_per_value)
+        return found
+
     def per_compute(self, per_einsum: bool = False) -> Table:
         """Numbers divided by the computes."""
         return self.table.per_compute(per_einsum)
@@ -147,8 +192,8 @@ class Mappings:
         return {key: [number] for key, number in value.items()} if isinstance(value, dict) else [value]
 
 
-def _row(found: plugin.Mappings, index: int) -> dict[str, Any]:
-    """The columns of one mapping."""
+def _row(found: plugin.Mappings, index: int, components: Sequence[str]) -> dict[str, Any]:
+    """The columns of one mapping; ``components``: all of the architecture."""
     evaluation, entry = found.evaluations[index], found.entries[index]
     leaks = [e for n in evaluation.evaluations for key, e in n.energy.items() if key.action == _LEAK]
     leak = math.fsum(leaks)
@@ -164,6 +209,13 @@ def _row(found: plugin.Mappings, index: int) -> dict[str, Any]:
             row[columns.join(name, "usage", "spatial", component, dimension)] = share
         for held in nest.reservations:
             row[columns.join(name, "usage", "memory", held.component, held.tensor)] = held.share
+        for key in nest.actions:  # what a component may do and does not is there too
+            if key.tensor is not None:
+                for action in ("read", "write") if key.action in ("read", "write") else ():
+                    row.setdefault(columns.join(name, "action", key.component, key.tensor, action), 0.0)
+            row.setdefault(columns.join(name, "latency", key.component), 0.0)
+        for component in components:
+            row[columns.join(name, "energy", component, _LEAK)] = 0.0
         for key, count in nest.actions.items():
             row[columns.join(name, "action", *key)] = count.total * einsum.n_instances
         for key, joules in nest.energy.items():

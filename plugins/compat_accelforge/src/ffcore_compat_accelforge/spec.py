@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ffcore import plugin
-from ffcore.plugin import architecture, computes_of, evaluate_mapping, map_workload_to_arch, workload
+from ffcore.plugin import architecture, computes_of, evaluate_mapping, map_workload_to_arch, rank_values, workload
+from ffcore_compat_accelforge.einsums import Einsum as Einsum
+from ffcore_compat_accelforge.einsums import Names, named_accesses
+from ffcore_compat_accelforge.einsums import TensorAccess as TensorAccess
 
 if TYPE_CHECKING:
     from ffcore_compat_accelforge.mappings import Mappings
 
-TensorAccess = workload.TensorAccess
 _MISSING = object()
 _LEAST = """
 arch:
@@ -86,25 +88,6 @@ class Arch(architecture.Arch):
         return owner if owner is not None else plugin.Spec(arch=self)
 
 
-class Einsum(workload.Einsum):
-    """An Einsum that names its tensors."""
-
-    @property
-    def tensor_names(self) -> list[str]:
-        """Tensors in the order of the accesses."""
-        return list(dict.fromkeys(access.name for access in self.tensor_accesses))
-
-    @property
-    def input_tensor_names(self) -> list[str]:
-        """Tensors that it reads."""
-        return list(dict.fromkeys(access.name for access in self.tensor_accesses if not access.output))
-
-    @property
-    def output_tensor_names(self) -> list[str]:
-        """Tensors that it writes."""
-        return list(dict.fromkeys(access.name for access in self.tensor_accesses if access.output))
-
-
 class Workload(workload.Workload):
     """A workload that names its Einsums and tensors."""
 
@@ -120,9 +103,19 @@ class Workload(workload.Workload):
         return [einsum.name for einsum in self.einsums]
 
     @property
-    def tensor_names(self) -> list[str]:
+    def tensor_names(self) -> Names:
         """Tensors of all Einsums, each once."""
-        return list(dict.fromkeys(access.name for einsum in self.einsums for access in einsum.tensor_accesses))
+        return Names(access.name for einsum in self.einsums for access in einsum.tensor_accesses)
+
+    @property
+    def tensor_names_used_in_multiple_einsums(self) -> Names:
+        """Tensors that more than one Einsum touches."""
+        return Names(name for name in self.tensor_names if len(self.einsums_with_tensor(name)) > 1)
+
+    @property
+    def rank_variables(self) -> Names:
+        """Rank variables of all Einsums, each once."""
+        return Names(v for einsum in self.einsums for v in einsum.rank_variables)
 
     def n_computes(self, einsum_name: str | None = None) -> float:
         """Computes of one Einsum, or of all."""
@@ -133,7 +126,19 @@ class Workload(workload.Workload):
         for einsum in self._problem().einsums:
             if name in einsum.tensor:
                 return einsum.tensor[name].whole(einsum.bounds)
-        raise plugin.SpecError.one(
+        raise self._lacks(name)
+
+    def get_tensor_shape(self, name: str) -> dict[str, int]:
+        """Rank -> values of a tensor. Raises SpecError for one that is not there."""
+        for einsum, own in zip(self._problem().einsums, self.einsums, strict=True):
+            access = next((a for a in own.tensor_accesses if a.name == name), None)
+            if access is not None:
+                sizes = (rank_values(rank.terms, einsum.bounds) for rank in einsum.tensor[name].ranks)
+                return dict(zip(access.projection, sizes, strict=True))
+        raise self._lacks(name)
+
+    def _lacks(self, name: str) -> plugin.SpecError:
+        return plugin.SpecError.one(
             f"the workload has no tensor {name!r}", None, plugin.suggest(name, self.tensor_names)
         )
 
@@ -149,6 +154,18 @@ class Workload(workload.Workload):
     def einsums_with_tensor(self, name: str) -> list[workload.Einsum]:
         """Einsums that read or write a tensor."""
         return [einsum for einsum in self.einsums if name in {access.name for access in einsum.tensor_accesses}]
+
+    def einsums_with_tensor_as_input(self, name: str) -> list[workload.Einsum]:
+        """Einsums that read a tensor."""
+        return [e for e in self.einsums if any(a.name == name and not a.output for a in e.tensor_accesses)]
+
+    def einsums_with_tensor_as_output(self, name: str) -> list[workload.Einsum]:
+        """Einsums that write a tensor."""
+        return [e for e in self.einsums if any(a.name == name and a.output for a in e.tensor_accesses)]
+
+    def accesses_for_tensor(self, name: str) -> list[workload.TensorAccess]:
+        """All accesses of a tensor, in the order of the Einsums."""
+        return [access for einsum in self.einsums for access in einsum.tensor_accesses if access.name == name]
 
 
 class Spec(plugin.Spec):
@@ -209,11 +226,15 @@ class Spec(plugin.Spec):
                 node.energy_scale = node.throughput_scale = node.latency_scale = 1
         return spec
 
+    calculate_component_area_energy_latency_leak = calculate_component_costs  # its older name
+
 
 def _named(found: workload.Workload) -> Workload:
     """The workload as one whose Einsums name their tensors."""
     made = found if isinstance(found, Workload) else found.recast(Workload)
     made.einsums = [e if isinstance(e, Einsum) else e.recast(Einsum) for e in made.einsums]
+    for einsum in made.einsums:
+        einsum.tensor_accesses = named_accesses(einsum)
     return made
 
 

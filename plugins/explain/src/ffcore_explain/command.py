@@ -11,8 +11,13 @@ from ffcore.plugin import Request, spec_command
 from ffcore.plugin import options as opt
 
 TimeLimit = Annotated[
-    str,
-    typer.Option(metavar="TIME", help="For all searches but the first, such as 60s or 10min."),
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="For all searches together, such as 60s or 10min; what is finished then is shown. Default: the spec's; "
+        "else none for the first search, and 5min for all others.",
+        show_default=False,
+    ),
 ]
 OutFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the explanation here, as JSON.")]
 
@@ -20,7 +25,7 @@ OutFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Also write t
 @spec_command("metrics", "max_fused_loops", "imperfect", "explorer", "joiner", "model", "cost_model", "executor")
 def explain(
     request: Request,
-    time_limit: TimeLimit = "5min",
+    time_limit: TimeLimit = None,
     jobs: opt.Jobs = None,
     out: OutFile = None,
     format: opt.OutputFormat = opt.Format.text,
@@ -31,16 +36,16 @@ def explain(
     the memory and the smallest size that would do, and settings that give a mapping.
 
     Exit code: 0 explained, whether or not a mapping is valid (`feasible` in the JSON); 2 bad input; 130 interrupted,
-    with what was found.
+    with what was found; 1 where the time limit ends the first search before it finds any mapping.
     """
-    from ffcore.plugin import DEFAULT_JOBS, parse_time, progress_display
+    from ffcore.plugin import DEFAULT_JOBS, check_file, parse_time, progress_display
     from ffcore_explain import show as explain_show
     from ffcore_explain.inquiry import Inquiry
 
-    seconds = parse_time("--time-limit", time_limit)
+    seconds = None if time_limit is None else parse_time("--time-limit", time_limit)
     spec = request.arguments.load()
     if out is not None:
-        explain_show.check_writable(out)
+        check_file(out)
     inquiry = Inquiry(spec, seconds, jobs or DEFAULT_JOBS.n)
     try:
         with progress_display() as inquiry.progress:

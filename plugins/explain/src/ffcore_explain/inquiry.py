@@ -37,6 +37,7 @@ from ffcore_explain.explanation import (
     Optimum,
     Outcome,
     Reason,
+    Setting,
     Suggestion,
     goals_of,
 )
@@ -56,7 +57,7 @@ _MOST_REASONS = 6
 def explain(
     spec: Spec,
     *,
-    time_limit: float = DEFAULT_SECONDS,
+    time_limit: float | None = None,
     n_jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Explanation:
@@ -64,10 +65,12 @@ def explain(
 
     For a spec that has a mapping: its optimum, and the optimum without each limit alone, by the same search. For one
     that has none: the cause, the smallest size or the constraint that would do, and settings that give a mapping.
-    ``time_limit`` (s) is for all that comes after the first search; what is not finished by then says so. ``n_jobs``
-    searches run at once (default: see `set_n_parallel_jobs`). ``progress`` gets a line of text now and then.
+    ``time_limit`` (s) is for all searches together; what is not finished by then says so. Without it the spec's own
+    holds; without that the first search has none, and all others have five minutes. ``n_jobs`` searches run at once
+    (default: see `set_n_parallel_jobs`). ``progress`` gets a line of text now and then.
 
-    Raises SpecError and PluginError for what is wrong with the spec itself.
+    Raises SpecError and PluginError for what is wrong with the spec itself, TimeLimitError where the time limit ends
+    the first search before it finds any mapping.
     """
     return Inquiry(spec, time_limit, n_jobs or DEFAULT_JOBS.n, progress).run()
 
@@ -77,22 +80,25 @@ class Inquiry:
     """An explanation in the making; `explanation` is what is known so far, whenever it is looked at."""
 
     spec: Spec
-    time_limit: float = DEFAULT_SECONDS
+    time_limit: float | None = None
     n_jobs: int = 1
     progress: Progress | None = None
     explanation: Explanation = attrs.field(init=False)
     _parts: Parts = attrs.field(init=False)
     _problem: Problem = attrs.field(init=False)
     _pool: Executor | None = attrs.field(default=None, init=False)
+    _for_first: float = attrs.field(default=INFINITY, init=False)  # s that the first search may take
+    _seconds: float = attrs.field(default=DEFAULT_SECONDS, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._problem = problem_of(self.spec, allow_hopeless=True)
         check_metrics(self._problem.options.metrics)
-        if self._problem.options.time_limit < INFINITY:
-            raise FFError(
-                "what a limit costs is a difference of optima, which mapper.ffm.time_limit cuts short: leave it at its "
-                "default (the explanation has a time limit of its own, --time-limit)"
-            )
+        stated = self._problem.options.time_limit
+        if self.time_limit is not None or stated < INFINITY:
+            self._for_first = self._seconds = stated if self.time_limit is None else self.time_limit
+        if stated < INFINITY:  # it is for all searches together, none of which may be cut short unnoticed
+            self.spec = applied(self.spec, (Setting("mapper.ffm.time_limit", "inf"),))
+            self._problem = problem_of(self.spec, allow_hopeless=True)
         self._parts = Parts.of(self.spec, self._problem)
         notes = (self._parts.note,) if self._parts.note else ()
         goals = goals_of(self._problem.options.metrics)
@@ -101,14 +107,16 @@ class Inquiry:
     def run(self) -> Explanation:
         """Find everything out, as far as the time goes."""
         with workers(self.spec, self.n_jobs) as pool:
-            optimum = self._parts.optimum(self._problem, pool, self.progress)
+            limit = TimeLimit(self._for_first)
+            optimum, cut = self._parts.first(self._problem, self._for_first, pool, self.progress)
+            limit = TimeLimit(0.0) if cut else limit if limit.seconds < INFINITY else TimeLimit(self._seconds)
             # Each search may have to be given up: what cannot do that, or was not asked for, leaves them to processes.
             self._pool = pool if self.spec.mapper.executor is not None and hasattr(pool, "outcomes") else None
             if optimum is None:
-                self._find_reasons(TimeLimit(self.time_limit))
+                self._find_reasons(limit)
             else:
-                self._know(optimum=optimum)
-                self._lift_all(optimum, TimeLimit(self.time_limit))
+                self._know(optimum=optimum, guarantee=cut or self.explanation.guarantee)
+                self._lift_all(optimum, limit)
         return self.explanation
 
     def _know(self, **news: Any) -> None:
@@ -133,7 +141,7 @@ class Inquiry:
             effects[pending[number]] = effect = _judged(effect, base, answer)
             self._know(effects=_sorted(effects.values()))
             self._say("lift", f"{done} of {len(calls)} limits; {effect.lift.path}: {effect.outcome}")
-        rest = TimeLimit(min(limit.left, _FOR_SIZES * self.time_limit))
+        rest = TimeLimit(min(limit.left, _FOR_SIZES * self._seconds))
         for path, effect in smallest_capacities(self._parts, self._problem, effects, self.n_jobs, rest, self.progress):
             effects[path] = effect
             self._know(effects=_sorted(effects.values()))

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import Executor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ffcore.plugin import DEFAULT_JOINER, Job, JoinedMapping, NoValidMappingError, PluginError, PmappingSet, Problem
+from ffcore.plugin import (
+    DEFAULT_EXPLORER,
+    DEFAULT_JOINER,
+    FFError,
+    Job,
+    JoinedMapping,
+    NoValidMappingError,
+    PluginError,
+    PmappingSet,
+    Problem,
+    TimeLimitError,
+)
 from ffcore_explain.explanation import Best, Goal, Optimum, goals_of
+from ffcore_explain.processes import TimeLimit, run
 
 if TYPE_CHECKING:
     from ffcore.plugin import Progress, Spec
+
+
+_NOTHING = "the time limit ended the first search before it found a mapping: raise it (--time-limit)"
 
 
 @attrs.frozen
@@ -60,6 +76,38 @@ class Parts:
             return None
         return None if found.without else found
 
+    def first(
+        self, problem: Problem, seconds: float, executor: Executor | None, progress: Progress | None
+    ) -> tuple[Optimum | None, str]:
+        """The optimum, or the best that was found in so many seconds, and then what that is worth ("": the optimum).
+
+        Raises TimeLimitError where the time ends before there is any.
+        """
+        if seconds == math.inf:
+            return self.optimum(problem, executor, progress), ""
+        limited = attrs.evolve(problem, options=attrs.evolve(problem.options, time_limit=seconds))
+        if self.job.explorer_name != DEFAULT_EXPLORER:  # others know of no limit: theirs is all or nothing
+            ((_, answer),) = run([partial(self.optimum, problem)], 1, TimeLimit(seconds))
+            if answer.unfinished:
+                raise TimeLimitError(f"{_NOTHING} ({answer.unfinished})")
+            if answer.refused:
+                raise FFError(answer.refused)
+            return answer.value, ""
+        if not all(einsum.paths for einsum in problem.einsums):
+            return None, ""
+        pmappings = self._pmappings(limited, executor, progress)
+        if pmappings is None:
+            return None, ""
+        try:
+            found = list(self.job.joiner.join(limited, pmappings, executor=executor, progress=progress))
+        except NoValidMappingError:
+            found = []
+        promised = str(self.job.guarantee(limited, pmappings, found) or "nothing")
+        cut = "" if promised == self.guarantee else promised
+        if cut and not found:
+            raise TimeLimitError(_NOTHING)
+        return self._optimum(problem, found), cut
+
     def join(self, problem: Problem, pmappings: PmappingSet) -> list[JoinedMapping]:
         """What joins, or nothing."""
         options = attrs.evolve(problem.options, time_limit=math.inf)
@@ -72,7 +120,9 @@ class Parts:
         self, problem: Problem, executor: Executor | None = None, progress: Progress | None = None
     ) -> Optimum | None:
         """The best mapping in each goal of the problem's metrics, in the model's numbers; None if there is none."""
-        found = self.mappings(problem, executor, progress)
+        return self._optimum(problem, self.mappings(problem, executor, progress))
+
+    def _optimum(self, problem: Problem, found: list[JoinedMapping]) -> Optimum | None:
         if not found:
             return None
         return Optimum({goal: self._best(problem, found, goal) for goal in goals_of(problem.options.metrics)})

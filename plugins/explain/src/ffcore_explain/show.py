@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from ffcore.plugin import Dimension, bits_text, format_quantity
+from ffcore.plugin import Dimension, bits_text, format_quantity, write_file
 from ffcore_explain.explanation import Effect, Explanation, Goal, Limit, Optimum, Outcome, Reason, Setting, Suggestion
 
 _LONGEST = 60  # characters of a field's text in a table
@@ -20,18 +20,11 @@ _NAMES = {Goal.EDP: "energy-delay product", Goal.ENERGY: "energy", Goal.LATENCY:
 _SHORT = {Goal.EDP: "EDP", Goal.ENERGY: "energy", Goal.LATENCY: "latency"}
 
 
-def check_writable(out: Path) -> None:
-    """Make the folder of ``out``; raise ``OSError`` if the file could not be written."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with out.open("a"):
-        pass
-
-
 def show(explanation: Explanation, format: str, out: Path | None) -> None:
     """Print the explanation (``text`` or ``json``), and write it as JSON into the file ``out``, if given."""
     text = json.dumps(explanation.as_data(), indent=2, allow_nan=False)
     if out is not None:
-        out.write_text(text + "\n")
+        write_file(out, text + "\n")
     typer.echo(text if format == "json" else as_text(explanation))
 
 

@@ -6,10 +6,11 @@ import base64
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from ffcore.plugin import (
@@ -33,23 +34,13 @@ _DIGITS = 4
 
 def page(data: ReportData) -> str:
     """The report as one HTML document that needs nothing else."""
-    # Imported here: a job without a report should not wait for it.
-    from plotly.offline import get_plotlyjs
-
-    scripts = [_script(get_plotlyjs()), _script(_static("report.js"))]
+    scripts, hashes = _scripts()
     policy = (
         "default-src 'none'; "
-        f"script-src {' '.join(_hash(script) for script in scripts)}; "
+        f"script-src {hashes}; "
         "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     )
-    environment = Environment(
-        loader=PackageLoader("ffcore_html_report", "static"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2").render(
+    return _template().render(
         data=data,
         title=data.title or "Mappings",
         policy=policy,
@@ -66,6 +57,29 @@ def page(data: ReportData) -> str:
         run=_run(data),
         UNFUSED=UNFUSED,
     )
+
+
+@cache
+def _template() -> Template:
+    """The page's template; a sweep makes many pages, and to compile it takes as long as to fill it."""
+    environment = Environment(
+        loader=PackageLoader("ffcore_html_report", "static"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2")
+
+
+@cache
+def _scripts() -> tuple[list[Markup], str]:
+    """What the page runs, and what allows just that."""
+    # Imported here: a job without a report should not wait for it.
+    from plotly.offline import get_plotlyjs
+
+    scripts = [_script(get_plotlyjs()), _script(_static("report.js"))]
+    return scripts, " ".join(_hash(script) for script in scripts)
 
 
 def _static(name: str) -> str:

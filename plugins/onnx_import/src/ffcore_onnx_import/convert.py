@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
 
-from ffcore.plugin import SpecError
+from ffcore.plugin import SpecError, write_file
 from ffcore_onnx_import.lowering import lower
 from ffcore_onnx_import.options import Parameters
 from ffcore_onnx_import.reader import read_graph
@@ -48,21 +46,12 @@ def convert(
 ) -> Summary:
     """Write the native YAML of a network to ``out``, for a person to go on with.
 
-    Raises SpecError for a file that cannot be read, or that is there already (unless ``force``).
+    Raises SpecError for a file that cannot be read, or that is there already (unless ``force``), ``OSError``
+    with the path where it cannot be written.
     """
     target = Path(out)
     if target.exists() and not force:
         raise SpecError.one(f"{target} is there already; --force replaces it")
     network = read_network(path, parameters)
-    try:
-        handle, name = tempfile.mkstemp(dir=target.absolute().parent, suffix=".tmp")
-    except OSError as error:
-        raise SpecError.one(f"{target} cannot be written ({error.strerror or error})") from None
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(network.text)
-        os.replace(name, target)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise SpecError.one(f"{target} cannot be written ({error.strerror or error})") from None
+    write_file(target, network.text)
     return network.summary

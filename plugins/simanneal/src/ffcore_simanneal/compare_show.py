@@ -15,7 +15,7 @@ from typing import Any
 
 import typer
 
-from ffcore.plugin import SAME, Dimension, Line, format_quantity, xy_plot
+from ffcore.plugin import SAME, Dimension, Line, format_quantity, write_all, xy_plot
 from ffcore_simanneal.compare_run import Comparison, Run
 
 _FILES = ("compare.json", "history.csv", "convergence.svg")
@@ -41,8 +41,8 @@ def check_writable(out: Path) -> None:
 def write(comparison: Comparison, out: Path) -> None:
     """``compare.json``, ``history.csv`` and ``convergence.svg``. Raises ``OSError`` for what cannot be written."""
     out.mkdir(parents=True, exist_ok=True)
-    for name, content in zip(_FILES, (_json(comparison) + "\n", as_csv(comparison), as_svg(comparison)), strict=True):
-        (out / name).write_text(content)
+    contents = (_json(comparison) + "\n", as_csv(comparison), as_svg(comparison))
+    write_all(out, dict(zip(_FILES, contents, strict=True)))
 
 
 def as_text(comparison: Comparison) -> str:

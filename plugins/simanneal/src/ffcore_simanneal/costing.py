@@ -15,6 +15,7 @@ import attrs
 import numpy as np
 
 from ffcore.plugin import (
+    HOP,
     MAX_HOPS,
     Component,
     EinsumProblem,
@@ -90,12 +91,14 @@ class Priced:
     gross: float  # per value moved
     skipped: float  # per first read
     calls: tuple[tuple[int, float], ...]
+    energy: bool = True  # what the busiest link carries takes time only
 
     def add(self, columns: list[float], tile: float, transfers: float, amount: float, less: float) -> None:
         """Book ``amount`` values moved, ``less`` first reads."""
         joules, calls = self.price(np.array([tile]), np.array([transfers]))
         net = (self.gross * amount - self.skipped * less) / tile
-        columns[0] += net * float(joules[0])
+        if self.energy:
+            columns[0] += net * float(joules[0])
         for column, seconds in self.calls:
             columns[column] += net * float(calls[0]) * seconds
 
@@ -181,8 +184,15 @@ class Coster:
                 gross[column] = gross.get(column, 0.0) + rate * amount
                 skipped[column] = skipped.get(column, 0.0) + rate * less
         for hop in hops(self.components, tensor, parent, child, self._loops):
-            for column, rate, _ in self._rates(hop.network, hop.action, tensor):
-                gross[column] = gross.get(column, 0.0) + rate * hop.amount * self._factors(hop.powers)
+            passed = hop.amount * self._factors(hop.powers)
+            price = price_of(self.einsum, self.components[hop.network], hop.action, tensor)
+            found = list(self._rates(hop.network, hop.action, tensor))
+            if price is not None:
+                calls = tuple((c, seconds) for c, _, seconds in found if c)
+                priced.append(Priced(price, passed, 0.0, calls, energy=hop.action == HOP))
+                continue
+            for column, rate, _ in found:
+                gross[column] = gross.get(column, 0.0) + rate * passed
         tile = self.tile(tensor, child)
         simple = not tile.ranks and len(set(tile.variables)) == len(tile.variables) and not priced
         everything = range(len(self.variables))

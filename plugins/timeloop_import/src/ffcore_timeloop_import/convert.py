@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import attrs
 import yaml
 
-from ffcore.plugin import SpecError, write_atomically
+from ffcore.plugin import SpecError, read_regular, write_all, writing
 from ffcore_timeloop_import.architecture import Level, read_architecture
 from ffcore_timeloop_import.constraints import Rules, read_constraints
 from ffcore_timeloop_import.loops import native_mapping
 from ffcore_timeloop_import.problem import Problem, read_problem
 from ffcore_timeloop_import.source import mapping, number, read_files
+from ffcore_timeloop_import.temporal import without_slid
 
 
 @attrs.frozen
@@ -85,7 +87,10 @@ def read(files: Sequence[Path]) -> Converted:
     if levels and problem is not None:
         rules = read_constraints(sections.get("constraints", []), levels, problem, notes)
         if "mapping" in sections:
-            loops = native_mapping(sections["mapping"][0], levels, problem, notes)
+            loops = native_mapping(sections["mapping"][0], levels, problem, notes) if sections["mapping"][0] else []
+            shapes = {name: own.tile_shape for name, own in rules.items()}
+            for name, shape in without_slid(shapes, loops, problem, notes).items():
+                rules[name].tile_shape = shape
     elif "mapping" in sections or "constraints" in sections:
         raise SpecError.one("a mapping or constraints need the architecture and the problem: give their files too")
     tables = tuple(dict.fromkeys(places[name] for name in ("ERT", "ART") if name in places))
@@ -93,7 +98,11 @@ def read(files: Sequence[Path]) -> Converted:
 
 
 def convert(files: Sequence[Path], out: str | Path, *, force: bool = False) -> Written:
-    """Write native files into the folder ``out``. Raises SpecError; files that are there stay unless ``force``."""
+    """Write native files into the folder ``out``. Raises SpecError; files that are there stay unless ``force``.
+
+    Raises ``OSError`` with the path where they cannot be written: then none is. FolderInUseError where another process
+    writes the folder.
+    """
     converted, folder = read(files), Path(out)
     texts: dict[str, str | bytes] = {}
     head = "".join(f"# not said: {note}\n" for note in converted.notes)
@@ -103,18 +112,13 @@ def convert(files: Sequence[Path], out: str | Path, *, force: bool = False) -> W
         texts["workload.yaml"] = _dumped({"workload": converted.workload()})
     if converted.mapping:
         texts["mapping.yaml"] = "mapping:\n  nodes:\n" + _text(list(converted.mapping), "  ")
-    try:
-        for table in converted.tables:
-            texts[table.name] = table.read_bytes()
-        there = next((name for name in texts if (folder / name).exists()), None)
+    for table in converted.tables:
+        texts[table.name] = read_regular(table)
+    with writing(folder):
+        there = next((name for name in texts if os.path.lexists(folder / name)), None)
         if there is not None and not force:
             raise SpecError.one(f"{folder / there} is there already; --force replaces it")
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            write_atomically(folder / name, text if isinstance(text, bytes) else text.encode())
-    except OSError as error:
-        raise SpecError.one(f"{folder} cannot be written ({error.strerror or error})") from None
-    return Written(converted, tuple(folder / name for name in texts))
+        return Written(converted, tuple(write_all(folder, texts)))
 
 
 def _node(level: Level, rules: Rules, outermost: bool, word: int) -> tuple[str, dict[str, Any]]:
@@ -150,14 +154,20 @@ def _spatial(level: Level, rules: Rules) -> list[dict[str, Any]]:
                 entry["loop_bounds"] = rules.bounds[axis]
             if rules.min_usage:
                 entry["min_usage"] = rules.min_usage
+            if rules.alone:
+                entry["may_reuse"] = f"~({' | '.join(rules.alone)})"
             found.append(entry)
     return found
 
 
-def _tensors(rules: Rules, outermost: bool) -> dict[str, str]:
-    found = {"keep": " | ".join(rules.keep)} if rules.keep else {"keep": "All"} if outermost else {}
+def _tensors(rules: Rules, outermost: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {"keep": " | ".join(rules.keep)} if rules.keep else {"keep": "All"} if outermost else {}
     if rules.bypass:
         found["bypass"] = " | ".join(rules.bypass)
+    if rules.once:
+        found["no_refetch_from_above"] = " | ".join(rules.once)
+    if rules.tile_shape:
+        found["tile_shape"] = rules.tile_shape
     return {**found, "may_keep": "All"}
 
 
