@@ -126,10 +126,13 @@ class _Join:
         self.coarse = coarse(self.sources, Memo())
 
     def everything(self) -> None:
-        """Look for all mappings that are wanted."""
+        """Look for all mappings that are wanted.
+
+        Once a mapping is known, more fused loops are not tried before all of them are, unless products are bounded by it.
+        """
         depth = max(int(c.loops.max(initial=0)) for c in self.coarse)
         for loops in _FIRST:
-            if loops < depth:
+            if loops < depth and (self.target.product or not len(self.target.known)):
                 self.extend(loops, exact=False)
         self.extend(depth, exact=True)
 
