@@ -4,8 +4,9 @@
 1. Compatibility alone gives a graph of groups (``graph.py``); dead ends are dropped (look-ahead) and
    each node gets a lower bound on what is still to come.
 2. Known mappings: the fold is run on rows whose bound is near the least bound, in widening circles,
-   until some mapping fits; once for energy, once for latency; again with all fused loops before the exact fold. Where their product counts, a beam of rows whose
-   weighted sum is least (``weighted.py``) comes first.
+   until some mapping fits; once for energy, once for latency; again with all fused loops before the
+   exact fold. Where their product counts, a beam of rows whose weighted sum is least (``weighted.py``)
+   takes its place.
 3. The exact fold leaves out every row whose bound a known mapping meets (``target.py``).
 """
 
