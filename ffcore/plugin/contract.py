@@ -176,6 +176,7 @@ if TYPE_CHECKING:
     from ffcore.pmappings.rows import SpatialChoice as SpatialChoice
     from ffcore.pmappings.rows import TemplateChoice as TemplateChoice
     from ffcore.pmappings.rows import reshaped as reshaped
+    from ffcore.pmappings.rows import reshaped_values as reshaped_values
     from ffcore.pmappings.select import select as select
     from ffcore.pmappings.set import EinsumPmappings as EinsumPmappings
     from ffcore.pmappings.set import JoinedMapping as JoinedMapping
@@ -367,7 +368,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.pmappings.loops": _names("decode_loop decode_loops encode_loops loop_sizes"),
     "ffcore.pmappings.nests": _names("nest_of_row"),
     "ffcore.pmappings.pareto": _names("pareto_mask"),
-    "ffcore.pmappings.rows": _names("RowShape Rows SpatialChoice TemplateChoice reshaped"),
+    "ffcore.pmappings.rows": _names("RowShape Rows SpatialChoice TemplateChoice reshaped reshaped_values"),
     "ffcore.pmappings.select": _names("select"),
     "ffcore.pmappings.set": _names("EinsumPmappings JoinedMapping PmappingSet check_joinable"),
     "ffcore.render": _names("render_arch render_mapping render_workload"),

@@ -162,23 +162,28 @@ def reshaped(rows: Rows, own: RowShape, shape: RowShape, larger: Mapping[str, fl
     ``larger``: what the share of a memory is multiplied by. A memory that the rows do not know is not used. Open sums
     above a row's deepest fused loop are all the same, so that depths beyond ``own`` say no more.
     """
-    values = np.zeros((len(rows), shape.width))
-    values[:, :2] = rows.values[:, :2]
+    return attrs.evolve(
+        rows,
+        loops=_columns(rows.loops, shape.depth, 0),
+        blocks=_columns(rows.blocks, shape.depth, -2),
+        values=reshaped_values(rows.values, own, shape, larger),
+        states=_columns(rows.states, shape.cuts, -1),
+    )
+
+
+def reshaped_values(found: Floats, own: RowShape, shape: RowShape, larger: Mapping[str, float] | None = None) -> Floats:
+    """The values of `reshaped` rows, from theirs."""
+    values = np.zeros((len(found), shape.width))
+    values[:, :2] = found[:, :2]
     for m, name in enumerate(shape.memories):
         if name not in own.memories:
             continue
         k = own.memories.index(name)
         factor = 1.0 if larger is None else larger.get(name, 1.0)
-        values[:, shape.own(m)] = rows.values[:, own.own(k)] * factor
+        values[:, shape.own(m)] = found[:, own.own(k)] * factor
         for depth in range(shape.open):
-            values[:, shape.opened(m, depth)] = rows.values[:, own.opened(k, min(depth, own.depth))] * factor
-    return attrs.evolve(
-        rows,
-        loops=_columns(rows.loops, shape.depth, 0),
-        blocks=_columns(rows.blocks, shape.depth, -2),
-        values=values,
-        states=_columns(rows.states, shape.cuts, -1),
-    )
+            values[:, shape.opened(m, depth)] = found[:, own.opened(k, min(depth, own.depth))] * factor
+    return values
 
 
 def _columns(table: Ints, width: int, beyond: int) -> Ints:

@@ -4,8 +4,9 @@
 1. Compatibility alone gives a graph of groups (``graph.py``); dead ends are dropped (look-ahead) and
    each node gets a lower bound on what is still to come.
 2. Known mappings: the fold is run on rows whose bound is near the least bound, in widening circles,
-   until some mapping fits; once for energy, once for latency. Where their product counts, a beam of rows whose
-   weighted sum is least (``weighted.py``) comes first.
+   until some mapping fits; once for energy, once for latency; again with all fused loops before the
+   exact fold. Where their product counts, a beam of rows whose weighted sum is least (``weighted.py``)
+   takes its place.
 3. The exact fold leaves out every row whose bound a known mapping meets (``target.py``).
 """
 
@@ -127,10 +128,13 @@ class _Join:
         self.differ = any(form.parts for source in self.sources for form in source.forms)
 
     def everything(self) -> None:
-        """Look for all mappings that are wanted."""
+        """Look for all mappings that are wanted.
+
+        Once a mapping is known, the next limit on fused loops is none, unless products are what counts.
+        """
         depth = max(int(c.loops.max(initial=0)) for c in self.coarse)
         for loops in _FIRST:
-            if loops < depth:
+            if loops < depth and (self.target.product or not len(self.target.known)):
                 self.extend(loops, exact=False)
         self.extend(depth, exact=True)
 
@@ -146,7 +150,7 @@ class _Join:
         self.differ = self.differ or any(table.differ for table in fold.tensors.values())
         if self.target.product:
             self._near_product(fold)
-        if not len(self.target.known):
+        if not len(self.target.known) or (exact and not self.target.product):
             for column in (0, 1):
                 self._add(fold, fold.near(column, self.target, self.told))
         if exact:

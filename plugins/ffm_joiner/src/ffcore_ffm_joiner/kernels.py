@@ -20,6 +20,7 @@ Mask = NDArray[np.bool_]
 _FIT = FITS  # constants of this module, as compiled code wants them
 _SAME = NOT_WORSE
 _CHUNK = 1 << 14  # combinations between two prunings
+_RIVALS = 4  # rows that each combination is compared with at once
 _LOOKS = 1 << 22  # that are looked at between two looks at what else there is to do: less than a second
 
 # Columns of a pair of groups.
@@ -98,13 +99,46 @@ def least_costs(values: Floats, offsets: Ints, group: Ints, resting: Floats, lev
 
 
 @kernel
+def _matched(out, row, width, rivals, totals, at):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Does one of the first ``at[0]`` rows ``rivals`` match or better a row?
+
+    If not, it becomes one of them as long as there is room, or if its sum (``totals``) is less than another's.
+    """
+    found = at[0]
+    for k in range(found):
+        other = rivals[k]
+        c = 0
+        while c < width and out[other, c] <= out[row, c]:
+            c += 1
+        if c == width:
+            return True
+    total = 0.0
+    for c in range(width):
+        total += out[row, c]
+    place = found
+    if found < rivals.shape[0]:
+        at[0] += 1
+    else:
+        place = 0
+        for k in range(1, found):
+            if totals[k] > totals[place]:
+                place = k
+    if place == found or total < totals[place]:
+        rivals[place] = row
+        totals[place] = total
+    return False
+
+
+@kernel
 def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
-    pairs, left, right, rest, best, most, sums, slopes, levels, out, who, at
+    pairs, left, right, rest, best, most, sums, slopes, levels, compared, out, who, at
 ):
     """Combinations that fit and that no bound rules out, into ``out`` and ``who`` (left row, right row, node).
 
     ``at``: pair and left row to go on from, rows filled so far, combinations so far whose bounds hold. Returns
-    when ``out`` might not hold the next left row's combinations, after some time, or when all is done.
+    when ``out`` might not hold the next left row's combinations, after some time, or when all is done. Of a node, a
+    few rows of small sums stand against all others in their first ``compared`` columns at once, as most combinations
+    are bettered by one of them.
 
     Per memory: left has [what surely runs beside right, ``levels`` open sums, ``levels`` peaks]; right has
     [its own peak, ``levels`` open sums with the tensors first touched, ``levels`` with those last touched].
@@ -113,7 +147,13 @@ def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
     block = 2 * levels + 1
     filled = at[2]
     looked = 0
+    rivals, totals, count = np.empty(_RIVALS, np.int64), np.empty(_RIVALS), np.zeros(1, np.int64)
+    for row in range(filled):  # of the node at work
+        _matched(out, row, compared, rivals, totals, count)
+    rivals_of = pairs[at[0], NODE] if at[0] < pairs.shape[0] else -1
     for p in range(at[0], pairs.shape[0]):
+        if pairs[p, NODE] != rivals_of:
+            rivals_of, count[0] = pairs[p, NODE], 0
         node, depth_in, depth_out = pairs[p, NODE], pairs[p, DEPTH_IN], pairs[p, DEPTH_OUT]
         first, stop = pairs[p, RIGHT], pairs[p, RIGHT_STOP]
         for a in range(max(pairs[p, LEFT], at[1]), pairs[p, LEFT_STOP]):
@@ -146,7 +186,7 @@ def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
                         out[filled, m + j] = left[a, m + 1 + min(k, depth_in)] + right[b, m + levels + 1 + k]
                     if peak > _FIT:
                         wanted = False
-                if wanted:
+                if wanted and not _matched(out, filled, compared, rivals, totals, count):
                     who[filled, 0], who[filled, 1], who[filled, 2] = a, b, node
                     filled += 1
         at[1] = 0
@@ -242,16 +282,29 @@ def join_rows(
     capacity = max(min(total, _CHUNK), largest)
     out, who = np.empty((capacity, left.shape[1])), np.empty((capacity, 3), np.int64)
     at = np.zeros(4, np.int64)
+    compared = 2 if last else left.shape[1]
     done: list[tuple[Floats, Ints]] = []  # of nodes whose pairs have all been looked at
     old = 0  # rows of the node at work that are left of an earlier pruning
     while True:
         if stop is not None and stop.is_set():
             raise InterruptedError
         _combine(
-            pairs, left, right, limits.rest, limits.best, limits.most, limits.sums, limits.slopes, levels, out, who, at
+            pairs,
+            left,
+            right,
+            limits.rest,
+            limits.best,
+            limits.most,
+            limits.sums,
+            limits.slopes,
+            levels,
+            compared,
+            out,
+            who,
+            at,
         )
         filled = int(at[2])
-        values = out[:filled, :2] if last else out[:filled]
+        values = out[:filled, :compared]
         keep = np.flatnonzero(pareto(values, who[:filled, 2], old))
         ended = at[0] == len(pairs)
         ready = len(keep) if ended else int(np.searchsorted(who[keep, 2], pairs[at[0], NODE]))

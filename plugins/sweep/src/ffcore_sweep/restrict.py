@@ -40,6 +40,7 @@ from ffcore.plugin import (
     TemplateChoice,
     pareto_mask,
     reshaped,
+    reshaped_values,
     smallest_usage,
 )
 
@@ -86,8 +87,7 @@ def restricted(
     kept = np.flatnonzero(keep)
     group = np.repeat(np.arange(len(found.offsets) - 1), np.diff(found.offsets))[kept]
     larger = {name: explored[name] / size for name, size in sizes.items() if name in shape.memories and size}
-    taken = reshaped(rows.take(kept), own, shape, larger)
-    values = taken.values
+    values = reshaped_values(rows.values[kept], own, shape, larger)
     latency: dict[str, Floats] = {}
     for column, (component, scale) in enumerate(scales, own.first_apart):
         latency[component] = latency.get(component, 0.0) + rows.values[kept, column] * scale
@@ -99,9 +99,10 @@ def restricted(
         if metric not in needed:
             values[:, column] = 0.0
             fewer.add(metric.name or "")
-    if fewer and len(taken):
+    if fewer and len(kept):
         front = pareto_mask(group, values)
-        taken, group = taken.take(np.flatnonzero(front)), group[front]
+        kept, values, group = kept[front], values[front], group[front]
+    taken = attrs.evolve(reshaped(rows.take(kept), own, shape), values=values)
     offsets = np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1], [True]])) if len(group) else np.zeros(1)
     return Restricted(found, taken, offsets.astype(np.int64), shape)
 
