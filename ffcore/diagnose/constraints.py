@@ -23,6 +23,12 @@ from ffcore.spec.problem import (
 
 Lift = Callable[[Problem], Problem]
 
+# What limits a search, by the fields of a spec that state it, said once for the diagnosis and for `ff explain`.
+FUSION_LIMITS = ("max_fused_loops", "max_fused_loops_per_rank_variable")
+LIMITING_OPTIONS = (*FUSION_LIMITS, "max_loops_per_spatial_dimension", "max_pmapping_templates_per_einsum")
+LIMITING_SETS = ("no_refetch_from_above", "no_resend_to_below")  # tensors of a memory; the empty set is no limit
+LIMITING_SHARES = {"min_usage": 0.0, "usage_scale": 1.0}  # of a spatial dimension -> where they limit nothing
+
 
 @attrs.frozen
 class Constraint:
@@ -53,7 +59,7 @@ def _holding_lists(found: _Found) -> Iterator[Constraint]:
         if any(h.tensor_order_options is not None for h in holdings):
             lift = _holding(name, tensor_order_options=None)
             yield Constraint(f"tensor_order_options of {name}", _tensors(name, "tensor_order_options"), lift)
-        for field in ("no_refetch_from_above", "no_resend_to_below"):
+        for field in LIMITING_SETS:
             tensors = frozenset[str]().union(*(getattr(h, field) for h in holdings)) - _further(found)
             if tensors:
                 text = f"{field} of {name} ({_names(tensors)})"
@@ -74,29 +80,22 @@ def _spatial(found: _Found) -> Iterator[Constraint]:
         for number, bounds in _by_number([d.loop_bounds for d in seen]).items():
             text = f"loop_bounds of {where} ({'; '.join(map(_bound, bounds))})"
             yield Constraint(text, f"{path}.loop_bounds.{number}", _without_bound(name, dimension, number))
-        if any(d.usage_scale > 1 for d in seen):
-            lift = _dimension(name, dimension, usage_scale=1.0)
-            yield Constraint(f"usage_scale of {where}", f"{path}.usage_scale", lift)
         reused = frozenset[str]().union(*(d.reuse for d in seen)) - _further(found)
         if reused:
             lift = _dimension(name, dimension, reuse=frozenset())
             yield Constraint(f"reuse of {where} ({_names(reused)})", f"{path}.reuse", lift)
-        if any(d.min_usage > 0 for d in seen):
-            yield Constraint(f"min_usage of {where}", f"{path}.min_usage", _dimension(name, dimension, min_usage=0.0))
-
-
-_FUSION = ("max_fused_loops", "max_fused_loops_per_rank_variable")
-_OTHER = ("max_loops_per_spatial_dimension", "max_pmapping_templates_per_einsum")
+        for field, free in LIMITING_SHARES.items():
+            if any(getattr(d, field) > free for d in seen):
+                yield Constraint(f"{field} of {where}", f"{path}.{field}", _dimension(name, dimension, **{field: free}))
 
 
 def fusion_limits(options: MapperOptions) -> list[Constraint]:
     """The limits on fused loops that are finite."""
-    return [_limit(options, name) for name in _FUSION if getattr(options, name) < INFINITY]
+    return [_limit(options, name) for name in FUSION_LIMITS if getattr(options, name) < INFINITY]
 
 
 def _options(options: MapperOptions) -> Iterator[Constraint]:
-    yield from fusion_limits(options)
-    yield from (_limit(options, name) for name in _OTHER if getattr(options, name) < INFINITY)
+    yield from (_limit(options, name) for name in LIMITING_OPTIONS if getattr(options, name) < INFINITY)
     if options.force_memory_hierarchy_order:
         lift = _option(force_memory_hierarchy_order=False)
         yield Constraint("force_memory_hierarchy_order", "mapper.ffm.force_memory_hierarchy_order", lift)

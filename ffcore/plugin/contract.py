@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from ffcore.diagnose import Need as Need
     from ffcore.diagnose import find_cause as find_cause
     from ffcore.diagnose import has_mapping as has_mapping
+    from ffcore.diagnose.constraints import LIMITING_OPTIONS as LIMITING_OPTIONS
+    from ffcore.diagnose.constraints import LIMITING_SETS as LIMITING_SETS
+    from ffcore.diagnose.constraints import LIMITING_SHARES as LIMITING_SHARES
     from ffcore.diagnose.relax import evaluated_components as evaluated_components
     from ffcore.diagnose.relax import limited_memories as limited_memories
     from ffcore.diagnose.relax import with_sizes as with_sizes
@@ -318,6 +321,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.cli.unfused": _names("SWITCHED_OFF unfused"),
     "ffcore.cli.values": _names("parse_assignments split_assignments"),
     "ffcore.diagnose": _names("Cause CauseKind Need find_cause has_mapping"),
+    "ffcore.diagnose.constraints": _names("LIMITING_OPTIONS LIMITING_SETS LIMITING_SHARES"),
     "ffcore.diagnose.relax": _names("evaluated_components limited_memories with_sizes"),
     "ffcore.diagnose.sizes": _names("Verdict halved occupancy_unit"),
     "ffcore.errors": _names(

@@ -41,7 +41,7 @@ def round_trip(problem: Problem, nests: Sequence[Nest]) -> tree.MappingTree:
 
 
 @pytest.mark.parametrize("problem", [chain(), diamond()], ids=["chain", "diamond"])
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_random_mappings(problem: Problem, seed: int) -> None:
     fused = 0
     for mapping in random_mappings(problem, seed, tries=1200, count=60):

@@ -101,8 +101,8 @@ FREE = MapperOptions(max_fused_loops_per_rank_variable=INFINITY)
 @pytest.mark.parametrize("batch", [b if b < 4 else pytest.param(b, marks=pytest.mark.slow) for b in range(20)])
 def test_model_and_mapspace_have_the_same_constraints(batch: int) -> None:
     accepted, refused = map(sum, zip(*map(verdicts, range(batch * BATCH, (batch + 1) * BATCH)), strict=True))
-    assert accepted > 50
-    assert refused > 50
+    assert accepted > 25
+    assert refused > 25
 
 
 # ---- the problems are varied

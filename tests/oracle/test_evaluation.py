@@ -18,7 +18,7 @@ from ffcore.spec.problem import Metric, Problem
 from tests.oracle.compare import TOLERANCE, joined, objectives, seeded
 
 BATCH = 10
-BATCHES = [*range(8), *(pytest.param(b, marks=pytest.mark.slow) for b in range(8, 60))]
+BATCHES = [*range(5), *(pytest.param(b, marks=pytest.mark.slow) for b in range(5, 60))]
 FITS = 1 + 1e-9
 
 

@@ -86,8 +86,8 @@ def test_same_pareto_set_under_laws_of_their_own(seeds: Sequence[int]) -> None:
 def test_a_law_changes_the_optimum() -> None:
     """Else the seeds above would show nothing."""
     changed = 0
-    for seed in range(0, 40):
+    for seed in range(20):
         problem = array_problem(seed) if seed % 4 < 2 else seeded(seed)
         if problem is not None:
             changed += fast(problem) != fast(under(problem, law_of(seed)))
-    assert changed > 10
+    assert changed > 5

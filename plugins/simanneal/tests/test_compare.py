@@ -287,6 +287,7 @@ def test_times_that_are_none(text: str) -> None:
 
 def test_map_takes_the_baselines_by_name(tmp_path: Path) -> None:
     words = ["--set", "M=4", "--joiner", "simanneal", "--format", "json", "--jobs", "1"]
+    words += ["--spec", "mapper.joiner_options={max_evaluations: 3000}"]
     done = ff_here("map", *write_specs(tmp_path), *words)
     assert done.returncode == 0, done.stderr
     (mapping,) = json.loads(done.stdout)["mappings"]

@@ -12,6 +12,9 @@ from typing import Any
 
 from ffcore.plugin import (
     INFINITY,
+    LIMITING_OPTIONS,
+    LIMITING_SETS,
+    LIMITING_SHARES,
     Compute,
     Container,
     LoopBound,
@@ -26,12 +29,6 @@ from ffcore.plugin import (
 )
 from ffcore_explain.explanation import Limit, Setting
 
-_OPTIONS = (
-    "max_fused_loops",
-    "max_fused_loops_per_rank_variable",
-    "max_loops_per_spatial_dimension",
-    "max_pmapping_templates_per_einsum",
-)
 _NOTHING = ("", "Nothing", "Nothing()")
 _ALL = ("All", "All()")
 
@@ -96,7 +93,7 @@ def _of_rules(spec: Spec, rules: TensorRules, path: str, *, toll: bool) -> Itera
             yield _lift(spec, f"{path}.may_keep", may, (f"{path}.may_keep", "All"))
         if bypass not in _NOTHING:
             yield _lift(spec, f"{path}.bypass", bypass, *_without_bypass(path, keep, may, back, bypass))
-    for name in ("no_refetch_from_above", "no_resend_to_below"):
+    for name in LIMITING_SETS:
         text = _text(getattr(rules, name))
         if text not in _NOTHING:
             yield _lift(spec, f"{path}.{name}", text, (f"{path}.{name}", "Nothing"))
@@ -122,10 +119,10 @@ def _of_dimension(spec: Spec, dimension: Any, path: str) -> Iterator[Limit]:
         if dimension.may_reuse is None:  # it follows from reuse, and is a property of the hardware
             settings.append((f"{path}.may_reuse", reuse))
         yield _lift(spec, f"{path}.reuse", reuse, *settings)
-    for name, free in (("min_usage", 0), ("usage_scale", 1)):
+    for name, free in LIMITING_SHARES.items():
         value = getattr(dimension, name)
         if value != free:
-            yield _lift(spec, f"{path}.{name}", value, (f"{path}.{name}", str(free)))
+            yield _lift(spec, f"{path}.{name}", value, (f"{path}.{name}", f"{free:g}"))
     yield from _of_list(spec, dimension.loop_bounds, f"{path}.loop_bounds")
 
 
@@ -154,7 +151,7 @@ def _of_workload(spec: Spec) -> Iterator[Limit]:
 
 
 def _of_mapper(spec: Spec) -> Iterator[Limit]:
-    for name in _OPTIONS:
+    for name in LIMITING_OPTIONS:
         value = getattr(spec.mapper.ffm, name)
         if not _is_infinite(value):
             yield _lift(spec, f"mapper.ffm.{name}", value, (f"mapper.ffm.{name}", "inf"))
