@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ffcore.files import write_atomically
 from ffcore.plugin import RECORD_TYPES
 from tests.cli.process import ff_here
 
@@ -119,6 +121,22 @@ def test_name_without_the_prefix_is_kept_with_a_hint(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "ffcore-own-chip" in done.stdout.splitlines()[-1]
     assert tomllib.loads((tmp_path / "new" / "pyproject.toml").read_text())["project"]["name"] == "own-chip"
+
+
+def test_what_cannot_be_written_to_its_end_is_not_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, text: str) -> None:
+        if path.suffix == ".py":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write_atomically(path, text)
+
+    words = ("new-plugin", "ffcore-own", "joiner", "--out", tmp_path / "own")
+    monkeypatch.setattr("ffcore_scaffold.scaffold.write_atomically", full)
+    done = ff_here(*words)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "No space left on device" in done.stderr
+    assert list((tmp_path / "own").iterdir()) == []
+    monkeypatch.undo()
+    assert ff_here(*words).returncode == 0
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

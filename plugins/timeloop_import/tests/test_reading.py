@@ -290,6 +290,30 @@ def test_wrong_mappings_and_constraints(tmp_path: Path, text: str, message: str)
     assert message in refused(tmp_path, ARCH, PROBLEM, text)
 
 
+def test_names_in_notes_stay_in_their_line(tmp_path: Path) -> None:
+    """They are comments of a file that is read as YAML, and go to a terminal."""
+    name = '"glb\\nvariables: {x: 1}\\n#\\e[2J"'
+    (tmp_path / "a.yaml").write_text(ARCH.replace("name: glb", f"name: {name}"))
+    done = ff_here("convert", tmp_path / "a.yaml", "--from", "timeloop", "-o", tmp_path / "out")
+    assert done.returncode == 0
+    assert "not said: glb\\nvariables: {x: 1}\\n#\\x1b[2J: multiple_buffering: 2\n" in done.stdout
+    lines = (tmp_path / "out" / "arch.yaml").read_text().split("arch:\n")[0].splitlines()
+    assert all(line.startswith("# not said: ") for line in lines)
+
+
+def test_tables_replace_no_native_file(tmp_path: Path) -> None:
+    table = "ERT: {version: 0.4, tables: [{name: System.DRAM, actions: [{name: read, energy: 1}]}]}\n"
+    (tmp_path / "more").mkdir()
+    (tmp_path / "arch.yaml").write_text(ARCH + table)
+    (tmp_path / "more" / "costs_arch.yaml").write_text(table.replace("ERT", "ART").replace("read", "area"))
+    files = (tmp_path / "arch.yaml", tmp_path / "more" / "costs_arch.yaml")
+    assert ff_here("convert", *files, "--from", "timeloop", "-o", tmp_path / "out").returncode == 0
+    names = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert names == ["arch.yaml", "costs_arch.yaml", "costs_costs_arch.yaml"]
+    assert "arch:\n  nodes:" in (tmp_path / "out" / "arch.yaml").read_text()
+    assert "files: [costs_arch.yaml, costs_costs_arch.yaml]" in (tmp_path / "out" / "arch.yaml").read_text()
+
+
 def test_nothing_is_half_written(tmp_path: Path) -> None:
     """A folder in the place of a file, a link to elsewhere, a full disk, a second process."""
     for name, text in (("a.yaml", ARCH), ("p.yaml", PROBLEM)):

@@ -23,9 +23,9 @@ _SHORT = {Goal.EDP: "EDP", Goal.ENERGY: "energy", Goal.LATENCY: "latency"}
 def show(explanation: Explanation, format: str, out: Path | None) -> None:
     """Print the explanation (``text`` or ``json``), and write it as JSON into the file ``out``, if given."""
     text = json.dumps(explanation.as_data(), indent=2, allow_nan=False)
+    typer.echo(text if format == "json" else as_text(explanation))
     if out is not None:
         write_file(out, text + "\n")
-    typer.echo(text if format == "json" else as_text(explanation))
 
 
 def as_text(explanation: Explanation) -> str:

@@ -9,6 +9,7 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 import ffcore
 from ffcore import plugin
-from ffcore.plugin import HOOK_OF_KIND, RECORD_TYPES, FFError, find_file, suggest
+from ffcore.plugin import HOOK_OF_KIND, RECORD_TYPES, FFError, find_file, suggest, write_atomically
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 PREFIX = "ffcore-"
@@ -159,12 +160,21 @@ def write(wanted: Plan, folder: Path) -> list[Path]:
     """Write all files below ``folder`` and return their paths. Raises ``FFError`` if the folder holds anything."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FFError(f"{folder} exists already, and nothing is overwritten: choose another folder with --out")
-    written = []
-    for name, text in files(wanted).items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        written.append(path)
+    written: list[Path] = []
+    try:
+        for name, text in files(wanted).items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            written.append(path)
+            write_atomically(path, text)
+    except OSError:  # half a plugin would be in the way of the next attempt
+        for path in written:
+            path.unlink(missing_ok=True)
+        below = {parent for path in written for parent in path.parents if folder in parent.parents}
+        for parent in sorted(below, reverse=True):  # each after those inside of it
+            with suppress(OSError):
+                parent.rmdir()
+        raise
     return written
 
 

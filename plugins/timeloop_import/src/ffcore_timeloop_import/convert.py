@@ -19,6 +19,8 @@ from ffcore_timeloop_import.problem import Problem, read_problem
 from ffcore_timeloop_import.source import mapping, number, read_files
 from ffcore_timeloop_import.temporal import without_slid
 
+_NATIVE = ("arch.yaml", "workload.yaml", "mapping.yaml")
+
 
 @attrs.frozen
 class Converted:
@@ -30,6 +32,17 @@ class Converted:
     mapping: tuple[tuple[str, dict[str, Any]], ...]
     tables: tuple[Path, ...]  # ERT and ART
     notes: tuple[str, ...]
+
+    @property
+    def table_files(self) -> dict[str, Path]:
+        """The tables by the names of their copies: their own, where nothing else is called so."""
+        found: dict[str, Path] = {}
+        for table in self.tables:
+            name = table.name
+            while name in found or name in _NATIVE:
+                name = f"costs_{name}"
+            found[name] = table
+        return found
 
     def data(self) -> dict[str, Any]:
         """The native spec as plain data, each node with its type under ``tag``."""
@@ -68,7 +81,7 @@ def read(files: Sequence[Path]) -> Converted:
     """Read files of Timeloop's. Raises SpecError in one sentence for what cannot be read."""
     sections, unread, places = read_files(files)
     notes = [f"{name}: not read" for name in unread]
-    for name in ("architecture", "problem", "mapping"):
+    for name in ("architecture", "problem", "mapping", "ERT", "ART"):
         if len(sections.get(name, [])) > 1:
             raise SpecError.one(f"there are {len(sections[name])} of the section {name!r}; give the files of one job")
     levels: list[Level] = []
@@ -94,7 +107,8 @@ def read(files: Sequence[Path]) -> Converted:
     elif "mapping" in sections or "constraints" in sections:
         raise SpecError.one("a mapping or constraints need the architecture and the problem: give their files too")
     tables = tuple(dict.fromkeys(places[name] for name in ("ERT", "ART") if name in places))
-    return Converted(tuple(levels), problem, rules, tuple(loops), tables, tuple(dict.fromkeys(notes)))
+    told = tuple(dict.fromkeys("".join(c if c.isprintable() else ascii(c)[1:-1] for c in note) for note in notes))
+    return Converted(tuple(levels), problem, rules, tuple(loops), tables, told)
 
 
 def convert(files: Sequence[Path], out: str | Path, *, force: bool = False) -> Written:
@@ -112,8 +126,8 @@ def convert(files: Sequence[Path], out: str | Path, *, force: bool = False) -> W
         texts["workload.yaml"] = _dumped({"workload": converted.workload()})
     if converted.mapping:
         texts["mapping.yaml"] = "mapping:\n  nodes:\n" + _text(list(converted.mapping), "  ")
-    for table in converted.tables:
-        texts[table.name] = read_regular(table)
+    for name, table in converted.table_files.items():
+        texts[name] = read_regular(table)
     with writing(folder):
         there = next((name for name in texts if os.path.lexists(folder / name)), None)
         if there is not None and not force:
@@ -187,7 +201,7 @@ def _rounded(value: float) -> float:
 def _costs(converted: Converted) -> str:
     if not converted.tables:
         return ""
-    files = [table.name for table in converted.tables]
+    files = list(converted.table_files)
     return _dumped({"mapper": {"cost_model": "tables", "cost_model_options": {"files": files}}})
 
 
