@@ -133,6 +133,11 @@ class ProcessExecutor(Executor):
         self._threads: Executor | None = None
         self._running: list[Generator[Any, None, None]] = []
 
+    @property
+    def forks(self) -> bool:
+        """Are calls made by new forks of this process? They have what it has loaded, such as compiled kernels."""
+        return self._forks and may_fork()
+
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Make one call: by a thread where forked processes would be used, else by a process of its own."""
         if self._threads is None:

@@ -59,6 +59,8 @@ T = TypeVar("T")
 _POINTS_AT_ONCE = 4  # per worker: what they share is explored before the first of them is joined
 _MANY = 64  # times as many where they take no time
 _QUICK = 2.0  # s, for a batch
+_TASK = 0.1  # s, that points which go to a worker together take: what a task costs beside them is a few ms
+_SHARE = 8  # tasks at least that each worker has of a batch
 _EXPLORATIONS = 64  # that are kept for one batch of many points
 _DESIGNS = 256  # that are kept
 
@@ -159,6 +161,8 @@ class _Run:
     progress: Progress | None
     n_points: int
     _done: int = 0  # points
+    _together: int = 1  # points of a task
+    _joined: bool = False  # was some point joined in this process?
     _last: Step | None = None
     _explorations: dict[int, Exploration] = attrs.Factory(dict)  # by number
     _found: dict[int, EinsumPmappings] = attrs.Factory(dict)  # likewise
@@ -178,7 +182,10 @@ class _Run:
             begun = time.monotonic()
             yield from self._join([self.plan.points[number] for number in batch])
             # Small points are many at once, as workers are started for each batch.
-            most = min(2 * most, at_once * _MANY) if time.monotonic() - begun < _QUICK else at_once
+            seconds = time.monotonic() - begun
+            most = min(2 * most, at_once * _MANY) if seconds < _QUICK else at_once
+            each = seconds * workers_of(self.pool, len(batch)) / len(batch)
+            self._together = max(1, min(int(_TASK / max(each, 1e-6)), _MANY))
             start = end
             self._forget(lambda k, end=end: last[k] >= end)  # type: ignore[misc]
         # What other explorers and searches start is their own affair: they come last, one after the other.
@@ -236,14 +243,28 @@ class _Run:
 
     def _join(self, batch: Sequence[Point]) -> Iterator[SweepPoint]:
         beside = [p for p in batch if p.timeless]
-        tasks = [(_Join.of(p, self.plan, self._explorations), *self._needed(p)) for p in beside]
+        if beside and not self._joined and getattr(self.pool, "forks", False):  # they then have the joiner's kernels
+            self._joined = True
+            with phase("join"):
+                first = beside.pop(0)
+                yield self._result(first, joined(*self._task([first]))[0])
+        size = max(1, min(self._together, len(beside) // (_SHARE * workers_of(self.pool, len(beside)))))
+        chunks = [beside[start : start + size] for start in range(0, len(beside), size)]
         with phase("join"):
-            for i, outcome in self._each(_Join.run, tasks):
-                yield self._result(beside[i], outcome)
+            for i, outcomes in self._each(joined, [self._task(chunk) for chunk in chunks]):
+                for point, outcome in zip(chunks[i], outcomes, strict=True):
+                    yield self._result(point, outcome)
             for point in batch:
                 if not point.timeless:
                     join, found = _Join.of(point, self.plan, self._explorations), self._needed(point)
                     yield self._result(point, join.run(*found, executor=self.pool, progress=self.progress))
+
+    def _task(self, points: Sequence[Point]) -> tuple[Any, ...]:
+        """The arguments of `joined` for some points; what was found for several of them is there once."""
+        numbers = [tuple(dict.fromkeys(self.plan.order[point.number])) for point in points]
+        places = {k: place for place, k in enumerate(dict.fromkeys(k for own in numbers for k in own))}
+        joins = tuple(_Join.of(point, self.plan, self._explorations) for point in points)
+        return (joins, tuple(tuple(places[k] for k in own) for own in numbers), *(self._found[k] for k in places))
 
     def _needed(self, point: Point) -> tuple[EinsumPmappings, ...]:
         """What was found for a point, each exploration once."""
@@ -323,6 +344,11 @@ class _Run:
 def explored(stored: Stored) -> EinsumPmappings:
     """One exploration, by whoever has time for it."""
     return explore_einsum(stored.einsum, stored.templates, stored.shape, stored.options)
+
+
+def joined(joins: Sequence[_Join], places: Sequence[Sequence[int]], *found: EinsumPmappings) -> list[_Outcome]:
+    """The joins of some points, by whoever has time for them; ``places``: what each needs of what was ``found``."""
+    return [join.run(*(found[place] for place in own)) for join, own in zip(joins, places, strict=True)]
 
 
 @attrs.frozen
