@@ -105,3 +105,28 @@ def test_batches_grow_where_points_take_no_time(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(run_module, "_EXPLORATIONS", 0)  # all share too little
     list(job.each(n_jobs=1))
     assert max(sizes) <= 4
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_points_that_go_to_a_worker_together_are_what_each_is(monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
+    """Some of them have no mapping; explorations are those of several points of a task, or of one."""
+    taken: list[int] = []
+    joined = run_module._Run._task
+
+    def noting(self, points):  # type: ignore[no-untyped-def]
+        taken.append(len(points))
+        return joined(self, points)
+
+    sizes = [8.0 * k for k in (12, 40, 100)]
+    job = prepared(
+        chain(n_einsums=2), {SIZE: sizes, "mapper.ffm.max_fused_loops": [0, 2], "arch.nodes.Main.size": ["inf", 8]}
+    )
+    apart = [as_data(p) for p in job.each(n_jobs=jobs)]
+    monkeypatch.setattr(run_module._Run, "_task", noting)
+    monkeypatch.setattr(run_module, "_TASK", 1e9)
+    monkeypatch.setattr(run_module, "_SHARE", 1)
+    monkeypatch.setattr(run_module, "_QUICK", math.inf)
+    together = [as_data(p) for p in job.each(n_jobs=jobs)]
+    assert sorted(together, key=str) == sorted(apart, key=str)
+    assert {p[2] for p in apart} == {FOUND, NOTHING}
+    assert max(taken) > 1
