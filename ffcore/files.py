@@ -53,6 +53,11 @@ def write_file(path: Path, content: str | bytes) -> None:
         write_atomically(path, data)
         return
     try:
+        opened = _opened(path)
+        if opened is not None:
+            with os.fdopen(os.dup(opened), "wb") as file:
+                file.write(data)
+            return
         handle = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))  # else a pipe waits for a reader
         with os.fdopen(handle, "wb") as file:
             os.set_blocking(handle, True)
@@ -61,12 +66,22 @@ def write_file(path: Path, content: str | bytes) -> None:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
+def _opened(path: Path) -> int | None:
+    """The number of a file that this process has open, where the path is the system's link to it (``/dev/stdout``)."""
+    links = [path, path.parent / path.readlink()] if path.is_symlink() else []
+    for link in links:
+        if os.path.realpath(link.parent) == f"/proc/{os.getpid()}/fd" and link.name.isdigit():
+            return int(link.name)
+    return None
+
+
 def _is_stream(path: Path) -> bool:
+    """Is a file written into, instead of being replaced?"""
     try:
         mode = path.stat().st_mode
     except OSError:  # not there, or a link to nothing: it is made
         return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+    return _opened(path) is not None or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def check_file(path: Path) -> None:

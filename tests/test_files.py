@@ -111,3 +111,15 @@ def test_a_file_that_a_user_names(tmp_path: Path) -> None:
     assert list((tmp_path / "new").iterdir()) == []
     with pytest.raises(OSError, match="is a folder"):
         check_file(tmp_path / "new")
+
+
+def test_a_link_to_what_this_process_has_open_is_written_into(tmp_path: Path) -> None:
+    """As ``/dev/stdout`` is where stdout goes to a file."""
+    link = tmp_path / "stdout"
+    with (tmp_path / "redirected").open("wb", buffering=0) as file:
+        file.write(b"before, ")
+        link.symlink_to(f"/proc/self/fd/{file.fileno()}")
+        write_file(link, "then ")
+        file.write(b"after")
+    assert link.is_symlink()
+    assert (tmp_path / "redirected").read_text() == "before, then after"

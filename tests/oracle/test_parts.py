@@ -79,6 +79,21 @@ def test_parts_in_many_problems(seed: int) -> None:
     assert agree(seed)
 
 
+@pytest.mark.parametrize("size", [10, 14])
+def test_users_that_cut_a_tensor_into_more_parts_or_fewer(size: int) -> None:
+    """Only the first Einsum may run across the fanout; the others hold all of X, and so does it where they share."""
+    einsums = [
+        "Y[A: a] = X[A: a, B: b] * T[A: a, B: b]",
+        "Z[B: b] = X[A: a, B: b] * Y[A: a]",
+        "W[A: a] = X[A: a, B: b] * Z[B: b]",
+    ]
+    text = SPEC.format(
+        a=3, b=3, c=1, size=size, keep="Nothing", fanout=2, reuse="All, reuse: T", bounds="", einsums=einsums
+    )
+    problem = ff.Spec.from_string(text.replace("keep: ~Intermediates", "keep: ~(Intermediates | X)")).problem()
+    assert same(fast(problem), reference(problem))
+
+
 def test_parts_that_cannot_match_are_no_mapping() -> None:
     """One Einsum must cut X by rows alone, the other by rows and columns."""
     bounds = ", loop_bounds: [{expression: b, operator: ==, value: 2}, {expression: c, operator: ==, value: 1}]"

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 DEFAULT_SECONDS = 300.0
 _FOR_SIZES = 0.25  # of the time limit, at most: to find the least capacities takes many searches
 _MOST_REASONS = 6
+_LATE = 0.1  # of the time is left after a first search that the limit ended
 
 
 def explain(
@@ -108,14 +109,17 @@ class Inquiry:
         """Find everything out, as far as the time goes."""
         with workers(self.spec, self.n_jobs) as pool:
             limit = TimeLimit(self._for_first)
-            optimum, cut = self._parts.first(self._problem, self._for_first, pool, self.progress)
-            limit = TimeLimit(0.0) if cut else limit if limit.seconds < INFINITY else TimeLimit(self._seconds)
+            optimum, worth = self._parts.first(self._problem, self._for_first, pool, self.progress)
+            late = limit.left < _LATE * limit.seconds
+            limit = limit if limit.seconds < INFINITY else TimeLimit(self._seconds)
+            if worth and late:  # what a limit costs is a difference of optima
+                limit = TimeLimit(0.0)
             # Each search may have to be given up: what cannot do that, or was not asked for, leaves them to processes.
             self._pool = pool if self.spec.mapper.executor is not None and hasattr(pool, "outcomes") else None
             if optimum is None:
                 self._find_reasons(limit)
             else:
-                self._know(optimum=optimum, guarantee=cut or self.explanation.guarantee)
+                self._know(optimum=optimum, guarantee=worth or self.explanation.guarantee)
                 self._lift_all(optimum, limit)
         return self.explanation
 

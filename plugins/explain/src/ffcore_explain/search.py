@@ -79,12 +79,17 @@ class Parts:
     def first(
         self, problem: Problem, seconds: float, executor: Executor | None, progress: Progress | None
     ) -> tuple[Optimum | None, str]:
-        """The optimum, or the best that was found in so many seconds, and then what that is worth ("": the optimum).
+        """The optimum, or the best that was found in so many seconds, and what that is worth where that is less than is
+        promised ("": the optimum).
 
         Raises TimeLimitError where the time ends before there is any.
         """
+        if seconds == math.inf and not all(einsum.paths for einsum in problem.einsums):
+            return None, ""
         if seconds == math.inf:
-            return self.optimum(problem, executor, progress), ""
+            pmappings = self._pmappings(problem, executor, progress)
+            found = [] if pmappings is None else self.join(problem, pmappings)
+            return self._optimum(problem, found), self._worth(problem, pmappings, found) if found else ""
         limited = attrs.evolve(problem, options=attrs.evolve(problem.options, time_limit=seconds))
         if self.job.explorer_name != DEFAULT_EXPLORER:  # others know of no limit: theirs is all or nothing
             ((_, answer),) = run([partial(self.optimum, problem)], 1, TimeLimit(seconds))
@@ -102,11 +107,15 @@ class Parts:
             found = list(self.job.joiner.join(limited, pmappings, executor=executor, progress=progress))
         except NoValidMappingError:
             found = []
-        promised = str(self.job.guarantee(limited, pmappings, found) or "nothing")
-        cut = "" if promised == self.guarantee else promised
-        if cut and not found:
+        worth = self._worth(limited, pmappings, found)
+        if worth and not found:
             raise TimeLimitError(_NOTHING)
-        return self._optimum(problem, found), cut
+        return self._optimum(problem, found), worth
+
+    def _worth(self, problem: Problem, pmappings: Any, found: list[JoinedMapping]) -> str:
+        """What is promised of the mappings that were found, where that is less than what the joiner promises."""
+        promised = str(self.job.guarantee(problem, pmappings, found) or "nothing")
+        return "" if promised == self.guarantee else promised
 
     def join(self, problem: Problem, pmappings: PmappingSet) -> list[JoinedMapping]:
         """What joins, or nothing."""

@@ -21,11 +21,13 @@ _SHORT = {Goal.EDP: "EDP", Goal.ENERGY: "energy", Goal.LATENCY: "latency"}
 
 
 def show(explanation: Explanation, format: str, out: Path | None) -> None:
-    """Print the explanation (``text`` or ``json``), and write it as JSON into the file ``out``, if given."""
+    """Write the explanation as JSON into the file ``out``, if given, and print it (``text`` or ``json``)."""
     text = json.dumps(explanation.as_data(), indent=2, allow_nan=False)
-    typer.echo(text if format == "json" else as_text(explanation))
-    if out is not None:
-        write_file(out, text + "\n")
+    try:
+        if out is not None:
+            write_file(out, text + "\n")
+    finally:  # neither is lost to what becomes of the other
+        typer.echo(text if format == "json" else as_text(explanation))
 
 
 def as_text(explanation: Explanation) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -70,20 +70,28 @@ def sources(einsums: Sequence[EinsumPmappings], extent: Extent) -> list[Source]:
     """The same numbers for the same component, and for the same rank of a tensor, in all Einsums."""
     names: dict[str, int] = {}
     ranks: dict[str, dict[str, int]] = {}
+    parts: dict[tuple[str, str], int] = {}  # the most in any Einsum, so that all count a tensor at the same
+    for e in einsums:
+        _count_parts(e, parts)
     result = []
     for e in einsums:
         components = e.places
         places = tuple(names.setdefault(c.name, len(names)) for c in components)
-        forms = tuple(_form(e, name, components, ranks.setdefault(name, {}), extent) for name in e.shape.shared)
+        forms = tuple(_form(e, name, components, ranks.setdefault(name, {}), parts, extent) for name in e.shape.shared)
         result.append(Source(e, tuple(loop_sizes(e.einsum, v) for v in e.einsum.bounds), places, forms))
     return result
 
 
 def _form(
-    e: EinsumPmappings, name: str, components: Sequence[Component], numbers: dict[str, int], extent: Extent
+    e: EinsumPmappings,
+    name: str,
+    components: Sequence[Component],
+    numbers: dict[str, int],
+    parts: Mapping[tuple[str, str], int],
+    extent: Extent,
 ) -> TensorForm:
     tensor, memories = e.einsum.tensor[name].kept, e.shape.memories
-    most = _most_parts(e, name)
+    most = [parts.get((name, c.name), 1) for c in components]
     n = e.einsum.n_instances
     variable = {v: i for i, v in enumerate(e.einsum.bounds)}
     return TensorForm(
@@ -94,22 +102,20 @@ def _form(
         tuple(memories.index(c.name) if c.name in memories else -1 for c in components),
         # A memory of size 0 holds nothing in any row.
         tuple(e.einsum.bits(tensor, c) / c.size if c.size else 0.0 for c in components),
-        tuple(n / most.get(c.name, 1) if extent is Extent.OWN else n for c in components),
-        max(most.values(), default=1) > 1,
+        tuple(n / k if extent is Extent.OWN else n for k in most),
+        max(most, default=1) > 1,
     )
 
 
-def _most_parts(e: EinsumPmappings, name: str) -> dict[str, int]:
-    """Per memory, the most parts of a persistent tensor that spatial loops may spread over instances."""
-    most: dict[str, int] = {}
+def _count_parts(e: EinsumPmappings, most: dict[tuple[str, str], int]) -> None:
+    """Per shared persistent tensor and memory, the most parts that spatial loops may spread over instances."""
     for template in e.templates:
         for site in template.sites:
-            if site.tensor == name and site.backing and site.persistent:
+            if site.tensor in e.shape.shared and site.backing and site.persistent:
                 above = {(s.index, s.dimension) for s in template.spatial if s.index <= site.index}
                 parts = math.prod(template.components[i].spatial[d].fanout for i, d in above)
-                memory = template.components[site.index].name
-                most[memory] = max(most.get(memory, 1), parts)
-    return most
+                key = site.tensor, template.components[site.index].name
+                most[key] = max(most.get(key, 1), parts)
 
 
 @attrs.frozen(eq=False)

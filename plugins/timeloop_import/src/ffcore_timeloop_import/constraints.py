@@ -168,14 +168,16 @@ def _spatial(
             notes.append(f"{name}: spatial {dimension}=0, all that is left of {dimension}")
             continue
         said.add(said.spatial, level.name, dimension, operator, count)
-        native = "==" if operator == "=" else operator
+        if operator == ">=" and count <= 1:
+            continue  # which says nothing
+        native = "<=" if count == 1 else "==" if operator == "=" else operator
         where = [sides[dimension]] if dimension in sides else [axis for axis in ("X", "Y") if fanout[axis] > 1]
         if count > 1 and len(where) > 1:
             notes.append(f"{name}: spatial {dimension}{operator}{count}, of both axes together")
             continue
         for axis in where:
             if fanout[axis] > 1:
-                bounds[axis].append(_bound(problem, [dimension], "<=" if count == 1 else native, count))
+                bounds[axis].append(_bound(problem, [dimension], native, count))
 
 
 def _minimum(name: str, least: float, levels: list[Level], rules: dict[str, Rules], notes: list[str]) -> None:

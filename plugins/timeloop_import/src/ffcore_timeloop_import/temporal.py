@@ -19,7 +19,6 @@ from ffcore_timeloop_import.architecture import Level
 from ffcore_timeloop_import.problem import DataSpace, Problem
 
 Range = tuple[int, int]  # least and most
-Factors = Mapping[tuple[str, str], Range]  # (level, dimension) -> of its loops
 Bound = dict[str, Any]
 
 
@@ -30,7 +29,6 @@ class Said:
     factors: dict[tuple[str, str], Range] = attrs.field(factory=dict)
     spatial: dict[tuple[str, str], Range] = attrs.field(factory=dict)  # of the fanout of a level
     order: dict[str, list[str]] = attrs.field(factory=dict)
-    text: dict[str, list[str]] = attrs.field(factory=dict)  # as it was written, for notes
 
     def add(self, table: dict[tuple[str, str], Range], level: str, dimension: str, operator: str, n: int) -> None:
         """One more factor, beside those that are known."""
