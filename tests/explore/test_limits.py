@@ -25,11 +25,13 @@ from ffcore.explore.fits import least_bits, may_fit
 from ffcore.explore.limits import PATIENCE, SHARE, Limits
 from ffcore.explore.progress import EinsumProgress, StoppedError, Tally
 from ffcore.explore.reuse.equal import EinsumClasses
+from ffcore.explore.search import solve
 from ffcore.explore.search.spatial import SpatialMenu, smallest_usage
 from ffcore.explore.system import addresses_left, available, resident
 from ffcore.mapper.nothing import check_explored, nothing_joined
 from ffcore.pmappings.guarantee import guarantee_of
 from ffcore.pmappings.set import EinsumPmappings
+from ffcore.spec import Spec
 from ffcore.spec.problem import MapperOptions, Problem
 from tests.api.specs import chain
 from tests.oracle.compare import seeded
@@ -409,3 +411,30 @@ def test_an_interruption_reaches_threads_inside_of_a_template(monkeypatch: pytes
         explore(limited(), executor=pool, progress=progress)
     pool.shutdown(wait=True, cancel_futures=True)
     assert len(ended) == 2
+
+
+def test_time_ends_while_loops_out_of_order_are_still_being_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are hundreds of choices, of which each is an outline, before any label is made."""
+    calls: list[int] = []
+
+    def up(work: object, made: int) -> None:
+        calls.append(made)
+        if len(calls) == 3:
+            raise TimeLimitError("time is up")
+
+    nodes = "".join(
+        f"  - !Memory\n    name: {name}\n    size: {size}\n    tensors: {{keep: All}}\n    spatial: [{spatial}]\n"
+        "    actions: [{name: read, energy: 1, throughput: inf}, {name: write, energy: 1, throughput: inf}]\n"
+        for name, size, spatial in (("Main", "inf", ""), ("Buffer", 1000, ""), ("Reg", 100, "{name: X, fanout: 8}"))
+    )
+    spec = Spec.from_string(
+        f"arch:\n  nodes:\n{nodes}  - !Compute\n    name: MAC\n"
+        "    actions: [{name: compute, energy: 1, throughput: 1}]\n"
+        "workload:\n  rank_sizes: {A: 12, B: 12, C: 12}\n  bits_per_value: {All: 1}\n"
+        '  einsums: ["Y[A: a, B: b] = X[A: a, C: c] * T[C: c, B: b]"]\n'
+        "mapper: {ffm: {force_memory_hierarchy_order: False}}\n"
+    )
+    monkeypatch.setattr(solve._Work, "pulse", up)
+    with pytest.raises(TimeLimitError):
+        explore(spec.problem())
+    assert calls == [0, 0, 0]

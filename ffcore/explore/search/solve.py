@@ -173,6 +173,7 @@ class _Paths:
                 for usages, fixed in chooser.choices(template):
                     outline = outliner.outline(template, usages, fixed)
                     groups.setdefault(outline.above(), []).append(outline)
+                    self.pulse(0)  # choices out of order are many
             for own in groups.values():
                 node = labeller.node(own, own[0].fused)
                 if node is not None:
