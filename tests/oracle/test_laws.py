@@ -37,29 +37,24 @@ def under(problem: Problem, law: Law) -> Problem:
 
 
 def disagreement(seed: int) -> str | None:
-    problem = array_problem(seed) if seed % 4 < 2 else seeded(seed)
+    return differs(seed, array_problem(seed) if seed % 4 < 2 else seeded(seed), law_of(seed))
+
+
+def disagreement_on_hops(seed: int) -> str | None:
+    return differs(seed, network_problem(seed), hop_law_of(seed))
+
+
+def differs(seed: int, problem: Problem | None, law: Law) -> str | None:
+    """How the fast path and the exhaustive mapper differ under a law, if they do."""
     if problem is None:
         return None
-    problem = under(problem, law_of(seed))
+    problem = under(problem, law)
     ours, expected = fast(problem), reference(problem)
     if dominated(ours):
         return f"{seed}: no Pareto set, {dominated(ours)} are dominated"
     if same(ours, expected):
         return None
     return f"{seed}: only fast {unmatched(ours, expected)}, only reference {unmatched(expected, ours)}"
-
-
-def disagreement_on_hops(seed: int) -> str | None:
-    problem = network_problem(seed)
-    if problem is None:
-        return None
-    problem = under(problem, hop_law_of(seed))
-    ours, expected = fast(problem), reference(problem)
-    if dominated(ours):
-        return f"network {seed}: no Pareto set, {dominated(ours)} are dominated"
-    if same(ours, expected):
-        return None
-    return f"network {seed}: only fast {unmatched(ours, expected)}, only reference {unmatched(expected, ours)}"
 
 
 def hop_law_of(seed: int) -> Law:

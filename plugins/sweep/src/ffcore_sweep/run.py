@@ -243,7 +243,8 @@ class _Run:
 
     def _join(self, batch: Sequence[Point]) -> Iterator[SweepPoint]:
         beside = [p for p in batch if p.timeless]
-        if beside and not self._joined and getattr(self.pool, "forks", False):  # they then have the joiner's kernels
+        more = len(beside) > workers_of(self.pool, len(beside))  # else all others would only wait for it
+        if more and not self._joined and getattr(self.pool, "forks", False):  # they then have the joiner's kernels
             self._joined = True
             with phase("join"):
                 first = beside.pop(0)
