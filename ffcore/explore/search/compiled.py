@@ -123,14 +123,12 @@ def _hopeless_soon(values, row, state, share, ends, which, most, least, guard, a
 
 
 @kernel
-def _hopeless(values, row, state, share, ends, which, most, least, guard, apart, left):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Is some known mapping better than all that a label can become? ``share``: what compute time is multiplied by.
+def _promise(values, row, state, share, ends, which, most, least, guard, apart, left):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """(energy, latency): the least that a label can become. ``share``: what compute time is multiplied by.
 
     ``apart``, ``left``: see `_least`.
     """
-    to_go, scale, slack, power, timed, known = guard
-    if known.shape[0] == 0:
-        return False
+    to_go, scale, slack, power, timed, _ = guard
     energy = values[row, 1]
     if ends[0] > 2:
         energy = _least(values, row, 1, ends[0], state, which, most, least, apart, left)
@@ -143,9 +141,26 @@ def _hopeless(values, row, state, share, ends, which, most, least, guard, apart,
         form = form * slack[state] + to_go[1 + f, state]
         if form * scale[f] > latency:
             latency = form * scale[f]
-    energy += power * latency
-    latency *= timed
-    return _beaten(energy, latency, known)
+    return energy + power * latency, latency * timed
+
+
+@kernel
+def _promises(values, points, shares, ends, which, most, least, guard, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """`_promise` of each label; ``points``, ``shares``: of each."""
+    for row in range(values.shape[0]):
+        state = points[row]
+        out[row, 0], out[row, 1] = _promise(
+            values, row, state, shares[row], ends, which, most, least, guard, which, 0.0
+        )
+
+
+@kernel
+def _hopeless(values, row, state, share, ends, which, most, least, guard, apart, left):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Is some known mapping better than all that a label can become? See `_promise`."""
+    if guard[5].shape[0] == 0:
+        return False
+    energy, latency = _promise(values, row, state, share, ends, which, most, least, guard, apart, left)
+    return _beaten(energy, latency, guard[5])
 
 
 @kernel

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffcore.explore.search.boxes import Boxes
-from ffcore.explore.search.compiled import _add, _least_sums, _union, _widen
+from ffcore.explore.search.compiled import _add, _least_sums, _promises, _union, _widen
 from ffcore.explore.search.compiled_moves import _gather, _multiples, _reach, _reach_some
 from ffcore.explore.search.compiled_rows import _rows
 from ffcore.explore.search.lattice import Steps
@@ -260,6 +260,19 @@ def least_sums(values: Floats, rivals: Rivals) -> Floats:
     """(groups, states) the least that each column and its pending ones can come to; one label for each state."""
     out = np.empty((len(rivals.ends), len(values)))
     _least_sums(values, *rivals.arrays(), out)
+    return out
+
+
+def promises(lists: Lists, values: Floats, n: int, around: Around, shares: Floats) -> Floats:
+    """(labels, 2) the least energy and latency that each label can become.
+
+    ``shares``: per class (see `gather`) what compute time will at least be multiplied by.
+    """
+    places = np.repeat(np.arange(len(lists.offsets) - 1), np.diff(lists.offsets))
+    keys = places if lists.keys is None else lists.keys[places]
+    points = keys % n if lists.keys is None else places
+    out = np.empty((len(values), 2))
+    _promises(values, points, shares[keys // n], *around.rivals.arrays(), around.guard, out)
     return out
 
 

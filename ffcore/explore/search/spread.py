@@ -33,7 +33,8 @@ _TABLE = 4_000_000  # ways times states up to which it is looked up where they l
 _Class = tuple[int, ...]  # product of all trips, loops that run more than once, product for each bound on several
 
 
-Thinner = Callable[[Lists, Floats, Around], tuple[Lists, Floats, Ints]]  # labels, and which of them are left
+Thinner = Callable[[Lists, Floats, Around, Floats], tuple[Lists, Floats, Ints]]
+"""Labels and which of them are left, of labels, what is around and shares as in `Moves`."""
 
 
 @attrs.frozen
@@ -289,7 +290,7 @@ class Spread:
             found = gather(lists, values, field.lattice.n, moves, around, threads=threads)
             lists, values, source, kind = found.lists, found.values, found.source, found.kind
             if thinned is not None:
-                lists, values, kept = thinned(lists, values, found.around)
+                lists, values, kept = thinned(lists, values, found.around, moves.shares)
                 source, kind = source[kept], kind[kept]
             lists = lists.filled()
             origin = origin[source]
