@@ -202,6 +202,8 @@ def _thinner(n: int) -> Thinner:
         if len(values) <= _BEAM:
             return lists, values, np.arange(len(values))
         energy, latency = promises(lists, values, n, around, shares).T
+        if around.guard[3]:
+            energy += around.guard[3] * latency
         time = values[:, around.rivals.ends[0]]  # tells apart what other components slow down alike
         chosen = [np.lexsort(keys)[:_BEAM] for keys in ((time, latency, energy), (energy, time, latency))]
         chosen.append(np.argsort(energy * latency, kind="stable")[:_BEAM])

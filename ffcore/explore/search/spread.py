@@ -285,9 +285,10 @@ class Spread:
             after = columns.ordered(columns.passed(c, gone) for c in now)
             into = np.array([after.index(columns.passed(c, gone)) for c in now])
             moves = self._moves(step, field, now, into, free)
-            now, gone = after, []
             around = partial(field.around, after, guard=guard, dimension=step.dimension)
-            found = gather(lists, values, field.lattice.n, moves, around, threads=threads)
+            before = partial(field.around, now, guard=guard) if guard is not None else None
+            now, gone = after, []
+            found = gather(lists, values, field.lattice.n, moves, around, threads=threads, before=before)
             lists, values, source, kind = found.lists, found.values, found.source, found.kind
             if thinned is not None:
                 lists, values, kept = thinned(lists, values, found.around, moves.shares)
