@@ -130,9 +130,9 @@ def _hopeless_soon(values, row, state, share, ends, which, most, least, guard, a
 
 @kernel
 def _promise(values, row, state, share, ends, which, most, least, guard, apart, left):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """(energy without leaks, latency): the least that a label can become. ``share``: what compute time is multiplied by.
+    """(energy without leaks, latency): the least that a label can become.
 
-    ``apart``, ``left``: see `_least`.
+    ``share``: what compute time is multiplied by; ``apart``, ``left``: see `_least`.
     """
     to_go, scale, slack, _, _, _ = guard
     energy = values[row, 1]
@@ -303,7 +303,10 @@ def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
     out_values,
     out_origin,
 ):
-    """The lists ``part``; returns how many labels are left. ``limited``: (column before, after) of those with a limit."""
+    """The lists ``part``; returns how many labels are left.
+
+    ``limited``: (column before, column after) of those with a limit.
+    """
     width = out_values.shape[1]
     added = np.zeros(width)
     filled = 0

@@ -368,7 +368,7 @@ def add_costs(
 ) -> tuple[Lists, Floats, Ints]:
     """Labels (lists, values, origin) with a cut's costs added, those beyond a limit left out.
 
-    ``into``: the column that each of theirs (the key first) becomes.
+    ``into``: the column that each of theirs (the key first) becomes. ``threads``: see `gather`.
 
     ``entries``: pairs (row of ``bank``, column); ``bank[row]`` is the cost per list, as is what is ``around``. Columns
     that are ``forgotten`` become 0 after their limit was checked, and the labels are filtered anew.
@@ -399,7 +399,8 @@ def add_costs(
     for (to, stop), (own, _) in zip(parts, found, strict=True):
         out_offsets[to + 1 : stop + 1] += end
         end += len(own)
-    return Lists(out_offsets, lists.keys), *(np.concatenate(own) for own in zip(*found, strict=True))
+    out_values, out_origin = (np.concatenate(own) for own in zip(*found, strict=True))
+    return Lists(out_offsets, lists.keys), out_values, out_origin
 
 
 def template_rows(
