@@ -14,8 +14,8 @@ from ffcore.pmappings.guarantee import guarantee_of
 from ffcore.spec.problem import Problem
 from ffcore_ffm_joiner import join as join_module
 from ffcore_ffm_joiner.compatibility import Extent
-from ffcore_ffm_joiner.fold import Joined
 from ffcore_ffm_joiner.join import FFMJoiner
+from ffcore_ffm_joiner.strategy import Joined
 from tests.oracle.compare import fast, joined, objectives, reference, same, unmatched
 
 SPEC = """

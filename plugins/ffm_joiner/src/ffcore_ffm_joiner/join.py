@@ -25,7 +25,7 @@ from ffcore.plugin import (
     workers_of,
 )
 from ffcore_ffm_joiner.compatibility import Extent
-from ffcore_ffm_joiner.fold import Joined, join_all
+from ffcore_ffm_joiner.strategy import Joined, join_all
 
 
 class FFMJoiner:
