@@ -106,7 +106,7 @@ class RowShape:
         return slice(self.own(0), self.first_apart)
 
     def own(self, memory: int) -> int:
-        """Column of the Einsum's own peak in a tracked memory, as a share of its size; energy and latency come first."""
+        """Column of the Einsum's own peak in a tracked memory, as a share of it; energy and latency come first."""
         return 2 + memory * (1 + self.open)
 
     def opened(self, memory: int, depth: int) -> int:
