@@ -31,6 +31,7 @@ __all__ = [
     "price_of",
     "rates",
     "saves_traffic",
+    "seconds_in",
 ]
 
 
@@ -121,6 +122,15 @@ def latency_forms(components: Sequence[Component]) -> list[tuple[int, Mapping[st
             elif any(form.values()):
                 found.append((i, form))
     return found
+
+
+def seconds_in(
+    forms: Sequence[tuple[int, Mapping[str, float]]], index: int, action: str
+) -> Iterator[tuple[int, float]]:
+    """(number of a form, seconds per action) of those in which an action of component ``index`` takes time."""
+    for k, (i, form) in enumerate(forms):
+        if i == index and (seconds := form.get(action, 0.0)):
+            yield k, seconds
 
 
 def computes(einsum: EinsumProblem, components: Sequence[Component]) -> float:

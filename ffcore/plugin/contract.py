@@ -134,6 +134,7 @@ if TYPE_CHECKING:
     from ffcore.model.law import price_of as price_of
     from ffcore.model.law import rates as rates
     from ffcore.model.law import saves_traffic as saves_traffic
+    from ffcore.model.law import seconds_in as seconds_in
     from ffcore.model.mapping import evaluate_joint as evaluate_joint
     from ffcore.model.mapping import kept_while_running as kept_while_running
     from ffcore.model.network import HOP as HOP
@@ -354,7 +355,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.model.default": _names("DefaultModel"),
     "ffcore.model.evaluate": _names("evaluate_nest"),
     "ffcore.model.law": _names(
-        "Law accesses compute_seconds computes copied latency_forms leakage price_of rates saves_traffic"
+        "Law accesses compute_seconds computes copied latency_forms leakage price_of rates saves_traffic seconds_in"
     ),
     "ffcore.model.mapping": _names("evaluate_joint kept_while_running"),
     "ffcore.model.network": _names("HOP LoopPlace factor furthest hops laid_out"),

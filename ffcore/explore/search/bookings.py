@@ -23,6 +23,7 @@ from ffcore.model.law import (
     price_of,
     rates,
     saves_traffic,
+    seconds_in,
 )
 from ffcore.model.network import factor, furthest, hops, laid_out
 from ffcore.numbers import imperfect_tiles
@@ -329,8 +330,5 @@ class Booker:
         energy, calls = (float(component.action(action) is not None), 1.0) if own else each
         if energy:
             yield 0, energy, Unit(index, action, True) if own else None
-        for k, (i, form) in enumerate(self.columns.forms):
-            if i == index:
-                seconds = form.get(action, 0.0)
-                if seconds:
-                    yield self.columns.form(k), seconds * calls, Unit(index, action, False) if own else None
+        for k, seconds in seconds_in(self.columns.forms, index, action):
+            yield self.columns.form(k), seconds * calls, Unit(index, action, False) if own else None

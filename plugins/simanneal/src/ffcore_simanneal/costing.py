@@ -40,6 +40,7 @@ from ffcore.plugin import (
     rank_values,
     rates,
     saves_traffic,
+    seconds_in,
 )
 
 
@@ -247,11 +248,8 @@ class Coster:
         if energy:
             yield 0, energy, 0.0
         instances = self.choice.upto(index)
-        for k, (i, form) in enumerate(self.columns.forms):
-            if i == index:
-                seconds = form.get(action, 0.0)
-                if seconds:
-                    yield 1 + k, seconds * calls / instances, seconds / instances
+        for k, seconds in seconds_in(self.columns.forms, index, action):
+            yield 1 + k, seconds * calls / instances, seconds / instances
 
     def constant(self, template: Template) -> tuple[list[float], float]:
         """(columns, seconds of the compute) that do not depend on tile sizes."""
