@@ -12,7 +12,7 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -100,14 +100,15 @@ class PmappingFiles:
 
 @attrs.frozen(eq=False)
 class PmappingCache:
-    """The pmappings of one problem's Einsums in a folder."""
+    """The pmappings of one problem's Einsums in a folder; ``pulse`` is called while their templates are made."""
 
     folder: Path
     problem: Problem
+    pulse: Callable[[], None] | None = None
 
     @cached_property
     def _stored(self) -> Mapping[str, Stored]:
-        kinds, problem = EinsumClasses.of(self.problem), self.problem
+        kinds, problem = EinsumClasses.of(self.problem, self.pulse), self.problem
         parts = zip(problem.einsums, kinds.members, row_shapes(problem, kinds), strict=True)
         return {
             einsum.name: Stored(einsum, member.choices, kinds.templates_of(member), shape, problem.options)
