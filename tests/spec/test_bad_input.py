@@ -409,6 +409,22 @@ def test_names_that_would_obey_nobody(tmp_path: Path, old: str, new: str, place:
         assert "not printable, U+" in text
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("size: inf", 'size: "1%s"', "arch.nodes.MainMemory.size"),
+        ("throughput: 1}", 'throughput: "1%s"}', "arch.nodes.MAC.actions.compute.throughput"),
+        ("{All: 8}", '{All: "8%s"}', "workload.bits_per_value.All"),
+    ],
+)
+def test_texts_that_would_obey_nobody(tmp_path: Path, old: str, new: str, place: str) -> None:
+    """Even where an expression is never evaluated, it is shown."""
+    text = str(errors(tmp_path, old, new % "\\u202e4"))
+    assert f"{place}: '" in text
+    assert "has a character that is not printable, U+202E: leave it out" in text
+    assert "\u202e" not in text
+
+
 def test_keys_are_shown_escaped(tmp_path: Path) -> None:
     text = str(errors(tmp_path, "name: Buffer", 'name: Buffer\n    "a\\e[2J\\nb": 1'))
     assert text == (
