@@ -53,6 +53,8 @@ class DefaultExplorer:
         found = {} if cache is None else _stored(cache, names, progress)
         missing = [name for name in names if name not in found]
         if missing:
+            if cache is not None:
+                cache.prepare()
             try:
                 explored = explore(
                     problem,

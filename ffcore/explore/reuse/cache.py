@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -114,6 +115,14 @@ class PmappingCache:
             einsum.name: Stored(einsum, member.choices, kinds.templates_of(member), shape, problem.options)
             for einsum, member, shape in parts
         }
+
+    def prepare(self) -> None:
+        """Make the folder. Raises OSError where nothing can be written there: before the work, not after it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            tempfile.TemporaryFile(dir=self.folder).close()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.folder)) from None
 
     def path(self, einsum: str) -> Path:
         """The file of one Einsum."""
