@@ -62,6 +62,11 @@ def is_plain(power: int) -> bool:
     return power < _EXPONENTS
 
 
+def is_power(power: int) -> bool:
+    """Do two loops multiply by what one of all their trips would?"""
+    return -_EXPONENTS <= power < STEPS - _EXPONENTS
+
+
 class Hop(NamedTuple):
     """What an edge does to a network, per value that all instances of the child receive (or send) together.
 

@@ -25,7 +25,7 @@ from ffcore.explore.search.bookings import Columns
 from ffcore.explore.search.boxes import Boxes
 from ffcore.explore.search.costs import Costs
 from ffcore.explore.search.field import MANY
-from ffcore.explore.search.kernels import Around, Guard, least_sums
+from ffcore.explore.search.kernels import Around, Guard, least_sums, promises
 from ffcore.explore.search.labels import Labeller, Node
 from ffcore.explore.search.lists import Lists
 from ffcore.explore.search.outline import Cut, Outline
@@ -196,24 +196,20 @@ def _least_scale(columns: Columns, index: int) -> float:
 
 
 def _thinner(n: int) -> Thinner:
-    """Keeps the labels that look best: in energy, in time, in their product. ``n``: how many states there are."""
+    """Keeps the labels that promise most: in energy, in time, in their product. ``n``: how many states there are."""
 
-    def thinned(lists: Lists, values: Floats, around: Around) -> tuple[Lists, Floats, Ints]:
-        count = np.diff(lists.offsets)
+    def thinned(lists: Lists, values: Floats, around: Around, shares: Floats) -> tuple[Lists, Floats, Ints]:
         if len(values) <= _BEAM:
             return lists, values, np.arange(len(values))
-        places = np.repeat(np.arange(len(count)), count)
-        points = places % n if lists.keys is None else places
-        rivals, to_go = around.rivals, around.guard[0]
-        first = rivals.ends[0]
-        own = rivals.which[0, None, 1:first], points[:, None]
-        factors = np.sqrt(rivals.most[own] * rivals.least[own])
-        energy = (values[:, 1:first] * factors).sum(axis=1) + to_go[0, points]
-        time = values[:, first]
-        chosen = [np.lexsort(keys)[:_BEAM] for keys in ((time, energy), (energy, time))]
-        chosen.append(np.argsort(energy * time, kind="stable")[:_BEAM])
+        energy, latency = promises(lists, values, n, around, shares).T
+        if around.guard[3]:
+            energy += around.guard[3] * latency
+        time = values[:, around.rivals.ends[0]]  # tells apart what other components slow down alike
+        chosen = [np.lexsort(keys)[:_BEAM] for keys in ((time, latency, energy), (energy, time, latency))]
+        chosen.append(np.argsort(energy * latency, kind="stable")[:_BEAM])
         kept = np.unique(np.concatenate(chosen))
-        left = np.bincount(places[kept], minlength=len(count))
+        places = np.repeat(np.arange(len(lists.offsets) - 1), np.diff(lists.offsets))
+        left = np.bincount(places[kept], minlength=len(lists.offsets) - 1)
         offsets = np.concatenate([[0], np.cumsum(left)]).astype(np.int64)
         return Lists(offsets, lists.keys), values[kept], kept
 

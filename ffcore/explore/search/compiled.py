@@ -102,8 +102,12 @@ def _least_sums(values, ends, which, most, least, out):  # type: ignore[no-untyp
 
 
 @kernel
-def _beaten(energy, latency, known):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Is some known mapping better?"""
+def _beaten(energy, seconds, guard):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Is some known mapping better? ``energy``: without what leaks, ``seconds``: those that it takes."""
+    power, timed, known = guard[3], guard[4], guard[5]
+    latency = seconds if timed > 0.0 else 0.0
+    if power > 0.0:
+        energy += power * seconds
     for u in range(known.shape[0]):
         no_worse = known[u, 0] <= energy * NOT_WORSE and known[u, 1] <= latency * NOT_WORSE
         if no_worse and (known[u, 0] * BETTER < energy or known[u, 1] * BETTER < latency):
@@ -114,23 +118,21 @@ def _beaten(energy, latency, known):  # type: ignore[no-untyped-def]  # pragma: 
 @kernel
 def _hopeless_soon(values, row, state, share, ends, which, most, least, guard, apart, left):  # type: ignore[no-untyped-def]  # pragma: no cover
     """As `_hopeless`, of energy and compute time alone: most labels that can be dropped are so by these."""
-    to_go, _, slack, power, timed, known = guard
+    to_go, slack = guard[0], guard[2]
     energy = values[row, 1]
     if ends[0] > 2:
         energy = _least(values, row, 1, ends[0], state, which, most, least, apart, left)
     latency = values[row, ends[0]] * share * slack[state]
-    return _beaten(energy + to_go[0, state] + power * latency, latency * timed, known)
+    return _beaten(energy + to_go[0, state], latency, guard)
 
 
 @kernel
-def _hopeless(values, row, state, share, ends, which, most, least, guard, apart, left):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Is some known mapping better than all that a label can become? ``share``: what compute time is multiplied by.
+def _promise(values, row, state, share, ends, which, most, least, guard, apart, left):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """(energy without leaks, latency): the least that a label can become. ``share``: what compute time is multiplied by.
 
     ``apart``, ``left``: see `_least`.
     """
-    to_go, scale, slack, power, timed, known = guard
-    if known.shape[0] == 0:
-        return False
+    to_go, scale, slack, _, _, _ = guard
     energy = values[row, 1]
     if ends[0] > 2:
         energy = _least(values, row, 1, ends[0], state, which, most, least, apart, left)
@@ -143,9 +145,26 @@ def _hopeless(values, row, state, share, ends, which, most, least, guard, apart,
         form = form * slack[state] + to_go[1 + f, state]
         if form * scale[f] > latency:
             latency = form * scale[f]
-    energy += power * latency
-    latency *= timed
-    return _beaten(energy, latency, known)
+    return energy, latency
+
+
+@kernel
+def _promises(values, points, shares, ends, which, most, least, guard, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """`_promise` of each label; ``points``, ``shares``: of each."""
+    for row in range(values.shape[0]):
+        state = points[row]
+        out[row, 0], out[row, 1] = _promise(
+            values, row, state, shares[row], ends, which, most, least, guard, which, 0.0
+        )
+
+
+@kernel
+def _hopeless(values, row, state, share, ends, which, most, least, guard, apart, left):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Is some known mapping better than all that a label can become? See `_promise`."""
+    if guard[5].shape[0] == 0:
+        return False
+    energy, latency = _promise(values, row, state, share, ends, which, most, least, guard, apart, left)
+    return _beaten(energy, latency, guard)
 
 
 @kernel

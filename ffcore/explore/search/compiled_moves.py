@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ffcore.explore.search.compiled import _dominates, _hopeless, _hopeless_soon, find
+from ffcore.explore.search.compiled import _beaten, _dominates, _hopeless, _hopeless_soon, find
 from ffcore.kernel import kernel
 
 
@@ -112,6 +112,7 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
     shares,
     apart,
     left,
+    promised,
     reached,
     targets,
     part,
@@ -126,7 +127,8 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
     """Some of the targets until there is no more room; returns (the next target, labels so far, room it needs).
 
     ``targets``: keys of the lists to make; empty: one for every state, of which some are ``reached``. ``part``: the
-    first target of all, the one to go on with, and the one to stop at.
+    first target of all, the one to go on with, and the one to stop at. ``promised``: of each label before its move, the
+    least energy that it can come to, if there is something to beat.
     """
     width = out_values.shape[1]
     keys, first, shift = index
@@ -134,6 +136,9 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
     first_way, way_of = ways
     listed = first_way.shape[0] > 0
     guarded = guard[5].shape[0] > 0
+    timed = 1  # the column of compute time
+    while into[timed] != ends[0]:
+        timed += 1
     soon = 1  # behind the columns of energy and compute time
     while soon < values.shape[1] and into[soon] <= ends[0]:
         soon += 1
@@ -184,6 +189,10 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
                     out_source[filled] = a
                     out_move[filled] = kind
                     continue
+                if guarded:  # most are dropped for the time that a way takes
+                    latency = values[a, timed] * scale[kind, timed] * share * guard[2][point]
+                    if _beaten(promised[a], latency, guard):
+                        continue
                 for c in range(ends[0] + 1):
                     work[count, c] = 0.0
                 for c in range(1, soon):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffcore.explore.search.boxes import Boxes
-from ffcore.explore.search.compiled import _add, _least_sums, _union, _widen
+from ffcore.explore.search.compiled import _add, _least_sums, _promises, _union, _widen
 from ffcore.explore.search.compiled_moves import _gather, _multiples, _reach, _reach_some
 from ffcore.explore.search.compiled_rows import _rows
 from ffcore.explore.search.lattice import Steps
@@ -133,27 +133,32 @@ def gather(
     around: Callable[[Ints | None], Around],
     reached: Bools | None = None,
     threads: Threads | None = None,
+    before: Callable[[Ints | None], Around] | None = None,
 ) -> Gathered:
     """Per class and state, the Pareto front of all labels that moves lead to it.
 
     List ``q * n + s`` is that of state ``s`` in class ``q``. ``around``: what is known of the given states (None: of
     all). ``reached``: the lists that are not empty, where that is known and all lists are there. ``threads``: who does
-    it (default: the caller's); the result is the same.
+    it (default: the caller's); the result is the same. ``before``: as ``around``, for the labels before the moves.
 
     Exact: see `union_prime`; labels of one class and state have the same future.
     """
+    promised = np.zeros(0)
+    if before is not None:
+        classes = max(len(moves.departure_starts) - 1, int(moves.arrivals[:, 0].max()) + 1)
+        promised = promises(lists, values, n, before(None if lists.keys is None else lists.keys % n), np.zeros(classes))[:, 0]
     if lists.keys is not None:
         targets = _targets(lists.keys, n, moves)
         found = around(targets % n)
         reached = np.ones(len(targets), np.bool_)
-        own, out = _gathered_all(lists, values, n, moves, found, reached, targets, threads)
+        own, out = _gathered_all(lists, values, n, moves, found, promised, reached, targets, threads)
         return Gathered(Lists(own, targets), *out, found)
     found = around(None)
     if reached is None:
         reached = np.zeros((len(moves.starts) - 1) * n, np.bool_)
         along = n, moves.steps.stride, moves.steps.size
         _reach(lists.offsets, *along, moves.departures, moves.departure_starts, moves.steps.up, reached)
-    own, out = _gathered_all(lists, values, n, moves, found, reached, np.zeros(0, np.int64), threads)
+    own, out = _gathered_all(lists, values, n, moves, found, promised, reached, np.zeros(0, np.int64), threads)
     return Gathered(Lists(own), *out, found)
 
 
@@ -176,6 +181,7 @@ def _gathered_all(
     n: int,
     moves: Moves,
     around: Around,
+    promised: Floats,
     reached: Bools,
     targets: Ints,
     threads: Threads | None,
@@ -187,7 +193,7 @@ def _gathered_all(
     sources = lists.offsets, values, lists.index(classes * n)
 
     def gathered(part: tuple[int, int]) -> tuple[Ints, _Out]:
-        return _gathered(sources, n, moves, around, reached, targets, part, room)
+        return _gathered(sources, n, moves, around, promised, reached, targets, part, room)
 
     found = [gathered(parts[0])] if threads is None else threads.map(gathered, parts)
     if len(found) == 1:
@@ -215,6 +221,7 @@ def _gathered(
     n: int,
     moves: Moves,
     around: Around,
+    promised: Floats,
     reached: Bools,
     targets: Ints,
     part: tuple[int, int],
@@ -243,6 +250,7 @@ def _gathered(
             moves.shares,
             rivals.apart,
             moves.left,
+            promised,
             reached,
             targets,
             np.array([part[0], to, stop]),
@@ -260,6 +268,19 @@ def least_sums(values: Floats, rivals: Rivals) -> Floats:
     """(groups, states) the least that each column and its pending ones can come to; one label for each state."""
     out = np.empty((len(rivals.ends), len(values)))
     _least_sums(values, *rivals.arrays(), out)
+    return out
+
+
+def promises(lists: Lists, values: Floats, n: int, around: Around, shares: Floats) -> Floats:
+    """(labels, 2) the least energy and latency that each label can become, without what leaks.
+
+    ``shares``: per class (see `gather`) what compute time will at least be multiplied by.
+    """
+    places = np.repeat(np.arange(len(lists.offsets) - 1), np.diff(lists.offsets))
+    keys = places if lists.keys is None else lists.keys[places]
+    points = keys % n if lists.keys is None else places
+    out = np.empty((len(values), 2))
+    _promises(values, points, shares[keys // n], *around.rivals.arrays(), around.guard, out)
     return out
 
 

@@ -331,7 +331,7 @@ class Labeller:
         into, forgotten = _into(labels.columns, columns), self._forgotten(at, columns)
         lists, values, origin = add_costs(found, into, costs.bank, pairs, limits, forgotten, rules, share)
         if self.thinner is not None:
-            lists, values, kept = self.thinner(lists, values, rules)
+            lists, values, kept = self.thinner(lists, values, rules, np.array([share]))
             origin = origin[kept]
         return Labels(columns, lists.filled(), values, origin)
 

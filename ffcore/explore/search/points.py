@@ -82,6 +82,11 @@ class Points:
         left = self.lattice.einsum.bounds[v] / self.low(v)
         return np.ceil(left) if v in self.lattice.tiles else left
 
+    def left_together(self, v: str) -> Floats:
+        """Per point, the most that the trips of all loops to come over a variable can multiply to."""
+        left = self.lattice.einsum.bounds[v] / self.low(v)
+        return left * np.maximum(1.0, self.slack(v)[1]) if v in self.lattice.tiles else left
+
     def least_slack(self) -> Floats:
         """Per point, the least that steps of imperfect loops to come multiply time by."""
 

@@ -10,7 +10,7 @@ import numpy as np
 from ffcore.explore.search.bookings import Column, Columns, LoopName, Signature, is_slack
 from ffcore.explore.search.kernels import Rivals
 from ffcore.explore.search.points import Points
-from ffcore.model.network import factors_between
+from ffcore.model.network import factors_between, is_power
 from ffcore.pmappings.arrays import Floats, Ints
 
 _CLUSTERS = 3  # that kernels know of
@@ -107,18 +107,28 @@ class Ranges:
     def _made(self, signature: Signature) -> tuple[Floats, Floats]:
         points = self.points
         low, high = np.ones(points.n), np.ones(points.n)
-        own: dict[tuple[int, int], dict[int, Floats]] = {}
+        own: dict[int, dict[tuple[int, int], list[str]]] = {}  # power -> dimension -> rank variables
         for (index, d, variable), power in signature:
             if is_slack((index, d, variable)):
                 ends = [slack**power for slack in points.slack(variable)]
                 low, high = low * np.minimum(*ends), high * np.maximum(*ends)
-                continue
-            trips = own.setdefault((index, d), {})
-            left = points.left(variable)
-            trips[power] = trips[power] * left if power in trips else left
-        for (index, d), powers in own.items():
-            most = self.columns.components[index].spatial[d].most
-            for power, trips_of in powers.items():
-                least_of, most_of = factors_between(np.maximum(1.0, np.minimum(most, trips_of)), power)
+            else:
+                own.setdefault(power, {}).setdefault((index, d), []).append(variable)
+        for power, dimensions in own.items():
+            for most in self._most_trips(dimensions, is_power(power)):
+                least_of, most_of = factors_between(most, power)
                 low, high = low * least_of, high * most_of
         return low, high
+
+    def _most_trips(self, dimensions: dict[tuple[int, int], list[str]], together: bool) -> list[Floats]:
+        """The most trips of the loops over these rank variables across each dimension, or across all ``together``."""
+        points = self.points
+        found = []
+        for (index, d), variables in dimensions.items():
+            left = np.prod([points.left(v) for v in variables], axis=0)
+            found.append(np.maximum(1.0, np.minimum(self.columns.components[index].spatial[d].most, left)))
+        if not together or len(found) == 1:
+            return found
+        # Dimensions share what is left of a rank variable.
+        shared = np.prod([points.left_together(v) for v in {v for own in dimensions.values() for v in own}], axis=0)
+        return [np.minimum(np.prod(found, axis=0), np.maximum(1.0, shared))]

@@ -33,7 +33,8 @@ _TABLE = 4_000_000  # ways times states up to which it is looked up where they l
 _Class = tuple[int, ...]  # product of all trips, loops that run more than once, product for each bound on several
 
 
-Thinner = Callable[[Lists, Floats, Around], tuple[Lists, Floats, Ints]]  # labels, and which of them are left
+Thinner = Callable[[Lists, Floats, Around, Floats], tuple[Lists, Floats, Ints]]
+"""Labels and which of them are left, of labels, what is around and shares as in `Moves`."""
 
 
 @attrs.frozen
@@ -284,12 +285,13 @@ class Spread:
             after = columns.ordered(columns.passed(c, gone) for c in now)
             into = np.array([after.index(columns.passed(c, gone)) for c in now])
             moves = self._moves(step, field, now, into, free)
-            now, gone = after, []
             around = partial(field.around, after, guard=guard, dimension=step.dimension)
-            found = gather(lists, values, field.lattice.n, moves, around, threads=threads)
+            before = partial(field.around, now, guard=guard) if guard is not None else None
+            now, gone = after, []
+            found = gather(lists, values, field.lattice.n, moves, around, threads=threads, before=before)
             lists, values, source, kind = found.lists, found.values, found.source, found.kind
             if thinned is not None:
-                lists, values, kept = thinned(lists, values, found.around)
+                lists, values, kept = thinned(lists, values, found.around, moves.shares)
                 source, kind = source[kept], kind[kept]
             lists = lists.filled()
             origin = origin[source]
