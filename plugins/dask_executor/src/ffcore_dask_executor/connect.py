@@ -81,7 +81,7 @@ def _local(n_jobs: int, timeout: float) -> DaskExecutor:
     from distributed import Client, LocalCluster, Security
 
     security = Security.temporary()
-    silent = {f"distributed.{server}.http.routes": [] for server in ("scheduler", "worker")}
+    silent: dict[str, list[str]] = {f"distributed.{server}.http.routes": [] for server in ("scheduler", "worker")}
 
     with warnings.catch_warnings(), config.set(silent):
         warnings.simplefilter("ignore")  # of ports that are taken
