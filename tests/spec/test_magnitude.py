@@ -47,6 +47,12 @@ def test_what_no_float_holds_is_refused(fields: dict[str, object], said: str) ->
         ff.Spec.from_string(SPEC.format(**PLAIN | fields)).problem()
 
 
+def test_a_tensor_of_too_many_ranks_is_refused() -> None:
+    text = SPEC.format(**PLAIN).replace("Y[m] =", f"Y[{', '.join(f'R{i}: m' for i in range(600))}] =")
+    with pytest.raises(SpecError, match="the size of tensor Y of Einsum Y comes to 1e362 bits, more than numbers can"):
+        ff.Spec.from_string(text).problem()
+
+
 @pytest.mark.parametrize("fields", [{"energy": 1e60, "rate": "latency: 1e60", "bound": 2**53, "leak": 1e30}, {}])
 def test_large_numbers_are_only_large(fields: dict[str, object]) -> None:
     found = ff.map_workload_to_arch(ff.Spec.from_string(SPEC.format(**PLAIN | fields)), n_jobs=1)

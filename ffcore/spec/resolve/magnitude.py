@@ -1,4 +1,4 @@
-"""Energy and time of an Einsum must stay numbers: what could come to more than a float holds is refused."""
+"""Energy, time and sizes of an Einsum must stay numbers: what could come to more than a float holds is refused."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ def too_large(einsum: EinsumProblem, components: Iterable[Component]) -> str:
 
     A bound from above: every tensor is moved at every computation, by every component (a network: over all links).
     """
+    for tensor in einsum.tensors:
+        size = _log(tensor.tile_values(einsum.bounds)) + _log(tensor.bits_per_value)
+        if size > MOST:
+            return f"the size of tensor {tensor.name} of Einsum {einsum.name} comes to 1e{size:.0f} bits"
     operations = sum(map(_log, einsum.bounds.values())) + _log(max(1.0, einsum.n_instances)) + _log(len(einsum.tensors))
     power = max((_log(leak.power) for leak in einsum.leaks), default=-math.inf)
     for component in components:
