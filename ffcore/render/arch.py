@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import attrs
@@ -28,6 +29,8 @@ from ffcore.spec.architecture import (
 )
 from ffcore.spec.expressions import evaluate
 from ffcore.spec.quantities import per_bit
+from ffcore.spec.resolve.einsums import variable_scope
+from ffcore.spec.resolve.scope import Trace
 from ffcore.units import Dimension, format_quantity
 
 if TYPE_CHECKING:
@@ -97,18 +100,12 @@ def _write(node: NodeView, first: str, rest: str, lines: list[str]) -> None:
 
 def _arch_and_symbols(source: Spec | Arch) -> tuple[Arch, Mapping[str, object]]:
     arch = source if isinstance(source, Arch) else source.arch
+    table = dict(arch.variables) if isinstance(source, Arch) else {**source.variables, **arch.variables}
+    scope = variable_scope(table, Trace(), lambda _: None)
     symbols: dict[str, object] = {}
-    tables = [arch.variables] if isinstance(source, Arch) else [source.variables, arch.variables]
-    for table in tables:
-        # Variables may use one another in any order; as many rounds as there are variables settle all.
-        waiting = dict(table)
-        for _ in range(len(table)):
-            for name, value in list(waiting.items()):
-                try:
-                    symbols[name] = evaluate(value, symbols)
-                except SpecError:
-                    continue
-                del waiting[name]
+    for name in table:
+        with suppress(SpecError):
+            symbols[name] = scope[name]
     return arch, symbols
 
 

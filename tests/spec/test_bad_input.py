@@ -555,3 +555,34 @@ def test_ways_to_hold_tensors_are_bounded() -> None:
     spec = Spec.from_string(f"arch: {{nodes: [{', '.join([*nodes, compute])}]}}\n{workload}\n")
     with pytest.raises(LimitError, match="Einsum O has too many ways to hold its tensors"):
         einsum_choices(spec.problem().einsums[0])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            '  - "D[m, p] =',
+            '  - "D[m, p] =' + "".join(f"Z{i}[m] * " for i in range(200)),
+            "Einsum D has 20[0-9] tensors",
+        ),
+        ('"D[m, p] =', '"D[m, p] = F[' + ", ".join(f"R{i}: m" for i in range(101)) + "] *", "tensor F has 101 ranks"),
+        ('"D[m, p] =', '"D[m, p] = F[R: ' + " + ".join(["m"] * 1500) + "] *", "has too many terms"),
+        (
+            "workload:\n",
+            "variables: {" + ", ".join(f"v{i}: 1" for i in range(10_001)) + "}\nworkload:\n",
+            "10,001 variables",
+        ),
+    ],
+)
+def test_what_would_take_minutes_to_look_at_is_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert re.search(said, str(errors(tmp_path, old, new)))
+
+
+def test_renames_and_variables_count_for_each_einsum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ffcore.spec.resolve.einsums.MAX_RENAMES", 5)
+    monkeypatch.setattr("ffcore.spec.resolve.einsums.MAX_OF_ARCH", 5)
+    said = str(errors(tmp_path, "arch:\n", "arch:\n  variables: {a: 1, b: 1, c: 1}\n"))
+    assert "2 Einsums times 3 variables of the architecture are more than 5" in said
+    names = ", ".join(f"{{name: r{i}, source: All}}" for i in range(3))
+    more = f"renames: {{einsums: [{{name: default, tensor_accesses: [{names}]}}]}}\n"
+    assert "2 Einsums have 6 renames together, more than 5" in str(errors(tmp_path, more=more))
