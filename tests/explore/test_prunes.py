@@ -19,10 +19,11 @@ from ffcore.explore.search import labels as labels_module
 from ffcore.explore.search import outline as outline_module
 from ffcore.explore.search import rows as rows_module
 from ffcore.explore.search import spread as spread_module
-from ffcore.explore.search.bookings import Column
+from ffcore.explore.search.bookings import Column, columns_of
 from ffcore.explore.search.kernels import Around, Rivals, union_prime
 from ffcore.explore.search.lattice import Lattice
 from ffcore.explore.search.lists import Lists
+from ffcore.explore.search.points import Points
 from ffcore.explore.search.ranges import Ranges
 from ffcore.numbers import divisors, prime_factors
 from ffcore.pmappings.arrays import Bools, Floats, Ints
@@ -269,6 +270,12 @@ def in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spread_module, "_WAYS", 0)
 
 
+def unshared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of a rank variable counts for each dimension, as if loops across others did not use it up."""
+    trips = Ranges._most_trips
+    monkeypatch.setattr(Ranges, "_most_trips", lambda self, dimensions, _: trips(self, dimensions, False))
+
+
 PRUNES = [
     apart,
     forgetful,
@@ -279,6 +286,7 @@ PRUNES = [
     dominated_labels,
     dominated_rows,
     in_turn,
+    unshared,
 ]
 
 
@@ -433,3 +441,21 @@ def test_divisors_and_prime_factors(n: int) -> None:
         while n % p == 0:
             n //= p
     assert n == 1
+
+
+def test_trips_across_dimensions_share_what_is_left_of_a_rank_variable() -> None:
+    """Of bound 4, half done, loops across two dimensions of 4 run twice together, and of one of 16 as often."""
+    arch = ARCH
+    for name, value in {**PLAIN, "OUTER": "4"}.items():
+        arch = arch.replace(name, value)
+    problem = Spec.from_string(arch + CHAIN).problem()
+    einsum, template = problem.einsums[0], explore(problem)[0].templates[0]
+    columns = columns_of(einsum, template.components, True, ())
+    (outer, inner) = [i for i, c in enumerate(columns.components) if c.spatial]
+    lattice = Lattice.build(einsum)
+    half = sum(lattice.strides[k] for k, v in enumerate(lattice.variables) if v == "m")  # its second divisor: 2
+    ranges = Ranges(Points.of(lattice), columns)
+    loops = [(outer, 0, "m"), (inner, 0, "m")]
+    for signature, least in ([(loops[0], -1)], 1 / 2), ([(loop, -1) for loop in loops], 1 / 2):
+        assert ranges.of(tuple(signature))[0][half] == least
+    assert ranges.of(tuple((loop, -1) for loop in loops))[0][0] == 1 / 4

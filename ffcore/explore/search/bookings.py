@@ -275,14 +275,14 @@ class Booker:
     def ways(self, outside: Sequence[LoopName]) -> tuple[Way, ...]:
         """What the ways to the furthest instances of networks take, however much is moved; no time for copies."""
         columns = self.columns
-        if columns.einsum.is_copy:
+        timed = [(k, index, form[MAX_HOPS]) for k, (index, form) in enumerate(columns.forms) if form.get(MAX_HOPS)]
+        if columns.einsum.is_copy or not timed:
             return ()
         loops, found = columns.laid_out(outside), []
-        for k, (index, form) in enumerate(columns.forms):
-            seconds = form.get(MAX_HOPS, 0.0)
+        for k, index, seconds in timed:
             # Time counts whole steps, in one instance of the network: what loops do to that is made up for.
             undone = {name: -columns.power_of((columns.form(k), ()), name) for name in outside}
-            for own in furthest(columns.components, index, loops) if seconds else ():
+            for own in furthest(columns.components, index, loops):
                 powers = dict(own)
                 for name, power in undone.items():
                     powers[name] = powers.get(name, 0) + power

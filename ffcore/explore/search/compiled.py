@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ffcore.kernel import kernel
 from ffcore.tolerances import BETTER, NOT_WORSE
 
@@ -128,9 +130,9 @@ def _hopeless_soon(values, row, state, share, ends, which, most, least, guard, a
 
 @kernel
 def _promise(values, row, state, share, ends, which, most, least, guard, apart, left):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """(energy without leaks, latency): the least that a label can become. ``share``: what compute time is multiplied by.
+    """(energy without leaks, latency): the least that a label can become.
 
-    ``apart``, ``left``: see `_least`.
+    ``share``: what compute time is multiplied by; ``apart``, ``left``: see `_least`.
     """
     to_go, scale, slack, _, _, _ = guard
     energy = values[row, 1]
@@ -287,6 +289,7 @@ def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
     bank,
     entries,
     limits,
+    limited,
     forgotten,
     forgets,
     ends,
@@ -295,26 +298,37 @@ def _add(  # type: ignore[no-untyped-def]  # pragma: no cover
     least,
     guard,
     share,
+    part,
     out_offsets,
     out_values,
     out_origin,
 ):
+    """The lists ``part``; returns how many labels are left.
+
+    ``limited``: (column before, column after) of those with a limit.
+    """
     width = out_values.shape[1]
+    added = np.zeros(width)
     filled = 0
-    for state in range(offsets.shape[0] - 1):
+    for state in range(part[0], part[1]):
         start = filled
+        for c in range(width):
+            added[c] = 0.0
+        for e in range(entries.shape[0]):
+            added[entries[e, 1]] += bank[entries[e, 0], state]
         for a in range(offsets[state], offsets[state + 1]):
-            for c in range(width):
-                out_values[filled, c] = 0.0
-            for c in range(values.shape[1]):
-                out_values[filled, into[c]] = values[a, c]
-            for e in range(entries.shape[0]):
-                out_values[filled, entries[e, 1]] += bank[entries[e, 0], state]
             fits = True
-            for c in range(width):
-                if not out_values[filled, c] <= limits[c]:
+            for k in range(limited.shape[0]):
+                before, c = limited[k, 0], limited[k, 1]
+                if not (values[a, before] if before >= 0 else 0.0) + added[c] <= limits[c]:
                     fits = False
-            if not fits or _hopeless(out_values, filled, state, share, ends, which, most, least, guard, which, 0.0):
+            if not fits:
+                continue
+            for c in range(width):
+                out_values[filled, c] = added[c]
+            for c in range(values.shape[1]):
+                out_values[filled, into[c]] += values[a, c]
+            if _hopeless(out_values, filled, state, share, ends, which, most, least, guard, which, 0.0):
                 continue
             k = start - 1
             out_values[filled, 0] = 0.0

@@ -146,7 +146,9 @@ def gather(
     promised = np.zeros(0)
     if before is not None:
         classes = max(len(moves.departure_starts) - 1, int(moves.arrivals[:, 0].max()) + 1)
-        promised = promises(lists, values, n, before(None if lists.keys is None else lists.keys % n), np.zeros(classes))[:, 0]
+        promised = promises(
+            lists, values, n, before(None if lists.keys is None else lists.keys % n), np.zeros(classes)
+        )[:, 0]
     if lists.keys is not None:
         targets = _targets(lists.keys, n, moves)
         found = around(targets % n)
@@ -362,10 +364,11 @@ def add_costs(
     forgotten: Bools,
     around: Around,
     share: float = 1.0,
+    threads: Threads | None = None,
 ) -> tuple[Lists, Floats, Ints]:
     """Labels (lists, values, origin) with a cut's costs added, those beyond a limit left out.
 
-    ``into``: the column that each of theirs (the key first) becomes.
+    ``into``: the column that each of theirs (the key first) becomes. ``threads``: see `gather`.
 
     ``entries``: pairs (row of ``bank``, column); ``bank[row]`` is the cost per list, as is what is ``around``. Columns
     that are ``forgotten`` become 0 after their limit was checked, and the labels are filtered anew.
@@ -374,14 +377,30 @@ def add_costs(
     nothing further out adds can decide nothing any more.
     """
     lists, values, origin = labels
+    width = around.rivals.width
     out_offsets = np.zeros(len(lists.offsets), np.int64)
-    out_values = np.empty((len(values) + 1, around.rivals.width))
-    out_origin = np.empty(len(values) + 1, np.int64)
-    forgets = bool(forgotten.any())
-    out = out_offsets, out_values, out_origin
-    rules = limits, forgotten, forgets, *around.rivals.arrays(), around.guard, share
-    filled = _add(lists.offsets, values, origin, into, bank, entries, *rules, *out)
-    return Lists(out_offsets, lists.keys), out_values[:filled].copy(), out_origin[:filled].copy()
+    back = np.full(width, -1)
+    back[into] = np.arange(len(into))
+    bounded = np.flatnonzero(np.isfinite(limits))
+    limited = np.stack([back[bounded], bounded], axis=1)
+    rules = limits, limited, forgotten, bool(forgotten.any()), *around.rivals.arrays(), around.guard, share
+
+    def added(part: tuple[int, int]) -> tuple[Floats, Ints]:
+        room = int(lists.offsets[part[1]] - lists.offsets[part[0]]) + 1
+        out = np.empty((room, width)), np.empty(room, np.int64)
+        filled = _add(lists.offsets, values, origin, into, bank, entries, *rules, np.array(part), out_offsets, *out)
+        return out[0][:filled].copy(), out[1][:filled].copy()
+
+    parts = _cut(np.diff(lists.offsets) > 0, len(values), threads)
+    found = [added(parts[0])] if threads is None or len(parts) == 1 else threads.map(added, parts)
+    if len(found) == 1:
+        return Lists(out_offsets, lists.keys), *found[0]
+    end = 0
+    for (to, stop), (own, _) in zip(parts, found, strict=True):
+        out_offsets[to + 1 : stop + 1] += end
+        end += len(own)
+    out_values, out_origin = (np.concatenate(own) for own in zip(*found, strict=True))
+    return Lists(out_offsets, lists.keys), out_values, out_origin
 
 
 def template_rows(

@@ -329,7 +329,7 @@ class Labeller:
         rules = around(costs, columns, node.guard)
         share = 0.0 if self.lattice.einsum.is_copy else node.share
         into, forgotten = _into(labels.columns, columns), self._forgotten(at, columns)
-        lists, values, origin = add_costs(found, into, costs.bank, pairs, limits, forgotten, rules, share)
+        lists, values, origin = add_costs(found, into, costs.bank, pairs, limits, forgotten, rules, share, self.threads)
         if self.thinner is not None:
             lists, values, kept = self.thinner(lists, values, rules, np.array([share]))
             origin = origin[kept]

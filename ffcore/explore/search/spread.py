@@ -286,9 +286,9 @@ class Spread:
             into = np.array([after.index(columns.passed(c, gone)) for c in now])
             moves = self._moves(step, field, now, into, free)
             around = partial(field.around, after, guard=guard, dimension=step.dimension)
-            before = partial(field.around, now, guard=guard) if guard is not None else None
+            sources = partial(field.around, now, guard=guard) if guard is not None else None
             now, gone = after, []
-            found = gather(lists, values, field.lattice.n, moves, around, threads=threads, before=before)
+            found = gather(lists, values, field.lattice.n, moves, around, threads=threads, before=sources)
             lists, values, source, kind = found.lists, found.values, found.source, found.kind
             if thinned is not None:
                 lists, values, kept = thinned(lists, values, found.around, moves.shares)
