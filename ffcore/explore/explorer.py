@@ -63,6 +63,7 @@ def explore(
         progress(Step("explore", len(known), len(known) + len(names), note="making templates"))
     limits = limits or Limits.of(problem.options)
     plan = _Plan.of(problem, names, known, limits.check_time)
+    plan.check_spread()
     unfit = plan.unfit()
     if unfit and stop_at_nothing:
         raise NothingFound([*plan.names(unfit), *plan.names(plan.left())])
@@ -131,6 +132,18 @@ class _Plan:
         for i in wanted:
             same.setdefault(first[kinds.members[i].kind], []).append(i)
         return cls(problem, wanted, templates, row_shapes(problem, kinds), done, same)
+
+    def check_spread(self) -> None:
+        """Raise FFError for memories whose instances divide an Array: where a loop across it falls in two depends on
+        the tensor, which labels do not tell apart."""
+        found = {c.name for own in self.templates.values() for t in own for c in t.components if c.spread}
+        if found:
+            names = ", ".join(sorted(found))
+            raise FFError(
+                f"the explorer 'default' does not offer memories that are spread over an !Array ({names}): evaluate a "
+                "mapping (ff evaluate), search small problems with --explorer exhaustive --joiner exhaustive, or leave "
+                "out their spatial dimensions"
+            )
 
     def unfit(self) -> list[int]:
         """Those of which it is plain that nothing fits; they are done, without any pmappings."""

@@ -31,6 +31,7 @@ from ffcore.spec.expressions import evaluate
 from ffcore.spec.quantities import per_bit
 from ffcore.spec.resolve.einsums import variable_scope
 from ffcore.spec.resolve.scope import Trace
+from ffcore.spec.resolve.tree import spread_memories
 from ffcore.units import Dimension, format_quantity
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def view_arch(source: Spec | Arch) -> tuple[NodeView, ...]:
     user wrote it; nothing here raises for such fields.
     """
     arch, symbols = _arch_and_symbols(source)
-    return _build(arch.nodes, (), _Facts(symbols), 1)
+    divided = frozenset(name for name, (_, own) in spread_memories(arch).items() if own)
+    return _build(arch.nodes, (), _Facts(symbols, divided), 1)
 
 
 def arch_text(source: Spec | Arch) -> str:
@@ -148,6 +150,7 @@ class _Facts:
     """Turns fields into text, with the names that are known before any Einsum is looked at."""
 
     symbols: Mapping[str, object]
+    divided: frozenset[str]  # memories whose instances divide an Array's, and make no more of what follows
 
     def own_spread(self, node: ArchNode) -> int | None:
         """How many instances a node's own spatial dimensions make."""
@@ -159,7 +162,7 @@ class _Facts:
 
     def spread(self, node: ArchNode) -> int | None:
         """How many instances of what follows a node there are for each one of it."""
-        if isinstance(node, Fork | Compute):
+        if isinstance(node, Fork | Compute) or node.name in self.divided:
             return 1
         result = self.own_spread(node)
         for inner in node.nodes if isinstance(node, Hierarchical | Array) else ():
