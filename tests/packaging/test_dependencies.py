@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Each package may import those above it in this list and itself. ``plugin`` only names the stages (in strings
 # and under TYPE_CHECKING), so that every stage may look parts up in it.
 LAYERS: list[set[str]] = [
-    {"_version", "errors", "files", "kernel", "locks", "numbers", "phases", "threads", "tolerances", "units"},
+    {"_version", "errors", "files", "kernel", "locks", "numbers", "phases", "system", "threads", "tolerances", "units"},
     {"plugin"},
     {"spec"},
     {"mapping", "model", "objectives"},
