@@ -20,7 +20,7 @@ def row_shapes(problem: Problem, kinds: EinsumClasses) -> list[RowShape]:
 
 def shapes_of(problem: Problem, members: Sequence[tuple[TemplateFacts, Mapping[str, float]]]) -> list[RowShape]:
     """`row_shapes`, given what is to be known of each Einsum's templates, and other sizes (bits) of its memories."""
-    memories = tracked_memories(members, problem.options.combine_runs)
+    memories = tracked_memories(members, problem.options.all_usages)
     different = list({id(facts): facts for facts, _ in members}.values())
     depth = max((facts.depth(problem.options) for facts in different), default=0)
     cuts = max((facts.cuts for facts in different), default=1)
@@ -50,7 +50,8 @@ def tracked_memories(
 
     In all others an Einsum's own reservations are all there is while it runs, and each pmapping was
     checked for that. A memory that fits all that the workload could ever hold needs no tracking.
-    With ``all_limited`` each limited memory that is used is tracked: templates of another run may be added.
+    With ``all_limited`` each limited memory that is used is tracked: templates of another run may be added, or usage
+    is an objective.
     ``members``: each Einsum's facts and the sizes of memories that are others than in its templates.
     """
     size: dict[str, float] = {}

@@ -19,10 +19,11 @@ from ffcore_ffm_joiner import kernels as kernels_module
 from ffcore_ffm_joiner import threads as threads_module
 from ffcore_ffm_joiner.arrays import Memo, distinct, pack
 from ffcore_ffm_joiner.compatibility import Extent, Source, sources
-from ffcore_ffm_joiner.fold import Fold, join_all
+from ffcore_ffm_joiner.fold import Fold
 from ffcore_ffm_joiner.graph import build
 from ffcore_ffm_joiner.kernels import Ints, Limits, join_rows, least_costs, pareto
 from ffcore_ffm_joiner.prefilter import coarse, loops_agree, ordered, within_bounds
+from ffcore_ffm_joiner.rounds import join_all
 from ffcore_ffm_joiner.target import Target
 from ffcore_ffm_joiner.threads import join_by_threads
 

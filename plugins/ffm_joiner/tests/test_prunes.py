@@ -22,10 +22,11 @@ from ffcore_ffm_joiner import fold as fold_module
 from ffcore_ffm_joiner import kernels as kernels_module
 from ffcore_ffm_joiner import prefilter as narrow_module
 from ffcore_ffm_joiner.compatibility import Source, Table
-from ffcore_ffm_joiner.fold import Fold, State, join_all
+from ffcore_ffm_joiner.fold import Fold, State
 from ffcore_ffm_joiner.graph import Bounds, Step
 from ffcore_ffm_joiner.join import FFMJoiner
 from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, least_product
+from ffcore_ffm_joiner.rounds import join_all
 from ffcore_ffm_joiner.target import Target
 from tests.examples import examples
 from tests.oracle.compare import objectives, same, seeded, unmatched
