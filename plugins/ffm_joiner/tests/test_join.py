@@ -24,7 +24,7 @@ from ffcore_ffm_joiner.fold import Fold
 from ffcore_ffm_joiner.graph import build
 from ffcore_ffm_joiner.kernels import Ints, Limits, join_rows, least_costs, pareto
 from ffcore_ffm_joiner.prefilter import coarse, loops_agree, ordered, within_bounds
-from ffcore_ffm_joiner.strategy import join_all
+from ffcore_ffm_joiner.rounds import join_all
 from ffcore_ffm_joiner.target import Target
 from ffcore_ffm_joiner.threads import join_by_threads
 

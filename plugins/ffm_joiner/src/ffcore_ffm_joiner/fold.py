@@ -1,18 +1,12 @@
 """The fold: Einsums in workload order, left's rows joined with right's (semantics, section 4).
 
-0. Rows that cannot be part of a wanted mapping are dropped (``prefilter.py``), the others ordered (``strategy.py``).
-1. Compatibility alone gives a graph of groups (``graph.py``); dead ends are dropped (look-ahead) and
-   each node gets a lower bound on what is still to come.
-2. Known mappings: the fold is run on rows whose bound is near the least bound, in widening circles,
-   until some mapping fits; once for energy, once for latency; again with all fused loops before the
-   exact fold. Where their product counts, a beam of rows whose weighted sum is least (``weighted.py``)
-   takes its place.
-3. The exact fold leaves out every row whose bound a known mapping meets (``target.py``).
+Compatibility alone gives a graph of groups (``graph.py``); dead ends are dropped (look-ahead) and each node gets a
+lower bound on what is still to come. ``rounds.py`` says which rows are folded, and when.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 import numpy as np
@@ -189,7 +183,7 @@ class Fold:
             limits = Limits(self._bounds.rest[i], best, np.array([*most, product]))
             if self._weighted is not None:
                 limits = attrs.evolve(limits, sums=self._weighted.bounds.rest[i], slopes=self._weighted.slopes)
-            state = self._join(state, i, keep, limits)
+            state = self._join(state, i, keep, limits, target.usage)
             if self._weighted is not None and 0 < beam < len(state.values):
                 state = state.best(self._weighted.at_tangent(i), self._weighted.tangent, beam)
             if told is not None:
@@ -222,7 +216,22 @@ class Fold:
             near[some] = least_product(energy[some], latency[some], sums, self._weighted.slopes) <= target.most
         return near
 
-    def _join(self, left: State, i: int, keep: Ints, limits: Limits) -> State:
+    def usages(self, final: State) -> Floats:
+        """Energy, latency and the greatest share of each memory in use, of the rows of the last state."""
+        shape = self._shape
+        return final.values[:, [0, 1, *(shape.peaks(m).start for m in range(shape.memories))]]
+
+    def _without(self, values: Floats, columns: Callable[[int], slice]) -> Floats:
+        """A copy without one block of open sums (``columns`` of each memory), for the last join.
+
+        Exact: what runs beside the last Einsum is in a column of its own, and only peaks are made of the other block.
+        """
+        result = values.copy()
+        for m in range(self._shape.memories):
+            result[:, columns(m)] = 0.0
+        return result
+
+    def _join(self, left: State, i: int, keep: Ints, limits: Limits, usage: bool) -> State:
         step, table, last = self._steps[i], self.tables[i], i == len(self._steps) - 1
         edges = step.edges
         a, b, out = edges.left[keep], edges.right[keep], edges.out[keep]
@@ -232,8 +241,11 @@ class Fold:
              edges.depth[out]],
             axis=1,
         )  # fmt: skip
-        right, shape = self._rights[i], self._shape
-        values, who, combined = join_by_threads(self.threads, left.values, right, pairs, limits, shape, last)
+        rows, right, shape = left.values, self._rights[i], self._shape
+        if last and usage:
+            rows, right = self._without(rows, shape.opened), self._without(right, shape.dying)
+        costs_only = last and not usage
+        values, who, combined = join_by_threads(self.threads, rows, right, pairs, limits, shape, costs_only)
         self.combined += combined
         if not last:
             self._run_beside_next(i, values, who[:, 2])

@@ -17,7 +17,6 @@ from ffcore.plugin import (
     Spec,
     SpecError,
     SpecProblem,
-    check_metrics,
     guarantee_of,
     not_offered,
 )
@@ -168,8 +167,8 @@ def _point(number: int, values: Mapping[str, Value], spec: Spec) -> Point:
     explorer, problem = job.explorer_name, job.problem
     job.explorer  # noqa: B018 - looked up at once
     refused = []
-    if explorer == DEFAULT_EXPLORER:  # others have joiners of their own, which may compare other metrics
-        check_metrics(problem.options.metrics)
+    job.check_metrics()
+    if explorer == DEFAULT_EXPLORER:
         refused = not_offered(problem.options)
     if refused:
         raise FFError(f"a sweep does not offer mapper.ffm.{', '.join(refused)}: leave it at its default")

@@ -1,6 +1,13 @@
-"""Which folds a join takes: of rows with few fused loops first, then of all.
+"""All that a join does: folds of ever more rows (``fold.py``), until no better mapping is left.
 
-What known mappings rule out is dropped before each.
+0. Rows that cannot be part of a wanted mapping are dropped (``prefilter.py``), the others ordered.
+1. Known mappings: the fold is run on rows whose bound is near the least bound, in widening circles,
+   until some mapping fits; once for energy, once for latency; again with all fused loops before the
+   exact fold. Where their product counts, a beam of rows whose weighted sum is least (``weighted.py``)
+   takes its place.
+2. The exact fold leaves out every row whose bound a known mapping meets (``target.py``).
+
+Where the usage of memories is an objective, there is but one fold, of all rows: bounds are on costs alone.
 """
 
 from __future__ import annotations
@@ -13,7 +20,11 @@ import attrs
 from ffcore.plugin import JoinedMapping, PmappingSet, Progress, Threads, TimeLimitError, nest_of_row
 from ffcore.plugin import Limits as Ends
 from ffcore_ffm_joiner.arrays import Memo
-from ffcore_ffm_joiner.compatibility import Extent, Source, sources
+from ffcore_ffm_joiner.compatibility import (
+    Extent,
+    Source,
+    sources,
+)
 from ffcore_ffm_joiner.fold import Choice, Fold, State
 from ffcore_ffm_joiner.prefilter import Coarse, coarse, loops_agree, ordered, shallow, within_bounds
 from ffcore_ffm_joiner.progress import Reporter
@@ -29,6 +40,7 @@ class Joined(NamedTuple):
     mappings: list[JoinedMapping]
     combined: int  # combinations looked at
     differ: bool  # what shared tensors take is not known exactly, so that ``extent`` counts
+    usages: Sequence[dict[str, float]] = ()  # of each mapping, the share of each memory; empty if it is no objective
 
 
 def join_all(
@@ -55,9 +67,9 @@ def join_all(
         if not len(join.target.known):
             raise
         some = [attrs.evolve(mapping, proven=False) for mapping in join.mappings()]
-        return Joined(some, join.combined, join.differ)
+        return Joined(some, join.combined, join.differ, join.usages())
     told.joined(len(pmappings.einsums), len(join.target.known), "")
-    return Joined(join.mappings(), join.combined, join.differ)
+    return Joined(join.mappings(), join.combined, join.differ, join.usages())
 
 
 @attrs.define
@@ -72,7 +84,7 @@ class _Join:
     coarse: Sequence[Coarse] = attrs.field(init=False)
     combined: int = 0
     differ: bool = False
-    _found: dict[tuple[float, float], Choice] = attrs.Factory(dict)
+    _found: dict[tuple[float, ...], Choice] = attrs.Factory(dict)  # by energy, latency and, if it counts, usage
 
     def __attrs_post_init__(self) -> None:
         self.coarse = coarse(self.sources, Memo())
@@ -84,7 +96,7 @@ class _Join:
         Once a mapping is known, the next limit on fused loops is none, unless products are what counts.
         """
         depth = max(int(c.loops.max(initial=0)) for c in self.coarse)
-        for loops in _FIRST:
+        for loops in () if self.target.usage else _FIRST:
             if loops < depth and (self.target.product or not len(self.target.known)):
                 self.extend(loops, exact=False)
         self.extend(depth, exact=True)
@@ -101,7 +113,7 @@ class _Join:
         self.differ = self.differ or any(table.differ for table in fold.tensors.values())
         if self.target.product:
             self._near_product(fold)
-        if not len(self.target.known) or (exact and not self.target.product):
+        if not self.target.usage and (not len(self.target.known) or (exact and not self.target.product)):
             for column in (0, 1):
                 self._add(fold, fold.near(column, self.target, self.told))
         if exact:
@@ -122,13 +134,22 @@ class _Join:
         self.target = self.target.with_known(found.values[:, :2])
         self.told.known(self.target.known)
         known = set(map(tuple, self.target.known.tolist()))
-        for row, (energy, latency) in enumerate(found.values[:, :2].tolist()):
-            if (energy, latency) in known and (energy, latency) not in self._found:
-                self._found[energy, latency] = fold.choice(found, row)
+        compared = fold.usages(found) if self.target.usage else found.values[:, :2]
+        for row, costs in enumerate(map(tuple, compared.tolist())):
+            if (self.target.usage or costs in known) and costs not in self._found:
+                self._found[costs] = fold.choice(found, row)
 
     def mappings(self) -> list[JoinedMapping]:
         """The known mappings that no other known one matches or betters, ascending in energy."""
-        return [self._mapping(e, t, self._found[e, t]) for e, t in self.target.known.tolist()]
+        return [self._mapping(c[0], c[1], self._found[c]) for c in self._wanted()]
+
+    def usages(self) -> list[dict[str, float]]:
+        """Of each of these, the share of each tracked memory where usage is an objective."""
+        memories = self.sources[0].pmappings.shape.memories if self.target.usage else ()
+        return [dict(zip(memories, c[2:], strict=True)) for c in self._wanted()]
+
+    def _wanted(self) -> list[tuple[float, ...]]:
+        return sorted(self._found) if self.target.usage else list(map(tuple, self.target.known.tolist()))
 
     def _mapping(self, energy: float, latency: float, choice: Choice) -> JoinedMapping:
         parts = zip(self.sources, choice.rows, choice.loops, strict=True)
