@@ -50,6 +50,17 @@ def is_printable(char: str) -> bool:
     return unicodedata.category(char) not in _UNPRINTABLE and char not in "\ufffe\uffff"
 
 
+def first_unprintable(text: str, but: str = "") -> str:
+    """The first character that is not printable, nor one of ``but``, by its number; empty if there is none.
+
+    >>> first_unprintable("6\\u202e4")
+    'U+202E'
+    """
+    if text.isprintable():
+        return ""
+    return next((f"U+{ord(c):04X}" for c in text if c not in but and not is_printable(c)), "")
+
+
 def printable(text: str) -> str:
     """The text with escapes for what a terminal might obey; ends of lines and tabs stay.
 

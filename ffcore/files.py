@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import re
+import secrets
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 _LONGEST = 60
+MOST_READ = 2**30
+"""Bytes of a file of results that is read whole."""
 
 
 @contextmanager
@@ -24,10 +27,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """
     name = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".ffcore-", suffix=".tmp")
+        handle, name = _beside(path)
         with os.fdopen(handle, "wb") as file:
             yield file
-        os.chmod(name, 0o666 & ~_umask())  # temporary files are private, results are not
         os.replace(name, path)
     except BaseException as error:
         if name is not None:
@@ -117,6 +119,8 @@ def write_all(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
 def read_regular(path: Path) -> bytes:
     """What a file holds. Raises ``OSError`` with the path for what is none: a pipe, for one, could be read for ever."""
     check_regular(path)
+    if path.stat().st_size > MOST_READ:
+        raise OSError(errno.EINVAL, f"is larger than {MOST_READ // 2**20:,} MiB", str(path))
     return path.read_bytes()
 
 
@@ -124,6 +128,12 @@ def check_regular(path: Path) -> None:
     """Raise ``OSError`` with the path where there is no file, or none that has an end."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(errno.EINVAL, "is no regular file", str(path))
+
+
+def check_no_link(path: Path) -> None:
+    """Raise ``OSError`` for a link in the place of a folder of ours: it may lead to what is somebody else's."""
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "is a link, which may lead anywhere: remove it", str(path))
 
 
 def real(path: str | Path) -> Path:
@@ -149,7 +159,11 @@ def csv_cell(text: str) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+def _beside(path: Path) -> tuple[int, str]:
+    """A new file in the folder of ``path``, opened, and its name; as public as files are (asking for the umask would
+    change it for other threads)."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    while True:
+        name = str(path.parent / f".ffcore-{secrets.token_hex(4)}.tmp")
+        with suppress(FileExistsError):
+            return os.open(name, flags, 0o666), name

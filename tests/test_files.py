@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from ffcore.files import check_file, csv_cell, file_name, replacing, write_all, write_atomically, write_file
+from ffcore.files import (
+    check_file,
+    csv_cell,
+    file_name,
+    read_regular,
+    replacing,
+    write_all,
+    write_atomically,
+    write_file,
+)
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +61,19 @@ def test_files_are_as_public_as_others_and_replace_links(tmp_path: Path) -> None
     assert (tmp_path / "file").lstat().st_mode & 0o7777 == 0o640
     assert (tmp_path / "file").read_text() == "ours"
     assert (tmp_path / "target").read_text() == "somebody's"
+
+
+def test_writing_leaves_the_umask_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for it changes it, and another thread then takes that for the process's own."""
+    monkeypatch.setattr(os, "umask", lambda _: pytest.fail("changed"))
+    write_atomically(tmp_path / "file", b"")
+
+
+def test_nothing_endless_is_read(tmp_path: Path) -> None:
+    with open(tmp_path / "file", "wb") as file:
+        file.truncate(2**30 + 1)  # a hole, which takes no room on the disk
+    with pytest.raises(OSError, match="is larger than 1,024 MiB"):
+        read_regular(tmp_path / "file")
 
 
 @pytest.mark.parametrize(

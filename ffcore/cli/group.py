@@ -5,6 +5,8 @@ Types of click are not named: some versions of typer bring a click of their own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 import typer
@@ -32,7 +34,10 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command itself: a plugin's is imported now."""
-        name = args[0]
+        name, empty = args[0], without_value(args)
+        if empty:
+            typer.echo(f"{empty} is followed by an empty text: give it a value, or leave it out", err=True)
+            raise typer.Exit(BAD_INPUT)
         if super().get_command(ctx, name) is not None:
             return super().resolve_command(ctx, args)
         manager = current_manager()
@@ -52,6 +57,22 @@ class Commands(TyperGroup):
         if missing:
             with formatter.section("Not installed"):
                 formatter.write_text(", ".join(f"{name} (pip install {missing[name]})" for name in sorted(missing)))
+
+
+def without_value(args: Sequence[str]) -> str:
+    """The first option whose value is empty, as an unset variable of a shell makes it; else empty.
+
+    ``--out ""`` would be the working folder. What stands behind ``--`` is not ours.
+
+    >>> without_value(["map", "simple", "--out", ""])
+    '--out'
+    """
+    own = list(takewhile(lambda arg: arg != "--", args))
+    for arg, following in zip(own, [*own[1:], None], strict=True):
+        name, given, value = arg.partition("=")
+        if name.startswith("-") and (following == "" if not given else not value):
+            return name
+    return ""
 
 
 def loaded_command(name: str) -> Any:

@@ -6,6 +6,7 @@ import math
 
 import attrs
 
+from ffcore.errors import printable
 from ffcore.plugin import RECORD_TYPES, ArchRecord, PluginManager, Record
 from ffcore.spec.catalogue import default_text
 
@@ -80,4 +81,4 @@ def as_text(manager: PluginManager) -> str:
             lines.append("  none")
     if problems := manager.problems():
         lines += ["\nproblems", *(f"  {problem}" for problem in problems)]
-    return "\n".join(lines)
+    return printable("\n".join(lines))

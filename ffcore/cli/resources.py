@@ -46,7 +46,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 def _addresses_left() -> float:
     try:
-        from ffcore.explore.system import addresses_left
+        from ffcore.system import addresses_left
 
         return addresses_left()
     except (ImportError, MemoryError, OSError):

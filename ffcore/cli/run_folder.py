@@ -25,7 +25,7 @@ from ffcore._version import __version__
 from ffcore.cli.arguments import Arguments
 from ffcore.cli.run_json import ANEW, as_json, encoded, read_json, read_spec, write_spec
 from ffcore.errors import FFError
-from ffcore.files import real, write_atomically
+from ffcore.files import check_no_link, real, write_atomically
 
 if TYPE_CHECKING:
     from ffcore.cli.output import Report
@@ -46,6 +46,8 @@ class RunFolder:
 
     @property
     def pmappings(self) -> Path:
+        """Where they are kept. Raises ``OSError`` for a link there."""
+        check_no_link(self.path / PMAPPINGS)
         return self.path / PMAPPINGS
 
     @property

@@ -43,15 +43,18 @@ class DefaultExplorer:
         Raises ``TimeLimitError`` and ``MemoryLimitError`` for limits that leave nothing.
         """
         from ffcore.explore.explorer import NothingFound, explore
+        from ffcore.explore.limits import Limits
         from ffcore.explore.reuse.cache import PmappingCache
         from ffcore.pmappings.set import PmappingSet
 
-        begun = time.monotonic()
+        begun, limits = time.monotonic(), Limits.of(problem.options)
         names = [e.name for e in problem.einsums if einsum_names is None or e.name in einsum_names]
-        cache = None if cache_dir is None else PmappingCache(cache_dir, problem)
+        cache = None if cache_dir is None else PmappingCache(cache_dir, problem, limits.check_time)
         found = {} if cache is None else _stored(cache, names, progress)
         missing = [name for name in names if name not in found]
         if missing:
+            if cache is not None:
+                cache.prepare()
             try:
                 explored = explore(
                     problem,
@@ -60,6 +63,7 @@ class DefaultExplorer:
                     einsum_names=missing,
                     known=found,
                     found=None if cache is None else partial(_store, cache),
+                    limits=limits,
                     stop_at_nothing=True,
                     whole=einsum_names is None,
                 )

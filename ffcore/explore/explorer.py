@@ -61,14 +61,16 @@ def explore(
     names = [e.name for e in problem.einsums if einsum_names is None or e.name in einsum_names]
     if progress is not None:
         progress(Step("explore", len(known), len(known) + len(names), note="making templates"))
-    plan = _Plan.of(problem, names, known)
+    limits = limits or Limits.of(problem.options)
+    plan = _Plan.of(problem, names, known, limits.check_time)
+    plan.check_spread()
     unfit = plan.unfit()
     if unfit and stop_at_nothing:
         raise NothingFound([*plan.names(unfit), *plan.names(plan.left())])
     if whole and not problem.options.combine_runs:  # another run may keep tensors elsewhere
         plan.check_persistent()
     new = plan.left()
-    limits = limits or Limits.of(problem.options, workers_of(executor, len(new)))
+    limits = limits.of_workers(workers_of(executor, len(new)))
     if limits.soft < float("inf"):
         new.sort(key=lambda i: len(plan.templates[i]))  # the time that the quick ones leave over is for the others
     tally = Tally([len(plan.templates[i]) for i in new], None, limits, [problem.einsums[i].name for i in new])
@@ -114,10 +116,12 @@ class _Plan:
     same: dict[int, list[int]]  # for each to be explored, all that are equal to it
 
     @classmethod
-    def of(cls, problem: Problem, names: Sequence[str], known: Mapping[str, EinsumPmappings]) -> _Plan:
-        """A plan for the Einsums named, which makes their templates."""
+    def of(
+        cls, problem: Problem, names: Sequence[str], known: Mapping[str, EinsumPmappings], pulse: Callable[[], None]
+    ) -> _Plan:
+        """A plan for the Einsums named, which makes their templates; raises what ``pulse`` raises."""
         wanted = [i for i, e in enumerate(problem.einsums) if e.name in names]
-        kinds = EinsumClasses.of(problem)
+        kinds = EinsumClasses.of(problem, pulse)
         templates = {i: kinds.templates_of(kinds.members[i]) for i in wanted}
         # Equal Einsums are explored once. Of the known ones only a first of its kind tells how much it took.
         done = {i: known[e.name] for i, e in enumerate(problem.einsums) if e.name in known}
@@ -128,6 +132,18 @@ class _Plan:
         for i in wanted:
             same.setdefault(first[kinds.members[i].kind], []).append(i)
         return cls(problem, wanted, templates, row_shapes(problem, kinds), done, same)
+
+    def check_spread(self) -> None:
+        """Raise FFError for memories whose instances divide an Array: where a loop across it falls in two depends on
+        the tensor, which labels do not tell apart."""
+        found = {c.name for own in self.templates.values() for t in own for c in t.components if c.spread}
+        if found:
+            names = ", ".join(sorted(found))
+            raise FFError(
+                f"the explorer 'default' does not offer memories that are spread over an !Array ({names}): evaluate a "
+                "mapping (ff evaluate), search small problems with --explorer exhaustive --joiner exhaustive, or leave "
+                "out their spatial dimensions"
+            )
 
     def unfit(self) -> list[int]:
         """Those of which it is plain that nothing fits; they are done, without any pmappings."""

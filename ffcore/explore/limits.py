@@ -10,10 +10,9 @@ from typing import Any
 
 import attrs
 
-from ffcore.errors import MemoryLimitError
-from ffcore.explore.system import addresses_left, available, resident
-from ffcore.plugin.processes import cores
+from ffcore.errors import MemoryLimitError, TimeLimitError
 from ffcore.spec.problem import MapperOptions
+from ffcore.system import addresses_left, available, cores, resident
 from ffcore.units import Dimension, format_quantity
 
 SHARE = 0.8
@@ -78,6 +77,19 @@ class Limits:
         if self.workers == 1 or os.getpid() == self.home:
             return self.memory
         return self.base + (self.memory - self.base) / self.workers
+
+    def of_workers(self, workers: int) -> Limits:
+        """The same for so many workers that begin now."""
+        return attrs.evolve(self, workers=workers, base=resident())
+
+    def check_time(self) -> None:
+        """Raise TimeLimitError if time is up while templates are made."""
+        if time.monotonic() >= self.hard:
+            raise TimeLimitError(
+                f"the time limit of {time_text(self.seconds)} ended the search while templates were made; raise "
+                "mapper.ffm.time_limit (--time-limit), or let fewer memories choose (tensors: less in may_keep, more "
+                "in keep)"
+            )
 
     def room(self) -> float:
         """Bytes that one more worker of this process may allocate now."""

@@ -32,11 +32,15 @@ def shapes_of(problem: Problem, members: Sequence[tuple[TemplateFacts, Mapping[s
 def _fused(template: Template) -> tuple[int, ...]:
     """Per rank variable, the loops that can be fused."""
     last = template.fused_cut
-    return tuple(
-        sum(v in block for block in template.blocks[:last])
-        + sum(template.fuses and s.variable == v and s.block < last for s in template.spatial)
-        for v in template.einsum.bounds
-    )
+    loops = dict.fromkeys(template.einsum.bounds, 0)
+    for block in template.blocks[:last]:
+        for v in block:
+            loops[v] += 1
+    if template.fuses:
+        for s in template.spatial:
+            if s.block < last:
+                loops[s.variable] += 1
+    return tuple(loops.values())
 
 
 def tracked_memories(
@@ -78,6 +82,7 @@ class TemplateFacts:
         """Look at all templates of one Einsum."""
         size: dict[str, float] = {}
         held: dict[str, dict[str, float]] = {}
+        seen: set[tuple[int, str, bool, bool]] = set()  # holders, which many templates have in common
         outlived: dict[str, None] = {}
         limited = {c.name for t in templates for c in t.components if c.size != INFINITY}
         for template in templates:
@@ -86,11 +91,14 @@ class TemplateFacts:
                 component = template.components[site.index]
                 if component.size == INFINITY and component.name in limited:
                     continue
-                size[component.name] = min(component.size, size.get(component.name, component.size))
-                tensor = einsum.kept(site.tensor, site.backing)
-                bits = einsum.bits(tensor, component, tensor.tile_values(einsum.bounds), site.persistent)
-                tensors = held.setdefault(component.name, {})
-                tensors[site.tensor] = max(bits, tensors.get(site.tensor, 0.0))
+                holder = id(component), site.tensor, site.backing, site.persistent
+                if holder not in seen:
+                    seen.add(holder)
+                    size[component.name] = min(component.size, size.get(component.name, component.size))
+                    tensor = einsum.kept(site.tensor, site.backing)
+                    bits = einsum.bits(tensor, component, tensor.tile_values(einsum.bounds), site.persistent)
+                    tensors = held.setdefault(component.name, {})
+                    tensors[site.tensor] = max(bits, tensors.get(site.tensor, 0.0))
                 shared = site.backing and site.tensor in einsum.shared
                 if shared or site.persistent or site.reservation < fused_cut:
                     outlived[component.name] = None

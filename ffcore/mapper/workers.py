@@ -17,8 +17,8 @@ from ffcore.phases import current_phase
 from ffcore.plugin import ExecutorRecord
 from ffcore.plugin.builtin import DEFAULT_EXECUTOR
 from ffcore.plugin.given_options import check_options
-from ffcore.plugin.processes import cores
 from ffcore.plugin.records import loaded
+from ffcore.system import cores
 
 if TYPE_CHECKING:
     from ffcore.spec import Spec

@@ -39,7 +39,7 @@ def crossings(own: OwnNest, parent: int, loops: Iterable[Loop], components: Sequ
         network = _network(components, line[0])
         if network is None or network <= parent:
             continue
-        dimension = components[line[0]].spatial[line[1]]
+        dimension = components[line[0]].lines[line[1]]
         irrelevant = own.tensor.relevance(variable) is Relevance.IRRELEVANT
         shared = irrelevant and own.tensor.name in dimension.may_reuse
         steps = range(1, n)  # the first instance is where values enter
@@ -89,7 +89,7 @@ def _inside_out(
 
 
 def _number(component: Component, dimension: SpatialDimension) -> int:
-    return next(d for d, own in enumerate(component.spatial) if own.name == dimension.name)
+    return next(d for d, own in enumerate(component.lines) if own.name == dimension.name)
 
 
 def _network(components: Sequence[Component], index: int) -> int | None:

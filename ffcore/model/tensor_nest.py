@@ -195,6 +195,8 @@ def own_nest(resolved: ResolvedNest, tensor: Tensor) -> OwnNest:
             own.insert(_place_of_spatial(own, item.component), item)
         else:
             own.append(item)
+    for holder in [item for item in own if isinstance(item, HolderAt) and resolved.components[item.component].spread]:
+        _spread(resolved, own, holder)
     # From the inside out: an extent is the product of the ratios below, as innermost tiles are 1.
     sizes: dict[str, Exact] = dict.fromkeys(resolved.einsum.bounds, 1)
     below: list[Mapping[str, Exact]] = []
@@ -203,6 +205,40 @@ def own_nest(resolved: ResolvedNest, tensor: Tensor) -> OwnNest:
         if isinstance(item, Loop):
             sizes = {**sizes, item.variable: sizes[item.variable] * item.ratio}
     return OwnNest(tensor, tuple(own), tuple(reversed(below)))
+
+
+def _spread(resolved: ResolvedNest, own: list[Item], holder: HolderAt) -> None:
+    """At a memory that is spread over an Array, loops across that fall in two: its instances divide the outer part.
+
+    Before: ``[W in D] for n in 4 across Array.X``, two instances of D along X. After: ``for n in 2 across D.X [W in D]
+    for n in 2 across Array.X``. Raises MappingError where the instances would not hold equal parts, or the tensor
+    stands in another memory of the Array.
+    """
+    components, memory = resolved.components, resolved.components[holder.component]
+    place = f"Einsum {resolved.einsum.name}: {holder.tensor} in {memory.name}, which is spread over {memory.array},"
+    for other in own:
+        if isinstance(other, HolderAt) and other is not holder and components[other.component].array == memory.array:
+            raise MappingError(f"{place} may not be held by {components[other.component].name} too")
+    variables = list(resolved.einsum.bounds)
+    across = [x for x in own if isinstance(x, Loop) and x.spatial and components[x.component].name == memory.array]
+    across.sort(key=lambda x: variables.index(x.variable), reverse=True)
+    for line in memory.spread:
+        stride = 1
+        for loop in across:
+            whole = cast(SpatialDimension, loop.dimension)
+            if whole.name != line.name:
+                continue
+            span = whole.fanout // line.fanout  # places that one instance serves
+            inner = loop.trips if stride * loop.trips <= span else max(1, span // stride)
+            uneven = inner < loop.trips and stride < span != stride * inner
+            if loop.ratio != loop.trips or loop.trips % inner or uneven:
+                raise MappingError(f"{place} is divided unevenly by the loop over {loop.variable} across {line.name}")
+            stride *= loop.trips
+            if inner < loop.trips:
+                outer = loop.trips // inner
+                own[own.index(loop)] = attrs.evolve(loop, ratio=inner, trips=inner)
+                part = attrs.evolve(loop, ratio=outer, trips=outer, component=holder.component, dimension=line)
+                own.insert(own.index(holder), part)
 
 
 def _place_of_spatial(own: Sequence[Item], component: int) -> int:

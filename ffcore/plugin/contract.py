@@ -158,7 +158,6 @@ if TYPE_CHECKING:
     from ffcore.plugin.hooks import HOOK_OF_KIND as HOOK_OF_KIND
     from ffcore.plugin.known import DEFAULT_JOINER as DEFAULT_JOINER
     from ffcore.plugin.processes import Worker as Worker
-    from ffcore.plugin.processes import cores as cores
     from ffcore.plugin.processes import may_fork as may_fork
     from ffcore.plugin.processes import start as start
     from ffcore.pmappings.arrays import Bools as Bools
@@ -279,6 +278,7 @@ if TYPE_CHECKING:
     from ffcore.spec.source.files import SourceProblem as SourceProblem
     from ffcore.spec.source.files import display as display
     from ffcore.spec.source.files import read_text as read_text
+    from ffcore.system import cores as cores
     from ffcore.templates import HolderChoice as HolderChoice
     from ffcore.templates import Site as Site
     from ffcore.templates import SpatialLoop as SpatialLoop
@@ -365,7 +365,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.plugin.executors": _names("as_completed workers_of"),
     "ffcore.plugin.hooks": _names("HOOK_OF_KIND"),
     "ffcore.plugin.known": _names("DEFAULT_JOINER"),
-    "ffcore.plugin.processes": _names("Worker cores may_fork start"),
+    "ffcore.plugin.processes": _names("Worker may_fork start"),
     "ffcore.pmappings.arrays": _names("Bools Floats Ints"),
     "ffcore.pmappings.compatibility": _names("Compatibility compatibilities"),
     "ffcore.pmappings.guarantee": _names("Guarantee guarantee_of"),
@@ -405,6 +405,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.spec.quantities": _names("in_any_unit"),
     "ffcore.spec.source": _names("YamlMap YamlScalar"),
     "ffcore.spec.source.files": _names("SourceProblem display read_text"),
+    "ffcore.system": _names("cores"),
     "ffcore.templates": _names("HolderChoice Site SpatialLoop Template TemplateStock einsum_choices einsum_templates"),
     "ffcore.templates.types": _names("TollSite"),
     "ffcore.threads": _names("Threads"),

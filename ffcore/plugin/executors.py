@@ -10,7 +10,8 @@ from contextlib import closing
 from typing import Any, ParamSpec, TypeVar
 
 from ffcore.plugin.pools import EVERY, Forked, Outcome, Sent
-from ffcore.plugin.processes import Worker, cores, may_fork, packed
+from ffcore.plugin.processes import Worker, may_fork, packed
+from ffcore.system import cores
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from ffcore.errors import printable
 from ffcore.plugin import hooks
 
 
@@ -66,11 +67,11 @@ def _entry_points(distribution: importlib.metadata.Distribution) -> list[EntryPo
 
 
 def named(distribution: Any) -> tuple[str, str]:
-    """Name and version of a distribution whose metadata may be damaged."""
+    """Name and version of a distribution whose metadata may be damaged, in characters that a terminal shows."""
     found = []
     for attribute, otherwise in (("name", "unknown"), ("version", "0")):
         value = None
         with suppress(Exception):
             value = getattr(distribution, attribute)
-        found.append(str(value or otherwise))
+        found.append(printable(str(value or otherwise)))
     return found[0], found[1]

@@ -30,13 +30,6 @@ _MAIN = b"__main__"
 _starting = threading.Lock()
 
 
-def cores() -> int:
-    """Processor cores that this process may run on: in a container or a job of a cluster, often not all there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def may_fork() -> bool:
     """Is forking this process safe? Not where other threads may hold a lock for ever, nor on some systems."""
     here = multiprocessing.current_process()

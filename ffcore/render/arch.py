@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import attrs
@@ -28,6 +29,9 @@ from ffcore.spec.architecture import (
 )
 from ffcore.spec.expressions import evaluate
 from ffcore.spec.quantities import per_bit
+from ffcore.spec.resolve.einsums import variable_scope
+from ffcore.spec.resolve.scope import Trace
+from ffcore.spec.resolve.tree import spread_memories
 from ffcore.units import Dimension, format_quantity
 
 if TYPE_CHECKING:
@@ -66,7 +70,8 @@ def view_arch(source: Spec | Arch) -> tuple[NodeView, ...]:
     user wrote it; nothing here raises for such fields.
     """
     arch, symbols = _arch_and_symbols(source)
-    return _build(arch.nodes, (), _Facts(symbols), 1)
+    divided = frozenset(name for name, (_, own) in spread_memories(arch).items() if own)
+    return _build(arch.nodes, (), _Facts(symbols, divided), 1)
 
 
 def arch_text(source: Spec | Arch) -> str:
@@ -97,18 +102,12 @@ def _write(node: NodeView, first: str, rest: str, lines: list[str]) -> None:
 
 def _arch_and_symbols(source: Spec | Arch) -> tuple[Arch, Mapping[str, object]]:
     arch = source if isinstance(source, Arch) else source.arch
+    table = dict(arch.variables) if isinstance(source, Arch) else {**source.variables, **arch.variables}
+    scope = variable_scope(table, Trace(), lambda _: None)
     symbols: dict[str, object] = {}
-    tables = [arch.variables] if isinstance(source, Arch) else [source.variables, arch.variables]
-    for table in tables:
-        # Variables may use one another in any order; as many rounds as there are variables settle all.
-        waiting = dict(table)
-        for _ in range(len(table)):
-            for name, value in list(waiting.items()):
-                try:
-                    symbols[name] = evaluate(value, symbols)
-                except SpecError:
-                    continue
-                del waiting[name]
+    for name in table:
+        with suppress(SpecError):
+            symbols[name] = scope[name]
     return arch, symbols
 
 
@@ -151,6 +150,7 @@ class _Facts:
     """Turns fields into text, with the names that are known before any Einsum is looked at."""
 
     symbols: Mapping[str, object]
+    divided: frozenset[str]  # memories whose instances divide an Array's, and make no more of what follows
 
     def own_spread(self, node: ArchNode) -> int | None:
         """How many instances a node's own spatial dimensions make."""
@@ -162,7 +162,7 @@ class _Facts:
 
     def spread(self, node: ArchNode) -> int | None:
         """How many instances of what follows a node there are for each one of it."""
-        if isinstance(node, Fork | Compute):
+        if isinstance(node, Fork | Compute) or node.name in self.divided:
             return 1
         result = self.own_spread(node)
         for inner in node.nodes if isinstance(node, Hierarchical | Array) else ():

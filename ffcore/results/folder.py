@@ -27,11 +27,11 @@ from ffcore.errors import FFError
 from ffcore.files import csv_cell, real, write_atomically
 from ffcore.plugin import RendererRecord
 from ffcore.plugin.known import DISTRIBUTION_OF
-from ffcore.plugin.processes import cores
 from ffcore.results import columns
 from ffcore.results.earlier import CSV, NO_FUSION, PARQUET, REPORT, RESULTS, earlier_files, remove_earlier
 from ffcore.results.front import chosen, points_of
 from ffcore.results.subject import ReportSubject
+from ffcore.system import cores
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -123,9 +123,9 @@ class SpatialDimension:
 
     @property
     def most(self) -> float:
-        """The product of trips may not exceed this: as trips are integers, an integer (or infinity)."""
+        """The product of trips may not exceed this: as trips are integers, a whole number (or infinity)."""
         most = self.fanout / self.usage_scale * FANOUT
-        return math.floor(most) if math.isfinite(most) else most
+        return float(math.floor(most)) if math.isfinite(most) else most
 
     def rank(self, trips: int) -> float:
         """What ``min_usage`` makes of this product of trips: more is preferred; all that reach it are alike."""
@@ -167,6 +167,10 @@ class Component:
     # (calls per instance); of a network ``MAX_HOPS`` and ``MAX_LINK_TRAFFIC`` -> seconds each. Empty: takes no time.
     latency: tuple[Mapping[str, float], ...] = ()
     spatial: tuple[SpatialDimension, ...] = ()
+    # Memories spread over an Array: of its dimensions, how many instances divide them; ``array``: its name, also of
+    # other memories inside of such an Array. See docs/howto/networks.md.
+    spread: tuple[SpatialDimension, ...] = ()
+    array: str = ""
     size: float = INFINITY  # bits, per instance (memories)
     holding: Holding | None = None  # memories and tolls
     # Tolls: tensors that pass for free in a direction; all others cost a read.
@@ -185,6 +189,11 @@ class Component:
         for dimension in self.spatial:
             result *= dimension.fanout
         return result
+
+    @property
+    def lines(self) -> tuple[SpatialDimension, ...]:
+        """What loops of one tensor may run across: its own dimensions, or its instances along those of an Array."""
+        return self.spatial or self.spread
 
     def width(self, tensor: Tensor) -> float:
         """Bits that one value of ``tensor`` takes in this component."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
-from ffcore.errors import ErrorCollector, Position, SpecError, suggest
+from ffcore.errors import ErrorCollector, Position, SpecError, first_unprintable, suggest
 from ffcore.spec.fields import (
     Data,
     Flag,
@@ -141,7 +141,7 @@ def _field(attribute: attrs.Attribute[Any], node: Node, errors: ErrorCollector, 
         errors.add(f"unknown tag !{node.tag} (no tag is expected here)", _at(node, path))
         return _MISSING
     if isinstance(kind, Table | Data):
-        _refuse_tags(node, errors, path)
+        _check_inner(node, errors, path)
     if isinstance(node, YamlScalar) and node.value is None and not isinstance(kind, Raw | Value | Text | Flag):
         return _MISSING  # an empty list or mapping: ``spatial:`` with nothing behind it
     if isinstance(kind, Value | Text | Flag):
@@ -156,16 +156,24 @@ def _field(attribute: attrs.Attribute[Any], node: Node, errors: ErrorCollector, 
     return node if isinstance(kind, Raw) else to_plain(node)
 
 
-def _refuse_tags(node: Node, errors: ErrorCollector, path: str) -> None:
-    """Note every tag inside of a table or a plain list: nothing there has one."""
+def _check_inner(node: Node, errors: ErrorCollector, path: str) -> None:
+    """Note every tag inside of a table or a plain list (nothing there has one), and every text that is not shown."""
     if isinstance(node, YamlScalar):
+        _check_text(node, errors, path)
         return
     inner = [value for _, value in node.entries.values()] if isinstance(node, YamlMap) else node.items
     names = list(node.entries) if isinstance(node, YamlMap) else [str(index) for index in range(len(inner))]
     for name, value in zip(names, inner, strict=True):
         if value.tag is not None:
             errors.add(f"unknown tag !{value.tag} (no tag is expected here)", _at(value, join_path(path, name)))
-        _refuse_tags(value, errors, join_path(path, name))
+        _check_inner(value, errors, join_path(path, name))
+
+
+def _check_text(node: YamlScalar, errors: ErrorCollector, path: str) -> None:
+    """Texts are shown in summaries and pictures: what a terminal might obey is noted here for all."""
+    bad = first_unprintable(node.text, "\n\t")
+    if bad:
+        errors.add(f"{node.text[:80]!r} has a character that is not printable, {bad}: leave it out", _at(node, path))
 
 
 def _scalar(kind: Kind, node: Node, errors: ErrorCollector, path: str) -> Any:
@@ -176,7 +184,10 @@ def _scalar(kind: Kind, node: Node, errors: ErrorCollector, path: str) -> Any:
     if isinstance(kind, Flag) and not isinstance(node.value, bool):
         errors.add(f"expected True or False, got {node.text!r}", _at(node, path))
         return _MISSING
-    return node.text if isinstance(kind, Text) else node.value
+    if isinstance(kind, Text):
+        return node.text
+    _check_text(node, errors, path)
+    return node.value
 
 
 def _table(kind: Table, node: Node, reader: Callable[[Any], Any] | None, errors: ErrorCollector, path: str) -> Any:

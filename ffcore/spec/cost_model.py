@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ffcore import plugin
 from ffcore.errors import FFError, Position, SpecError
-from ffcore.files import write_atomically
+from ffcore.files import check_no_link, write_atomically
 from ffcore.plugin.given_options import check_options
 from ffcore.spec.source.allowed import standing_dirs
 from ffcore.spec.source.files import FileAccess, SourceProblem
@@ -67,6 +67,7 @@ def keep_files(spec: Spec, file: Path) -> None:
             for number, path in enumerate(_paths(spec, option, mapper.cost_model_options.get(option, []))):
                 copy = _kept(file, option, number, path.name)
                 if path.is_file() and copy.absolute() != path.absolute():
+                    check_no_link(copy.parent)
                     copy.parent.mkdir(parents=True, exist_ok=True)
                     write_atomically(copy, path.read_bytes())
 

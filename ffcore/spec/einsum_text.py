@@ -105,6 +105,8 @@ def parse_index(text: str) -> tuple[tuple[tuple[str, int], ...], int]:
         terms, constant = _affine(tree)
     except _NotAffineError:
         raise SpecError.one(f"{text!r} is not affine: only sums of rank variables times whole numbers") from None
+    except RecursionError:
+        raise SpecError.one(f"the index expression {text[:40]!r}... has too many terms") from None
     for variable, coefficient in terms.items():
         if coefficient == 0 or (coefficient < 0 and len(terms) == 1):
             raise SpecError.one(f"{text!r}: the coefficient of {variable} must be positive, got {coefficient}")

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import attrs
 
-from ffcore.errors import ErrorCollector, Position, SpecError, is_printable, suggest
+from ffcore.errors import ErrorCollector, Position, SpecError, first_unprintable, suggest
 from ffcore.spec.quantities import in_unit, is_quantity
 from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar
 
@@ -149,11 +149,9 @@ def clean_name(name: Any) -> Any:
     """
     if isinstance(name, str) and "<SEP>" in name:
         raise SpecError.one(f"the name {name!r} has '<SEP>' in it, which stands between names in columns of results")
-    if not isinstance(name, str) or name.isprintable():
-        return name
-    bad = next((c for c in name if not is_printable(c)), None)
-    if bad is not None:
-        raise SpecError.one(f"the name {name!r} has a character that is not printable, U+{ord(bad):04X}: leave it out")
+    bad = first_unprintable(name) if isinstance(name, str) else ""
+    if bad:
+        raise SpecError.one(f"the name {name!r} has a character that is not printable, {bad}: leave it out")
     return name
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 
 from ffcore.spec.problem import EinsumProblem, MapperOptions
 from ffcore.templates.holders import MAX_STEPS, HolderChoice, Steps, holder_choices, holder_orders
@@ -10,24 +10,29 @@ from ffcore.templates.loops import Known, templates_of_order
 from ffcore.templates.types import Template
 
 
-def einsum_choices(einsum: EinsumProblem) -> tuple[HolderChoice, ...]:
-    """Every choice of holders of ``einsum``, path after path."""
-    return tuple(choice for path in einsum.paths for choice in holder_choices(einsum, path))
+def einsum_choices(einsum: EinsumProblem, pulse: Callable[[], None] | None = None) -> tuple[HolderChoice, ...]:
+    """Every choice of holders of ``einsum``, path after path; ``pulse`` is called between two steps."""
+    return tuple(choice for path in einsum.paths for choice in holder_choices(einsum, path, pulse))
 
 
 def einsum_templates(
-    einsum: EinsumProblem, options: MapperOptions, choices: Iterable[HolderChoice] | None = None
+    einsum: EinsumProblem,
+    options: MapperOptions,
+    choices: Iterable[HolderChoice] | None = None,
+    pulse: Callable[[], None] | None = None,
 ) -> tuple[Template, ...]:
     """Every template of ``einsum`` on each of its paths; ``choices``: its `einsum_choices`, if they are there already.
 
-    Raises LimitError where there are too many choices or orders.
+    Raises LimitError where there are too many choices or orders, and what ``pulse`` raises, which is called between two
+    steps.
 
     Two orders of neighbouring holders between which no loop can stand are the same template
     (before: ``[GLB A][GLB B] loops``, ``[GLB B][GLB A] loops``; after: the first of them).
     """
     seen: set[Hashable] = set()
     found: list[Template] = []
-    for template in _all(einsum, options, einsum_choices(einsum) if choices is None else choices):
+    steps = Steps(einsum, pulse)
+    for template in _all(einsum, options, einsum_choices(einsum, pulse) if choices is None else choices, steps):
         key = _key(template)
         if key not in seen:
             seen.add(key)
@@ -37,8 +42,10 @@ def einsum_templates(
     return tuple(found)
 
 
-def _all(einsum: EinsumProblem, options: MapperOptions, choices: Iterable[HolderChoice]) -> Iterator[Template]:
-    known, steps = Known(), Steps(einsum)
+def _all(
+    einsum: EinsumProblem, options: MapperOptions, choices: Iterable[HolderChoice], steps: Steps
+) -> Iterator[Template]:
+    known = Known()
     for choice in choices:
         for order in holder_orders(einsum, choice, options.force_memory_hierarchy_order, steps):
             for template in templates_of_order(einsum, order, known):
@@ -49,9 +56,9 @@ def _all(einsum: EinsumProblem, options: MapperOptions, choices: Iterable[Holder
 def _key(template: Template) -> Hashable:
     """What makes a template: cuts between which no loop can stand count as one."""
     rank = [0]
+    across = {s.block for s in template.spatial}
     for block, variables in enumerate(template.blocks):
-        loops = bool(variables) or any(s.block == block for s in template.spatial)
-        rank.append(rank[-1] + int(loops))
+        rank.append(rank[-1] + (1 if variables or block in across else 0))
     sites = frozenset((s.tensor, s.index, rank[s.cut], rank[s.reservation], s.backing) for s in template.sites)
     blocks = tuple(frozenset(b) for b in template.blocks if b)
     spatial = frozenset((s.variable, s.index, s.dimension, rank[s.block + 1]) for s in template.spatial)

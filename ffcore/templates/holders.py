@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 
 import attrs
@@ -56,15 +56,18 @@ def subsets(items: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 
 class Steps:
-    """Steps left to the choice of one Einsum's holders, or to that of their orders."""
+    """Steps left to the choice of one Einsum's holders, or to that of their orders; ``take``: one more is done."""
 
-    def __init__(self, einsum: EinsumProblem) -> None:
+    def __init__(self, einsum: EinsumProblem, pulse: Callable[[], None] | None = None) -> None:
         self.einsum = einsum
         self.left = MAX_STEPS
+        self.pulse = pulse
 
     def take(self) -> None:
-        """Raise LimitError where there are none left."""
+        """Raise LimitError where there are none left, and what ``pulse`` raises."""
         self.left -= 1
+        if self.pulse is not None:
+            self.pulse()
         if self.left < 0:
             raise LimitError(
                 f"Einsum {self.einsum.name} has too many ways to hold its tensors (more than {MAX_STEPS:,} were looked "
@@ -72,10 +75,12 @@ class Steps:
             )
 
 
-def holder_choices(einsum: EinsumProblem, path: PathProblem) -> Iterator[HolderChoice]:
+def holder_choices(
+    einsum: EinsumProblem, path: PathProblem, pulse: Callable[[], None] | None = None
+) -> Iterator[HolderChoice]:
     """Every choice of holders on a path that leaves no tensor nowhere. Raises LimitError for too many."""
     order = [t.name for t in einsum.tensors]
-    yield from _choose(einsum, path, order, (), {}, (), (), Steps(einsum))
+    yield from _choose(einsum, path, order, (), {}, (), (), Steps(einsum, pulse))
 
 
 def _choose(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import zipfile
@@ -218,6 +219,24 @@ def test_a_damaged_file_is_reported_and_made_again(tmp_path: Path, explored: lis
     explored.clear()
     make(chain(), cache_dir=tmp_path)
     assert explored == []
+
+
+def test_a_folder_that_cannot_be_written_ends_before_the_work_and_is_read_all_the_same(
+    tmp_path: Path, explored: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = chain(n_einsums=2)
+    make(spec, cache_dir=tmp_path)
+
+    def refused(*_: object, **__: object) -> None:  # root may write anywhere
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "tmpabc"))
+
+    monkeypatch.setattr("ffcore.explore.reuse.cache.tempfile.TemporaryFile", refused)
+    explored.clear()
+    make(spec, cache_dir=tmp_path)
+    with pytest.raises(PermissionError, match="Permission denied") as error:
+        make(chain(n_einsums=2, size=500), cache_dir=tmp_path)
+    assert error.value.filename == str(tmp_path)
+    assert not explored
 
 
 @pytest.mark.parametrize("name", ["%s/e", "a/b", "../e", "x" * 300, "=a b: #"])

@@ -95,6 +95,17 @@ def test_wrong_overrides_are_2(tmp_path: Path, arguments: list[str], message: st
     assert message in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [["--out", ""], ["--out="], ["--cache", "", "--jobs", "1"], ["--set", ""]])
+def test_an_empty_value_is_2_and_not_the_working_folder(
+    tmp_path: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = ff_here("map", "simple", "matmuls", *arguments)
+    assert done.returncode == 2
+    assert done.stderr == f"{arguments[0].rstrip('=')} is followed by an empty text: give it a value, or leave it out\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_unknown_bare_name_is_2() -> None:
     done = ff_here("validate", "no_such_architecture")
     assert done.returncode == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -289,3 +290,18 @@ def test_a_pipe_or_a_folder_in_the_place_of_a_file_is_told_before_any_search(tmp
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith(f"{out / name}: is ")
         assert not (out / "spec.json").exists()
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_pmappings_are_not_kept_behind_a_link(tmp_path: Path, resume: bool) -> None:
+    out, other = tmp_path / "out", tmp_path / "other"
+    files = [*write_specs(tmp_path), "--set", "M=4", "--jobs", "1"]
+    out.mkdir()
+    other.mkdir()
+    if resume:
+        assert ff_here("map", *files, "--out", out).returncode == 0
+        shutil.rmtree(out / "pmappings")
+    (out / "pmappings").symlink_to(other)
+    done = ff_here("map", "--resume", out) if resume else ff_here("map", *files, "--out", out)
+    assert (done.returncode, done.stderr) == (2, f"{out}/pmappings: is a link, which may lead anywhere: remove it\n")
+    assert not list(other.iterdir())

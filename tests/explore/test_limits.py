@@ -27,12 +27,12 @@ from ffcore.explore.progress import EinsumProgress, StoppedError, Tally
 from ffcore.explore.reuse.equal import EinsumClasses
 from ffcore.explore.search import solve
 from ffcore.explore.search.spatial import SpatialMenu, smallest_usage
-from ffcore.explore.system import addresses_left, available, resident
 from ffcore.mapper.nothing import check_explored, nothing_joined
 from ffcore.pmappings.guarantee import guarantee_of
 from ffcore.pmappings.set import EinsumPmappings
 from ffcore.spec import Spec
 from ffcore.spec.problem import MapperOptions, Problem
+from ffcore.system import addresses_left, available, cores, resident
 from tests.api.specs import chain
 from tests.oracle.compare import seeded
 
@@ -80,6 +80,26 @@ class TestMemory:
         names = "memory.limit_in_bytes", "memory.usage_in_bytes"
         group(tmp_path, "sys/fs/cgroup/memory", names[0], 8000, names[1], 7000, "total_inactive_file 100")
         assert available(tmp_path) == 1100
+
+    @pytest.mark.parametrize(("quota", "wanted"), [("max 100000", 8), ("250000 100000", 3), ("1 100000", 1), ("", 8)])
+    def test_a_quota_of_time_counts_as_cores(
+        self, quota: str, wanted: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
+        assert cores(tmp_path) == 8  # nothing is known
+        write(tmp_path, "proc/self/cgroup", "0::/jobs/mine\n")
+        write(tmp_path, "sys/fs/cgroup/jobs/cpu.max", quota)
+        assert cores(tmp_path) == wanted  # of its parent
+
+    @pytest.mark.parametrize(("quota", "wanted"), [(-1, 8), (150000, 2), (900000, 8)])
+    def test_a_quota_of_the_first_version(
+        self, quota: int, wanted: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
+        write(tmp_path, "proc/self/cgroup", "5:cpu,cpuacct:/a\n4:memory:/of/the/host\n")
+        write(tmp_path, "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", quota)
+        write(tmp_path, "sys/fs/cgroup/cpu/a/cpu.cfs_period_us", 100000)
+        assert cores(tmp_path) == wanted
 
 
 def write(root: Path, name: str, text: object) -> None:
@@ -248,6 +268,7 @@ class TestTime:
     def test_an_einsum_without_anything_is_an_error_when_others_are_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         told: list[EinsumPmappings] = []
         monkeypatch.setattr(explorer, "explore_einsum", _only_matmul0)
+        monkeypatch.setattr(Limits, "check_time", lambda _: None)
         with pytest.raises(TimeLimitError, match="Einsum Matmul3"):  # few templates first
             explore(limited(), found=told.append, limits=Limits(soft=PAST, hard=PAST))
         assert [e.einsum.name for e in told] == ["Matmul0"]
@@ -411,6 +432,18 @@ def test_an_interruption_reaches_threads_inside_of_a_template(monkeypatch: pytes
         explore(limited(), executor=pool, progress=progress)
     pool.shutdown(wait=True, cancel_futures=True)
     assert len(ended) == 2
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_time_ends_while_templates_are_made(kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders of many memories take minutes to write down, before there is an Einsum to explore."""
+    spec = chain(size=1000, n_einsums=1)
+    spec.mapper.ffm.time_limit = 1e-9
+    monkeypatch.setattr("ffcore.explore.limits.PATIENCE", 0.0)
+    monkeypatch.setattr(explorer, "explore_einsum", lambda *_: pytest.fail("explored"))
+    with pytest.raises(TimeLimitError, match="the time limit of 1 ns ended the search while templates were made"):
+        DefaultExplorer().explore(spec.problem(), cache_dir=tmp_path if kept else None)
+    assert not list(tmp_path.iterdir())
 
 
 def test_time_ends_while_loops_out_of_order_are_still_being_chosen(monkeypatch: pytest.MonkeyPatch) -> None:

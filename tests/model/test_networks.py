@@ -79,12 +79,6 @@ def test_a_hop_without_a_throughput_has_as_many_as_there_are() -> None:
     assert found.total_energy == 93440
 
 
-@shared
-def test_memories_spread_over_an_array_are_refused() -> None:
-    with pytest.raises(SpecError, match=r"flat\.yaml:71: .* hops of NoC start where RowBuffer, ColumnBuffer, Dist"):
-        ff.Spec.from_yaml(EXAMPLES / "flat.yaml", MATMULS, N_EINSUMS=1).problem()
-
-
 # ---- every link counted
 
 ARCH = """

@@ -16,8 +16,8 @@ import attrs
 
 import ffcore as ff
 from ffcore.errors import NoValidMappingError, SpecWarning
-from ffcore.explore.system import resident
 from ffcore.spec.problem import Problem
+from ffcore.system import resident
 from tests.cli.process import ff_here
 from tests.fuzz.trees import Tree, as_yaml
 

@@ -409,6 +409,22 @@ def test_names_that_would_obey_nobody(tmp_path: Path, old: str, new: str, place:
         assert "not printable, U+" in text
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("size: inf", 'size: "1%s"', "arch.nodes.MainMemory.size"),
+        ("throughput: 1}", 'throughput: "1%s"}', "arch.nodes.MAC.actions.compute.throughput"),
+        ("{All: 8}", '{All: "8%s"}', "workload.bits_per_value.All"),
+    ],
+)
+def test_texts_that_would_obey_nobody(tmp_path: Path, old: str, new: str, place: str) -> None:
+    """Even where an expression is never evaluated, it is shown."""
+    text = str(errors(tmp_path, old, new % "\\u202e4"))
+    assert f"{place}: '" in text
+    assert "has a character that is not printable, U+202E: leave it out" in text
+    assert "\u202e" not in text
+
+
 def test_keys_are_shown_escaped(tmp_path: Path) -> None:
     text = str(errors(tmp_path, "name: Buffer", 'name: Buffer\n    "a\\e[2J\\nb": 1'))
     assert text == (
@@ -539,3 +555,34 @@ def test_ways_to_hold_tensors_are_bounded() -> None:
     spec = Spec.from_string(f"arch: {{nodes: [{', '.join([*nodes, compute])}]}}\n{workload}\n")
     with pytest.raises(LimitError, match="Einsum O has too many ways to hold its tensors"):
         einsum_choices(spec.problem().einsums[0])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            '  - "D[m, p] =',
+            '  - "D[m, p] =' + "".join(f"Z{i}[m] * " for i in range(200)),
+            "Einsum D has 20[0-9] tensors",
+        ),
+        ('"D[m, p] =', '"D[m, p] = F[' + ", ".join(f"R{i}: m" for i in range(101)) + "] *", "tensor F has 101 ranks"),
+        ('"D[m, p] =', '"D[m, p] = F[R: ' + " + ".join(["m"] * 1500) + "] *", "has too many terms"),
+        (
+            "workload:\n",
+            "variables: {" + ", ".join(f"v{i}: 1" for i in range(10_001)) + "}\nworkload:\n",
+            "10,001 variables",
+        ),
+    ],
+)
+def test_what_would_take_minutes_to_look_at_is_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert re.search(said, str(errors(tmp_path, old, new)))
+
+
+def test_renames_and_variables_count_for_each_einsum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ffcore.spec.resolve.einsums.MAX_RENAMES", 5)
+    monkeypatch.setattr("ffcore.spec.resolve.einsums.MAX_OF_ARCH", 5)
+    said = str(errors(tmp_path, "arch:\n", "arch:\n  variables: {a: 1, b: 1, c: 1}\n"))
+    assert "2 Einsums times 3 variables of the architecture are more than 5" in said
+    names = ", ".join(f"{{name: r{i}, source: All}}" for i in range(3))
+    more = f"renames: {{einsums: [{{name: default, tensor_accesses: [{names}]}}]}}\n"
+    assert "2 Einsums have 6 renames together, more than 5" in str(errors(tmp_path, more=more))

@@ -402,6 +402,11 @@ BLOWUPS = [
     "{{ 'x' ~ (['y' * 1000000] * 100000) }}",
     "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
     "{% for i in [1] %}" * 50 + "{% endfor %}" * 50,
+    "{{1}}" * 40_000,
+    "{{ 1" + " + 1" * 60_000 + " }}",
+    "{# #}" * 400_000,
+    "{% raw %}{% endraw %}" * 400_000,
+    "\n" * 600_000,
 ]
 
 
@@ -417,6 +422,22 @@ def test_the_budget_leaves_room_for_real_work() -> None:
     loaded = plain(text, N=5000)
     assert isinstance(loaded, dict)
     assert len(loaded["x"]) == 5000
+
+
+def test_templates_of_all_included_files_count_together(tmp_path: Path) -> None:
+    """A file that includes itself in a thousand places was compiled twenty times, once for each depth."""
+    write(tmp_path, top="a: [" + "{{ include_all('.') }}," * 8_000 + "]")
+    with pytest.raises(SpecError, match="the Jinja templates take more than 300000 steps"):
+        load_sources([tmp_path / "top.yaml"], {})
+
+
+def test_values_of_included_files_count_even_if_a_part_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ffcore.spec.source.compose.MAX_READ", 4000)
+    write(tmp_path, top="a: [" + "{{ include('part.yaml', 'b') }}," * 5 + "]", part="b: 1\na: [" + "0," * 1_000 + "]")
+    with pytest.raises(SpecError, match=r"part.yaml:2: the included files hold more than 4000 values together"):
+        load_sources([tmp_path / "top.yaml"], {})
 
 
 # Files

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -100,19 +101,28 @@ class PmappingFiles:
 
 @attrs.frozen(eq=False)
 class PmappingCache:
-    """The pmappings of one problem's Einsums in a folder."""
+    """The pmappings of one problem's Einsums in a folder; ``pulse`` is called while their templates are made."""
 
     folder: Path
     problem: Problem
+    pulse: Callable[[], None] | None = None
 
     @cached_property
     def _stored(self) -> Mapping[str, Stored]:
-        kinds, problem = EinsumClasses.of(self.problem), self.problem
+        kinds, problem = EinsumClasses.of(self.problem, self.pulse), self.problem
         parts = zip(problem.einsums, kinds.members, row_shapes(problem, kinds), strict=True)
         return {
             einsum.name: Stored(einsum, member.choices, kinds.templates_of(member), shape, problem.options)
             for einsum, member, shape in parts
         }
+
+    def prepare(self) -> None:
+        """Make the folder. Raises OSError where nothing can be written there: before the work, not after it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            tempfile.TemporaryFile(dir=self.folder).close()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.folder)) from None
 
     def path(self, einsum: str) -> Path:
         """The file of one Einsum."""

@@ -5,7 +5,7 @@ They are found before there are templates, which then need to be made once only.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 import attrs
 
@@ -35,15 +35,15 @@ class EinsumClasses:
     _stocks: tuple[TemplateStock, ...]
 
     @classmethod
-    def of(cls, problem: Problem) -> EinsumClasses:
-        """Find out which Einsums are equal, and make the templates of each kind."""
+    def of(cls, problem: Problem, pulse: Callable[[], None] | None = None) -> EinsumClasses:
+        """Find out which Einsums are equal, and make the templates of each kind; raises what ``pulse`` raises."""
         templates: list[tuple[Template, ...]] = []
         stocks: list[TemplateStock] = []
         with phase("templates"), uncollected():
-            members = members_of(problem.einsums)
+            members = members_of(problem.einsums, pulse)
             for member in members:
                 if member.kind == len(templates):
-                    templates.append(einsum_templates(member.einsum, problem.options, member.choices))
+                    templates.append(einsum_templates(member.einsum, problem.options, member.choices, pulse))
                     stocks.append(TemplateStock(member.einsum, member.choices, templates[member.kind]))
         return cls(members, tuple(templates), tuple(stocks))
 
@@ -52,13 +52,13 @@ class EinsumClasses:
         return self._stocks[member.kind].of(member.einsum, member.choices)
 
 
-def members_of(einsums: Iterable[EinsumProblem]) -> tuple[ClassMember, ...]:
+def members_of(einsums: Iterable[EinsumProblem], pulse: Callable[[], None] | None = None) -> tuple[ClassMember, ...]:
     """The kind of each Einsum: numbers from 0, in order of the first of each kind."""
     numbers: dict[Hashable, int] = {}
     components: dict[Hashable, int] = {}
     members = []
     for einsum in einsums:
-        choices = einsum_choices(einsum)
+        choices = einsum_choices(einsum, pulse)
         kind = numbers.setdefault(signature(einsum, choices, components), len(numbers))
         members.append(ClassMember(einsum, choices, kind))
     return tuple(members)

@@ -35,7 +35,7 @@ from ffcore.objectives import Objectives
 from ffcore.pmappings.arrays import Floats, Ints
 from ffcore.spec.problem import MapperOptions
 
-WORTH = 1_000_000  # nodes times states from which on the beam search pays
+WORTH = 100_000  # nodes times states from which on the beam search pays
 _COARSER = 3  # times fewer states make a search with fewer tiles worth it
 _BEAM = 200  # labels kept at each step for each of the three ways to look good
 

@@ -41,7 +41,10 @@ class MaxLinear:
             raise ValueError(f"{value!r} is not a latency")
         if not 0 <= value < math.inf:
             raise ValueError(f"a latency cannot contain the constant {value}")
-        return cls._of([({}, float(value))])
+        try:
+            return cls._of([({}, float(value))])
+        except OverflowError:
+            raise ValueError(f"a latency cannot contain an integer of {int(value).bit_length()} bits") from None
 
     @classmethod
     def _of(cls, forms: Iterable[Form]) -> MaxLinear:

@@ -119,8 +119,11 @@ def component_costs(
     leak = _scaled(leak, parallel * fields.number("leak_power_scale", at_least_zero))
     return Costs(
         energy={a: _finite(e, actions[a], "energy", fields.place("actions")) for a, e in scaled.items()},
-        throughput={a: _scaled(t, _speed(fields, actions[a])) for a, t in throughput.items()},
-        area=_scaled(area, parallel * fields.number("area_scale", at_least_zero)),
+        throughput={
+            a: _quick(_scaled(t, _speed(fields, actions[a])), parallel, actions[a], fields.place("actions"))
+            for a, t in throughput.items()
+        },
+        area=_finite(_scaled(area, parallel * fields.number("area_scale", at_least_zero)), fields, "area", None),
         leak_power=_finite(leak, fields, "leak_power", None),
         sources=sources,
         asked=asked,
@@ -217,9 +220,9 @@ def _seconds_per_hop(fields: Fields) -> float:
 
 def _more_calls(fields: Fields, forms: tuple[Mapping[str, float], ...]) -> tuple[Mapping[str, float], ...]:
     """Seconds per operation of a Compute, which takes ``actions_scale`` actions; others count that in their calls."""
-    if not isinstance(fields.node, Compute):
-        return forms
-    scale = fields.number("actions_scale", positive)
+    scale = fields.number("actions_scale", positive) if isinstance(fields.node, Compute) else 1.0
+    for seconds in (seconds for form in forms for seconds in form.values()):
+        finite(seconds * scale, f"{fields.what('total_latency')}: seconds per action", fields.place("total_latency"))
     return tuple({action: seconds * scale for action, seconds in form.items()} for form in forms)
 
 
@@ -322,6 +325,14 @@ def _scaled(value: float | None, factor: float) -> float | None:
 def _finite(value: float | None, fields: Fields, name: str, place: Position | None) -> float | None:
     """The cost, scaled. Raises SpecError for one that makes every sum infinite, wherever it comes from."""
     return None if value is None else finite(value, fields.what(name), fields.place(name) or place)
+
+
+def _quick(value: float | None, parallel: float, action: Fields, place: Position | None) -> float | None:
+    """Actions per second, scaled. Raises SpecError where one takes for ever, wherever that comes from."""
+    if value is not None:
+        name = "throughput" if action.given("throughput") else "latency"
+        positive(value * parallel, f"{action.what(name)}: actions per second", action.place(name) or place)
+    return value
 
 
 def _scale(name: str, component: Fields, action: Fields) -> float:

@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 
 MAX_EINSUMS = 2000
 
+MAX_TENSORS, MAX_RANKS = 200, 100
+"""Tensors of an Einsum, and ranks of a tensor: each is compared with all others."""
+
+MAX_OF_ARCH = 300_000
+"""Variables of the architecture, which each Einsum sees with names of its own, times Einsums."""
+
+MAX_VARIABLES, MAX_RENAMES = 10_000, 20_000
+"""Variables of a table, and renames of all Einsums together (those of ``default`` for each)."""
+
 MAX_RANK_VARIABLES = 60
 """Rank variables of an Einsum: an array of all tile sizes has an axis for each."""
 
@@ -73,7 +82,9 @@ class ResolvedWorkload:
 
 
 def variable_scope(variables: Mapping[str, object], trace: Trace, place: Callable[[str], Position | None]) -> Scope:
-    """``variables:``, which see each other."""
+    """``variables:``, which see each other. Raises SpecError for too many."""
+    if len(variables) > MAX_VARIABLES:
+        raise SpecError.one(f"there are {len(variables):,} variables, more than {MAX_VARIABLES:,}", place(""))
     own: dict[str, Lazy | object] = {}
     scope = Scope(own)
     for name, value in variables.items():
@@ -99,6 +110,7 @@ def resolve_workload(spec: Spec, variables: Scope, trace: Trace, errors: ErrorCo
     if len(workload.einsums) > MAX_EINSUMS:
         message = f"the workload has {len(workload.einsums):,} Einsums, more than {MAX_EINSUMS:,}"
         raise SpecError.one(f"{message}: map parts of it on their own", workload.position_of("einsums"))
+    _check_size(spec)
     shapes = [s for s in (shape_of(e, errors) for e in workload.einsums) if s is not None]
     for shape in shapes:
         if len(shape.variables) > MAX_RANK_VARIABLES:
@@ -122,6 +134,28 @@ def resolve_workload(spec: Spec, variables: Scope, trace: Trace, errors: ErrorCo
     for einsum in einsums:
         _check_einsum(einsum, errors)
     return ResolvedWorkload(einsums, bounds, intermediates, shared)
+
+
+def _check_size(spec: Spec) -> None:
+    """Refuse tensors, ranks and renames that it would take minutes to look at."""
+    einsums, renames = spec.workload.einsums, 0
+    if len(spec.arch.variables) * len(einsums) > MAX_OF_ARCH:
+        message = f"{len(einsums):,} Einsums times {len(spec.arch.variables):,} variables of the architecture"
+        raise SpecError.one(f"{message} are more than {MAX_OF_ARCH:,}", spec.arch.position_of("variables"))
+    for einsum in einsums:
+        if len(einsum.tensor_accesses) > MAX_TENSORS:
+            message = f"Einsum {einsum.name} has {len(einsum.tensor_accesses):,} tensors, more than {MAX_TENSORS}"
+            raise SpecError.one(message, einsum.position_of(""))
+        for access in einsum.tensor_accesses:
+            if len(access.projection) > MAX_RANKS:
+                message = f"tensor {access.name} has {len(access.projection):,} ranks, more than {MAX_RANKS}"
+                raise SpecError.one(message, access.position_of(""))
+        renames += len(einsum.renames.tensor_accesses) + len(einsum.renames.rank_variables)
+    common = spec.renames.entry("default")
+    renames += len(einsums) * (len(common.tensor_accesses) + len(common.rank_variables)) if common else 0
+    if renames > MAX_RENAMES:
+        message = f"{len(einsums):,} Einsums have {renames:,} renames together, more than {MAX_RENAMES:,}"
+        raise SpecError.one(f"{message}: map parts of the workload on their own", spec.workload.position_of("einsums"))
 
 
 def tensors_of(einsum: ResolvedEinsum) -> tuple[Tensor, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,12 @@ from ffcore.spec import problem
 from ffcore.spec.architecture import ArchNode, Container, walk
 from ffcore.spec.expressions import evaluate, total_budget
 from ffcore.spec.mapper import FFM
-from ffcore.spec.problem import ComponentKind, EinsumProblem, Held, MapperOptions, Problem
+from ffcore.spec.problem import Component, ComponentKind, EinsumProblem, Held, MapperOptions, Problem
 from ffcore.spec.resolve.accesses import Accesses, of_accesses, of_tensors
 from ffcore.spec.resolve.costs import CostBook, warn_of_uncounted
 from ffcore.spec.resolve.einsums import ResolvedWorkload, resolve_workload, table_place, variable_scope
 from ffcore.spec.resolve.imperfect import AUTO, IMPERFECT, asked_for, automatic
+from ffcore.spec.resolve.magnitude import too_large
 from ffcore.spec.resolve.nodes import Fields
 from ffcore.spec.resolve.path import ArchLayout, EinsumArch
 from ffcore.spec.resolve.scope import Scope, Trace
@@ -214,14 +215,13 @@ def _einsum_problem(
     tensors = arch.tensors
     names = frozenset(t.base for t in tensors)
     own = ErrorCollector()  # what another Einsum has told of is noted once only, and still wrong here
-    for path in found:
-        _check_components(path, own)
+    components = [component for path in found for component in _components(path, own)]
     leaks = arch.leaks(own)
     for wrong in own.problems:
         errors.add(wrong.message, wrong.position, wrong.suggestion)
     if found and not own:
         _check_holdable(spec_einsum, found, names, errors, hopeless)
-    return EinsumProblem(
+    made = EinsumProblem(
         name=einsum.name,
         bounds={v: workload.bounds[v] for v in einsum.shape.variables},
         tensors=tensors,
@@ -232,6 +232,9 @@ def _einsum_problem(
         is_copy=is_copy,
         n_instances=instances,
     )
+    if not own and (excess := too_large(made, components)):
+        errors.add(f"{excess}, more than numbers can hold: use smaller numbers", spec_einsum.position_of(""))
+    return made
 
 
 def _paths(
@@ -264,14 +267,15 @@ def _switch(node: ArchNode) -> str:
     return f"{node.name}, enabled: {node.enabled}{where}" if isinstance(node, Container) else node.name
 
 
-def _check_components(path: ArchPath, errors: ErrorCollector) -> None:
-    """Evaluate every component of a path once, all that may be held being held."""
+def _components(path: ArchPath, errors: ErrorCollector) -> Iterator[Component]:
+    """Every component of a path, evaluated once, all that may be held being held."""
     held: dict[str, frozenset[str]] = {}
     for index, name in enumerate(path.names):
         with errors.catch():
-            rules = path.component(index, held).holding
-            if rules is not None:
-                held[name] = rules.must | rules.may
+            component = path.component(index, held)
+            if component.holding is not None:
+                held[name] = component.holding.must | component.holding.may
+            yield component
 
 
 def _check_holdable(

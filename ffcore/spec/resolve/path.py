@@ -14,6 +14,7 @@ from ffcore.errors import ErrorCollector, SpecError, suggest
 from ffcore.spec import problem
 from ffcore.spec.architecture import (
     Arch,
+    Array,
     Component,
     Compute,
     Container,
@@ -32,7 +33,7 @@ from ffcore.spec.resolve.costs import CostBook, Costs, action_fields, component_
 from ffcore.spec.resolve.einsums import ResolvedEinsum, table_place, tensors_of
 from ffcore.spec.resolve.nodes import Fields, View, holding, mentions, spatial_dimensions
 from ffcore.spec.resolve.scope import Lazy, Scope
-from ffcore.spec.resolve.tree import Place, forks, places
+from ffcore.spec.resolve.tree import Place, forks, places, spread_memories
 from ffcore.spec.resolve.values import as_bool, as_tensors, bits_of_value, by_tensor, count, positive
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class ArchLayout:
     """Nodes of which only the rules for tensors can."""
     forks: tuple[tuple[Fork, frozenset[str], frozenset[str]], ...]
     """Each Fork, the names of the nodes inside, and of those that follow it."""
+    spread: Mapping[str, tuple[Array, bool]]
+    """See `spread_memories`."""
 
     @classmethod
     def of(cls, arch: Arch) -> ArchLayout:
@@ -69,7 +72,8 @@ class ArchLayout:
         def alone(names: Mapping[str, frozenset[str]]) -> frozenset[str]:
             return frozenset(n for n, others in names.items() if (others - {n}).isdisjoint((*found, "Above")))
 
-        return cls(found, mentioned, alone(mentioned), alone(priced), tuple(forks(arch.nodes)))
+        every = tuple(forks(arch.nodes))
+        return cls(found, mentioned, alone(mentioned), alone(priced), every, spread_memories(arch))
 
 
 def _mentioned(texts: Mapping[str, object]) -> Mapping[str, frozenset[str]]:
@@ -217,10 +221,14 @@ class EinsumArch:
     def instances(self, place: Place) -> int:
         """Instances of a node in the whole chip: its own fanout times that of all above it."""
         result = 1
-        for node in (*place.above, place.node):
+        for node in self._multiplying(place):
             for item in self.fields(self.places[node.name], None).items("spatial"):
                 result *= int(item.number("fanout", count))
         return result
+
+    def _multiplying(self, place: Place) -> tuple[Container, ...]:
+        """A node, and those above whose fanouts multiply it: what is spread over an Array makes no more of the rest."""
+        return (*(n for n in place.above if not self.layout.spread.get(n.name, (None, False))[1]), place.node)
 
     def leaks(self, errors: ErrorCollector) -> tuple[Leak, ...]:
         """Leakage of every component, used or not."""
@@ -250,7 +258,7 @@ class EinsumArch:
 
     def _gates(self, place: Place) -> tuple[tuple[str, str, int], ...]:
         found = []
-        for node in (*place.above, place.node):
+        for node in self._multiplying(place):
             for item in self.fields(self.places[node.name], None).items("spatial"):
                 if item.truth("power_gateable"):
                     found.append((node.name, str(item.get("name")), int(item.number("fanout", count))))
@@ -263,8 +271,12 @@ class EinsumArch:
         node = place.node
         made = problem.Component(name=node.name, kind=_kind(node))
         changes: dict[str, object] = {}
+        array, spread = self.layout.spread.get(node.name, (None, False))
         with errors.catch():
-            changes["spatial"] = spatial_dimensions(fields, self.everything)
+            changes["spread" if spread else "spatial"] = spatial_dimensions(fields, self.everything)
+            if array is not None:
+                changes["array"] = array.name
+                self._check_spread(fields, array, changes.get("spread", ()))
         if isinstance(node, Component):
             with errors.catch():
                 costs = self.costs(fields)
@@ -294,6 +306,15 @@ class EinsumArch:
                 changes["computes_copies"] = fields.truth("computes_copies")
         errors.raise_if_any()
         return _evolve(made, changes)
+
+    def _check_spread(self, fields: Fields, array: Array, spread: object) -> None:
+        """Instances of a memory divide the dimensions of the Array that it is spread over."""
+        whole = spatial_dimensions(self.fields(self.places[array.name], None), self.everything)
+        across = {d.name: d.fanout for d in whole}
+        for own in spread if isinstance(spread, tuple) else ():
+            if across[own.name] % own.fanout:
+                message = f"{own.fanout} instances along {own.name} do not divide {array.name}'s {across[own.name]}"
+                raise SpecError.one(f"{fields.what('spatial')}: {message}", fields.place("spatial"))
 
     def _size(self, fields: Fields) -> float:
         """Bits; 0 is right only where it comes from the Einsum's tensors (a memory without use for it)."""

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import attrs
 
 from ffcore.errors import ErrorCollector, SpecError
-from ffcore.spec.architecture import Arch, ArchNode, Array, Branch, Compute, Container, Fork, Memory, Network, walk
+from ffcore.spec.architecture import Arch, ArchNode, Array, Branch, Compute, Container, Fork, Memory, Spatial, walk
+from ffcore.spec.fields import spec_fields
 
 MAX_NODES = 500
 """Nodes of an architecture."""
@@ -67,6 +68,21 @@ def paths(arch: Arch) -> tuple[tuple[Container, ...], ...]:
     return tuple((*p.above, p.node) for p in places(arch.nodes) if isinstance(p.node, Compute))
 
 
+def spread_memories(arch: Arch) -> dict[str, tuple[Array, bool]]:
+    """Memories inside of an Array over which at least one of them is spread -> the Array, and whether it is that one.
+
+    A memory with a dimension that is called like one of its Array is spread over it: it divides the Array's instances.
+    """
+    found: dict[str, tuple[Array, bool]] = {}
+    for array in (node for node in walk(arch.nodes) if isinstance(node, Array)):
+        names = {s.name for s in array.spatial}
+        inner = [node for node in walk(array.nodes) if isinstance(node, Memory)]
+        spread = [any(s.name in names for s in node.spatial) for node in inner]
+        if any(spread):
+            found |= {node.name: (array, own) for node, own in zip(inner, spread, strict=True)}
+    return found
+
+
 def check_tree(arch: Arch, errors: ErrorCollector) -> None:
     """Unique names, and at least one Compute. Raises SpecError for too many nodes, of which nothing more is said."""
     seen: dict[str, ArchNode] = {}
@@ -86,19 +102,23 @@ def check_tree(arch: Arch, errors: ErrorCollector) -> None:
                 f"Compute {inner.name} stands inside of !Array {array.name}, above its fanout: put it behind the Array"
             )
             errors.add(message, inner.position_of(""))
-        _check_hops(array, errors)
+        _check_spread(array, errors)
     if not any(isinstance(node, Compute) for node in everything):
         errors.add("the architecture has no Compute", arch.position_of("nodes") or arch.position_of(""))
 
 
-def _check_hops(array: Array, errors: ErrorCollector) -> None:
-    """Hops are counted from one corner of an Array, not from memories that are spread over it."""
-    inside = list(walk(array.nodes))
-    spread = [node.name for node in inside if isinstance(node, Memory) and node.spatial]
-    for network in (node for node in inside if isinstance(node, Network) and node.actions):
-        if spread:
-            message = (
-                f"hops of {network.name} start where {', '.join(spread)} of !Array {array.name} stand, several places, "
-                f"which is not modelled: leave out the actions of {network.name}, or charge a !Toll for what passes"
-            )
-            errors.add(message, network.place_of("actions"))
+def _check_spread(array: Array, errors: ErrorCollector) -> None:
+    """What is spread over an Array divides its dimensions, and says no more of them."""
+    whole = Spatial()
+    for memory in (node for node in walk(array.nodes) if isinstance(node, Memory)):
+        own = {s.name for s in array.spatial}
+        for dimension in memory.spatial if any(s.name in own for s in memory.spatial) else ():
+            said = [f for f in spec_fields(Spatial) if f not in ("name", "fanout", "may_reuse")]
+            more = [f for f in said if getattr(dimension, f) != getattr(whole, f)]
+            if dimension.name not in own or more:
+                wrong = f"says {more[0]}" if more else "is none of the Array's"
+                message = (
+                    f"{memory.name} is spread over !Array {array.name}: its dimensions are the Array's, with a fanout "
+                    f"that divides it; {dimension.name} {wrong}"
+                )
+                errors.add(message, dimension.position_of(""))

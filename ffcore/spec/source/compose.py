@@ -19,6 +19,7 @@ from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar, YamlSeq
 from ffcore.spec.source.scalars import collection_tag, resolve_scalar
 
 MAX_NODES = 200_000  # of one load, with aliases and included values counted wherever they are used
+MAX_READ = 2 * MAX_NODES  # of one load, of which only a part may be used
 MAX_DEPTH = 100
 
 MERGE, DEEP_MERGE = "<<", "<<<"
@@ -47,6 +48,7 @@ class Sizes:
     def __init__(self) -> None:
         self._nodes: list[Node] = []  # keeps them alive: an id is only unique among living objects
         self._sizes: dict[int, tuple[int, int]] = {}
+        self.read = 0  # nodes of all files
 
     def register(self, node: YamlSeq | YamlMap) -> None:
         """Note a finished list or mapping; SpecError if it is too large or too deep.
@@ -157,8 +159,11 @@ class _Composer:
         event = self.parser.get_event()
         position = self.at(event.start_mark)
         self.n_nodes += 1
+        self.sizes.read += 1
         if self.n_nodes > MAX_NODES:
             raise SpecError.one(f"a file may hold at most {MAX_NODES} values", position)
+        if self.sizes.read > MAX_READ:
+            raise SpecError.one(f"the included files hold more than {MAX_READ} values together", position)
         if depth > MAX_DEPTH:
             raise SpecError.one(f"values are nested more than {MAX_DEPTH} deep", position)
         if isinstance(event, yaml.AliasEvent):

@@ -9,10 +9,14 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import attrs
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
+
+if TYPE_CHECKING:
+    from ffcore.spec.source.sandbox import Meter
 
 OPEN, CLOSE = "\ue000", "\ue001"  # around "file:line", numbers both
 TOKEN_OPEN, TOKEN_CLOSE = "\ue002", "\ue003"  # around the number of an included value
@@ -65,7 +69,8 @@ class LineMarkers(Extension):
 
     def filter_stream(self, stream: TokenStream) -> Iterable[Token]:
         """Before: ``"a\\nb"`` from line 7 of file 0. After: ``"<0:7>a\\n<0:8>b"``."""
-        return self._marked(list(stream), int(stream.name or 0))
+        meter: Meter = self.environment.meter  # type: ignore[attr-defined]
+        return self._marked(list(meter.tokens(stream)), int(stream.name or 0))
 
     @staticmethod
     def _marked(tokens: list[Token], file: int) -> Iterator[Token]:

@@ -87,6 +87,7 @@ def compiled(
     if reserved:
         line = text.count("\n", 0, reserved.start()) + 1
         raise SpecError.one(f"the character U+{ord(reserved[0]):04X} is reserved", Position(place, line))
+    environment.meter.template(text)
     code = environment.compile(text, str(number), _filename(number))
     return Template.from_code(environment, code, {**environment.globals, **helpers})
 

@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import StrictUndefined, Undefined, nodes
 from jinja2.ext import Extension
 from jinja2.filters import FILTERS
+from jinja2.lexer import Token
 from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
@@ -23,6 +24,8 @@ from jinja2.visitor import NodeTransformer
 from ffcore.spec.source.files import SourceProblem
 
 MAX_VALUE = 4_000_000  # characters and items of one value
+MAX_LINES = 500_000  # of a template
+STEPS_OF_TOKEN = 4  # of a template, which is compiled
 MAX_WORK = 300_000  # steps of one load: items handled, turns of loops, thousands of characters
 MAX_BITS = 4096  # of an integer
 MAX_WIDTH = 1000  # of padding and indentation
@@ -52,6 +55,18 @@ class Meter:
         self.left -= work
         if self.left < 0:
             raise SourceProblem(f"the Jinja templates take more than {MAX_WORK} steps")
+
+    def tokens(self, stream: Iterable[Token]) -> Iterator[Token]:
+        """The words and signs of a template, charged for: each of them takes its time before anything runs."""
+        for token in stream:
+            self.charge(STEPS_OF_TOKEN if token.type != "data" else 0)
+            yield token
+
+    def template(self, text: str) -> None:
+        """Charge for a template that is about to be read, with its comments; SourceProblem for too many lines."""
+        if text.count("\n") > MAX_LINES:
+            raise SourceProblem(f"there are more than {MAX_LINES:,} lines")
+        self.charge(len(text) // 200 + sum(text.count(begin) for begin in ("{#", "{%", "{{")))
 
     def measure(self, value: Any) -> int:
         """Size of ``value``, charged; SourceProblem if it is too large.

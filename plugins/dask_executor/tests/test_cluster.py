@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -253,6 +255,12 @@ def test_a_local_cluster_is_closed_to_who_has_not_its_certificates() -> None:
             *(w["nanny"] for w in info["workers"].values()),
         ]
         assert all(address.startswith("tls://127.0.0.1:") for address in addresses)
+        # Pages of Dask's, which need no certificate, say nothing of what runs here.
+        pages = [info["services"]["dashboard"], *(w["services"]["dashboard"] for w in info["workers"].values())]
+        for port in pages:
+            for page in ("json/identity.json", "info/main/workers.html", "metrics", "status"):
+                with pytest.raises(HTTPError, match="404"):
+                    urlopen(f"http://127.0.0.1:{port}/{page}", timeout=10)
         address = addresses[0].removeprefix("tls://")
         for attempt, security in ((f"tcp://{address}", None), (f"tls://{address}", Security.temporary())):
             with pytest.raises(OSError, match=r"."):

@@ -73,12 +73,17 @@ def _quiet() -> None:
 
 
 def _local(n_jobs: int, timeout: float) -> DaskExecutor:
-    """A cluster that only who has its certificates can reach: other users of the machine can open its ports too."""
+    """A cluster that only who has its certificates can reach: other users of the machine can open its ports too.
+
+    Its pages (HTTP, without certificates) would tell them what runs, with logs and call stacks: they are empty.
+    """
+    from dask import config
     from distributed import Client, LocalCluster, Security
 
     security = Security.temporary()
+    silent: dict[str, list[str]] = {f"distributed.{server}.http.routes": [] for server in ("scheduler", "worker")}
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), config.set(silent):
         warnings.simplefilter("ignore")  # of ports that are taken
         cluster = LocalCluster(
             n_workers=n_jobs,
@@ -88,6 +93,7 @@ def _local(n_jobs: int, timeout: float) -> DaskExecutor:
             protocol="tls://",
             security=security,
             dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             silence_logs=50,
         )
         client = Client(cluster, security=security, set_as_default=False)

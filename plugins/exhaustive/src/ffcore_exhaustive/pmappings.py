@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 import attrs
 
-from ffcore.plugin import EinsumProblem, FFError, Nest, NestEvaluation, Problem, evaluate_nest
+from ffcore.plugin import EinsumProblem, FFError, MappingError, Nest, NestEvaluation, Problem, evaluate_nest
 from ffcore_exhaustive.templates import Template, templates
 from ffcore_exhaustive.tiles import (
     TOLERANCE,
@@ -99,7 +99,10 @@ def _valid(problem: Problem, template: Template) -> list[_Choice]:
         if not (limited or compared):
             continue
         nest = template.nest(tiles)
-        evaluation = evaluate_nest(template.einsum, nest)
+        try:
+            evaluation = evaluate_nest(template.einsum, nest)
+        except MappingError:  # a memory that is spread over an Array would be divided unevenly
+            continue
         if fits(evaluation):
             usage = spatial_usage(template, trip_counts(template, tiles))
             fitting.append((Pmapping(template.einsum.name, nest, evaluation), limited, usage))

@@ -6,13 +6,14 @@ lower bound on what is still to come. ``rounds.py`` says which rows are folded, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 import numpy as np
 
-from ffcore.plugin import Threads
+from ffcore.plugin import RowShape, Threads
 from ffcore_ffm_joiner.arrays import Memo
+from ffcore_ffm_joiner.columns import StateShape
 from ffcore_ffm_joiner.compatibility import (
     Detail,
     Extent,
@@ -146,7 +147,7 @@ class Fold:
 
         Exact as a bound: see `least_costs` and ``_run_beside_next``: open sums, left out here, take more.
         """
-        memories, levels = self._shape
+        memories, own = self._shape.memories, self.once.same(self._own_peaks)
         result = []
         for i, (step, table) in enumerate(zip(self._steps, self.tables, strict=True)):
             live = self._resting(i) if i else []
@@ -155,7 +156,7 @@ class Fold:
             resting = self.once(resting_shares, nodes, columns, tables, memories)
             edges = step.edges
             result.append(
-                self.once(edge_costs, table.values, table.offsets, edges.left, edges.right, resting, levels, slopes)
+                self.once(edge_costs, table.values, table.offsets, edges.left, edges.right, resting, own, slopes)
             )
         return result
 
@@ -174,8 +175,7 @@ class Fold:
         return self._fold(target, np.full(2, np.inf), told, "the least weighted sums", _BEAM)
 
     def _fold(self, target: Target, most: Floats, told: Reporter | None, what: str, beam: int = 0) -> State:
-        memories, levels = self._shape
-        nothing = np.zeros((1, 2 + (2 * levels + 1) * memories))
+        nothing = np.zeros((1, self._shape.width))
         state = State(np.array([0, 1]), nothing, ())
         best, product = target.best, target.most
         for i in range(len(self._steps)):
@@ -193,10 +193,14 @@ class Fold:
         return state
 
     @property
-    def _shape(self) -> tuple[int, int]:
-        """(tracked memories, levels of reservations)."""
+    def _shape(self) -> StateShape:
+        return StateShape.of(self.sources[0].pmappings.shape)
+
+    @property
+    def _own_peaks(self) -> Ints:
+        """Columns of ``Rows``."""
         shape = self.sources[0].pmappings.shape
-        return len(shape.memories), shape.depth + 1
+        return np.array([shape.own(m) for m in range(len(shape.memories))], np.int64)
 
     def _promising(self, i: int, target: Target, most: Floats) -> Mask:
         """Edges whose bound can be that of a wanted mapping.
@@ -214,20 +218,17 @@ class Fold:
 
     def usages(self, final: State) -> Floats:
         """Energy, latency and the greatest share of each memory in use, of the rows of the last state."""
-        memories, levels = self._shape
-        peaks = [2 + m * (2 * levels + 1) + levels + 1 for m in range(memories)]
-        return final.values[:, [0, 1, *peaks]]
+        shape = self._shape
+        return final.values[:, [0, 1, *(shape.peaks(m).start for m in range(shape.memories))]]
 
-    def _without_open(self, values: Floats, first: int) -> Floats:
-        """A copy without one block of open sums (``first`` in each memory's columns), for the last join.
+    def _without(self, values: Floats, columns: Callable[[int], slice]) -> Floats:
+        """A copy without one block of open sums (``columns`` of each memory), for the last join.
 
         Exact: what runs beside the last Einsum is in a column of its own, and only peaks are made of the other block.
         """
-        memories, levels = self._shape
         result = values.copy()
-        for m in range(memories):
-            start = 2 + m * (2 * levels + 1) + first
-            result[:, start : start + levels] = 0.0
+        for m in range(self._shape.memories):
+            result[:, columns(m)] = 0.0
         return result
 
     def _join(self, left: State, i: int, keep: Ints, limits: Limits, usage: bool) -> State:
@@ -240,12 +241,11 @@ class Fold:
              edges.depth[out]],
             axis=1,
         )  # fmt: skip
-        levels = self._shape[1]
-        rows, right = left.values, self._rights[i]
+        rows, right, shape = left.values, self._rights[i], self._shape
         if last and usage:
-            rows, right = self._without_open(rows, 1), self._without_open(right, 1 + levels)
+            rows, right = self._without(rows, shape.opened), self._without(right, shape.dying)
         costs_only = last and not usage
-        values, who, combined = join_by_threads(self.threads, rows, right, pairs, limits, levels, costs_only)
+        values, who, combined = join_by_threads(self.threads, rows, right, pairs, limits, shape, costs_only)
         self.combined += combined
         if not last:
             self._run_beside_next(i, values, who[:, 2])
@@ -254,15 +254,14 @@ class Fold:
 
     def _run_beside_next(self, i: int, values: Floats, node: Ints) -> None:
         """Per memory, what is surely there while the next Einsum runs: open sums and live tensors that it leaves."""
-        memories, levels = self._shape
-        step, resting = self._steps[i], self._resting(i + 1)
+        shape, step, resting = self._shape, self._steps[i], self._resting(i + 1)
         depth = step.edges.depth[node]
-        for m in range(memories):
-            start = 2 + m * (2 * levels + 1)
-            values[:, start] = values[np.arange(len(values)), start + 1 + depth]
+        for m in range(shape.memories):
+            beside = shape.beside(m)
+            values[:, beside] = values[np.arange(len(values)), shape.opened(m).start + depth]
             for k, tensor in resting:
                 ids = step.edges.nodes[node, k]
-                values[:, start] += np.where(tensor.memory[ids] == m, tensor.share[ids], 0.0)
+                values[:, beside] += np.where(tensor.memory[ids] == m, tensor.share[ids], 0.0)
 
     def _right(self, i: int, seen: set[str]) -> Floats:
         """Rows of an Einsum with the tensors added that are first or last touched by it, at levels below each depth."""
@@ -271,7 +270,8 @@ class Fold:
         dying = tuple(k for k, t in enumerate(face.tensors) if t not in self._steps[i].live)
         own = tuple(self.tensors[t] for t in face.tensors)
         user = tuple(sum(t in f.tensors for f in self.faces[:i]) for t in face.tensors)
-        return self.once(_right, table, face.ids, own, user, fresh, dying, self._shape, self.extent)
+        rows = self.sources[i].pmappings.shape
+        return self.once(_right, table, face.ids, own, user, fresh, dying, rows, self.extent)
 
     def choice(self, final: State, row: int) -> Choice:
         """A row of the last state, traced back to one row per Einsum."""
@@ -289,27 +289,27 @@ def _some(ids: Ints, groups: Ints) -> Ints:
 
 def _right(
     table: Table, ids: Ints, tensors: tuple[TensorTable, ...], user: tuple[int, ...], fresh: tuple[int, ...],
-    dying: tuple[int, ...], shape: tuple[int, int], extent: Extent,
+    dying: tuple[int, ...], rows: RowShape, extent: Extent,
 ) -> Floats:  # fmt: skip
     """``user``: which user of each tensor the Einsum is."""
-    memories, levels = shape
+    shape = StateShape.of(rows)
     group = np.repeat(np.arange(len(ids)), np.diff(table.offsets))
-    result = np.zeros((len(table.values), 2 + (2 * levels + 1) * memories))
+    result = np.zeros((len(table.values), shape.width))
     result[:, :2] = table.values[:, :2]
-    for m in range(memories):
-        own, start = 2 + m * (1 + levels), 2 + m * (2 * levels + 1)
-        result[:, start : start + 1 + levels] = table.values[:, own : own + 1 + levels]
-        result[:, start + 1 + levels : start + 1 + 2 * levels] = table.values[:, own + 1 : own + 1 + levels]
+    for m in range(shape.memories):
+        result[:, shape.beside(m)] = table.values[:, rows.own(m)]
+        for part in (shape.fresh(m), shape.dying(m)):
+            result[:, part] = table.values[:, rows.opened(m, 0) : rows.opened(m, 0) + shape.levels]
         for k, tensor in enumerate(tensors):  # while the Einsum runs, beside what it sees itself
             number = ids[:, k]
             if extent is Extent.LARGEST or k not in (*fresh, *dying):
                 more = tensor.share[number] - tensor.seen[user[k], number]
-                result[:, start] += np.where(tensor.memory[number] == m, more, 0.0)[group]
-        for columns, at in ((fresh, start + 1), (dying, start + 1 + levels)):
+                result[:, shape.beside(m)] += np.where(tensor.memory[number] == m, more, 0.0)[group]
+        for columns, part in ((fresh, shape.fresh(m)), (dying, shape.dying(m))):
             for k in columns:
                 tensor, number = tensors[k], ids[:, k]
                 share = tensor.share if extent is Extent.LARGEST else tensor.seen[user[k]]
                 here = np.where(tensor.memory[number] == m, share[number], 0.0)
-                for depth in range(levels):
-                    result[:, at + depth] += np.where(tensor.depth[number] < depth, here, 0.0)[group]
+                for depth, column in enumerate(range(part.start, part.stop)):
+                    result[:, column] += np.where(tensor.depth[number] < depth, here, 0.0)[group]
     return result

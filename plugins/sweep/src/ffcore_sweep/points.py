@@ -22,8 +22,9 @@ from ffcore.plugin import (
 )
 from ffcore_sweep.axes import FILES, Axis, Value, in_si, show_value
 from ffcore_sweep.chosen import ALL, Choice, chosen
-from ffcore_sweep.compose import Family, NotSeparableError, WrongError, family_of, separable, text_of
+from ffcore_sweep.compose import Family, text_of
 from ffcore_sweep.kept import Kept
+from ffcore_sweep.separable import NotSeparableError, WrongError, family_of, separable
 
 _FAMILIES = 64  # that are kept
 _SINGLE = 1024  # points by themselves, likewise

@@ -1,4 +1,4 @@
-"""How much memory this process has, and how much there is for it: read from the system, a moment ago and no longer."""
+"""How much memory and how many cores this process has, and what there is for it: read from the system, just now."""
 
 from __future__ import annotations
 
@@ -54,8 +54,40 @@ def _of_machine(root: Path) -> float:
     return float(found[0]) * 1024 if found else math.inf
 
 
+def cores(root: Path = _ROOT) -> int:
+    """Processor cores that this process may run on: in a container or a job of a cluster, often not all there are.
+
+    A quota of time (docker's ``--cpus``) counts as so many cores, one more for what is left of one.
+    """
+    number = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quotas = (_quota(group, newer) for group, newer in _groups(root, "cpu"))
+    return min([number, *(max(1, math.ceil(quota)) for quota in quotas if quota is not None)])
+
+
+def _quota(group: Path, newer: bool) -> float | None:
+    """The share of time that a group may take, in cores; None if nothing is said."""
+    try:
+        if newer:
+            quota, period = (group / "cpu.max").read_text().split()  # "max" is no number
+        else:
+            quota, period = ((group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        share = float(quota) / float(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
+    return share if share > 0 else None  # -1: no quota
+
+
 def _of_groups(root: Path) -> Iterator[float]:
     """What each control group that this process is in has left, its parents too."""
+    for group, newer in _groups(root, "memory"):
+        if newer:
+            yield _left_in(group, "memory.max", "memory.current", "inactive_file")
+        else:
+            yield _left_in(group, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+
+
+def _groups(root: Path, controller: str) -> Iterator[tuple[Path, bool]]:
+    """The control groups that this process is in, their parents too, and whether they are of the second version."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -63,16 +95,15 @@ def _of_groups(root: Path) -> Iterator[float]:
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if not controllers:
-            base, names = root / "sys/fs/cgroup", ("memory.max", "memory.current", "inactive_file")
-        elif "memory" in controllers.split(","):
-            base = root / "sys/fs/cgroup/memory"
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            base = root / "sys/fs/cgroup"
+        elif controller in controllers.split(","):
+            base = root / "sys/fs/cgroup" / controller
         else:
             continue
         # Seen from inside of a container, the path may be one of the host, which is not there.
         folder = base / path.lstrip("/")
         for group in (folder, *folder.parents):
-            yield _left_in(group, *names)
+            yield group, not controllers
             if group == base:
                 break
 
