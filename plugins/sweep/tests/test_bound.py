@@ -42,6 +42,15 @@ def test_published_figures_of_a_large_matmul(gemm: str) -> None:
     assert found.exact
 
 
+def test_one_search_with_usage_as_an_objective_has_the_same_stairs(gemm: str) -> None:
+    spec = ff.Spec.from_yaml("two_level", gemm)
+    spec.arch.nodes["Buffer"].size = 2**40
+    spec.mapper.ffm.metrics = "energy,resource_usage"
+    found = ff.map_workload_to_arch(spec, n_jobs=1)
+    stairs = sorted((e.peak_bits("Buffer"), e.total_energy) for e in found.evaluations)
+    assert stairs == [(stair.size, stair.traffic) for stair in bound(gemm, n_jobs=1).fused]
+
+
 SHARED = """
 workload:
   rank_sizes: {M: 8, K: 4, N: 6}

@@ -8,13 +8,14 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from pyarrow.parquet import read_table
 
 from ffcore.cli.run_json import as_json
 from ffcore_sweep import folder as sweep_folder
 from ffcore_sweep import run as run_module
 from ffcore_sweep import show
 from ffcore_sweep.axes import Axis
-from ffcore_sweep.columns import Design, Detail
+from ffcore_sweep.columns import Design, Detail, front
 from ffcore_sweep.packed import Packed
 from ffcore_sweep.result import FOUND, NOTHING, Sweep, SweepPoint
 from ffcore_sweep.run import prepared
@@ -77,6 +78,25 @@ def test_tables_are_written_row_by_row(tmp_path: Path) -> None:
     longest = max(len(part) for part in show.as_csv(sweep))
     assert longest < 400
     assert len((tmp_path / "pareto.csv").read_text().splitlines()) == 1 + sum(max(1, p.n_mappings) for p in packed)
+
+
+def test_the_front_and_the_parquet_file_of_many_points_take_little_memory(tmp_path: Path) -> None:
+    axes = (Axis(SIZE, tuple(8.0 * k for k in range(100))), Axis(READ, tuple(map(float, range(100)))))
+    packed = Packed()
+    for number in range(2500):
+        packed.add(made(number))
+    sweep = Sweep(axes, packed)
+    few = packed[:5]  # what is imported and compiled is no part of it
+    show.write_parquet(tmp_path / "first.parquet", Sweep(axes, few), front(few, ("energy_J", "latency_s")))
+    tracemalloc.start()
+    kept = front(sweep.points, ("energy_J", "latency_s"))
+    found = tracemalloc.get_traced_memory()[1]
+    show.write_parquet(tmp_path / "pareto.parquet", sweep, kept)
+    written = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found / 2500 < 350  # bytes a point
+    assert written < 10e6  # whatever their number
+    assert read_table(tmp_path / "pareto.parquet").num_rows == sum(max(1, p.n_mappings) for p in packed)
 
 
 def test_curves_are_thinned() -> None:

@@ -7,6 +7,7 @@ Names of columns end in their unit: ``energy_J``, ``area_m2``. What memories and
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -169,16 +170,17 @@ def front(points: Sequence[SweepPoint], columns: Sequence[str]) -> set[tuple[int
     from ffcore.plugin import pareto_mask
 
     signs = [-1.0 if column in LARGER_IS_BETTER else 1.0 for column in columns]
-    places, values = [], []
+    places, values = array("q"), array("d")  # of a hundred thousand points
     for place, mapping, cells in all_rows(points):
         numbers = [cells.get(column) for column in columns]
         if cells["status"] == "found" and all(_is_number(number) for number in numbers):
-            places.append((place, mapping))
-            values.append([sign * float(number) for sign, number in zip(signs, numbers, strict=True)])  # type: ignore[arg-type]
+            places.extend((place, mapping))
+            values.extend(sign * float(number) for sign, number in zip(signs, numbers, strict=True))  # type: ignore[arg-type]
     if not values:
         return set()
-    table = np.array(values)
+    table = np.array(values).reshape(-1, len(columns))
     if table.shape[1] == 1:  # the mask compares two columns at least
         table = np.repeat(table, 2, axis=1)
     kept = {tuple(line) for line in table[pareto_mask(np.zeros(len(table), np.int64), table)]}
-    return {place for place, line in zip(places, table, strict=True) if tuple(line) in kept}
+    pairs = np.array(places).reshape(-1, 2)
+    return {(int(pair[0]), int(pair[1])) for pair, line in zip(pairs, table, strict=True) if tuple(line) in kept}

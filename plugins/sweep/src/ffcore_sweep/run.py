@@ -13,42 +13,32 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from ffcore.plugin import (
-    COMPARED,
     CacheWarning,
     DamagedCacheError,
     EinsumPmappings,
     FFError,
-    JointEvaluation,
     MappingEntry,
     Mappings,
-    Nest,
-    NoValidMappingError,
     PmappingFiles,
     Pmappings,
-    PmappingSet,
-    Problem,
     Step,
     Stored,
     as_completed,
-    check_explored,
     explore_einsum,
     join_as,
     make_pmappings,
-    nothing_joined,
     phase,
-    select,
     set_mapper,
     workers,
     workers_of,
 )
 from ffcore_sweep.axes import Axis, Vary, axes_of
 from ffcore_sweep.chosen import ALL, Choice
-from ffcore_sweep.columns import Design, Detail
+from ffcore_sweep.columns import Design
+from ffcore_sweep.joins import Failure, Found, Join, Outcome, joined
 from ffcore_sweep.kept import Kept
-from ffcore_sweep.needs import Need
 from ffcore_sweep.points import Point, Source, points_of
-from ffcore_sweep.restrict import Restricted, Sizes, restricted
-from ffcore_sweep.result import FAILED, FOUND, NOTHING, Sweep, SweepPoint, best_of, shortened
+from ffcore_sweep.result import FOUND, Sweep, SweepPoint, best_of
 from ffcore_sweep.sharing import Exploration, Plan, plan
 
 if TYPE_CHECKING:
@@ -257,14 +247,14 @@ class _Run:
                     yield self._result(point, outcome)
             for point in batch:
                 if not point.timeless:
-                    join, found = _Join.of(point, self.plan, self._explorations), self._needed(point)
+                    join, found = Join.of(point, self.plan, self._explorations), self._needed(point)
                     yield self._result(point, join.run(*found, executor=self.pool, progress=self.progress))
 
     def _task(self, points: Sequence[Point]) -> tuple[Any, ...]:
         """The arguments of `joined` for some points; what was found for several of them is there once."""
         numbers = [tuple(dict.fromkeys(self.plan.order[point.number])) for point in points]
         places = {k: place for place, k in enumerate(dict.fromkeys(k for own in numbers for k in own))}
-        joins = tuple(_Join.of(point, self.plan, self._explorations) for point in points)
+        joins = tuple(Join.of(point, self.plan, self._explorations) for point in points)
         return (joins, tuple(tuple(places[k] for k in own) for own in numbers), *(self._found[k] for k in places))
 
     def _needed(self, point: Point) -> tuple[EinsumPmappings, ...]:
@@ -282,16 +272,16 @@ class _Run:
                 mappings = join_as(
                     point.spec, point.problem, made[key], executor=self.pool, n_jobs=1, progress=self.progress
                 )
-                outcome: _Outcome = _Found.of(mappings.nests, mappings.evaluations)
+                outcome: Outcome = Found.of(mappings.nests, mappings.evaluations)
             except FFError as error:
-                outcome = _Failure.of(error)
+                outcome = Failure.of(error)
             yield self._result(point, outcome)
 
-    def _result(self, point: Point, outcome: _Outcome) -> SweepPoint:
+    def _result(self, point: Point, outcome: Outcome) -> SweepPoint:
         self._done += 1
         self._tell(Step("points", note=f"{self._done} of {self.n_points} done"))
         design = self._design(point)
-        if isinstance(outcome, _Failure):
+        if isinstance(outcome, Failure):
             return SweepPoint(
                 point.number,
                 point.values,
@@ -345,92 +335,6 @@ class _Run:
 def explored(stored: Stored) -> EinsumPmappings:
     """One exploration, by whoever has time for it."""
     return explore_einsum(stored.einsum, stored.templates, stored.shape, stored.options)
-
-
-def joined(joins: Sequence[_Join], places: Sequence[Sequence[int]], *found: EinsumPmappings) -> list[_Outcome]:
-    """The joins of some points, by whoever has time for them; ``places``: what each needs of what was ``found``."""
-    return [join.run(*(found[place] for place in own)) for join, own in zip(joins, places, strict=True)]
-
-
-@attrs.frozen
-class _Found:
-    nests: tuple[tuple[Nest, ...], ...]
-    numbers: tuple[tuple[float, float], ...]
-    details: tuple[Detail, ...]
-
-    @classmethod
-    def of(cls, nests: Sequence[tuple[Nest, ...]], evaluations: Sequence[JointEvaluation]) -> _Found:
-        numbers = tuple((e.total_energy, e.total_latency) for e in evaluations)
-        return cls(tuple(nests), numbers, tuple(map(Detail.of, evaluations)))
-
-
-@attrs.frozen
-class _Failure:
-    status: str
-    reason: str
-    short: str
-
-    @classmethod
-    def of(cls, error: FFError) -> _Failure:
-        return cls(NOTHING if isinstance(error, NoValidMappingError) else FAILED, str(error), shortened(error))
-
-
-_Outcome = _Found | _Failure
-
-
-@attrs.frozen(eq=False)
-class _Join:
-    """All that the join of a point needs but what was found, which is large; it may be done in another process."""
-
-    problem: Problem
-    joiner: Any
-    exact: bool  # the joiner
-    model: Any
-    needs: tuple[Need, ...]
-    places: tuple[int, ...]  # of what was found for each of them, in the order of the explorations
-    explored: tuple[Sizes, ...]
-    scales: tuple[tuple[tuple[str, float], ...], ...]  # of latencies that rows keep apart
-
-    @classmethod
-    def of(cls, point: Point, plan: Plan, explorations: Mapping[int, Exploration]) -> _Join:
-        needs, numbers = zip(*plan.needs_of(point), strict=True)
-        places = {k: place for place, k in enumerate(dict.fromkeys(numbers))}
-        return cls(
-            point.problem,
-            point.joiner,
-            point.exact,
-            point.model,
-            needs,
-            tuple(places[k] for k in numbers),
-            tuple(explorations[k].sizes for k in numbers),
-            tuple(explorations[k].scales(need) for need, k in zip(needs, numbers, strict=True)),
-        )
-
-    def run(
-        self, *found: EinsumPmappings, executor: Executor | None = None, progress: Progress | None = None
-    ) -> _Outcome:
-        """Join the rows that the point has; what goes wrong with this point alone is its outcome."""
-        try:
-            pmappings = PmappingSet(self.problem, tuple(self._own(found)))
-            empty = tuple(e.einsum.name for e in pmappings.einsums if not len(e.rows))
-            check_explored(self.problem, attrs.evolve(pmappings, without=empty))
-            joined = self.joiner.join(self.problem, pmappings, executor=executor, progress=progress)
-            if not joined:
-                raise nothing_joined(self.problem, pmappings, self.joiner, self.exact)
-            if not self.problem.options.metrics & ~COMPARED:
-                joined = select(self.problem, joined)
-            evaluations = [self.model.evaluate(self.problem, mapping.nests) for mapping in joined]
-        except FFError as error:
-            return _Failure.of(error)
-        return _Found.of([mapping.nests for mapping in joined], evaluations)
-
-    def _own(self, found: Sequence[EinsumPmappings]) -> Iterator[EinsumPmappings]:
-        """Each Einsum's rows; those of equal Einsums are the same arrays, which joiners make use of."""
-        known: dict[object, Restricted] = {}
-        for need, place, explored, scales in zip(self.needs, self.places, self.explored, self.scales, strict=True):
-            if need.key not in known:
-                known[need.key] = restricted(found[place], explored, need.sizes, need.shape, need.options, scales)
-            yield known[need.key].of(need.einsum, need.templates)
 
 
 def _explored_content(point: Point) -> object:

@@ -33,7 +33,7 @@ PARETO_CSV, PARETO = "pareto.csv", "pareto.parquet"
 _HEADS = ("energy", "latency", "EDP (J·s)", "mappings", "")
 _MOST_ROWS = 2000  # that are printed
 _MOST_CURVES = 40
-_BATCH = 10_000  # rows of the parquet file that are in memory at once
+_BATCH = 2000  # rows of the parquet file that are in memory at once
 
 
 def write(folder: Folder, sweep: Sweep, *, finished: bool) -> None:

@@ -1,0 +1,122 @@
+"""The join of one point, or of some that go to a worker together, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ffcore.plugin import (
+    COMPARED,
+    EinsumPmappings,
+    FFError,
+    JointEvaluation,
+    Nest,
+    NoValidMappingError,
+    PmappingSet,
+    Problem,
+    check_explored,
+    nothing_joined,
+    select,
+)
+from ffcore_sweep.columns import Detail
+from ffcore_sweep.needs import Need
+from ffcore_sweep.points import Point
+from ffcore_sweep.restrict import Restricted, Sizes, restricted
+from ffcore_sweep.result import FAILED, NOTHING, shortened
+from ffcore_sweep.sharing import Exploration, Plan
+
+if TYPE_CHECKING:
+    from ffcore.plugin import Progress
+
+
+@attrs.frozen
+class Found:
+    """The mappings of a point: nests, energy (J) and latency (s), and what else a table shows of each."""
+
+    nests: tuple[tuple[Nest, ...], ...]
+    numbers: tuple[tuple[float, float], ...]
+    details: tuple[Detail, ...]
+
+    @classmethod
+    def of(cls, nests: Sequence[tuple[Nest, ...]], evaluations: Sequence[JointEvaluation]) -> Found:
+        numbers = tuple((e.total_energy, e.total_latency) for e in evaluations)
+        return cls(tuple(nests), numbers, tuple(map(Detail.of, evaluations)))
+
+
+@attrs.frozen
+class Failure:
+    """Why a point has no mapping: one of the statuses of `SweepPoint`, the reason, and the same in a few words."""
+
+    status: str
+    reason: str
+    short: str
+
+    @classmethod
+    def of(cls, error: FFError) -> Failure:
+        return cls(NOTHING if isinstance(error, NoValidMappingError) else FAILED, str(error), shortened(error))
+
+
+Outcome = Found | Failure
+
+
+@attrs.frozen(eq=False)
+class Join:
+    """All that the join of a point needs but what was found, which is large; it may be done in another process."""
+
+    problem: Problem
+    joiner: Any
+    exact: bool  # the joiner
+    model: Any
+    needs: tuple[Need, ...]
+    places: tuple[int, ...]  # of what was found for each of them, in the order of the explorations
+    explored: tuple[Sizes, ...]
+    scales: tuple[tuple[tuple[str, float], ...], ...]  # of latencies that rows keep apart
+
+    @classmethod
+    def of(cls, point: Point, plan: Plan, explorations: Mapping[int, Exploration]) -> Join:
+        needs, numbers = zip(*plan.needs_of(point), strict=True)
+        places = {k: place for place, k in enumerate(dict.fromkeys(numbers))}
+        return cls(
+            point.problem,
+            point.joiner,
+            point.exact,
+            point.model,
+            needs,
+            tuple(places[k] for k in numbers),
+            tuple(explorations[k].sizes for k in numbers),
+            tuple(explorations[k].scales(need) for need, k in zip(needs, numbers, strict=True)),
+        )
+
+    def run(
+        self, *found: EinsumPmappings, executor: Executor | None = None, progress: Progress | None = None
+    ) -> Outcome:
+        """Join the rows that the point has; what goes wrong with this point alone is its outcome."""
+        try:
+            pmappings = PmappingSet(self.problem, tuple(self._own(found)))
+            empty = tuple(e.einsum.name for e in pmappings.einsums if not len(e.rows))
+            check_explored(self.problem, attrs.evolve(pmappings, without=empty))
+            joined = self.joiner.join(self.problem, pmappings, executor=executor, progress=progress)
+            if not joined:
+                raise nothing_joined(self.problem, pmappings, self.joiner, self.exact)
+            if not self.problem.options.metrics & ~COMPARED:
+                joined = select(self.problem, joined)
+            evaluations = [self.model.evaluate(self.problem, mapping.nests) for mapping in joined]
+        except FFError as error:
+            return Failure.of(error)
+        return Found.of([mapping.nests for mapping in joined], evaluations)
+
+    def _own(self, found: Sequence[EinsumPmappings]) -> Iterator[EinsumPmappings]:
+        """Each Einsum's rows; those of equal Einsums are the same arrays, which joiners make use of."""
+        known: dict[object, Restricted] = {}
+        for need, place, explored, scales in zip(self.needs, self.places, self.explored, self.scales, strict=True):
+            if need.key not in known:
+                known[need.key] = restricted(found[place], explored, need.sizes, need.shape, need.options, scales)
+            yield known[need.key].of(need.einsum, need.templates)
+
+
+def joined(joins: Sequence[Join], places: Sequence[Sequence[int]], *found: EinsumPmappings) -> list[Outcome]:
+    """The joins of some points, by whoever has time for them; ``places``: what each needs of what was ``found``."""
+    return [join.run(*(found[place] for place in own)) for join, own in zip(joins, places, strict=True)]
