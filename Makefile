@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Each process of the tests would compile all that it imports again.
 unexport PYTHONDONTWRITEBYTECODE
+# Half the time: no environment for each of the plugins to be built in, and what is never imported is not compiled.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 TESTS ?=
 
@@ -32,7 +34,8 @@ help:
 $(STAMP): requirements-dev.txt pyproject.toml $(addsuffix /pyproject.toml,$(PLUGINS))
 	@test -n "$(PYTHON)" || { echo "ffcore needs Python 3.11 or newer; set PYTHON=/path/to/python3" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(PIP) hatchling editables
+	$(PIP) --no-build-isolation -r requirements-dev.txt
 	@touch $@
 
 demo: $(STAMP)

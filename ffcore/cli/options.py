@@ -65,7 +65,7 @@ AllowDir = Annotated[
 Metrics = Annotated[
     str | None,
     typer.Option(
-        help="What to optimise: energy, latency, energy_delay_product; comma-separated.",
+        help="What to optimise: energy, latency, energy_delay_product, resource_usage; comma-separated.",
         autocompletion=complete.metrics,
     ),
 ]

@@ -20,7 +20,7 @@ def row_shapes(problem: Problem, kinds: EinsumClasses) -> list[RowShape]:
 
 def shapes_of(problem: Problem, members: Sequence[tuple[TemplateFacts, Mapping[str, float]]]) -> list[RowShape]:
     """`row_shapes`, given what is to be known of each Einsum's templates, and other sizes (bits) of its memories."""
-    memories = tracked_memories(members, problem.options.combine_runs)
+    memories = tracked_memories(members, problem.options.all_usages)
     different = list({id(facts): facts for facts, _ in members}.values())
     depth = max((facts.depth(problem.options) for facts in different), default=0)
     cuts = max((facts.cuts for facts in different), default=1)
@@ -32,11 +32,15 @@ def shapes_of(problem: Problem, members: Sequence[tuple[TemplateFacts, Mapping[s
 def _fused(template: Template) -> tuple[int, ...]:
     """Per rank variable, the loops that can be fused."""
     last = template.fused_cut
-    return tuple(
-        sum(v in block for block in template.blocks[:last])
-        + sum(template.fuses and s.variable == v and s.block < last for s in template.spatial)
-        for v in template.einsum.bounds
-    )
+    loops = dict.fromkeys(template.einsum.bounds, 0)
+    for block in template.blocks[:last]:
+        for v in block:
+            loops[v] += 1
+    if template.fuses:
+        for s in template.spatial:
+            if s.block < last:
+                loops[s.variable] += 1
+    return tuple(loops.values())
 
 
 def tracked_memories(
@@ -46,7 +50,8 @@ def tracked_memories(
 
     In all others an Einsum's own reservations are all there is while it runs, and each pmapping was
     checked for that. A memory that fits all that the workload could ever hold needs no tracking.
-    With ``all_limited`` each limited memory that is used is tracked: templates of another run may be added.
+    With ``all_limited`` each limited memory that is used is tracked: templates of another run may be added, or usage
+    is an objective.
     ``members``: each Einsum's facts and the sizes of memories that are others than in its templates.
     """
     size: dict[str, float] = {}
@@ -77,6 +82,7 @@ class TemplateFacts:
         """Look at all templates of one Einsum."""
         size: dict[str, float] = {}
         held: dict[str, dict[str, float]] = {}
+        seen: set[tuple[int, str, bool, bool]] = set()  # holders, which many templates have in common
         outlived: dict[str, None] = {}
         limited = {c.name for t in templates for c in t.components if c.size != INFINITY}
         for template in templates:
@@ -85,11 +91,14 @@ class TemplateFacts:
                 component = template.components[site.index]
                 if component.size == INFINITY and component.name in limited:
                     continue
-                size[component.name] = min(component.size, size.get(component.name, component.size))
-                tensor = einsum.kept(site.tensor, site.backing)
-                bits = einsum.bits(tensor, component, tensor.tile_values(einsum.bounds), site.persistent)
-                tensors = held.setdefault(component.name, {})
-                tensors[site.tensor] = max(bits, tensors.get(site.tensor, 0.0))
+                holder = id(component), site.tensor, site.backing, site.persistent
+                if holder not in seen:
+                    seen.add(holder)
+                    size[component.name] = min(component.size, size.get(component.name, component.size))
+                    tensor = einsum.kept(site.tensor, site.backing)
+                    bits = einsum.bits(tensor, component, tensor.tile_values(einsum.bounds), site.persistent)
+                    tensors = held.setdefault(component.name, {})
+                    tensors[site.tensor] = max(bits, tensors.get(site.tensor, 0.0))
                 shared = site.backing and site.tensor in einsum.shared
                 if shared or site.persistent or site.reservation < fused_cut:
                     outlived[component.name] = None

@@ -19,7 +19,7 @@ from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_name, joi
 from ffcore.mapper.nothing import check_explored, is_exact, nothing_joined
 from ffcore.mapping.paths import settled
 from ffcore.model.law import key_of
-from ffcore.objectives import COMPARED, check_metrics
+from ffcore.objectives import COMPARED, COSTS, check_metrics
 from ffcore.phases import phase
 from ffcore.plugin import JoinerRecord
 from ffcore.pmappings.guarantee import Guarantee, guarantee_of
@@ -110,6 +110,17 @@ class Job:
             self.model  # noqa: B018
         return self
 
+    def check_metrics(self) -> None:
+        """Raise FFError for metrics that the joiner cannot optimise, before anything is explored.
+
+        Other explorers have joiners of their own, which say so themselves.
+        """
+        if self.explorer_name == DEFAULT_EXPLORER:
+            metrics = self.problem.options.metrics
+            others = metrics & ~COSTS
+            record = plugin.current_manager().record("joiner", self.joiner_name) if others else None
+            check_metrics(metrics, isinstance(record, JoinerRecord) and record.usage)
+
     # -- the stages -------------------------------------------------------------------------------
 
     def explore(
@@ -126,8 +137,7 @@ class Job:
         if can_combine_multiple_runs:
             problem = attrs.evolve(problem, options=attrs.evolve(problem.options, combine_runs=True))
         _check_einsums(problem, einsum_names)
-        if self.explorer_name == DEFAULT_EXPLORER:  # others have joiners of their own, which may compare other metrics
-            check_metrics(problem.options.metrics)
+        self.check_metrics()
         for sentence in traps(problem):
             warnings.warn(SpecWarning(sentence), stacklevel=3)
         with phase("explore"):

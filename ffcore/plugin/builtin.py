@@ -37,6 +37,7 @@ def ffcore_joiners() -> Iterable[JoinerRecord]:
         "ffcore.pmappings.single:SingleJoiner",
         priority=20,
         exact=True,
+        usage=True,
     )
 
 

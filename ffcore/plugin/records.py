@@ -80,6 +80,7 @@ class JoinerRecord(Record):
     finds the optimum under a model that looks at whole mappings, of pmappings of which none was pruned. ``exact``: it
     returns nothing only where nothing goes together, so that `ff explain` may ask it. ``tracks``: it has
     ``track(problem, pmappings, executor=, progress=)``, which tells how its search went, and takes budgets.
+    ``usage``: it can return the Pareto set with what each memory takes as an objective (the metric ``resource_usage``).
     """
 
     kind: ClassVar[str] = "joiner"
@@ -88,6 +89,7 @@ class JoinerRecord(Record):
     judges: bool = attrs.field(default=False, kw_only=True)
     exact: bool = attrs.field(default=False, kw_only=True)
     tracks: bool = attrs.field(default=False, kw_only=True)
+    usage: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.frozen

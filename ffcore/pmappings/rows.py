@@ -98,10 +98,15 @@ class RowShape:
     @property
     def first_apart(self) -> int:
         """Column of the first latency that stays apart."""
-        return 2 + len(self.memories) * (1 + self.open)
+        return self.own(len(self.memories))
+
+    @property
+    def shares(self) -> slice:
+        """All columns that are shares of memories."""
+        return slice(self.own(0), self.first_apart)
 
     def own(self, memory: int) -> int:
-        """Column of the Einsum's own peak in a tracked memory, as a share of its size."""
+        """Column of the Einsum's own peak in a tracked memory, as a share of it; energy and latency come first."""
         return 2 + memory * (1 + self.open)
 
     def opened(self, memory: int, depth: int) -> int:

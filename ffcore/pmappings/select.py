@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import attrs
+import numpy as np
 
 from ffcore.model.mapping import evaluate_joint
 from ffcore.objectives import Objectives
@@ -20,17 +21,25 @@ def select(problem: Problem, mappings: Sequence[JoinedMapping]) -> list[JoinedMa
     equal in all metrics asked for, the first is kept.
     """
     objectives = Objectives.of(problem.options.metrics)
-    if not objectives.product:
-        mappings = [_completed(problem, m) for m in mappings]
-    vectors = {id(m): objectives.vector(m.energy, m.latency) for m in mappings}
+    compared = [_compared(problem, objectives, m) for m in mappings]
+    compared.sort(key=lambda c: (c[0], c[1].energy, c[1].latency))
     kept: list[JoinedMapping] = []
-    for mapping in sorted(mappings, key=lambda m: (vectors[id(m)], m.energy, m.latency)):
-        own = vectors[id(mapping)]
-        if not any(all(a <= b * ROUNDING for a, b in zip(vectors[id(k)], own, strict=True)) for k in kept):
+    front = np.zeros((len(compared), len(compared[0][0]) if compared else 0))
+    for vector, mapping in compared:
+        if not (front[: len(kept)] <= np.array(vector) * ROUNDING).all(axis=1).any():
+            front[len(kept)] = vector
             kept.append(mapping)
     return kept
 
 
-def _completed(problem: Problem, mapping: JoinedMapping) -> JoinedMapping:
-    evaluation = evaluate_joint(problem, mapping.nests)
-    return attrs.evolve(mapping, energy=evaluation.total_energy, latency=evaluation.total_latency)
+def _compared(
+    problem: Problem, objectives: Objectives, mapping: JoinedMapping
+) -> tuple[tuple[float, ...], JoinedMapping]:
+    """What a mapping is compared by, and the mapping with energy and latency."""
+    if objectives.energy and objectives.latency and not objectives.usage:
+        return objectives.vector(mapping.energy, mapping.latency), mapping
+    found = evaluate_joint(problem, mapping.nests)
+    mapping = attrs.evolve(mapping, energy=found.total_energy, latency=found.total_latency)
+    memories = sorted({name for einsum in problem.einsums for path in einsum.paths for name in path.names})
+    shares = [found.peaks[name].share if name in found.peaks else 0.0 for name in memories]
+    return objectives.vector(mapping.energy, mapping.latency, shares), mapping

@@ -13,7 +13,7 @@ from ffcore.pmappings.nests import nest_of_row
 from ffcore.pmappings.pareto import pareto_mask
 from ffcore.pmappings.select import select
 from ffcore.pmappings.set import JoinedMapping, PmappingSet, check_joinable
-from ffcore.spec.problem import MapperOptions, Problem
+from ffcore.spec.problem import MapperOptions, Metric, Problem
 
 if TYPE_CHECKING:
     from ffcore.plugin import Progress
@@ -45,7 +45,10 @@ class SingleJoiner:
         if not pmappings.einsums or not len(pmappings.einsums[0].rows):
             return []
         (found,) = pmappings.einsums
-        costs = found.rows.values[:, :2]
+        columns = [0, 1]
+        if Metric.RESOURCE_USAGE in problem.options.metrics:
+            columns += [found.shape.own(m) for m in range(len(found.shape.memories))]
+        costs = found.rows.values[:, columns]
         rows = np.flatnonzero(pareto_mask(np.zeros(len(costs), np.int64), np.ascontiguousarray(costs)))
         kept = [
             JoinedMapping(float(costs[row, 0]), float(costs[row, 1]), (nest_of_row(found, row),), (row,))

@@ -213,6 +213,11 @@ class MapperOptions:
     memory_limit: float = INFINITY  # bytes, of all processes
     combine_runs: bool = False  # keep the usage of every limited memory, so that runs may be put together
 
+    @property
+    def all_usages(self) -> bool:
+        """Is the usage of every limited memory kept, whether or not it may ever be full?"""
+        return self.combine_runs or Metric.RESOURCE_USAGE in self.metrics
+
 
 @attrs.frozen
 class Problem:

@@ -56,9 +56,9 @@ def _all(
 def _key(template: Template) -> Hashable:
     """What makes a template: cuts between which no loop can stand count as one."""
     rank = [0]
+    across = {s.block for s in template.spatial}
     for block, variables in enumerate(template.blocks):
-        loops = bool(variables) or any(s.block == block for s in template.spatial)
-        rank.append(rank[-1] + int(loops))
+        rank.append(rank[-1] + (1 if variables or block in across else 0))
     sites = frozenset((s.tensor, s.index, rank[s.cut], rank[s.reservation], s.backing) for s in template.sites)
     blocks = tuple(frozenset(b) for b in template.blocks if b)
     spatial = frozenset((s.variable, s.index, s.dimension, rank[s.block + 1]) for s in template.spatial)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import product
+from typing import NamedTuple
 
 import attrs
 
-from ffcore.spec.problem import EinsumProblem
+from ffcore.spec.problem import Component, EinsumProblem
 from ffcore.templates.holders import HolderOrder, OrderedHolder
 from ffcore.templates.types import Site, SpatialLoop, Template, TollSite
 
 
-@attrs.define
-class _Gap:
+class _Gap(NamedTuple):
     """Loops between two holders; ``sinks``: variables that the upper one's reservation may sink through."""
 
-    variables: list[str]
+    variables: tuple[str, ...]
     sinks: tuple[str, ...] = ()
 
 
@@ -24,19 +24,20 @@ class _Gap:
 class Known:
     """Parts that the templates of one Einsum have in common, each made once."""
 
-    gaps: dict[Hashable, tuple[tuple[str, ...], tuple[str, ...]]] = attrs.Factory(dict)
+    gaps: dict[Hashable, _Gap] = attrs.Factory(dict)
     sites: dict[Hashable, Site] = attrs.Factory(dict)
     loops: dict[Hashable, SpatialLoop] = attrs.Factory(dict)
+    # With the component that its key names by identity, which lives as long.
+    candidates: dict[Hashable, tuple[Component, tuple[str, ...]]] = attrs.Factory(dict)
 
 
 def templates_of_order(einsum: EinsumProblem, order: HolderOrder, known: Known | None = None) -> Iterator[Template]:
     """The templates of one order of holders: one, or one per choice of first partial loops."""
     known = Known() if known is None else known
-    steps = order.holders[order.outer :]
-    gaps = [_gap(einsum, order, k, known) for k in range(len(steps) + 1)]
+    gaps = _gaps(einsum, order, known)
     _add_missing(einsum, order, gaps)
     _drop_constrained(einsum, order, gaps)
-    spatial = _spatial(einsum, order)
+    spatial = _spatial(einsum, order, known)
     looped = {v for g in gaps for v in g.variables} | {v for _, _, v, _ in spatial}
     if any(bound > 1 and v not in looped for v, bound in einsum.bounds.items()):
         return  # Rule: work would disappear
@@ -45,25 +46,30 @@ def templates_of_order(einsum: EinsumProblem, order: HolderOrder, known: Known |
         yield _assemble(einsum, order, gaps, firsts, spatial, tolls, known)
 
 
-def _gap(einsum: EinsumProblem, order: HolderOrder, k: int, known: Known) -> _Gap:
-    """Loops that may follow G0 (``k`` = 0) or the ``k``-th further holder."""
-    count = order.outer + k
-    seen = order.holders[:count]
-    above = (seen[-1].tensor, seen[-1].backing) if seen else None
-    following = order.holders[count].tensor if count < len(order.holders) else None
-    key = (frozenset([h.tensor for h in seen]), k == 0, above, following)
-    if key not in known.gaps:
-        made = _made_gap(einsum, order, k)
-        known.gaps[key] = tuple(made.variables), made.sinks
-    variables, sinks = known.gaps[key]
-    return _Gap(list(variables), sinks)
+def _gaps(einsum: EinsumProblem, order: HolderOrder, known: Known) -> list[_Gap]:
+    """Loops that may follow G0 (the first of them) and each further holder."""
+    holders = order.holders
+    seen = {h.tensor for h in holders[: order.outer]}
+    gaps = []
+    for count in range(order.outer, len(holders) + 1):
+        above = holders[count - 1] if count else None
+        if count > order.outer and above is not None:
+            seen.add(above.tensor)
+        following = holders[count].tensor if count < len(holders) else None
+        own = (above.tensor, above.backing) if above is not None else None
+        key = (frozenset(seen), count == order.outer, own, following)
+        gap = known.gaps.get(key)
+        if gap is None:
+            gap = known.gaps[key] = _made_gap(einsum, order, count - order.outer)
+        gaps.append(gap)
+    return gaps
 
 
 def _made_gap(einsum: EinsumProblem, order: HolderOrder, k: int) -> _Gap:
     count = order.outer + k
     seen = order.holders[:count]
     if count < len(order.holders) and order.holders[count].joins:
-        return _Gap([])
+        return _Gap(())
     held = {h.tensor for h in seen}
     variables = list(einsum.bounds)
     for tensor in einsum.tensors:
@@ -82,7 +88,7 @@ def _made_gap(einsum: EinsumProblem, order: HolderOrder, k: int) -> _Gap:
         following = einsum.tensor[order.holders[count].tensor]
         variables = [v for v in variables if v in following.variables or v in partial]
     sinking = just_above is not None and not just_above.backing
-    return _Gap(variables, tuple(v for v in variables if v in partial) if sinking else ())
+    return _Gap(tuple(variables), tuple(v for v in variables if v in partial) if sinking else ())
 
 
 def _standing_together(seen: Sequence[OrderedHolder]) -> Sequence[OrderedHolder]:
@@ -93,17 +99,23 @@ def _standing_together(seen: Sequence[OrderedHolder]) -> Sequence[OrderedHolder]
     return seen[first:]
 
 
-def _add_missing(einsum: EinsumProblem, order: HolderOrder, gaps: Sequence[_Gap]) -> None:
+def _add_missing(einsum: EinsumProblem, order: HolderOrder, gaps: list[_Gap]) -> None:
     """A rank variable with no temporal loop at all gets one below the last backing holder."""
     looped = {v for g in gaps for v in g.variables}
-    last = max((i for i, h in enumerate(order.holders) if h.backing), default=-1)
-    gap = gaps[max(0, last - order.outer + 1)]
-    gap.variables.extend(v for v in einsum.bounds if v not in looped)
+    missing = tuple(v for v in einsum.bounds if v not in looped)
+    if missing:
+        last = max((i for i, h in enumerate(order.holders) if h.backing), default=-1)
+        place = max(0, last - order.outer + 1)
+        gaps[place] = _Gap(gaps[place].variables + missing, gaps[place].sinks)
 
 
-def _drop_constrained(einsum: EinsumProblem, order: HolderOrder, gaps: Sequence[_Gap]) -> None:
+def _drop_constrained(einsum: EinsumProblem, order: HolderOrder, gaps: list[_Gap]) -> None:
     """``no_refetch_from_above`` and ``no_resend_to_below`` forbid loops that are not fully relevant."""
+    limited = [c.holding for c in order.choice.components if c.holding is not None]
+    names = frozenset().union(*(h.no_refetch_from_above | h.no_resend_to_below for h in limited))
     for name, tensor in einsum.tensor.items():
+        if name not in names:
+            continue
         own = [i for i, h in enumerate(order.holders) if h.tensor == name]
         for rank, i in enumerate(own):
             holding = order.choice.components[order.holders[i].index].holding
@@ -117,11 +129,11 @@ def _drop_constrained(einsum: EinsumProblem, order: HolderOrder, gaps: Sequence[
                 # gap g stands below holder outer + g - 1 and above holder outer + g
                 for g, gap in enumerate(gaps):
                     if start <= order.outer + g - 1 < stop:
-                        gap.variables = [v for v in gap.variables if v in tensor.fully_relevant]
-                        gap.sinks = tuple(v for v in gap.sinks if v in gap.variables)
+                        left = tuple(v for v in gap.variables if v in tensor.fully_relevant)
+                        gaps[g] = _Gap(left, tuple(v for v in gap.sinks if v in left))
 
 
-def _spatial(einsum: EinsumProblem, order: HolderOrder) -> list[tuple[int, int, str, int]]:
+def _spatial(einsum: EinsumProblem, order: HolderOrder, known: Known) -> list[tuple[int, int, str, int]]:
     """(component index, dimension index, variable, gap at whose end it stands), outermost first."""
     result = []
     for index, component in enumerate(order.choice.components):
@@ -129,10 +141,13 @@ def _spatial(einsum: EinsumProblem, order: HolderOrder) -> list[tuple[int, int, 
             continue
         above = max((i for i, h in enumerate(order.holders) if h.index < index), default=-1)
         gap = max(0, above - order.outer + 1) if above >= 0 else -1
-        held = {h.tensor for i, h in enumerate(order.holders) if i < order.outer + gap} if gap >= 0 else set()
-        outer = {h.tensor for h in order.holders if h.index < index}
+        held = frozenset(h.tensor for h in order.holders[: order.outer + gap]) if gap >= 0 else frozenset()
+        outer = frozenset(h.tensor for h in order.holders if h.index < index)
         for d, dimension in enumerate(component.spatial):
-            result += [(index, d, v, gap) for v in einsum.spatial_candidates(dimension, held, outer)]
+            key = id(component), d, held, outer
+            if key not in known.candidates:
+                known.candidates[key] = component, einsum.spatial_candidates(dimension, held, outer)
+            result += [(index, d, v, gap) for v in known.candidates[key][1]]
     return result
 
 
@@ -154,7 +169,7 @@ def _assemble(
             continue  # which stands at the same cut
         if first is not None:
             blocks.append((first,))
-        blocks.append(tuple(v for v in gap.variables if v != first))
+        blocks.append(gap.variables if first is None else tuple(v for v in gap.variables if v != first))
     sites = []
     for i, holder in enumerate(order.holders):
         gap_index = max(0, i - order.outer + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from functools import cached_property
 from typing import TypeVar
 
 import attrs
@@ -36,8 +37,13 @@ class TemplateStock:
         self._tolls: dict[TollSite, int] = {}
         self._blocks: dict[tuple[str, ...], int] = {}
         self._spatial: dict[SpatialLoop, int] = {}
-        numbers = {id(choice.components): i for i, choice in enumerate(choices)}
-        self._outlines = [
+        self._choices = choices
+
+    @cached_property
+    def _outlines(self) -> list[_Outline]:
+        """The templates, listed when an equal Einsum first asks for them."""
+        numbers = {id(choice.components): i for i, choice in enumerate(self._choices)}
+        return [
             _Outline(
                 numbers[id(t.components)],
                 _places(t.sites, self._sites),
@@ -45,13 +51,14 @@ class TemplateStock:
                 _places(t.blocks, self._blocks),
                 _places(t.spatial, self._spatial),
             )
-            for t in templates
+            for t in self._templates
         ]
 
     def of(self, einsum: EinsumProblem, choices: Sequence[HolderChoice]) -> tuple[Template, ...]:
         """The templates of an equal Einsum (see ``ffcore.explore.reuse.equal``), whose own choices are given."""
         if einsum is self._einsum:
             return self._templates
+        outlines = self._outlines  # which lists the parts
         t = dict(zip((t.name for t in self._einsum.tensors), (t.name for t in einsum.tensors), strict=True))
         v = dict(zip(self._einsum.bounds, einsum.bounds, strict=True))
         sites = [Site(t[s.tensor], s.index, s.cut, s.reservation, s.backing, s.persistent) for s in self._sites]
@@ -67,7 +74,7 @@ class TemplateStock:
                 tuple(map(blocks.__getitem__, o.blocks)),
                 tuple(map(spatial.__getitem__, o.spatial)),
             )
-            for o in self._outlines
+            for o in outlines
         )
 
 

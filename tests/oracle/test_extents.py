@@ -14,8 +14,8 @@ from ffcore.pmappings.guarantee import guarantee_of
 from ffcore.spec.problem import Problem
 from ffcore_ffm_joiner import join as join_module
 from ffcore_ffm_joiner.compatibility import Extent
-from ffcore_ffm_joiner.fold import Joined
 from ffcore_ffm_joiner.join import FFMJoiner
+from ffcore_ffm_joiner.rounds import Joined
 from tests.oracle.compare import fast, joined, objectives, reference, same, unmatched
 
 SPEC = """
@@ -118,7 +118,7 @@ def test_what_fits_is_kept_when_a_limit_ends_the_second_join(monkeypatch: pytest
     def limited(*rest: Any) -> Joined:
         if rest[-1] is Extent.LARGEST:
             raise TimeLimitError("time is up")
-        (best,), combined, _ = join(*rest)
+        (best,), combined, *_ = join(*rest)
         faster = attrs.evolve(best, energy=best.energy + 1, latency=best.latency - 1)
         return Joined([best, faster], combined, differ=True)
 

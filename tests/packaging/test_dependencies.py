@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,8 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 ALLOWED = {("spec", "render")}
 
 
-def imports(path: Path) -> Iterator[tuple[int, str]]:
+@cache
+def imports(path: Path) -> tuple[tuple[int, str], ...]:
     """(line, dotted name) of each import that runs, wherever it stands; ``if TYPE_CHECKING`` does not run."""
 
     def walk(node: ast.AST) -> Iterator[tuple[int, str]]:
@@ -51,7 +53,7 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
         for child in ast.iter_child_nodes(node):
             yield from walk(child)
 
-    return walk(ast.parse(path.read_text()))
+    return tuple(walk(ast.parse(path.read_text())))
 
 
 def top(name: str) -> str:
@@ -103,7 +105,8 @@ def test_core_names_plugins_in_one_file_only() -> None:
     """Neither distributions nor packages; what `ff plugins` and errors say comes from ``plugin/known.py``."""
     names = [f"ffcore{sep}{folder.name.replace('_', sep)}" for folder in plugin_folders() for sep in "-_"]
     known = ROOT / "ffcore" / "plugin" / "known.py"
-    named = [f"{path}: {name}" for path in core_files() for name in names if name in path.read_text() and path != known]
+    texts = {path: path.read_text() for path in core_files() if path != known}
+    named = [f"{path}: {name}" for path, text in texts.items() for name in names if name in text]
     assert not named
     assert {folder.name for folder in plugin_folders()} == {
         dist.removeprefix("ffcore-").replace("-", "_") for dist in DISTRIBUTION_OF.values()

@@ -94,9 +94,14 @@ def test_an_outermost_memory_that_keeps_nothing_is_warned_of() -> None:
 
 def test_metrics_that_nobody_optimises_are_refused_before_anything_is_explored() -> None:
     spec = ff.Spec.from_string(KEPT + MATMUL)
-    spec.set("mapper.ffm.metrics", "resource_usage")
-    with pytest.raises(FFError, match="cannot be optimised for RESOURCE_USAGE"):
+    spec.set("mapper.ffm.metrics", "energy,actions")
+    with pytest.raises(FFError, match=r"cannot be optimised for ACTIONS; metrics are energy, .*, resource_usage"):
         ff.mapper.FFM.make_pmappings(spec, n_jobs=1)
+    spec.set("mapper.ffm.metrics", "resource_usage")
+    ff.mapper.FFM.make_pmappings(spec, n_jobs=1)
+    spec.mapper.joiner = "simanneal"
+    with pytest.raises(FFError, match="cannot be optimised for RESOURCE_USAGE; metrics are"):
+        ff.map_workload_to_arch(spec, n_jobs=1)
 
 
 def test_a_tensor_that_is_read_twice_in_the_same_way_is_one_access() -> None:

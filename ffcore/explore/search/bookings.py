@@ -10,6 +10,7 @@ will change stays in a column of its own, *pending*, until the last such loop ha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import attrs
 import numpy as np
@@ -47,8 +48,7 @@ def is_slack(name: LoopName) -> bool:
     return name[0] == _NOWHERE
 
 
-@attrs.frozen
-class EdgeShape:
+class EdgeShape(NamedTuple):
     """Traffic of a tensor from the holder in component ``parent`` to the one in ``child``, through ``tolls``."""
 
     tensor: str

@@ -1,4 +1,4 @@
-"""The compiled loops over rows; as those over labels in ``compiled.py``."""
+"""The compiled loops over rows; as those over labels in ``compiled.py``. Columns come in the order of ``RowShape``."""
 
 from __future__ import annotations
 

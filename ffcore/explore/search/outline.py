@@ -125,6 +125,7 @@ class Outliner:
     _numbers: dict[Hashable, int] = attrs.Factory(dict)
     _things: dict[Hashable, int] = attrs.Factory(dict)  # what stands at cuts, each once
     _made: list[object] = attrs.Factory(list)  # by these numbers
+    _edges: dict[tuple[EdgeShape, int], int] = attrs.Factory(dict)
     _booker: Booker = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -178,9 +179,10 @@ class Outliner:
         closing: list[list[int]] = [[] for _ in edges]
         backed: list[tuple[str, int, tuple[LoopName, ...]]] = []
         slacks = [tuple(slack_of(v) for v, block in imperfect.items() if block < cut) for cut in range(last + 1)]
-        loops = {cut: _loops(template, fixed, cut, slacks[cut]) for cut in range(last + 1)}
+        loops = _loops(template, fixed, slacks)
+        around = [self._number(own) for own in loops]
         for cut, shape in _edges(template):
-            edges[cut].append(self._thing(self._booker.bookings, shape, *loops[cut]))
+            edges[cut].append(self._edge(shape, around[cut], loops[cut]))
         outermost: dict[int, int] = {}
         for site in template.sites:
             index, place = site.index, site.reservation
@@ -205,6 +207,14 @@ class Outliner:
             numbers.append(number)
             cuts.append(cast(Cut, self._made[number]))
         return tuple(numbers), tuple(cuts)
+
+    def _edge(self, shape: EdgeShape, around: int, loops: _Loops) -> int:
+        """The number of the bookings of an edge; ``around``: that of its ``loops``."""
+        key = shape, around
+        number = self._edges.get(key)
+        if number is None:
+            number = self._edges[key] = self._thing(self._booker.bookings, shape, *loops)
+        return number
 
     def _thing(self, make: Callable[..., object], *arguments: Hashable) -> int:
         """The number of what ``make`` makes of the arguments; it is made once."""
@@ -250,14 +260,16 @@ def imperfect_blocks(template: Template, tiles: Iterable[str]) -> dict[str, int]
     return found
 
 
-def _loops(template: Template, fixed: Fixed, cut: int, slacks: tuple[LoopName, ...]) -> _Loops:
-    """Loops (and slacks) outside of a cut, and those of known trips inside and outside of it."""
-    outside = (*(_name(s) for s in template.spatial if s.block < cut), *slacks)
-    if not fixed.trips:
-        return outside, (), ()
-    inside = tuple((_name(s), n) for s, n in fixed.trips.items() if s.block >= cut)
-    around = tuple((_name(s), n) for s, n in fixed.trips.items() if s.block < cut)
-    return outside, inside, around
+def _loops(template: Template, fixed: Fixed, slacks: Sequence[tuple[LoopName, ...]]) -> list[_Loops]:
+    """Per cut, loops (and slacks) outside of it, and those of known trips inside and outside of it."""
+    named = [(s.block, _name(s)) for s in template.spatial]
+    found: list[_Loops] = []
+    for cut, own in enumerate(slacks):
+        outside = (*(name for block, name in named if block < cut), *own)
+        inside = tuple((_name(s), n) for s, n in fixed.trips.items() if s.block >= cut)
+        around = tuple((_name(s), n) for s, n in fixed.trips.items() if s.block < cut)
+        found.append((outside, inside, around))
+    return found
 
 
 @attrs.frozen

@@ -97,7 +97,7 @@ class RowMaker:
             (float(columns.first_power), columns.constant_power, *wanted),
             self._tracked(),
         )
-        round_up(values[:, 2 : self.shape.first_apart], self.options.resource_usage_tolerance)
+        round_up(values[:, self.shape.shares], self.options.resource_usage_tolerance)
         self.labeller.pulse(int((last - first).sum()))
         return Candidates(self, chains, chain, label, values)
 

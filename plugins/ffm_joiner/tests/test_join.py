@@ -18,14 +18,17 @@ from ffcore.threads import Threads
 from ffcore_ffm_joiner import kernels as kernels_module
 from ffcore_ffm_joiner import threads as threads_module
 from ffcore_ffm_joiner.arrays import Memo, distinct, pack
+from ffcore_ffm_joiner.columns import StateShape
 from ffcore_ffm_joiner.compatibility import Extent, Source, sources
-from ffcore_ffm_joiner.fold import Fold, join_all
+from ffcore_ffm_joiner.fold import Fold
 from ffcore_ffm_joiner.graph import build
 from ffcore_ffm_joiner.kernels import Ints, Limits, join_rows, least_costs, pareto
 from ffcore_ffm_joiner.prefilter import coarse, loops_agree, ordered, within_bounds
+from ffcore_ffm_joiner.rounds import join_all
 from ffcore_ffm_joiner.target import Target
 from ffcore_ffm_joiner.threads import join_by_threads
 
+NONE, ONE = StateShape(0, 0), StateShape(1, 1)  # memories, levels
 ARCH = """
 arch:
   nodes:
@@ -131,12 +134,26 @@ def test_edges_agree_on_every_shared_tensor() -> None:
     assert set(zip(second.edges.left.tolist(), second.edges.right.tolist(), strict=True)) == agreeing
 
 
+@pytest.mark.parametrize("shape", [NONE, ONE, StateShape(3, 4)])
+def test_each_column_has_one_meaning(shape: StateShape) -> None:
+    """And compiled code is told the same columns."""
+    levels, first, block, opened, peaks = shape.kernel
+    columns = [0, 1]  # energy and latency
+    for m in range(shape.memories):
+        start = first + m * block
+        assert (shape.beside(m), shape.opened(m).start, shape.peaks(m).start) == (start, start + opened, start + peaks)
+        assert (shape.fresh(m), shape.dying(m)) == (shape.opened(m), shape.peaks(m))
+        columns += [start, *range(shape.width)[shape.opened(m)], *range(shape.width)[shape.peaks(m)]]
+        assert len(range(shape.width)[shape.peaks(m)]) == levels
+    assert columns == list(range(shape.width))
+
+
 def test_a_row_that_overflows_is_left_out() -> None:
     """Left leaves 0.5 open and 0.4 stays alive, 0.9 in all; right needs 0.05 or 0.2."""
     limits = Limits(np.zeros((1, 2)), np.zeros((0, 2)), np.full(3, np.inf))
     left = np.array([[1.0, 1.0, 0.9, 0.5, 0.9]])
     right = np.array([[1.0, 1.0, 0.05, 0.0, 0.0], [0.5, 1.0, 0.2, 0.0, 0.0]])
-    values, who, combined = join_rows(left, right, np.array([[0, 1, 0, 2, 0, 0, 0]]), limits, 1, False)
+    values, who, combined = join_rows(left, right, np.array([[0, 1, 0, 2, 0, 0, 0]]), limits, ONE, False)
     assert combined == 2
     assert who.tolist() == [[0, 0, 0]]
     assert values[0, :2].tolist() == [2.0, 2.0]
@@ -149,9 +166,9 @@ def test_a_small_buffer_grows(monkeypatch: pytest.MonkeyPatch) -> None:
     left, right = (np.round(source.random((n, 5)), 1) * [1, 1, 0.6, 0.6, 0.6] for n in (40, 30))
     pairs = np.array([[0, 20, 0, 10, 0, 0, 0], [20, 40, 10, 11, 0, 0, 0], [0, 40, 11, 30, 2, 0, 0]])
     limits = Limits(np.zeros((3, 2)), np.zeros((0, 2)), np.full(3, np.inf))
-    at_once = join_rows(left, right, pairs, limits, 1, False)
+    at_once = join_rows(left, right, pairs, limits, ONE, False)
     monkeypatch.setattr(kernels_module, "_CHUNK", 2)
-    step_by_step = join_rows(left, right, pairs, limits, 1, False)
+    step_by_step = join_rows(left, right, pairs, limits, ONE, False)
     assert at_once[2] == step_by_step[2] == 20 * 10 + 20 + 40 * 19
     assert set(at_once[1][:, 2].tolist()) == {0, 2}
     for node in (0, 2):
@@ -170,17 +187,17 @@ def test_threads_join_what_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
     right[:, 2:] /= 10
     pairs = np.array([[3 * k, 3 * k + 8, 2 * k, 2 * k + 9, node, 0, 0] for node in range(6) for k in range(10)])
     limits = Limits(np.zeros((6, 2)), np.zeros((0, 2)), np.full(3, np.inf))
-    alone = join_rows(left, right, pairs, limits, 1, False)
+    alone = join_rows(left, right, pairs, limits, ONE, False)
     for count in (1, 2, 3, 50):
         with Threads(count) as threads:
-            values, who, combined = join_by_threads(threads, left, right, pairs, limits, 1, False)
+            values, who, combined = join_by_threads(threads, left, right, pairs, limits, ONE, False)
         assert (values == alone[0]).all()
         assert (who == alone[1]).all()
         assert combined == alone[2]
     stop = Event()
     stop.set()
     with pytest.raises(InterruptedError):
-        join_rows(left, right, pairs, limits, 1, False, stop)
+        join_rows(left, right, pairs, limits, ONE, False, stop)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -217,7 +234,7 @@ def test_a_group_larger_than_the_room_left_is_joined(monkeypatch: pytest.MonkeyP
     right = np.stack([np.arange(10.0), -np.arange(10.0)], axis=1)
     pairs = np.array([[0, 2, 0, 4, 0, 0, 0], [0, 2, 0, 10, 0, 0, 0]])
     limits = Limits(np.zeros((1, 2)), np.zeros((0, 2)), np.full(3, np.inf))
-    values, _, combined = join_rows(left, right, pairs, limits, 0, False)
+    values, _, combined = join_rows(left, right, pairs, limits, NONE, False)
     assert combined == 28
     assert len(values) == 20
 
@@ -226,7 +243,7 @@ def test_rows_that_do_not_fit_beside_what_rests_bound_nothing() -> None:
     """The cheap row takes 0.9 of the memory, the other one 0.2; a tensor of 0.3 rests there, or nothing."""
     values = np.array([[1.0, 1.0, 0.9, 0.0], [3.0, 2.0, 0.2, 0.0]])
     offsets, slopes = np.array([0, 2]), np.array([2.0, 0.5])
-    found = least_costs(values, offsets, np.array([0, 0, 0]), np.array([[0.0], [0.3], [0.9]]), 1, slopes)
+    found = least_costs(values, offsets, np.array([0, 0, 0]), np.array([[0.0], [0.3], [0.9]]), np.array([2]), slopes)
     assert found.tolist() == [[1.0, 1.0, 3.0, 1.5], [3.0, 2.0, 8.0, 3.5], [np.inf] * 4]
 
 

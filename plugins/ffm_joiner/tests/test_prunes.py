@@ -21,11 +21,13 @@ from ffcore.spec.problem import Metric
 from ffcore_ffm_joiner import fold as fold_module
 from ffcore_ffm_joiner import kernels as kernels_module
 from ffcore_ffm_joiner import prefilter as narrow_module
+from ffcore_ffm_joiner import rounds as rounds_module
 from ffcore_ffm_joiner.compatibility import Source, Table
-from ffcore_ffm_joiner.fold import Fold, State, join_all
+from ffcore_ffm_joiner.fold import Fold, State
 from ffcore_ffm_joiner.graph import Bounds, Step
 from ffcore_ffm_joiner.join import FFMJoiner
 from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, least_product
+from ffcore_ffm_joiner.rounds import join_all
 from ffcore_ffm_joiner.target import Target
 from tests.examples import examples
 from tests.oracle.compare import objectives, same, seeded, unmatched
@@ -66,7 +68,7 @@ def _every_row(rows: object) -> list[Ints]:
 
 
 def _memory_bounds(patch: Patch) -> None:
-    patch.setattr(fold_module, "within_bounds", lambda sources, cheap, rows, target, once: _every_row(rows))
+    patch.setattr(rounds_module, "within_bounds", lambda sources, cheap, rows, target, once: _every_row(rows))
 
 
 def _partners(patch: Patch, module: object) -> None:
@@ -74,7 +76,7 @@ def _partners(patch: Patch, module: object) -> None:
 
 
 def _few_loops_first(patch: Patch) -> None:
-    patch.setattr(fold_module, "_FIRST", ())
+    patch.setattr(rounds_module, "_FIRST", ())
 
 
 def _near_ones_first(patch: Patch) -> None:
@@ -83,7 +85,7 @@ def _near_ones_first(patch: Patch) -> None:
 
 
 def _weighted_sums(patch: Patch) -> None:
-    patch.setattr(fold_module._Join, "_near_product", lambda self, fold: None)
+    patch.setattr(rounds_module._Join, "_near_product", lambda self, fold: None)
 
 
 def _edge_bounds(patch: Patch) -> None:

@@ -123,8 +123,8 @@ def test_a_jinja_parameter_and_no_mapping_at_all(files: tuple[str, ...], tmp_pat
         (("{arch}", "{workload}", "--set", "M=2", "--vary", "arch.nodes.GlobalBufer.size=1,2"), "did you mean"),
         (("{arch}", "{workload}", "--set", "M=2", *vary(f"1{'0' * 400}")), "larger than any number"),
         (
-            ("{arch}", "{workload}", "--set", "M=2", *vary("16B"), "--metrics", "energy,resource_usage"),
-            "cannot be optimised for RESOURCE_USAGE",
+            ("{arch}", "{workload}", "--set", "M=2", *vary("16B"), "--metrics", "energy,actions"),
+            "cannot be optimised for ACTIONS",
         ),
         (("{arch}", "--resume", "nowhere"), "give no other files and options"),
         (("--resume", "nowhere"), "nowhere holds no sweep to go on with"),

@@ -26,4 +26,5 @@ def ffcore_joiners() -> Iterable[JoinerRecord]:
         explorer="exhaustive",
         judges=True,
         exact=True,
+        usage=True,
     )

@@ -19,7 +19,7 @@ def resting_shares(nodes: Ints, columns: tuple[int, ...], tables: tuple[TensorTa
 
 
 def edge_costs(
-    values: Floats, offsets: Ints, left: Ints, right: Ints, resting: Floats, levels: int, slopes: tuple[float, ...]
+    values: Floats, offsets: Ints, left: Ints, right: Ints, resting: Floats, own: Ints, slopes: tuple[float, ...]
 ) -> Floats:
     """`least_costs` of edges, worked out once for those of a group with equal shares beside it.
 
@@ -28,6 +28,6 @@ def edge_costs(
     shares, kind = np.unique(resting, axis=0, return_inverse=True)
     groups = len(offsets) - 1
     pairs, inverse = np.unique(kind.reshape(-1)[left] * groups + right, return_inverse=True)
-    costs = least_costs(values, offsets, pairs % groups, shares[pairs // groups], levels, np.array(slopes, np.float64))
+    costs = least_costs(values, offsets, pairs % groups, shares[pairs // groups], own, np.array(slopes, np.float64))
     wanted = costs[:, 2:] if slopes else costs
     return np.ascontiguousarray(wanted[inverse.reshape(-1)])

@@ -1,26 +1,19 @@
 """The fold: Einsums in workload order, left's rows joined with right's (semantics, section 4).
 
-0. Rows that cannot be part of a wanted mapping are dropped (``prefilter.py``), the others ordered.
-1. Compatibility alone gives a graph of groups (``graph.py``); dead ends are dropped (look-ahead) and
-   each node gets a lower bound on what is still to come.
-2. Known mappings: the fold is run on rows whose bound is near the least bound, in widening circles,
-   until some mapping fits; once for energy, once for latency; again with all fused loops before the
-   exact fold. Where their product counts, a beam of rows whose weighted sum is least (``weighted.py``)
-   takes its place.
-3. The exact fold leaves out every row whose bound a known mapping meets (``target.py``).
+Compatibility alone gives a graph of groups (``graph.py``); dead ends are dropped (look-ahead) and each node gets a
+lower bound on what is still to come. ``rounds.py`` says which rows are folded, and when.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 import attrs
 import numpy as np
 
-from ffcore.plugin import JoinedMapping, PmappingSet, Progress, Threads, TimeLimitError, nest_of_row
-from ffcore.plugin import Limits as Ends
+from ffcore.plugin import RowShape, Threads
 from ffcore_ffm_joiner.arrays import Memo
+from ffcore_ffm_joiner.columns import StateShape
 from ffcore_ffm_joiner.compatibility import (
     Detail,
     Extent,
@@ -29,21 +22,18 @@ from ffcore_ffm_joiner.compatibility import (
     Table,
     TensorTable,
     number_tensors,
-    sources,
     summary_of,
 )
 from ffcore_ffm_joiner.costs import edge_costs, resting_shares
 from ffcore_ffm_joiner.graph import Bounds, Step, bounds, build
 from ffcore_ffm_joiner.kernels import Floats, Ints, Limits, Mask, least_product
-from ffcore_ffm_joiner.prefilter import Coarse, coarse, loops_agree, ordered, shallow, with_partners, within_bounds
+from ffcore_ffm_joiner.prefilter import with_partners
 from ffcore_ffm_joiner.progress import Reporter
 from ffcore_ffm_joiner.target import Target
 from ffcore_ffm_joiner.threads import join_by_threads
 from ffcore_ffm_joiner.weighted import Weighted, slopes_around
 
-_FIRST = (1, 2)  # fused loops of the mappings to look for first
 _WIDER = (1e-9, 1e-3, 1e-2, 5e-2, 0.25)  # relative circles around the least bound
-_TANGENTS = 3  # pairs of weights at most that mappings are looked for with
 _BEAM = 300  # rows of a state that are kept meanwhile
 
 
@@ -70,139 +60,6 @@ class Choice:
 
     rows: tuple[int, ...]
     loops: tuple[tuple[int, ...], ...]
-
-
-class Joined(NamedTuple):
-    """Whole mappings, and how they came about."""
-
-    mappings: list[JoinedMapping]
-    combined: int  # combinations looked at
-    differ: bool  # what shared tensors take is not known exactly, so that ``extent`` counts
-
-
-def join_all(
-    pmappings: PmappingSet,
-    progress: Progress | None = None,
-    limits: Ends | None = None,
-    threads: int = 1,
-    extent: Extent = Extent.OWN,
-) -> Joined:
-    """The Pareto set in energy and latency, of mappings that fit when each shared tensor takes ``extent``.
-
-    Mappings with few fused loops come first: they are quickly found, and bound what more loops have
-    to beat. When time is up those known by then are returned as not proven. Raises ``TimeLimitError`` when none are,
-    ``MemoryLimitError`` when memory runs out.
-    """
-    options = pmappings.problem.options
-    told = Reporter(progress, options.metrics, len(pmappings.einsums), limits)
-    told.at("reading pmappings")
-    join = _Join(sources(pmappings.einsums, extent), Target.of(options), told, Threads(threads), extent)
-    try:
-        with join.threads:
-            join.everything()
-    except TimeLimitError:
-        if not len(join.target.known):
-            raise
-        some = [attrs.evolve(mapping, proven=False) for mapping in join.mappings()]
-        return Joined(some, join.combined, join.differ)
-    told.joined(len(pmappings.einsums), len(join.target.known), "")
-    return Joined(join.mappings(), join.combined, join.differ)
-
-
-@attrs.define
-class _Join:
-    """The mappings known so far, and what all folds need of the pmappings."""
-
-    sources: Sequence[Source]
-    target: Target
-    told: Reporter
-    threads: Threads
-    extent: Extent
-    coarse: Sequence[Coarse] = attrs.field(init=False)
-    combined: int = 0
-    differ: bool = False
-    _found: dict[tuple[float, float], Choice] = attrs.Factory(dict)
-
-    def __attrs_post_init__(self) -> None:
-        self.coarse = coarse(self.sources, Memo())
-        self.differ = any(form.parts for source in self.sources for form in source.forms)
-
-    def everything(self) -> None:
-        """Look for all mappings that are wanted.
-
-        Once a mapping is known, the next limit on fused loops is none, unless products are what counts.
-        """
-        depth = max(int(c.loops.max(initial=0)) for c in self.coarse)
-        for loops in _FIRST:
-            if loops < depth and (self.target.product or not len(self.target.known)):
-                self.extend(loops, exact=False)
-        self.extend(depth, exact=True)
-
-    def extend(self, loops: int, exact: bool) -> None:
-        """Look for more mappings among the rows with at most so many fused loops.
-
-        ``exact``: until nothing better is left.
-        """
-        self.told.at(f"narrowing to what at most {loops} fused loops can make" if not exact else "narrowing")
-        fold = _prepared(self.sources, self.coarse, loops, self.target, self.threads, self.extent)
-        if fold is None:
-            return
-        self.differ = self.differ or any(table.differ for table in fold.tensors.values())
-        if self.target.product:
-            self._near_product(fold)
-        if not len(self.target.known) or (exact and not self.target.product):
-            for column in (0, 1):
-                self._add(fold, fold.near(column, self.target, self.told))
-        if exact:
-            self._add(fold, fold.run(self.target, self.told))
-        self.combined += fold.combined
-
-    def _near_product(self, fold: Fold) -> None:
-        """Look for the least weighted sum: with weights as they are where all is least, then where a mapping is."""
-        for _ in range(_TANGENTS):
-            fold.weigh(self.target)
-            before = self.target.most
-            self._add(fold, fold.beam(self.target, self.told))
-            if self.target.most >= before:
-                break
-        fold.weigh(self.target)
-
-    def _add(self, fold: Fold, found: State) -> None:
-        self.target = self.target.with_known(found.values[:, :2])
-        self.told.known(self.target.known)
-        known = set(map(tuple, self.target.known.tolist()))
-        for row, (energy, latency) in enumerate(found.values[:, :2].tolist()):
-            if (energy, latency) in known and (energy, latency) not in self._found:
-                self._found[energy, latency] = fold.choice(found, row)
-
-    def mappings(self) -> list[JoinedMapping]:
-        """The known mappings that no other known one matches or betters, ascending in energy."""
-        return [self._mapping(e, t, self._found[e, t]) for e, t in self.target.known.tolist()]
-
-    def _mapping(self, energy: float, latency: float, choice: Choice) -> JoinedMapping:
-        parts = zip(self.sources, choice.rows, choice.loops, strict=True)
-        nests = tuple(nest_of_row(source.pmappings, row, loops) for source, row, loops in parts)
-        return JoinedMapping(energy, latency, nests, choice.rows)
-
-
-def _prepared(
-    sources: Sequence[Source], cheap: Sequence[Coarse], loops: int, target: Target, threads: Threads, extent: Extent
-) -> Fold | None:
-    """A fold of the rows that can still be part of a wanted mapping; None when an Einsum has none."""
-    once = Memo()
-    rows = shallow(cheap, loops, once)
-    if not all(map(len, rows)):
-        return None
-    rows = within_bounds(sources, cheap, rows, target, once)
-    if not all(map(len, rows)):
-        return None
-    rows = loops_agree(sources, rows, once)
-    if not all(map(len, rows)):
-        return None
-    once = Memo()  # what narrowing made may go
-    tables = [ordered(s, r, once) for s, r in zip(sources, rows, strict=True)]
-    fold = Fold.of(sources, tables, once, threads, extent)
-    return fold if all(len(t.values) for t in fold.tables) else None
 
 
 @attrs.define(eq=False)
@@ -290,7 +147,7 @@ class Fold:
 
         Exact as a bound: see `least_costs` and ``_run_beside_next``: open sums, left out here, take more.
         """
-        memories, levels = self._shape
+        memories, own = self._shape.memories, self.once.same(self._own_peaks)
         result = []
         for i, (step, table) in enumerate(zip(self._steps, self.tables, strict=True)):
             live = self._resting(i) if i else []
@@ -299,7 +156,7 @@ class Fold:
             resting = self.once(resting_shares, nodes, columns, tables, memories)
             edges = step.edges
             result.append(
-                self.once(edge_costs, table.values, table.offsets, edges.left, edges.right, resting, levels, slopes)
+                self.once(edge_costs, table.values, table.offsets, edges.left, edges.right, resting, own, slopes)
             )
         return result
 
@@ -318,8 +175,7 @@ class Fold:
         return self._fold(target, np.full(2, np.inf), told, "the least weighted sums", _BEAM)
 
     def _fold(self, target: Target, most: Floats, told: Reporter | None, what: str, beam: int = 0) -> State:
-        memories, levels = self._shape
-        nothing = np.zeros((1, 2 + (2 * levels + 1) * memories))
+        nothing = np.zeros((1, self._shape.width))
         state = State(np.array([0, 1]), nothing, ())
         best, product = target.best, target.most
         for i in range(len(self._steps)):
@@ -327,7 +183,7 @@ class Fold:
             limits = Limits(self._bounds.rest[i], best, np.array([*most, product]))
             if self._weighted is not None:
                 limits = attrs.evolve(limits, sums=self._weighted.bounds.rest[i], slopes=self._weighted.slopes)
-            state = self._join(state, i, keep, limits)
+            state = self._join(state, i, keep, limits, target.usage)
             if self._weighted is not None and 0 < beam < len(state.values):
                 state = state.best(self._weighted.at_tangent(i), self._weighted.tangent, beam)
             if told is not None:
@@ -337,10 +193,14 @@ class Fold:
         return state
 
     @property
-    def _shape(self) -> tuple[int, int]:
-        """(tracked memories, levels of reservations)."""
+    def _shape(self) -> StateShape:
+        return StateShape.of(self.sources[0].pmappings.shape)
+
+    @property
+    def _own_peaks(self) -> Ints:
+        """Columns of ``Rows``."""
         shape = self.sources[0].pmappings.shape
-        return len(shape.memories), shape.depth + 1
+        return np.array([shape.own(m) for m in range(len(shape.memories))], np.int64)
 
     def _promising(self, i: int, target: Target, most: Floats) -> Mask:
         """Edges whose bound can be that of a wanted mapping.
@@ -356,7 +216,22 @@ class Fold:
             near[some] = least_product(energy[some], latency[some], sums, self._weighted.slopes) <= target.most
         return near
 
-    def _join(self, left: State, i: int, keep: Ints, limits: Limits) -> State:
+    def usages(self, final: State) -> Floats:
+        """Energy, latency and the greatest share of each memory in use, of the rows of the last state."""
+        shape = self._shape
+        return final.values[:, [0, 1, *(shape.peaks(m).start for m in range(shape.memories))]]
+
+    def _without(self, values: Floats, columns: Callable[[int], slice]) -> Floats:
+        """A copy without one block of open sums (``columns`` of each memory), for the last join.
+
+        Exact: what runs beside the last Einsum is in a column of its own, and only peaks are made of the other block.
+        """
+        result = values.copy()
+        for m in range(self._shape.memories):
+            result[:, columns(m)] = 0.0
+        return result
+
+    def _join(self, left: State, i: int, keep: Ints, limits: Limits, usage: bool) -> State:
         step, table, last = self._steps[i], self.tables[i], i == len(self._steps) - 1
         edges = step.edges
         a, b, out = edges.left[keep], edges.right[keep], edges.out[keep]
@@ -366,8 +241,11 @@ class Fold:
              edges.depth[out]],
             axis=1,
         )  # fmt: skip
-        levels = self._shape[1]
-        values, who, combined = join_by_threads(self.threads, left.values, self._rights[i], pairs, limits, levels, last)
+        rows, right, shape = left.values, self._rights[i], self._shape
+        if last and usage:
+            rows, right = self._without(rows, shape.opened), self._without(right, shape.dying)
+        costs_only = last and not usage
+        values, who, combined = join_by_threads(self.threads, rows, right, pairs, limits, shape, costs_only)
         self.combined += combined
         if not last:
             self._run_beside_next(i, values, who[:, 2])
@@ -376,15 +254,14 @@ class Fold:
 
     def _run_beside_next(self, i: int, values: Floats, node: Ints) -> None:
         """Per memory, what is surely there while the next Einsum runs: open sums and live tensors that it leaves."""
-        memories, levels = self._shape
-        step, resting = self._steps[i], self._resting(i + 1)
+        shape, step, resting = self._shape, self._steps[i], self._resting(i + 1)
         depth = step.edges.depth[node]
-        for m in range(memories):
-            start = 2 + m * (2 * levels + 1)
-            values[:, start] = values[np.arange(len(values)), start + 1 + depth]
+        for m in range(shape.memories):
+            beside = shape.beside(m)
+            values[:, beside] = values[np.arange(len(values)), shape.opened(m).start + depth]
             for k, tensor in resting:
                 ids = step.edges.nodes[node, k]
-                values[:, start] += np.where(tensor.memory[ids] == m, tensor.share[ids], 0.0)
+                values[:, beside] += np.where(tensor.memory[ids] == m, tensor.share[ids], 0.0)
 
     def _right(self, i: int, seen: set[str]) -> Floats:
         """Rows of an Einsum with the tensors added that are first or last touched by it, at levels below each depth."""
@@ -393,7 +270,8 @@ class Fold:
         dying = tuple(k for k, t in enumerate(face.tensors) if t not in self._steps[i].live)
         own = tuple(self.tensors[t] for t in face.tensors)
         user = tuple(sum(t in f.tensors for f in self.faces[:i]) for t in face.tensors)
-        return self.once(_right, table, face.ids, own, user, fresh, dying, self._shape, self.extent)
+        rows = self.sources[i].pmappings.shape
+        return self.once(_right, table, face.ids, own, user, fresh, dying, rows, self.extent)
 
     def choice(self, final: State, row: int) -> Choice:
         """A row of the last state, traced back to one row per Einsum."""
@@ -411,27 +289,27 @@ def _some(ids: Ints, groups: Ints) -> Ints:
 
 def _right(
     table: Table, ids: Ints, tensors: tuple[TensorTable, ...], user: tuple[int, ...], fresh: tuple[int, ...],
-    dying: tuple[int, ...], shape: tuple[int, int], extent: Extent,
+    dying: tuple[int, ...], rows: RowShape, extent: Extent,
 ) -> Floats:  # fmt: skip
     """``user``: which user of each tensor the Einsum is."""
-    memories, levels = shape
+    shape = StateShape.of(rows)
     group = np.repeat(np.arange(len(ids)), np.diff(table.offsets))
-    result = np.zeros((len(table.values), 2 + (2 * levels + 1) * memories))
+    result = np.zeros((len(table.values), shape.width))
     result[:, :2] = table.values[:, :2]
-    for m in range(memories):
-        own, start = 2 + m * (1 + levels), 2 + m * (2 * levels + 1)
-        result[:, start : start + 1 + levels] = table.values[:, own : own + 1 + levels]
-        result[:, start + 1 + levels : start + 1 + 2 * levels] = table.values[:, own + 1 : own + 1 + levels]
+    for m in range(shape.memories):
+        result[:, shape.beside(m)] = table.values[:, rows.own(m)]
+        for part in (shape.fresh(m), shape.dying(m)):
+            result[:, part] = table.values[:, rows.opened(m, 0) : rows.opened(m, 0) + shape.levels]
         for k, tensor in enumerate(tensors):  # while the Einsum runs, beside what it sees itself
             number = ids[:, k]
             if extent is Extent.LARGEST or k not in (*fresh, *dying):
                 more = tensor.share[number] - tensor.seen[user[k], number]
-                result[:, start] += np.where(tensor.memory[number] == m, more, 0.0)[group]
-        for columns, at in ((fresh, start + 1), (dying, start + 1 + levels)):
+                result[:, shape.beside(m)] += np.where(tensor.memory[number] == m, more, 0.0)[group]
+        for columns, part in ((fresh, shape.fresh(m)), (dying, shape.dying(m))):
             for k in columns:
                 tensor, number = tensors[k], ids[:, k]
                 share = tensor.share if extent is Extent.LARGEST else tensor.seen[user[k]]
                 here = np.where(tensor.memory[number] == m, share[number], 0.0)
-                for depth in range(levels):
-                    result[:, at + depth] += np.where(tensor.depth[number] < depth, here, 0.0)[group]
+                for depth, column in enumerate(range(part.start, part.stop)):
+                    result[:, column] += np.where(tensor.depth[number] < depth, here, 0.0)[group]
     return result

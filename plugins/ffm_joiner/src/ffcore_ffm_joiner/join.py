@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Executor
+from functools import partial
 
 import attrs
 
@@ -13,6 +15,7 @@ from ffcore.plugin import (
     MapperOptions,
     MappingError,
     MemoryLimitError,
+    Objectives,
     PmappingSet,
     Problem,
     Progress,
@@ -25,7 +28,7 @@ from ffcore.plugin import (
     workers_of,
 )
 from ffcore_ffm_joiner.compatibility import Extent
-from ffcore_ffm_joiner.fold import Joined, join_all
+from ffcore_ffm_joiner.rounds import Joined, join_all
 
 
 class FFMJoiner:
@@ -37,7 +40,8 @@ class FFMJoiner:
     time (semantics, section 4), which a fold cannot add up. It is never counted at more, so that nothing that fits is
     left out, and what is best is then checked. Exact if all of that fits; else mappings that fit with the largest
     extents are joined, and nothing is promised. The same goes for a shared persistent tensor in a memory below a
-    fanout: pmappings do not say which spatial loops stand above it, so that these may not match either.
+    fanout: pmappings do not say which spatial loops stand above it, so that these may not match either. Where usage is
+    an objective, nothing is promised either if some mapping of the Pareto set takes more than was counted.
     """
 
     def guarantee(self, options: MapperOptions) -> float:
@@ -61,7 +65,7 @@ class FFMJoiner:
         Empty where nothing matches and fits. With a limit of time, what is known when it is up (``proven`` is false
         then). Raises ``TimeLimitError`` and ``MemoryLimitError`` where a limit leaves nothing.
         """
-        check_metrics(problem.options.metrics)
+        check_metrics(problem.options.metrics, usage=True)
         check_joinable("ffm", pmappings)
         if not pmappings.einsums or not all(len(e.rows) for e in pmappings.einsums):
             return []
@@ -73,10 +77,14 @@ class FFMJoiner:
             return join_all(given, progress, limits, threads, extent)
 
         found = joined(Extent.OWN)
-        wanted = select(problem, found.mappings)
-        fitting = [m for m in wanted if _fits(given, m)] if found.differ else wanted
-        if len(fitting) == len(wanted):
-            return wanted
+        if not found.differ:
+            return select(problem, found.mappings)
+        objectives = Objectives.of(problem.options.metrics)
+        told = objectives.energy and objectives.latency and not objectives.usage  # by the fold, so that it can be left
+        wanted = select(problem, found.mappings) if told else found.mappings  # to `select`, which evaluates what fits
+        fitting = [m for m in wanted if _fits(given, m)]
+        if len(fitting) == len(wanted) and all(map(partial(_as_counted, given), found.mappings, found.usages)):
+            return select(problem, fitting)
         try:
             more = [m for m in joined(Extent.LARGEST).mappings if _fits(given, m)]
         except (TimeLimitError, MemoryLimitError):
@@ -89,13 +97,29 @@ class FFMJoiner:
         return [attrs.evolve(m, proven=False, unproven=_REASON) for m in surely]
 
 
+_SHARE = 1e-9  # of a memory: what rounding may make of a sum of shares
+
 _WHY = "Einsums see different extents, or instances hold parts, of a tensor that they share"
-_REASON = f"{_WHY}, and the best combinations fit only if it takes the least that this allows, or do not match"
+_REASON = (
+    f"{_WHY}, and the best combinations fit only if it takes the least that this allows, take more than that, "
+    "or do not match"
+)
 _UNKNOWN = (
     f"it is not known whether a mapping exists: {_WHY}; no combination is known to match and to fit when the tensor "
     "takes the most that this allows, and the best ones that fit when it takes the least do not in truth; for small "
     "problems, mapper.explorer and mapper.joiner 'exhaustive' can tell"
 )
+
+
+def _as_counted(pmappings: PmappingSet, mapping: JoinedMapping, usage: Mapping[str, float]) -> bool:
+    """Does a mapping, which fits, take no more of each memory than the given share?
+
+    Exact: shares are never counted too large, so that what none of these mappings betters as counted, with all of them
+    counted right, none of them betters in truth.
+    """
+    problem = attrs.evolve(pmappings.problem, einsums=pmappings.einsums_of(mapping.rows))
+    peaks = evaluate_joint(problem, mapping.nests).peaks if usage else {}
+    return all(peaks[m].share <= share + _SHARE for m, share in usage.items() if m in peaks)
 
 
 def _fits(pmappings: PmappingSet, mapping: JoinedMapping) -> bool:

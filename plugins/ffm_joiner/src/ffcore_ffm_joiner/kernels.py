@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffcore.plugin import FITS, NOT_WORSE, kernel
+from ffcore_ffm_joiner.columns import StateShape
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -71,12 +72,12 @@ def least_product(energy: Floats, latency: Floats, sums: Floats, slopes: Floats)
 
 
 @kernel
-def _least_costs(values, offsets, group, resting, levels, slopes, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _least_costs(values, offsets, group, resting, own, slopes, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     for e in range(group.shape[0]):
         for b in range(offsets[group[e]], offsets[group[e] + 1]):
             fits = True
             for m in range(resting.shape[1]):
-                if values[b, 2 + m * (1 + levels)] + resting[e, m] > _FIT:
+                if values[b, own[m]] + resting[e, m] > _FIT:
                     fits = False
             if not fits:
                 continue
@@ -87,14 +88,15 @@ def _least_costs(values, offsets, group, resting, levels, slopes, out):  # type:
                 out[e, 2 + k] = min(out[e, 2 + k], slopes[k] * energy + latency)
 
 
-def least_costs(values: Floats, offsets: Ints, group: Ints, resting: Floats, levels: int, slopes: Floats) -> Floats:
+def least_costs(values: Floats, offsets: Ints, group: Ints, resting: Floats, own: Ints, slopes: Floats) -> Floats:
     """Per pair of a group and what surely is in each memory beside it, the least costs of its rows that fit.
 
-    ``values``: of the rows, as in ``Rows``, with ``levels`` of reservations; ``group``, ``resting`` (pairs, memories):
-    of each pair. Returns energy, latency, and ``slope * energy + latency`` for each slope; inf where no row fits.
+    ``values``: of the rows, as in ``Rows``; ``own``: its column of each memory's own peak; ``group``, ``resting``
+    (pairs, memories): of each pair. Returns energy, latency, and ``slope * energy + latency`` for each slope; inf where
+    no row fits.
     """
     out = np.full((len(group), 2 + len(slopes)), np.inf)
-    _least_costs(values, offsets, group, resting, levels, slopes, out)
+    _least_costs(values, offsets, group, resting, own, slopes, out)
     return out
 
 
@@ -131,7 +133,7 @@ def _matched(out, row, width, rivals, totals, at):  # type: ignore[no-untyped-de
 
 @kernel
 def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
-    pairs, left, right, rest, best, most, sums, slopes, levels, compared, out, who, at
+    pairs, left, right, rest, best, most, sums, slopes, shape, compared, out, who, at
 ):
     """Combinations that fit and that no bound rules out, into ``out`` and ``who`` (left row, right row, node).
 
@@ -140,11 +142,10 @@ def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
     few rows of small sums stand against all others in their first ``compared`` columns at once, as most combinations
     are bettered by one of them.
 
-    Per memory: left has [what surely runs beside right, ``levels`` open sums, ``levels`` peaks]; right has
-    [its own peak, ``levels`` open sums with the tensors first touched, ``levels`` with those last touched].
+    ``shape``: `StateShape.kernel`, which says what left and right have for each memory.
     """
     width = out.shape[1]
-    block = 2 * levels + 1
+    levels, memory, block, opened, peaks = shape  # right has those first touched in ``opened``, last ones in ``peaks``
     filled = at[2]
     looked = 0
     rivals, totals, count = np.empty(_RIVALS, np.int64), np.empty(_RIVALS), np.zeros(1, np.int64)
@@ -175,15 +176,15 @@ def _combine(  # type: ignore[no-untyped-def]  # pragma: no cover
                 if not wanted:
                     continue
                 at[3] += 1
-                for m in range(2, width, block):
+                for m in range(memory, width, block):
                     peak = right[b, m] + left[a, m]
                     out[filled, m] = 0.0
-                    for j in range(levels, 0, -1):
-                        if j - 1 <= depth_in:
-                            peak = max(peak, left[a, m + levels + j] + right[b, m + j])
-                        out[filled, m + levels + j] = peak if j - 1 <= depth_out else 0.0
-                        k = min(j - 1, depth_out)
-                        out[filled, m + j] = left[a, m + 1 + min(k, depth_in)] + right[b, m + levels + 1 + k]
+                    for j in range(levels - 1, -1, -1):
+                        if j <= depth_in:
+                            peak = max(peak, left[a, m + peaks + j] + right[b, m + opened + j])
+                        out[filled, m + peaks + j] = peak if j <= depth_out else 0.0
+                        k = min(j, depth_out)
+                        out[filled, m + opened + j] = left[a, m + opened + min(k, depth_in)] + right[b, m + peaks + k]
                     if peak > _FIT:
                         wanted = False
                 if wanted and not _matched(out, filled, compared, rivals, totals, count):
@@ -266,7 +267,7 @@ class Limits:
 
 
 def join_rows(
-    left: Floats, right: Floats, pairs: Ints, limits: Limits, levels: int, last: bool, stop: Event | None = None
+    left: Floats, right: Floats, pairs: Ints, limits: Limits, shape: StateShape, last: bool, stop: Event | None = None
 ) -> tuple[Floats, Ints, int]:
     """(values, (left row, right row, node), combinations looked at) of all result nodes, ascending by node.
 
@@ -297,7 +298,7 @@ def join_rows(
             limits.most,
             limits.sums,
             limits.slopes,
-            levels,
+            shape.kernel,
             compared,
             out,
             who,

@@ -11,4 +11,4 @@ from ffcore.plugin import JoinerRecord, hookimpl
 def ffcore_joiners() -> Iterable[JoinerRecord]:
     """The exact joiner."""
     summary = "exact join, linear in the number of Einsums"
-    yield JoinerRecord("ffm", summary, "ffcore_ffm_joiner.join:FFMJoiner", exact=True)
+    yield JoinerRecord("ffm", summary, "ffcore_ffm_joiner.join:FFMJoiner", exact=True, usage=True)

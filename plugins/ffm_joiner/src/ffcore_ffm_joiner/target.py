@@ -22,6 +22,7 @@ class Target:
 
     slack: float = 1.0  # a known mapping this many times worse than a bound meets it
     product: bool = False  # only energy times latency counts
+    usage: bool = False  # what memories take counts too, which no bound tells: every mapping may be wanted
     known: Floats = attrs.field(factory=lambda: np.zeros((0, 2)))  # energy and latency, a Pareto set
 
     @staticmethod
@@ -35,7 +36,7 @@ class Target:
         product = options.metrics == Metric.ENERGY_DELAY_PRODUCT
         if Metric.ENERGY_DELAY_PRODUCT in options.metrics and not product:
             allowed = math.sqrt(allowed)
-        return Target(allowed, product)
+        return Target(allowed, product, Metric.RESOURCE_USAGE in options.metrics)
 
     def with_known(self, points: Floats) -> Target:
         """The target with more known mappings."""
@@ -46,7 +47,7 @@ class Target:
     @property
     def best(self) -> Floats:
         """Points such that a bound no less than one of them in both is not wanted."""
-        if self.product:
+        if self.product or self.usage:
             return np.zeros((0, 2))
         return np.ascontiguousarray(self.known / (self.slack * NOT_WORSE))
 

@@ -7,16 +7,17 @@ from functools import partial
 import numpy as np
 
 from ffcore.plugin import Threads
+from ffcore_ffm_joiner.columns import StateShape
 from ffcore_ffm_joiner.kernels import LEFT, LEFT_STOP, NODE, RIGHT, RIGHT_STOP, Floats, Ints, Limits, join_rows
 
 _WORTH_IT = 50_000  # combinations
 
 
 def join_by_threads(
-    threads: Threads, left: Floats, right: Floats, pairs: Ints, limits: Limits, levels: int, last: bool
+    threads: Threads, left: Floats, right: Floats, pairs: Ints, limits: Limits, shape: StateShape, last: bool
 ) -> tuple[Floats, Ints, int]:
     """As `kernels.join_rows`, and the same result: rows of different nodes have nothing to do with each other."""
-    own = partial(join_rows, left, right, limits=limits, levels=levels, last=last, stop=threads.stop)
+    own = partial(join_rows, left, right, limits=limits, shape=shape, last=last, stop=threads.stop)
     parts = _parts(pairs, threads.count)
     if len(parts) == 1:
         return own(parts[0])

@@ -17,14 +17,14 @@ from ffcore.plugin import (
     Spec,
     SpecError,
     SpecProblem,
-    check_metrics,
     guarantee_of,
     not_offered,
 )
 from ffcore_sweep.axes import FILES, Axis, Value, in_si, show_value
 from ffcore_sweep.chosen import ALL, Choice, chosen
-from ffcore_sweep.compose import Family, NotSeparableError, WrongError, family_of, separable, text_of
+from ffcore_sweep.compose import Family, text_of
 from ffcore_sweep.kept import Kept
+from ffcore_sweep.separable import NotSeparableError, WrongError, family_of, separable
 
 _FAMILIES = 64  # that are kept
 _SINGLE = 1024  # points by themselves, likewise
@@ -167,8 +167,8 @@ def _point(number: int, values: Mapping[str, Value], spec: Spec) -> Point:
     explorer, problem = job.explorer_name, job.problem
     job.explorer  # noqa: B018 - looked up at once
     refused = []
-    if explorer == DEFAULT_EXPLORER:  # others have joiners of their own, which may compare other metrics
-        check_metrics(problem.options.metrics)
+    job.check_metrics()
+    if explorer == DEFAULT_EXPLORER:
         refused = not_offered(problem.options)
     if refused:
         raise FFError(f"a sweep does not offer mapper.ffm.{', '.join(refused)}: leave it at its default")
