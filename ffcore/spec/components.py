@@ -123,9 +123,9 @@ class SpatialDimension:
 
     @property
     def most(self) -> float:
-        """The product of trips may not exceed this: as trips are integers, an integer (or infinity)."""
+        """The product of trips may not exceed this: as trips are integers, a whole number (or infinity)."""
         most = self.fanout / self.usage_scale * FANOUT
-        return math.floor(most) if math.isfinite(most) else most
+        return float(math.floor(most)) if math.isfinite(most) else most
 
     def rank(self, trips: int) -> float:
         """What ``min_usage`` makes of this product of trips: more is preferred; all that reach it are alike."""
