@@ -52,6 +52,12 @@ def stopped(phase: str, stopper: Path, *arguments: str | Path, by: str = "SIGINT
     return ff("map", *JOB, *arguments, PYTHONPATH=str(stopper), STOP_AT=phase, STOP_BY=by)
 
 
+def without_dot(said: str) -> str:
+    """What was said, but for the note of a machine that has no Graphviz."""
+    lines = said.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("Graphviz's program 'dot' is not on the PATH"))
+
+
 def run_json(out: Path) -> dict[str, Any]:
     data = json.loads((out / "run.json").read_text())
     assert isinstance(data, dict)
@@ -101,7 +107,7 @@ def test_interrupted_in_a_phase_and_resumed(
     assert len(kept) == {"imports": 0, "explore": 2}.get(phase, 3)
 
     again = ff_here("map", "--resume", out, "--format", "json")
-    assert (again.returncode, again.stderr) == (0, "")
+    assert (again.returncode, without_dot(again.stderr)) == (0, "")
     assert json.loads(again.stdout) == json.loads((out / "results.json").read_text())
     assert {p: p.stat().st_mtime_ns for p in kept} == kept  # read, not made again
     assert_same(out, uninterrupted)
@@ -141,7 +147,7 @@ def test_interrupted_while_reading_there_is_nothing_to_go_on_with(stopper: Path,
 def test_a_finished_run_shows_its_result_again(uninterrupted: Path) -> None:
     before = answer(uninterrupted)
     done = ff_here("map", "--resume", uninterrupted)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, without_dot(done.stderr)) == (0, "")
     assert "EDP" in done.stdout
     assert answer(uninterrupted) == before
 
