@@ -107,7 +107,7 @@ def test_without_an_exact_joiner_gaps_are_to_the_best(tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["--joiners", "ffm,simaneal"], "joiner 'simaneal' is not installed"),
-        (["--joiners", ""], "--joiners: name at least one"),
+        (["--joiners", ","], "--joiners: name at least one"),
         (["--joiners", "ffm,ffm"], "each one can be named once"),
         (["--budget", "-5s"], "--budget must be above 0 and finite, not -5s"),
         (["--budget", "0"], "--budget must be above 0"),
