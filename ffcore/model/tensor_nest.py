@@ -231,7 +231,7 @@ def _spread(resolved: ResolvedNest, own: list[Item], holder: HolderAt) -> None:
             span = whole.fanout // line.fanout  # places that one instance serves
             inner = loop.trips if stride * loop.trips <= span else max(1, span // stride)
             uneven = inner < loop.trips and stride < span != stride * inner
-            if loop.ratio != loop.trips or loop.trips % inner or uneven:
+            if inner < loop.trips and (loop.ratio != loop.trips or loop.trips % inner or uneven):
                 raise MappingError(f"{place} is divided unevenly by the loop over {loop.variable} across {line.name}")
             stride *= loop.trips
             if inner < loop.trips:

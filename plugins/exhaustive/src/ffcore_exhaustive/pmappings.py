@@ -101,8 +101,10 @@ def _valid(problem: Problem, template: Template) -> list[_Choice]:
         nest = template.nest(tiles)
         try:
             evaluation = evaluate_nest(template.einsum, nest)
-        except MappingError:  # a memory that is spread over an Array would be divided unevenly
-            continue
+        except MappingError:
+            if not any(c.spread for c in template.components):
+                raise
+            continue  # a memory that is spread over an Array would be divided unevenly
         if fits(evaluation):
             usage = spatial_usage(template, trip_counts(template, tiles))
             fitting.append((Pmapping(template.einsum.name, nest, evaluation), limited, usage))
