@@ -173,3 +173,29 @@ def test_simanneal2_honours_filters() -> None:
         assert tracker.score >= best(found, f) * (1 - 1e-9)
         assert tracker.best is not None
     assert best(pmappings, costly) > best(pmappings, None)
+
+
+SPREAD = """
+arch:
+  nodes:
+  - !Memory {name: DRAM, size: inf, tensors: {keep: All}, actions: &actions
+      [{name: read, energy: 10, throughput: inf}, {name: write, energy: 10, throughput: inf}]}
+  - !Array
+    name: Grid
+    spatial: [{name: X, fanout: 4}]
+    nodes:
+    - !Memory {name: Squares, size: 16, spatial: [{name: X, fanout: 2}], tensors: {keep: W}, actions: *actions}
+  - !Compute {name: MAC, actions: [{name: compute, energy: 1, throughput: 1}]}
+workload:
+  rank_sizes: {K: 4, N: 4}
+  bits_per_value: {All: 1}
+  einsums: ["Y[n] = X[k] * W[k, n]"]
+"""
+
+
+@pytest.mark.parametrize("name", ["simanneal", "genetic", "random"])
+def test_memories_that_are_spread_over_an_array_are_refused(name: str) -> None:
+    spec = ff.Spec.from_string(SPREAD)
+    spec.mapper.explorer, spec.mapper.joiner = "templates", name
+    with pytest.raises(FFError, match="do not offer memories that are spread over an !Array \\(Squares\\)"):
+        ff.map_workload_to_arch(spec)

@@ -45,7 +45,7 @@ class TemplateExplorer:
             if progress is not None:
                 progress(f"{einsum.name}: {len(own)} templates")
         without = (e.name for e, own in zip(problem.einsums, templates, strict=True) if not own)
-        return Mapspace(problem, templates, tuple(without))
+        return _mapspace(problem, templates, tuple(without))
 
 
 def mapspace_of(problem: Problem, pmappings: Any, joiner: str) -> Mapspace:
@@ -62,11 +62,22 @@ def mapspace_of(problem: Problem, pmappings: Any, joiner: str) -> Mapspace:
                 f"the joiner {joiner!r} draws pmappings of its own, to which no filter applies; 'simanneal2' and 'ffm' "
                 "take filtered pmappings"
             )
-        return Mapspace(problem, tuple(e.templates for e in pmappings.einsums))
+        return _mapspace(problem, tuple(e.templates for e in pmappings.einsums))
     raise FFError(
         f"the baselines cannot read pmappings of the type {type(pmappings).__name__}; "
         "use the explorer 'templates' or 'default'"
     )
+
+
+def _mapspace(problem: Problem, templates: tuple[tuple[Template, ...], ...], without: tuple[str, ...] = ()) -> Mapspace:
+    """Raises ``FFError`` for what the baselines cannot cost."""
+    spread = {c.name for own in templates for t in own for c in t.components if c.spread}
+    if spread:
+        raise FFError(
+            f"the baselines do not offer memories that are spread over an !Array ({', '.join(sorted(spread))}): "
+            "search small problems with --explorer exhaustive --joiner exhaustive"
+        )
+    return Mapspace(problem, templates, without)
 
 
 def check_options(options: MapperOptions) -> None:
