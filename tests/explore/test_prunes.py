@@ -20,7 +20,8 @@ from ffcore.explore.search import outline as outline_module
 from ffcore.explore.search import rows as rows_module
 from ffcore.explore.search import spread as spread_module
 from ffcore.explore.search.bookings import Column, columns_of
-from ffcore.explore.search.kernels import Around, Rivals, union_prime
+from ffcore.explore.search.judging import Around, Rivals
+from ffcore.explore.search.kernels import union_prime
 from ffcore.explore.search.lattice import Lattice
 from ffcore.explore.search.lists import Lists
 from ffcore.explore.search.points import Points

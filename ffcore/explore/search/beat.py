@@ -25,7 +25,8 @@ from ffcore.explore.search.bookings import Columns
 from ffcore.explore.search.boxes import Boxes
 from ffcore.explore.search.costs import Costs
 from ffcore.explore.search.field import MANY
-from ffcore.explore.search.kernels import Around, Guard, least_sums, promises
+from ffcore.explore.search.judging import Around, Guard
+from ffcore.explore.search.kernels import least_sums, promises
 from ffcore.explore.search.labels import Labeller, Node
 from ffcore.explore.search.lists import Lists
 from ffcore.explore.search.outline import Cut, Outline

@@ -8,7 +8,7 @@ import attrs
 
 from ffcore.explore.search.bookings import Column, Columns
 from ffcore.explore.search.costs import Costs
-from ffcore.explore.search.kernels import Around, Guard
+from ffcore.explore.search.judging import Around, Guard
 from ffcore.explore.search.lattice import Lattice
 from ffcore.explore.search.points import Points
 from ffcore.pmappings.arrays import Ints

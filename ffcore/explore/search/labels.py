@@ -15,7 +15,8 @@ import numpy as np
 
 from ffcore.explore.search.bookings import Column, Columns, LoopName, slack_of
 from ffcore.explore.search.field import Field, around
-from ffcore.explore.search.kernels import Guard, Moves, add_costs, gather, stacked, union_prime
+from ffcore.explore.search.judging import Guard
+from ffcore.explore.search.kernels import Moves, add_costs, gather, stacked, union_prime
 from ffcore.explore.search.lattice import Lattice, Steps
 from ffcore.explore.search.lists import Lists, together
 from ffcore.explore.search.outline import Cut, Outline

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from ffcore.explore.search.bookings import Column, Columns, LoopName, Signature, is_slack
-from ffcore.explore.search.kernels import Rivals
+from ffcore.explore.search.judging import Rivals
 from ffcore.explore.search.points import Points
 from ffcore.model.network import factors_between, is_power
 from ffcore.pmappings.arrays import Floats, Ints

@@ -17,7 +17,8 @@ import numpy as np
 
 from ffcore.explore.search.bookings import Column, Columns, LoopName, slack_of
 from ffcore.explore.search.field import Field
-from ffcore.explore.search.kernels import Around, Guard, Moves, gather
+from ffcore.explore.search.judging import Around, Guard
+from ffcore.explore.search.kernels import Moves, gather
 from ffcore.explore.search.lattice import Lattice, Steps
 from ffcore.explore.search.lists import Lists
 from ffcore.explore.search.outline import Dimension

@@ -1,0 +1,76 @@
+"""What labels are judged by: when one dominates another, and what all of them have to beat."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from ffcore.explore.search.boxes import Boxes
+from ffcore.explore.search.points import Points
+from ffcore.pmappings.arrays import Floats, Ints
+
+
+@attrs.frozen(eq=False)
+class Rivals:
+    """When one label dominates another.
+
+    A label's columns are its key, by which labels are sorted, and then groups: a column and the pending ones that will
+    be added to it, each times a factor that is the same for all labels of a state but not yet known. Row
+    ``which[0, c]`` of ``most`` and ``least`` (factors, states) bounds the factor of column ``c``. Loops that multicast
+    one cluster of a group's columns do nothing for the other clusters, and all of them share the fanout:
+    ``which[1, c]`` is the column's cluster (1 to 3, 0: none), rows ``which[2:5, c]`` of ``least`` bound each
+    cluster's factor, and ``which[5, c]`` their product. ``apart``: as ``which``, but without the loops to come across
+    the dimension at hand. ``ends``: the end of each group; the key is the first group's sum at ``most``.
+
+    A label dominates another when, group by group, its sum is no greater whatever the factors.
+    """
+
+    ends: Ints
+    which: Ints
+    most: Floats
+    least: Floats
+    apart: Ints
+
+    @property
+    def width(self) -> int:
+        return int(self.which.shape[1])
+
+    def arrays(self) -> tuple[Ints, Ints, Floats, Floats]:
+        return self.ends, self.which, self.most, self.least
+
+
+GuardArrays = tuple[Floats, Floats, Floats, float, float, Floats]
+
+
+@attrs.frozen(eq=False)
+class Guard:
+    """What labels have to beat.
+
+    ``to_go``: per column (energy, latency forms) and box of states the least that is still to come; ``scale``: per
+    form the least that its total is multiplied by; ``power``: W that leak in any case; ``known``: (energy, latency) of
+    known mappings.
+    """
+
+    boxes: Boxes
+    to_go: Floats
+    scale: Floats
+    power: float
+    timed: float  # 1, or 0 where only energy counts
+    known: Floats
+
+    def at(self, points: Points) -> GuardArrays:
+        """What is to come from each of the points, and what steps of imperfect loops multiply time by at least."""
+        boxes = self.boxes.of(points)
+        to_go = self.to_go if boxes is None else np.ascontiguousarray(self.to_go[:, boxes])
+        return to_go, self.scale, points.least_slack(), self.power, self.timed, self.known
+
+
+_NO_GUARD: GuardArrays = np.zeros((1, 1)), np.zeros(0), np.zeros(0), 0.0, 0.0, np.zeros((0, 2))
+
+
+@attrs.frozen(eq=False)
+class Around:
+    """What is known of the lists of labels to be made: when one label dominates another, and what all have to beat."""
+
+    rivals: Rivals
+    guard: GuardArrays = _NO_GUARD  # that of none: everything is kept
