@@ -65,7 +65,8 @@ AllowDir = Annotated[
 Metrics = Annotated[
     str | None,
     typer.Option(
-        help="What to optimise: energy, latency, energy_delay_product, resource_usage; comma-separated.",
+        help="What to optimise: energy, latency, energy_delay_product, resource_usage (not in ff explain, "
+        "nor by baselines); comma-separated.",
         autocompletion=complete.metrics,
     ),
 ]
