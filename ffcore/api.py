@@ -56,12 +56,19 @@ def map_with_pmappings(
     n_jobs: int | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    whole: bool = False,
 ) -> tuple[Mappings, Pmappings]:
-    """`map_workload_to_arch`, which also returns the pmappings that were joined."""
+    """`map_workload_to_arch`, which also returns the pmappings that were joined.
+
+    ``whole``: all that are Pareto-optimal, also those that can be in no mapping worth having.
+    """
     job = Job.of(spec).check()
     with workers(spec, n_jobs, executor) as pool:
         pmappings = job.explore(
-            cache_dir=None if cache_dir is None else Path(cache_dir), executor=pool, progress=progress
+            cache_dir=None if cache_dir is None else Path(cache_dir),
+            executor=pool,
+            progress=progress,
+            for_join=not whole and pmapping_row_filter_function is None,
         )
         kept = pmappings
         if pmapping_row_filter_function is not None:

@@ -44,7 +44,9 @@ def run_map(
         with phase("imports"):
             if cache is None and keep is not None and _keeps_pmappings(spec):
                 cache = keep
-        mappings, pmappings = map_with_pmappings(spec, cache_dir=cache, n_jobs=jobs, progress=watch)
+        mappings, pmappings = map_with_pmappings(
+            spec, cache_dir=cache, n_jobs=jobs, progress=watch, whole=compare_unfused
+        )
         if compare_unfused:
             without, note = unfused(spec, pmappings, jobs=jobs, progress=watch)
         with phase("evaluate"):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ffcore.explore.reuse.cache import PmappingCache
+    from ffcore.explore.together import Joined
     from ffcore.plugin import Progress
     from ffcore.pmappings.set import EinsumPmappings, PmappingSet
     from ffcore.spec.problem import Problem
@@ -32,6 +33,7 @@ class DefaultExplorer:
         progress: Progress | None = None,
         cache_dir: Path | None = None,
         einsum_names: Sequence[str] | None = None,
+        joined: Joined | None = None,
     ) -> PmappingSet:
         """The pmappings of each Einsum (see ``ffcore.plugin.interfaces.Explorer``).
 
@@ -40,6 +42,8 @@ class DefaultExplorer:
         damaged gives a ``CacheWarning`` and is written again.
         With a limit of time (``mapper.ffm.time_limit``) an Einsum may have only a part of them, which is not written.
         Where an Einsum has none the exploration ends, at once where no tile can fit: the set is empty and says which.
+        ``joined``: what pmappings come to when they are joined: then those that can be in no mapping worth having may
+        be left out, unless they are to be stored.
         Raises ``TimeLimitError`` and ``MemoryLimitError`` for limits that leave nothing.
         """
         from ffcore.explore.explorer import NothingFound, explore
@@ -66,6 +70,7 @@ class DefaultExplorer:
                     limits=limits,
                     stop_at_nothing=True,
                     whole=einsum_names is None,
+                    joined=joined if cache is None and einsum_names is None else None,
                 )
             except NothingFound as nothing:
                 return PmappingSet(problem, (), seconds=time.monotonic() - begun, without=nothing.names)

@@ -17,15 +17,16 @@ from ffcore.explore.limits import Limits
 from ffcore.explore.options import not_offered
 from ffcore.explore.progress import EinsumProgress, Tally
 from ffcore.explore.reuse.equal import EinsumClasses
-from ffcore.explore.search.solve import explore_einsum
+from ffcore.explore.search.solve import Scope, explore_within
 from ffcore.explore.shapes import row_shapes
+from ffcore.explore.together import LABELS, Joined, enough, least_of
 from ffcore.plugin import Progress, Step
 from ffcore.plugin.executors import as_completed, threads_of, workers_of
-from ffcore.pmappings.arrays import Ints
+from ffcore.pmappings.arrays import Floats, Ints
 from ffcore.pmappings.loops import loop_sizes
 from ffcore.pmappings.rows import Rows, RowShape, SpatialChoice, TemplateChoice
-from ffcore.pmappings.set import EinsumPmappings, PmappingStats
-from ffcore.spec.problem import MOST_SIZES, EinsumProblem, MapperOptions, Problem
+from ffcore.pmappings.set import EinsumPmappings, PmappingSet, PmappingStats
+from ffcore.spec.problem import INFINITY, MOST_SIZES, EinsumProblem, MapperOptions, Problem
 from ffcore.templates import Template
 from ffcore.tolerances import FITS
 from ffcore.units import exact_size
@@ -43,6 +44,7 @@ def explore(
     limits: Limits | None = None,
     stop_at_nothing: bool = False,
     whole: bool = False,
+    joined: Joined | None = None,
 ) -> tuple[EinsumPmappings, ...]:
     """Pareto-optimal pmappings of each Einsum, per compatibility, in workload order.
 
@@ -50,7 +52,8 @@ def explore(
     are there, by the calling thread. ``limits``: of time and memory, where the options' are not meant; when time is up
     pmappings are what was found by then. ``stop_at_nothing``: raise `NothingFound` at once for an Einsum without any
     (before anything is explored if it is plain that no tile fits). ``whole``: pmappings of all Einsums are wanted, to
-    be joined; what cannot be is refused at once too.
+    be joined; what cannot be is refused at once too. ``joined``: what pmappings come to when they are joined; then
+    those are left out that can be in no mapping worth having (see ``ffcore.explore.together``).
 
     Raises ``FFError`` for options that only another explorer offers, ``TimeLimitError`` for an Einsum that has nothing
     when time is up, ``MemoryLimitError`` when memory runs out.
@@ -84,15 +87,32 @@ def explore(
 
     for i in [i for i in plan.same if i in plan.done]:
         tell(plan.served(i, plan.done[i]))
+
     # Where there are fewer Einsums than workers, each of them is explored by several threads.
-    threads = threads_of(executor, len(new))
-    calls = [(*plan.call(i), tally.slot(n), threads) for n, i in enumerate(new)]
-    with work, closing(as_completed(executor, _explored, calls, work.tell)) as run:
-        for n, solved in run:
-            tally.finish(n, solved.stats.evaluated)
-            tell(plan.served(new[n], plan.pmappings(new[n], solved)))
-            if stop_at_nothing and not len(solved.rows):
-                raise NothingFound([*plan.names([new[n]]), *plan.names(plan.left())])
+    def run(numbers: Sequence[int], scope: Callable[[int], Scope]) -> dict[int, tuple[EinsumPmappings, Floats]]:
+        """Explore the Einsums with these numbers: what was looked at only, and the least that any pmapping comes to."""
+        threads, looks = threads_of(executor, len(numbers)), {}
+        calls = [(*plan.call(new[n]), tally.slot(n), threads, scope(n)) for n in numbers]
+        with closing(as_completed(executor, _explored, calls, work.tell)) as found_now:
+            for place, solved in found_now:
+                n = numbers[place]
+                pmappings = plan.pmappings(new[n], solved)
+                if solved.least is not None:
+                    looks[n] = pmappings, solved.least
+                    continue
+                tally.finish(n, solved.stats.evaluated)
+                tell(plan.served(new[n], pmappings))
+                if stop_at_nothing and not len(solved.rows):
+                    raise NothingFound([*plan.names([new[n]]), *plan.names(plan.left())])
+        return looks
+
+    with work:
+        together = joined is not None and len(names) > 1 and limits.soft == float("inf")
+        looks = run(range(len(new)), lambda _: Scope(LABELS if together else INFINITY))
+        if joined is not None and looks:
+            seen = {new[n]: look for n, look in looks.items()}
+            enough = plan.enough(seen, joined)
+            run(list(looks), lambda n: Scope(enough=enough.get(new[n]), evaluated=seen[new[n]][0].stats.evaluated))
     return tuple(plan.done[i] for i in plan.wanted)
 
 
@@ -193,13 +213,24 @@ class _Plan:
         return EinsumPmappings(self.problem.einsums[i], templates, jobs, self.shapes[i], *found)
 
     def served(self, i: int, solved: EinsumPmappings) -> Iterator[EinsumPmappings]:
-        """The pmappings of an Einsum and of all that are equal to it."""
+        """The pmappings of an Einsum and of all that are equal to it, which are done."""
+        for k, own in self._equal(i, solved):
+            self.done[k] = own
+            yield own
+
+    def _equal(self, i: int, solved: EinsumPmappings) -> Iterator[tuple[int, EinsumPmappings]]:
         for k in self.same[i]:
-            if k == i:
-                self.done[k] = solved
-            else:
-                self.done[k] = _renamed(solved, self.problem.einsums[k], self.templates[k], self.shapes[k])
-            yield self.done[k]
+            own = self.problem.einsums[k], self.templates[k], self.shapes[k]
+            yield k, solved if k == i else _renamed(solved, *own)
+
+    def enough(self, looks: Mapping[int, tuple[EinsumPmappings, Floats]], joined: Joined) -> dict[int, Floats]:
+        """What pmappings of each Einsum that was only looked at must not be worse than; the others are done."""
+        some, least = dict(self.done), {k: least_of(found) for k, found in self.done.items()}
+        for i, (found, own) in looks.items():
+            for k, renamed in self._equal(i, found):
+                some[k], least[k] = renamed, own
+        known = joined(PmappingSet(self.problem, tuple(some[k] for k in self.wanted)))
+        return enough(known, least, looks)
 
 
 @attrs.frozen(eq=False)
@@ -210,6 +241,7 @@ class _Explored:
     rows: Rows
     offsets: Ints
     stats: PmappingStats
+    least: Floats | None = None  # (energy, latency) of any pmapping, where some were looked at alone
 
 
 def _explored(
@@ -219,14 +251,15 @@ def _explored(
     options: MapperOptions,
     slot: EinsumProgress,
     threads: int,
+    scope: Scope,
 ) -> _Explored:
     """One Einsum, by whoever has time for it."""
     slot.begin()
     try:
-        found = explore_einsum(einsum, templates, shape, options, slot, threads)
+        found, least = explore_within(einsum, templates, shape, options, slot, threads, scope)
         number = {id(template): k for k, template in enumerate(templates)}
         jobs = tuple((number[id(job.template)], job.choice) for job in found.jobs)
-        return _Explored(jobs, found.rows, found.offsets, found.stats)
+        return _Explored(jobs, found.rows, found.offsets, found.stats, least)
     except MemoryError:
         pass
     raise slot.out_of_memory()  # outside of the handler: what it held may go

@@ -6,11 +6,12 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import numpy as np
 
 from ffcore import plugin
 from ffcore.diagnose.traps import traps
@@ -19,9 +20,10 @@ from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_name, joi
 from ffcore.mapper.nothing import check_explored, is_exact, nothing_joined
 from ffcore.mapping.paths import settled
 from ffcore.model.law import key_of
-from ffcore.objectives import COMPARED, COSTS, check_metrics
+from ffcore.objectives import COMPARED, COSTS, Objectives, check_metrics
 from ffcore.phases import phase
-from ffcore.plugin import JoinerRecord
+from ffcore.plugin import ExplorerRecord, JoinerRecord
+from ffcore.pmappings.arrays import Floats
 from ffcore.pmappings.guarantee import Guarantee, guarantee_of
 from ffcore.pmappings.select import select
 from ffcore.pmappings.set import JoinedMapping, PmappingSet
@@ -131,8 +133,12 @@ class Job:
         einsum_names: Sequence[str] | None = None,
         executor: Executor | None = None,
         progress: Progress | None = None,
+        for_join: bool = False,
     ) -> Pmappings:
-        """The pmappings of each Einsum, or of some; see ``ffcore.mapper.FFM.make_pmappings``."""
+        """The pmappings of each Einsum, or of some; see ``ffcore.mapper.FFM.make_pmappings``.
+
+        ``for_join``: they are only for `join`, so that some may be left out which are in no mapping that it returns.
+        """
         explorer, problem = self.explorer, self.problem
         if can_combine_multiple_runs:
             problem = attrs.evolve(problem, options=attrs.evolve(problem.options, combine_runs=True))
@@ -141,11 +147,31 @@ class Job:
         for sentence in traps(problem):
             warnings.warn(SpecWarning(sentence), stacklevel=3)
         with phase("explore"):
+            joined: dict[str, Any] = {"joined": partial(self._costs, executor)} if for_join and self._joins else {}
             found = explorer.explore(
-                problem, executor=executor, progress=progress, cache_dir=cache_dir, einsum_names=einsum_names
+                problem, executor=executor, progress=progress, cache_dir=cache_dir, einsum_names=einsum_names, **joined
             )
             check_explored(problem, found)
         return Pmappings(found, problem, can_combine_multiple_runs)
+
+    @property
+    def _joins(self) -> bool:
+        """May the explorer leave out what is worse than mappings that the joiner makes of some pmappings?
+
+        If mappings cost what their pmappings cost together, and are compared by nothing else.
+        """
+        metrics = self.problem.options.metrics
+        explorer = plugin.current_manager().record("explorer", self.explorer_name)
+        record = plugin.current_manager().record("joiner", self.joiner_name)
+        if not (isinstance(explorer, ExplorerRecord) and explorer.joins and isinstance(record, JoinerRecord)):
+            return False
+        return record.exact and self._model_is_known and not metrics & ~COSTS and Objectives.of(metrics).energy
+
+    def _costs(self, executor: Executor | None, found: PmappingSet) -> Floats:
+        """(energy, latency) of the mappings that some pmappings make."""
+        timed = Objectives.of(self.problem.options.metrics).latency
+        mappings = self.joiner.join(found.problem, found, executor=executor)
+        return np.array([(m.energy, m.latency if timed else 0.0) for m in mappings]).reshape(-1, 2)
 
     def join(
         self,

@@ -97,12 +97,14 @@ class ExplorerRecord(Record):
     """``factory() -> ffcore.plugin.Explorer``.
 
     ``keeps_pmappings``: in ``cache_dir``, and uses them again; ``ff map --out`` then has them kept as soon as each
-    Einsum is explored.
+    Einsum is explored. ``joins``: its ``explore`` takes ``joined=``, a function of a `PmappingSet` that returns the
+    energy and latency of mappings that it makes, and may leave out pmappings that are in no better mapping.
     """
 
     kind: ClassVar[str] = "explorer"
 
     keeps_pmappings: bool = attrs.field(default=False, kw_only=True)
+    joins: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.frozen

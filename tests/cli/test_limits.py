@@ -75,8 +75,8 @@ def test_too_little_memory_is_one_sentence_and_what_was_explored_is_kept(
             np.ones(2**57)
         return solve(einsum, *others)
 
-    solve = sys.modules["ffcore.explore.explorer"].explore_einsum
-    monkeypatch.setattr("ffcore.explore.explorer.explore_einsum", greedy)
+    solve = sys.modules["ffcore.explore.explorer"].explore_within
+    monkeypatch.setattr("ffcore.explore.explorer.explore_within", greedy)
     done = ff_here("map", "--resume", tmp_path, "--memory-limit", "1TB", "--jobs", "1")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert done.stderr.startswith(f"memory ran out while exploring Einsum {explored[1]}: ")
@@ -148,7 +148,7 @@ def endless(einsum, templates, shape, options, slot, threads):
     while True:
         slot.pulse(lambda: 1, 0.5)
         time.sleep(0.001)
-explorer.explore_einsum = endless
+explorer.explore_within = endless
 parent, by = os.getpid(), sys.argv.pop(1)
 main.main()
 """

@@ -6,7 +6,7 @@ import math
 from itertools import product
 
 import ffcore as ff
-from ffcore.explore.search.solve import _Chooser
+from ffcore.explore.search.paths import _Chooser
 from ffcore.explore.search.spatial import SpatialMenu
 from ffcore.numbers import divisors
 from ffcore.templates import einsum_choices, einsum_templates

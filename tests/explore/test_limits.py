@@ -267,7 +267,7 @@ class TestTime:
 
     def test_an_einsum_without_anything_is_an_error_when_others_are_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         told: list[EinsumPmappings] = []
-        monkeypatch.setattr(explorer, "explore_einsum", _only_matmul0)
+        monkeypatch.setattr(explorer, "explore_within", _only_matmul0)
         monkeypatch.setattr(Limits, "check_time", lambda _: None)
         with pytest.raises(TimeLimitError, match="Einsum Matmul3"):  # few templates first
             explore(limited(), found=told.append, limits=Limits(soft=PAST, hard=PAST))
@@ -313,7 +313,7 @@ def _only_matmul0(
     return SOLVE(einsum, templates, shape, options, slot)
 
 
-SOLVE = explorer.explore_einsum
+SOLVE = explorer.explore_within
 
 
 class TestOutOfMemory:
@@ -321,7 +321,7 @@ class TestOutOfMemory:
     def test_an_allocation_that_fails_is_told_in_one_sentence_and_nothing_is_lost(
         self, kind: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        monkeypatch.setattr(explorer, "explore_einsum", _greedy_from_matmul1)
+        monkeypatch.setattr(explorer, "explore_within", _greedy_from_matmul1)
         pool = pool_of(kind)
         with pytest.raises(MemoryLimitError, match="memory ran out while exploring Einsum Matmul1: "):
             DefaultExplorer().explore(limited(), executor=pool, cache_dir=tmp_path)
@@ -367,7 +367,7 @@ class TestNothingFits:
         spec = chain(size=8, n_einsums=3)  # one value, where each Einsum has three tensors
         spec.arch.nodes["Buffer"].tensors.keep = "All"
         problem = spec.problem()
-        monkeypatch.setattr(explorer, "explore_einsum", lambda *_: pytest.fail("explored"))
+        monkeypatch.setattr(explorer, "explore_within", lambda *_: pytest.fail("explored"))
         with pytest.raises(NothingFound) as nothing:
             explore(problem, stop_at_nothing=True)
         assert nothing.value.names == ("Matmul0", "Matmul1", "Matmul2")
@@ -392,7 +392,7 @@ class TestNothingFits:
         assert plugin.get("joiner", "ffm").join(found.problem, found)
         alone = DefaultExplorer().explore(persistent(2 * 128 + 24), einsum_names=["Matmul0"])
         assert len(alone.einsums[0].rows)
-        monkeypatch.setattr(explorer, "explore_einsum", lambda *_: pytest.fail("explored"))
+        monkeypatch.setattr(explorer, "explore_within", lambda *_: pytest.fail("explored"))
         with pytest.raises(NoValidMappingError, match=r"Buffer is too small: .* at least 384 bits \(48 B\) together"):
             DefaultExplorer().explore(persistent(2 * 128 + 24))
 
@@ -402,7 +402,7 @@ class TestNothingFits:
             return attrs.evolve(found, rows=found.rows.take(np.zeros(0, np.int64)), offsets=np.zeros(1, np.int64))
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(explorer, "explore_einsum", nothing)
+            patch.setattr(explorer, "explore_within", nothing)
             with pytest.raises(NothingFound) as found:
                 explore(limited(), stop_at_nothing=True)
         assert found.value.names == ("Matmul0", "Matmul1", "Matmul3")  # and Matmul2 is as Matmul1
@@ -426,7 +426,7 @@ def test_an_interruption_reaches_threads_inside_of_a_template(monkeypatch: pytes
         if threading.active_count() > 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(explorer, "explore_einsum", endless)
+    monkeypatch.setattr(explorer, "explore_within", endless)
     pool = plugin.get("executor", "threads", n_jobs=2)
     with pytest.raises(KeyboardInterrupt):
         explore(limited(), executor=pool, progress=progress)
@@ -440,7 +440,7 @@ def test_time_ends_while_templates_are_made(kept: bool, tmp_path: Path, monkeypa
     spec = chain(size=1000, n_einsums=1)
     spec.mapper.ffm.time_limit = 1e-9
     monkeypatch.setattr("ffcore.explore.limits.PATIENCE", 0.0)
-    monkeypatch.setattr(explorer, "explore_einsum", lambda *_: pytest.fail("explored"))
+    monkeypatch.setattr(explorer, "explore_within", lambda *_: pytest.fail("explored"))
     with pytest.raises(TimeLimitError, match="the time limit of 1 ns ended the search while templates were made"):
         DefaultExplorer().explore(spec.problem(), cache_dir=tmp_path if kept else None)
     assert not list(tmp_path.iterdir())

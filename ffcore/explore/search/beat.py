@@ -16,7 +16,8 @@ Exact: a mapping that betters, or equals, every known one is never dropped.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, Self, TypeVar
 
 import attrs
 import numpy as np
@@ -25,7 +26,7 @@ from ffcore.explore.search.bookings import Columns
 from ffcore.explore.search.boxes import Boxes
 from ffcore.explore.search.costs import Costs
 from ffcore.explore.search.field import MANY
-from ffcore.explore.search.judging import Around, Guard
+from ffcore.explore.search.judging import Around, Guard, to_beat
 from ffcore.explore.search.kernels import least_sums, promises
 from ffcore.explore.search.labels import Labeller, Node
 from ffcore.explore.search.lists import Lists
@@ -39,6 +40,23 @@ from ffcore.spec.problem import MapperOptions
 WORTH = 100_000  # nodes times states from which on the beam search pays
 _COARSER = 3  # times fewer states make a search with fewer tiles worth it
 _BEAM = 200  # labels kept at each step for each of the three ways to look good
+
+
+class Maker(Protocol):
+    """What makes the rows of templates that are the same down to the fused cut; see ``rows.RowMaker``."""
+
+    @property
+    def labeller(self) -> Labeller:
+        """What makes the labels that rows are made of."""
+
+    def of(self, labeller: Labeller) -> Self:
+        """The same with other labels."""
+
+    def root(self) -> Root:
+        """Its node, and what rows come to further out."""
+
+
+M = TypeVar("M", bound=Maker)
 
 
 def coarser(columns: Columns) -> list[Mapping[str, tuple[int, ...]]]:
@@ -82,21 +100,45 @@ def guard(
     if len(nodes) * labeller.lattice.n < WORTH:
         return
     already = known()
-    labeller.field.sparse = labeller.lattice.n > MANY and bool(labeller.lattice.tiles)
     still = _StillToCome.of(labeller)
     if len(already):
-        still.guard(root, _front(already))
+        still.guard([Root(root)], to_beat(front(already)))
         return
-    beam = Labeller(
-        labeller.field, labeller.tracked, options, labeller.pulse, _thinner(labeller.lattice.n), labeller.threads
-    )
+    beam = labeller.afresh(_thinner(labeller.lattice.n))
     root_of_beam = beam.node(outlines, outlines[0].fused)
     assert root_of_beam is not None  # as that of the labeller is there
-    still.guard(root_of_beam, already)
-    still.guard(root, _front(found(beam, root_of_beam)))
+    still.guard([Root(root_of_beam)], to_beat(already))
+    still.guard([Root(root)], to_beat(front(found(beam, root_of_beam))))
 
 
-def _front(known: Floats) -> Floats:
+def guard_all(makers: Sequence[Maker], enough: Floats) -> None:
+    """Give the nodes of all groups of templates on a path what their labels have to beat.
+
+    ``enough``: see `to_beat`; it holds whatever a row's compatibility.
+    """
+    _StillToCome.of(makers[0].labeller).guard([maker.root() for maker in makers], enough)
+
+
+def look(makers: Sequence[M], rows: Callable[[M], Floats], known: Floats, beam: bool) -> Floats:
+    """(energy, latency) of some rows of all groups of templates on a path: those of least energy and latency are there.
+
+    ``rows``: makes the rows of a group and says what they come to. ``known``: what some come to that are known already.
+    ``beam``: a beam search comes first. What its rows come to is what the labels of the second search have to beat.
+    """
+    still = _StillToCome.of(makers[0].labeller)
+    if beam:
+        labeller = makers[0].labeller.afresh(_thinner(makers[0].labeller.lattice.n))
+        thinned = [maker.of(labeller) for maker in makers]
+        still.guard([maker.root() for maker in thinned], to_beat(known))
+        for maker in thinned:
+            known = np.concatenate([known, rows(maker)])
+    still.guard([maker.root() for maker in makers], to_beat(front(known)))
+    for maker in makers:
+        known = np.concatenate([known, rows(maker)])
+    return front(known)
+
+
+def front(known: Floats) -> Floats:
     """Points that no other one betters."""
     order = np.lexsort((known[:, 1], known[:, 0]))
     kept: list[int] = []
@@ -106,11 +148,16 @@ def _front(known: Floats) -> Floats:
     return known[kept]
 
 
-def _outermost_first(root: Node) -> Iterator[Node]:
-    """Each node below the root once, after all those further out that have it as a part."""
+def count_nodes(roots: Iterable[Node]) -> int:
+    """How many nodes there are below some roots."""
+    return sum(1 for _ in _outermost_first(*roots))
+
+
+def _outermost_first(*roots: Node) -> Iterator[Node]:
+    """Each node below the roots once, after all those further out that have it as a part."""
     order: list[Node] = []
     seen: set[int] = set()
-    stack = [(root, False)]
+    stack = [(root, False) for root in roots]
     while stack:
         node, done = stack.pop()
         if done:
@@ -120,6 +167,16 @@ def _outermost_first(root: Node) -> Iterator[Node]:
             stack.append((node, True))
             stack.extend((part.inner.node, False) for part in node.parts)
     yield from reversed(order)
+
+
+@attrs.frozen(eq=False)
+class Root:
+    """An outermost node, and what its rows come to further out: per column (energy, latency forms) and state the least
+    that is ``above``, and the ``share`` that compute time is at least multiplied by."""
+
+    node: Node
+    above: Floats | None = None
+    share: float = 1.0
 
 
 @attrs.frozen(eq=False)
@@ -134,20 +191,28 @@ class _StillToCome:
     @classmethod
     def of(cls, labeller: Labeller) -> _StillToCome:
         field = labeller.field
+        field.sparse = field.lattice.n > MANY and bool(field.lattice.tiles)
         if not field.sparse:
             return cls(labeller, Boxes.single(field.lattice), field.every)
         boxes = Boxes.few(field.lattice)
         return cls(labeller, boxes, Costs(boxes.points, field.columns))
 
-    def guard(self, root: Node, known: Floats) -> None:
-        """Set guards and shares of all nodes below the root."""
+    def guard(self, roots: Sequence[Root], known: Floats) -> None:
+        """Set guards and shares of all nodes below the roots; ``known``: see `to_beat`."""
         columns, boxes = self.costs.columns, self.boxes
         variables = boxes.lattice.variables
         timed = float(Objectives.of(self.labeller.options.metrics).latency)
         scale = np.array([_least_scale(columns, index) for index, _ in columns.forms], np.float64)
-        to_go: dict[int, Floats] = {id(root): np.zeros((1 + len(columns.forms), boxes.n))}
-        share: dict[int, float] = {id(root): 1.0}
-        for node in _outermost_first(root):
+        to_go: dict[int, Floats] = {}
+        share: dict[int, float] = {}
+        for root in roots:
+            key = id(root.node)
+            least = np.zeros((1 + len(columns.forms), boxes.n))
+            if root.above is not None and boxes.exact:
+                least = root.above
+            to_go[key] = np.minimum(to_go[key], least) if key in to_go else least
+            share[key] = min(share.get(key, 1.0), root.share)
+        for node in _outermost_first(*(root.node for root in roots)):
             own = to_go[id(node)]
             node.guard = Guard(boxes, own, scale, columns.constant_power, timed, known)
             node.share = share[id(node)]

@@ -63,6 +63,11 @@ class Boxes:
         return tuple(math.prod(self.sizes[:axis]) for axis in range(len(self.sizes)))
 
     @property
+    def exact(self) -> bool:
+        """Is each state a box?"""
+        return self.n == self.lattice.n
+
+    @property
     def n(self) -> int:
         return math.prod(self.sizes)
 

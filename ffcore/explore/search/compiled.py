@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from ffcore.kernel import kernel
-from ffcore.tolerances import BETTER, NOT_WORSE
+from ffcore.tolerances import NOT_WORSE
 
 
 @kernel
@@ -112,9 +112,16 @@ def _beaten(energy, seconds, guard):  # type: ignore[no-untyped-def]  # pragma: 
         energy += power * seconds
     for u in range(known.shape[0]):
         no_worse = known[u, 0] <= energy * NOT_WORSE and known[u, 1] <= latency * NOT_WORSE
-        if no_worse and (known[u, 0] * BETTER < energy or known[u, 1] * BETTER < latency):
+        if no_worse and (known[u, 2] < energy or known[u, 3] < latency):
             return True
     return False
+
+
+@kernel
+def _beaten_rows(values, guard, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """`_beaten` of each row of energy and latency."""
+    for row in range(values.shape[0]):
+        out[row] = _beaten(values[row, 0], values[row, 1], guard)
 
 
 @kernel

@@ -8,6 +8,7 @@ import numpy as np
 from ffcore.explore.search.boxes import Boxes
 from ffcore.explore.search.points import Points
 from ffcore.pmappings.arrays import Floats, Ints
+from ffcore.tolerances import BETTER, NOT_WORSE
 
 
 @attrs.frozen(eq=False)
@@ -39,6 +40,15 @@ class Rivals:
         return self.ends, self.which, self.most, self.least
 
 
+def to_beat(known: Floats, others: float | Floats = 0.0) -> Floats:
+    """What labels must not be worse than, one row for each known (energy, latency): energy and latency up to which a
+    label is no worse in either, and those from which on it is worse.
+
+    ``others``: (energy, latency) that come to what a label becomes in any case.
+    """
+    return np.concatenate([known / NOT_WORSE - others, known * BETTER - others], axis=1)
+
+
 GuardArrays = tuple[Floats, Floats, Floats, float, float, Floats]
 
 
@@ -47,8 +57,7 @@ class Guard:
     """What labels have to beat.
 
     ``to_go``: per column (energy, latency forms) and box of states the least that is still to come; ``scale``: per
-    form the least that its total is multiplied by; ``power``: W that leak in any case; ``known``: (energy, latency) of
-    known mappings.
+    form the least that its total is multiplied by; ``power``: W that leak in any case; ``known``: see `to_beat`.
     """
 
     boxes: Boxes
@@ -65,7 +74,7 @@ class Guard:
         return to_go, self.scale, points.least_slack(), self.power, self.timed, self.known
 
 
-_NO_GUARD: GuardArrays = np.zeros((1, 1)), np.zeros(0), np.zeros(0), 0.0, 0.0, np.zeros((0, 2))
+_NO_GUARD: GuardArrays = np.zeros((1, 1)), np.zeros(0), np.zeros(0), 0.0, 0.0, np.zeros((0, 4))
 
 
 @attrs.frozen(eq=False)

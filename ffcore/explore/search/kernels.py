@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ffcore.explore.search.compiled import _add, _least_sums, _promises, _union, _widen
+from ffcore.explore.search.compiled import _add, _beaten_rows, _least_sums, _promises, _union, _widen
 from ffcore.explore.search.compiled_moves import _gather, _multiples, _reach, _reach_some
 from ffcore.explore.search.compiled_rows import _rows
 from ffcore.explore.search.judging import Around, Rivals
@@ -216,6 +216,14 @@ def promises(lists: Lists, values: Floats, n: int, around: Around, shares: Float
     points = keys % n if lists.keys is None else places
     out = np.empty((len(values), 2))
     _promises(values, points, shares[keys // n], *around.rivals.arrays(), around.guard, out)
+    return out
+
+
+def beaten(values: Floats, known: Floats) -> Bools:
+    """Rows of energy, latency and others: is some mapping better? ``known``: see `to_beat`."""
+    out = np.empty(len(values), np.bool_)
+    none = np.zeros(0)
+    _beaten_rows(values, (np.zeros((1, 1)), none, none, 0.0, 1.0, known), out)
     return out
 
 

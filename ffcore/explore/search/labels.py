@@ -99,6 +99,7 @@ class Labeller:
     pulse: Callable[[int], None]
     thinner: Thinner | None = None  # for labels that need not be exact
     threads: Threads = attrs.Factory(Threads)
+    done: int = 0  # nodes that have had their labels
     _nodes: dict[Hashable, Node] = attrs.Factory(dict)
     _spaced: dict[Hashable, Spaced] = attrs.Factory(dict)
     _spreads: dict[Hashable, Spread | None] = attrs.Factory(dict)
@@ -110,6 +111,10 @@ class Labeller:
     @property
     def columns(self) -> Columns:
         return self.field.columns
+
+    def afresh(self, thinner: Thinner | None = None) -> Labeller:
+        """One of the same path without any labels."""
+        return Labeller(self.field, self.tracked, self.options, self.pulse, thinner, self.threads)
 
     # -- structure --------------------------------------------------------------------------------
 
@@ -174,6 +179,7 @@ class Labeller:
             at = node.outline.cuts[node.cut]
             found = self._innermost(at) if at.last else self._inside(node)
             node.labels = self._added(found, at, node)
+            self.done += 1
             for part in node.parts:
                 part.inner.uses -= 1
                 if not part.inner.uses and part.inner.labels is not None:

@@ -7,12 +7,14 @@ reservations above each depth of the fused nest (``open``), all that a join can 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import pairwise
 
 import attrs
 import numpy as np
 
+from ffcore.explore.search.beat import Root
 from ffcore.explore.search.bookings import Column, LoopName, slack_of
 from ffcore.explore.search.chains import Chains, Entry, fused_chains, loop_table
 from ffcore.explore.search.kernels import template_rows
@@ -100,6 +102,27 @@ class RowMaker:
         round_up(values[:, self.shape.shares], self.options.resource_usage_tolerance)
         self.labeller.pulse(int((last - first).sum()))
         return Candidates(self, chains, chain, label, values)
+
+    def of(self, labeller: Labeller) -> RowMaker:
+        """The same with other labels."""
+        node = labeller.node(self.outlines, self.outline.fused)
+        assert node is not None  # as there is one already
+        return attrs.evolve(self, labeller=labeller, node=node)
+
+    def root(self) -> Root:
+        """The node, and the least that chains add to the labels of each state."""
+        columns, chains = self.labeller.columns, self._chains()
+        above = np.full((1 + len(columns.forms), self.labeller.lattice.n), np.inf)
+        if chains is not None:
+            addend, _, _ = self._outer(chains, ())
+            for row, column in enumerate((0, *(columns.form(k) for k in range(len(columns.forms))))):
+                np.minimum.at(above[row], chains.states[:, self.outline.fused], addend[:, column])
+        dimensions = (
+            *self.outline.space_above,
+            *(d for own in self.outline.spatial[: self.outline.fused] for d in own),
+        )
+        most = [columns.components[d.index].spatial[d.dimension].most for d in dimensions]
+        return Root(self.node, above, 1 / math.prod(max(1.0, n) for n in most))
 
     def _outer(self, chains: Chains, inner: Sequence[Column]) -> tuple[Floats, Floats, Ints]:
         """What the cuts and loops above the fused cut do to the columns of a label.

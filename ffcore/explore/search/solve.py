@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import product
+from itertools import chain
 
 import attrs
 import numpy as np
 
-from ffcore.errors import FFError, TimeLimitError
+from ffcore.errors import TimeLimitError
 from ffcore.explore.first import unfused_first
-from ffcore.explore.memory import uncollected
 from ffcore.explore.progress import EinsumProgress
-from ffcore.explore.reuse.keys import key_of
-from ffcore.explore.search.beat import coarser, guard
-from ffcore.explore.search.bookings import Columns, columns_of
-from ffcore.explore.search.field import Field
-from ffcore.explore.search.labels import Labeller, Node
-from ffcore.explore.search.lattice import Lattice
-from ffcore.explore.search.outline import Dimension, Fixed, Outline, Outliner, out_of_order
-from ffcore.explore.search.rows import Candidates, Known, RowMaker, pruned
-from ffcore.explore.search.spatial import SpatialMenu
-from ffcore.explore.search.spread import Rules, passes
-from ffcore.objectives import Objectives
+from ffcore.explore.search.beat import count_nodes, look
+from ffcore.explore.search.kernels import beaten
+from ffcore.explore.search.labels import Labeller
+from ffcore.explore.search.paths import Paths
+from ffcore.explore.search.rows import Candidates, RowMaker, pruned
 from ffcore.pmappings.arrays import Floats, Ints
 from ffcore.pmappings.rows import Rows, RowShape, TemplateChoice, grouped, places
 from ffcore.pmappings.set import EinsumPmappings, PmappingStats
-from ffcore.spec.problem import Component, EinsumProblem, MapperOptions
-from ffcore.templates import SpatialLoop, Template
+from ffcore.spec.problem import INFINITY, EinsumProblem, MapperOptions
+from ffcore.templates import Template
 from ffcore.threads import Threads
 
 _PRUNE_EVERY = 1_000_000  # rows
+_FEW = 300_000  # labels from which on their number can be told from that of the nodes that have theirs
 
 
 def explore_einsum(
@@ -48,14 +42,29 @@ def explore_einsum(
     ``slot`` counts templates; when time is up what was found so far is returned. ``threads``: how many work on it; the
     result is the same. Raises as ``pulse`` does.
     """
-    work = _Work(len(templates), slot)
+    return explore_within(einsum, templates, shape, options, slot, threads, Scope())[0]
+
+
+def explore_within(
+    einsum: EinsumProblem,
+    templates: Sequence[Template],
+    shape: RowShape,
+    options: MapperOptions,
+    slot: EinsumProgress | None,
+    threads: int,
+    scope: Scope,
+) -> tuple[EinsumPmappings, Floats | None]:
+    """(what `explore_einsum` finds, None), or (what `_look` finds) where labels are more than the ``scope`` allows."""
+    work = _Work(len(templates), slot, scope)
     numbers = {c.name: i for i, c in enumerate(places(templates))}
     crew = Threads(threads)
-    paths = _Paths(einsum, shape, options, work.pulse, crew)
-    limited = slot is not None and slot.soft < float("inf")
+    paths = Paths(einsum, shape, options, work.pulse, crew, scope.enough)
+    limited = slot is not None and slot.soft < INFINITY
+    least: Floats | None = None
     try:
         with crew:
             for makers in paths.makers(unfused_first(templates) if limited else templates, numbers):
+                work.begin(makers)
                 for maker in makers:
                     work.add(maker.candidates())
                     work.templates_done(len(maker.outlines))
@@ -63,10 +72,50 @@ def explore_einsum(
     except TimeLimitError:
         if not work.parts:
             raise
+    except _TooManyError:
+        work.begin_again()
+        with crew:
+            least = _look(paths, templates, numbers, work)
     rows, offsets, jobs = _written(work.parts, shape)
     work.parts.clear()  # labels and what counts them refer to each other, and the next Einsum needs the room
     stats = PmappingStats(0, work.evaluated, len(templates) - work.done)
-    return EinsumPmappings(einsum, tuple(templates), jobs, shape, rows, offsets, stats)
+    return EinsumPmappings(einsum, tuple(templates), jobs, shape, rows, offsets, stats), least
+
+
+def _look(paths: Paths, templates: Sequence[Template], numbers: dict[str, int], work: _Work) -> Floats:
+    """The least (energy, latency) of any pmapping of an Einsum; infinity where none was found.
+
+    ``work`` has some of them, good ones and whatever they are compatible with.
+    """
+    known, instances = np.zeros((0, 2)), paths.einsum.n_instances
+    for own in paths.sorted(templates):
+        makers = paths.afresh(own, numbers)
+        if not makers:
+            continue
+        beam = True  # where the tiles are fewest
+        for some in chain(paths.with_fewer_tiles(own, numbers, makers[0].labeller.columns), [makers]):
+            known = look(some, partial(work.rows, instances), known, beam)
+            beam = False
+    work.done = work.templates
+    least: Floats = known.min(axis=0, initial=np.inf) * instances
+    return least
+
+
+@attrs.frozen(eq=False)
+class Scope:
+    """How much of an Einsum is explored.
+
+    ``most``: so many labels; what will be more is looked at only. ``enough``: what pmappings must not be worse than,
+    see `to_beat`. ``evaluated``: labels that were made of it before.
+    """
+
+    most: float = INFINITY
+    enough: Floats | None = None
+    evaluated: int = 0
+
+
+class _TooManyError(Exception):
+    """More labels than an exploration was to make."""
 
 
 @attrs.define
@@ -75,18 +124,43 @@ class _Work:
 
     templates: int
     slot: EinsumProgress | None
-    evaluated: int = 0
+    scope: Scope = attrs.Factory(Scope)
+    evaluated: int = attrs.field()
     done: int = 0  # templates
     parts: list[Candidates] = attrs.Factory(list)
+    _labeller: Labeller | None = None
+    _nodes: int = 0  # of the path at hand
+    _before: int = 0  # labels of other paths
+
+    @evaluated.default
+    def _evaluated_before(self) -> int:
+        return self.scope.evaluated
+
+    def begin(self, makers: Sequence[RowMaker]) -> None:
+        """The templates of one more path are taken in hand."""
+        if makers and self.scope.most < INFINITY:
+            self._labeller, self._before = makers[0].labeller, self.evaluated
+            self._nodes = count_nodes(maker.node for maker in makers)
+
+    def begin_again(self) -> None:
+        """Nothing that was found counts, and nothing will be too much."""
+        self.parts.clear()
+        self._labeller = None
 
     def pulse(self, made: int) -> None:
         """Between two steps: so many labels were made."""
         self.evaluated += made
+        if self._labeller is not None:
+            here = self.evaluated - self._before
+            if here > _FEW and here * self._nodes > self.scope.most * max(1, self._labeller.done):
+                raise _TooManyError
         if self.slot is not None:
             self.slot.pulse(lambda: self.evaluated, self.done / self.templates)
 
     def add(self, found: Candidates | None) -> None:
         """Rows of some templates."""
+        if found is not None and self.scope.enough is not None:
+            found = found.take(~beaten(found.values, self.scope.enough))
         if found is None or not len(found):
             return
         self.parts.append(found)
@@ -94,6 +168,12 @@ class _Work:
             self.slot.has_rows = True
         if sum(map(len, self.parts)) > _PRUNE_EVERY:
             self.parts[:] = [p for p in pruned(self.parts)[0] if len(p)]
+
+    def rows(self, instances: float, maker: RowMaker) -> Floats:
+        """Make the rows of some templates: their (energy, latency), each of one instance of the Einsum."""
+        found = maker.candidates()
+        self.add(found)
+        return np.zeros((0, 2)) if found is None else found.values[:, :2] / instances
 
     def templates_done(self, number: int) -> None:
         """So many more templates are done, as far as there are any."""
@@ -125,182 +205,3 @@ def _written(parts: Sequence[Candidates], shape: RowShape) -> tuple[Rows, Ints, 
             groups.append(group)
     rows, offsets = grouped(Rows.concatenate(written), np.concatenate(groups))
     return rows, offsets, tuple(jobs)
-
-
-@attrs.frozen
-class _Paths:
-    """Sorts the templates of an Einsum by path, and those of each path by what is the same."""
-
-    einsum: EinsumProblem
-    shape: RowShape
-    options: MapperOptions
-    pulse: Callable[[int], None]
-    threads: Threads
-
-    def makers(self, templates: Sequence[Template], numbers: dict[str, int]) -> Iterator[list[RowMaker]]:
-        """Row makers, path by path; together they stand for all templates that can fit."""
-        prints: dict[int, tuple[tuple[Component, ...], Hashable]] = {}
-        by_path: dict[Hashable, list[Template]] = {}
-        for template in templates:
-            components = template.components
-            if id(components) not in prints:
-                prints[id(components)] = components, _fingerprint(components)
-            by_path.setdefault(prints[id(components)][1], []).append(template)
-        for own in by_path.values():
-            yield self._of_path(own, numbers)
-
-    def _of_path(self, templates: Sequence[Template], numbers: dict[str, int]) -> list[RowMaker]:
-        components = templates[0].components
-        with_latency = Objectives.of(self.options.metrics).latency or any(leak.power for leak in self.einsum.leaks)
-        columns = columns_of(self.einsum, components, with_latency, self.shape.memories)
-        makers = self._makers(templates, numbers, columns)
-        if len(makers) == 1 and self._compete(makers[0]):
-            self._guard(makers[0], lambda: self._with_fewer_tiles(templates, numbers, columns))
-        return makers
-
-    def _makers(self, templates: Sequence[Template], numbers: dict[str, int], columns: Columns) -> list[RowMaker]:
-        """One for templates that are the same down to the fused cut."""
-        components = columns.components
-        tracked = frozenset(i for i, c in enumerate(components) if c.name in self.shape.memories)
-        lattice = Lattice.build(self.einsum, columns.tiles)
-        labeller = Labeller(Field(lattice, columns), tracked, self.options, self.pulse, threads=self.threads)
-        outliner = Outliner(columns)
-        chooser = _Chooser(self.options, SpatialMenu(self.options))
-        known, makers = Known(), []
-        with uncollected():
-            groups: dict[Hashable, list[Outline]] = {}
-            for template in templates:
-                for usages, fixed in chooser.choices(template):
-                    outline = outliner.outline(template, usages, fixed)
-                    groups.setdefault(outline.above(), []).append(outline)
-                    self.pulse(0)  # choices out of order are many
-            for own in groups.values():
-                node = labeller.node(own, own[0].fused)
-                if node is not None:
-                    makers.append(RowMaker(labeller, tuple(own), node, self.shape, self.options, numbers, known))
-        return makers
-
-    def _with_fewer_tiles(self, templates: Sequence[Template], numbers: dict[str, int], columns: Columns) -> Floats:
-        """(energy, latency) of the best mappings with perfect factors, and with a few of the imperfect tiles.
-
-        None where ``min_usage`` may rule them out, as a fuller array would be possible with other tiles.
-        """
-        known = np.zeros((0, 2))
-        if any(d.min_usage for c in columns.components for d in c.spatial):
-            return known
-        for tiles in coarser(columns):
-            for maker in self._makers(templates, numbers, attrs.evolve(columns, tiles=tiles)):  # one, or none at all
-                self._guard(maker, partial(np.copy, known))
-                known = np.concatenate([known, self._found(maker)])
-        return known
-
-    def _compete(self, maker: RowMaker) -> bool:
-        """Do all rows compete with each other, in energy and latency alone?"""
-        wanted = Objectives.of(self.options.metrics).energy
-        alike = not maker.outline.fused and not maker.outline.space_above
-        own = self.shape.memories or self.shape.apart or self.options.resource_usage_tolerance
-        return wanted and alike and not own
-
-    def _guard(self, maker: RowMaker, known: Callable[[], Floats]) -> None:
-        """Give labels what they have to beat, if it is worth it; ``known``: (energy, latency) of mappings there are."""
-
-        def found(labeller: Labeller, node: Node) -> Floats:
-            return self._found(attrs.evolve(maker, labeller=labeller, node=node))
-
-        guard(maker.labeller, maker.node, maker.outlines, self.options, found, known)
-
-    def _found(self, maker: RowMaker) -> Floats:
-        """(energy, latency) of all rows, each of one instance of the Einsum."""
-        own = maker.candidates()
-        values = np.zeros((0, 2)) if own is None else own.values[:, :2]
-        return values / self.einsum.n_instances
-
-
-@attrs.frozen
-class _Chooser:
-    """What is chosen before anything is solved: spatial loops `out_of_order`, and what ``min_usage`` asks."""
-
-    options: MapperOptions
-    menu: SpatialMenu
-
-    def choices(self, template: Template) -> Iterator[tuple[dict[tuple[int, int], float], Fixed]]:
-        """(usages, trips of loops out of order) under which a template is explored."""
-        if not self._empty_dimensions_allowed(template):
-            return
-        usages = self._usages(template)
-        if usages is None:
-            return
-        components = sorted(out_of_order(template))
-        if not components:
-            yield usages, Fixed({})
-            return
-        if template.einsum.imperfect:
-            raise FFError(
-                f"Einsum {template.einsum.name}: the explorer 'default' does not offer imperfect factors where spatial "
-                "loops stand above a memory further out (force_memory_hierarchy_order: False): leave "
-                "mapper.ffm.explore_imperfect_temporal_loops and explore_imperfect_spatial_loops at False"
-            )
-        places = [(i, d) for i in components for d in range(len(template.components[i].spatial))]
-        for chosen in product(*(list(self._trips(template, *place)) for place in places)):
-            loops = [s for own, _ in chosen for s in own]
-            trips = [n for _, own in chosen for n in own]
-            total: dict[str, int] = {}
-            for loop, n in zip(loops, trips, strict=True):
-                total[loop.variable] = total.get(loop.variable, 1) * n
-            if all(template.einsum.bounds[v] % n == 0 for v, n in total.items()):
-                yield usages, Fixed(dict(zip(loops, trips, strict=True)))
-
-    def _empty_dimensions_allowed(self, template: Template) -> bool:
-        """Do the rules of dimensions that nothing may run across hold?"""
-        used = {(s.index, s.dimension) for s in template.spatial}
-        for i, component in enumerate(template.components):
-            for k, dimension in enumerate(component.spatial):
-                rules = Rules(dimension, Dimension(i, k, ()), self.options)
-                if (i, k) not in used and not rules.accepts((min(1, dimension.fanout - 1), *rules.start[1:])):
-                    return False
-        return True
-
-    def _usages(self, template: Template) -> dict[tuple[int, int], float] | None:
-        """What the ``min_usage`` rule asks of each dimension; None if nothing fits."""
-        wanted = [(i, k) for i, c in enumerate(template.components) for k, d in enumerate(c.spatial) if d.min_usage > 0]
-        if not wanted or template.einsum.is_copy:
-            return {}
-        table, numbers = self.menu.fitting(template)
-        if not len(numbers):
-            return None
-        preferred = table.choice(template, int(numbers[0]))
-        trips = dict.fromkeys(wanted, 1)
-        for loop, n in zip(preferred.loops, preferred.trips, strict=True):
-            if (loop.index, loop.dimension) in trips:
-                trips[loop.index, loop.dimension] *= n
-        return {(i, k): template.components[i].spatial[k].rank(n) for (i, k), n in trips.items()}
-
-    def _trips(self, template: Template, index: int, d: int) -> Iterator[tuple[list[SpatialLoop], tuple[int, ...]]]:
-        """All ways to run across one dimension."""
-        loops = [s for s in template.spatial if (s.index, s.dimension) == (index, d)]
-        if not loops:
-            yield [], ()
-            return
-        rules = Rules(
-            template.components[index].spatial[d], Dimension(index, d, tuple(s.variable for s in loops)), self.options
-        )
-
-        def extended(k: int, at: int) -> Iterator[tuple[int, ...]]:
-            if k == len(steps):
-                yield ()
-                return
-            for q, t, to in steps[k].moves:
-                if q == at:
-                    for rest in extended(k + 1, to):
-                        yield (*steps[k].trips[t], *rest)
-
-        steps = passes(rules, template.einsum.bounds) or []  # in an order of their own
-        if steps:
-            of = {s.variable: s for s in loops}
-            for trips in extended(0, 0):
-                yield [of[v] for step in steps for _, _, v in step.loops], trips
-
-
-def _fingerprint(components: Sequence[Component]) -> Hashable:
-    """What of a path's components can bear on costs, whatever the choice of holders."""
-    return tuple(key_of(c, None, frozenset({"holding"})) for c in components)
