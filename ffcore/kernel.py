@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from numba import njit
 from numba.core.caching import FunctionCache
+from numba.core.dispatcher import Dispatcher
 
 
 class _Cache(FunctionCache):  # type: ignore[misc,unused-ignore]
-    """Numba's own, for disks that are full and files that are damaged."""
+    """Numba's own, for disks that are full and files that are damaged.
+
+    Numba compiles again when a kernel's own file has changed; here also when that of a kernel that it calls has, or a
+    number that stands in either, such as a tolerance.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)  # type: ignore[no-untyped-call,unused-ignore]
+        kept: Any = self._cache_file
+        kept._source_stamp = kept._source_stamp, *_behind(function)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What was compiled before, or None: then it is compiled again."""
@@ -26,6 +37,22 @@ class _Cache(FunctionCache):  # type: ignore[misc,unused-ignore]
         """Keep what was compiled, if there is room for it."""
         with suppress(Exception):
             super().save_overload(sig, data)  # type: ignore[no-untyped-call,unused-ignore]
+
+
+def _behind(function: Callable[..., Any]) -> list[object]:
+    """What the compiled code of a kernel depends on beside its own file."""
+    found: list[object] = []
+    for name in function.__code__.co_names:
+        value = function.__globals__.get(name)
+        if isinstance(value, int | float):
+            found.append((name, value))
+        elif isinstance(value, Dispatcher):
+            file = Path(value.py_func.__code__.co_filename)
+            with suppress(OSError):  # in an archive
+                status = file.stat()
+                found.append((file.name, status.st_mtime, status.st_size))
+            found += _behind(value.py_func)
+    return found
 
 
 def kernel(function: Callable[..., Any]) -> Any:

@@ -132,7 +132,8 @@ def look(makers: Sequence[M], rows: Callable[[M], Floats], known: Floats, beam: 
         still.guard([maker.root() for maker in thinned], to_beat(known))
         for maker in thinned:
             known = np.concatenate([known, rows(maker)])
-    still.guard([maker.root() for maker in makers], to_beat(front(known)))
+    corner = known.min(axis=0, keepdims=True) if len(known) else known  # what is beyond it in both is the least in none
+    still.guard([maker.root() for maker in makers], to_beat(corner))
     for maker in makers:
         known = np.concatenate([known, rows(maker)])
     return front(known)
