@@ -117,13 +117,17 @@ def _as_counted(pmappings: PmappingSet, mapping: JoinedMapping, usage: Mapping[s
     Exact: shares are never counted too large, so that what none of these mappings betters as counted, with all of them
     counted right, none of them betters in truth.
     """
+    if not usage:
+        return True
     problem = attrs.evolve(pmappings.problem, einsums=pmappings.einsums_of(mapping.rows))
-    peaks = evaluate_joint(problem, mapping.nests).peaks if usage else {}
+    peaks = evaluate_joint(problem, mapping.nests).peaks
     return all(peaks[m].share <= share + _SHARE for m, share in usage.items() if m in peaks)
 
 
 def _fits(pmappings: PmappingSet, mapping: JoinedMapping) -> bool:
     """Do the nests of a mapping match, and fit when a shared tensor takes what the Einsums that keep it see of it?"""
+    if mapping in pmappings.known:
+        return True
     problem = attrs.evolve(pmappings.problem, einsums=pmappings.einsums_of(mapping.rows))
     try:
         return not evaluate_joint(problem, mapping.nests).overflows

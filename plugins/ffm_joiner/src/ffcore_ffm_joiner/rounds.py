@@ -2,9 +2,9 @@
 
 0. Rows that cannot be part of a wanted mapping are dropped (``prefilter.py``), the others ordered.
 1. Known mappings: the fold is run on rows whose bound is near the least bound, in widening circles,
-   until some mapping fits; once for energy, once for latency; again with all fused loops before the
-   exact fold. Where their product counts, a beam of rows whose weighted sum is least (``weighted.py``)
-   takes its place.
+   until some mapping fits, or one that was given is near; once for energy, once for latency; again
+   with all fused loops before the exact fold. Where their product counts, a beam of rows whose weighted
+   sum is least (``weighted.py``) takes its place.
 2. The exact fold leaves out every row whose bound a known mapping meets (``target.py``).
 
 Where the usage of memories is an objective, there is but one fold, of all rows: bounds are on costs alone.
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import attrs
+import numpy as np
 
 from ffcore.plugin import JoinedMapping, PmappingSet, Progress, Threads, TimeLimitError, nest_of_row
 from ffcore.plugin import Limits as Ends
@@ -60,6 +61,7 @@ def join_all(
     told = Reporter(progress, options.metrics, len(pmappings.einsums), limits)
     told.at("reading pmappings")
     join = _Join(sources(pmappings.einsums, extent), Target.of(options), told, Threads(threads), extent)
+    join.begin_with(pmappings.known)
     try:
         with join.threads:
             join.everything()
@@ -84,11 +86,19 @@ class _Join:
     coarse: Sequence[Coarse] = attrs.field(init=False)
     combined: int = 0
     differ: bool = False
-    _found: dict[tuple[float, ...], Choice] = attrs.Factory(dict)  # by energy, latency and, if it counts, usage
+    # By energy, latency and, if it counts, usage.
+    _found: dict[tuple[float, ...], Choice | JoinedMapping] = attrs.Factory(dict)
 
     def __attrs_post_init__(self) -> None:
         self.coarse = coarse(self.sources, Memo())
         self.differ = any(form.parts for source in self.sources for form in source.forms)
+
+    def begin_with(self, mappings: Sequence[JoinedMapping]) -> None:
+        """Mappings that are known before anything is joined; of no use where what they take counts."""
+        if not self.target.usage and mappings:
+            self._found = {(m.energy, m.latency): m for m in mappings}
+            self.target = self.target.with_known(np.array(list(self._found)))
+            self.told.known(self.target.known)
 
     def everything(self) -> None:
         """Look for all mappings that are wanted.
@@ -96,7 +106,7 @@ class _Join:
         Once a mapping is known, the next limit on fused loops is none, unless products are what counts.
         """
         depth = max(int(c.loops.max(initial=0)) for c in self.coarse)
-        for loops in () if self.target.usage else _FIRST:
+        for loops in () if self.target.usage or self._found else _FIRST:
             if loops < depth and (self.target.product or not len(self.target.known)):
                 self.extend(loops, exact=False)
         self.extend(depth, exact=True)
@@ -151,7 +161,9 @@ class _Join:
     def _wanted(self) -> list[tuple[float, ...]]:
         return sorted(self._found) if self.target.usage else list(map(tuple, self.target.known.tolist()))
 
-    def _mapping(self, energy: float, latency: float, choice: Choice) -> JoinedMapping:
+    def _mapping(self, energy: float, latency: float, choice: Choice | JoinedMapping) -> JoinedMapping:
+        if isinstance(choice, JoinedMapping):
+            return choice
         parts = zip(self.sources, choice.rows, choice.loops, strict=True)
         nests = tuple(nest_of_row(source.pmappings, row, loops) for source, row, loops in parts)
         return JoinedMapping(energy, latency, nests, choice.rows)

@@ -33,10 +33,12 @@ from ffcore.plugin import (
     workers_of,
 )
 from ffcore_sweep.axes import Axis, Vary, axes_of
+from ffcore_sweep.chains import Chains, together
 from ffcore_sweep.chosen import ALL, Choice
 from ffcore_sweep.columns import Design
-from ffcore_sweep.joins import Failure, Found, Join, Outcome, joined
+from ffcore_sweep.joins import Chain, Failure, Found, Join, Outcome, chained, joined
 from ffcore_sweep.kept import Kept
+from ffcore_sweep.neighbours import Neighbour
 from ffcore_sweep.points import Point, Source, points_of
 from ffcore_sweep.result import FOUND, Sweep, SweepPoint, best_of
 from ffcore_sweep.sharing import Exploration, Plan, plan
@@ -152,6 +154,8 @@ class _Run:
     n_points: int
     _done: int = 0  # points
     _together: int = 1  # points of a task
+    _given: frozenset[int] = frozenset()  # points that are asked for: others of their chains are joined for these only
+    _chains: Chains = attrs.field(factory=lambda: Chains((), {}))
     _joined: bool = False  # was some point joined in this process?
     _last: Step | None = None
     _explorations: dict[int, Exploration] = attrs.Factory(dict)  # by number
@@ -161,7 +165,9 @@ class _Run:
     def all(self, numbers: Sequence[int]) -> Iterator[SweepPoint]:
         """The points, those of equal explorations one after the other, as they are finished."""
         order = self.plan.order
-        sharing = sorted((n for n in numbers if n in order), key=order.__getitem__)
+        self._given = frozenset(numbers)
+        self._chains = Chains.made(order, self._given)
+        sharing = self._chains.order
         last = {k: place for place, number in enumerate(sharing) for k in order[number]}
         at_once = _POINTS_AT_ONCE * workers_of(self.pool, len(sharing))
         start, most = 0, at_once
@@ -182,13 +188,16 @@ class _Run:
         yield from self._alone(n for n in numbers if n not in order)
 
     def _end(self, numbers: Sequence[int], start: int, least: int, most: int) -> int:
-        """Where a batch ends that begins at ``start``: no more than ``least`` points if they share little."""
+        """Where a batch ends that begins at ``start``, with a chain; they are soon many enough if they share little."""
         seen: set[int] = set()
-        for place in range(start, min(len(numbers), start + most)):
+        chain = -1
+        for place in range(start, len(numbers)):
+            if (begun := self._chains.of[numbers[place]]) != chain:
+                chain = begun
+                if place - start >= most or (place - start >= least and len(seen) > _EXPLORATIONS):
+                    return place
             seen.update(self.plan.order[numbers[place]])
-            if place - start >= least and len(seen) > _EXPLORATIONS:
-                return place
-        return min(len(numbers), start + most)
+        return len(numbers)
 
     # ---- explorations
 
@@ -233,33 +242,59 @@ class _Run:
 
     def _join(self, batch: Sequence[Point]) -> Iterator[SweepPoint]:
         beside = [p for p in batch if p.timeless]
-        more = len(beside) > workers_of(self.pool, len(beside))  # else all others would only wait for it
-        if more and not self._joined and getattr(self.pool, "forks", False):  # they then have the joiner's kernels
-            self._joined = True
-            with phase("join"):
-                first = beside.pop(0)
-                yield self._result(first, joined(*self._task([first]))[0])
-        size = max(1, min(self._together, len(beside) // (_SHARE * workers_of(self.pool, len(beside)))))
-        chunks = [beside[start : start + size] for start in range(0, len(beside), size)]
+        chains = self._chains.split(beside)
+        known: tuple[Neighbour, ...] = ()
         with phase("join"):
-            for i, outcomes in self._each(joined, [self._task(chunk) for chunk in chunks]):
-                for point, outcome in zip(chunks[i], outcomes, strict=True):
-                    yield self._result(point, outcome)
+            more = len(beside) > workers_of(self.pool, len(beside))  # else all others would only wait for it
+            if more and not self._joined and getattr(self.pool, "forks", False):  # they then have the joiner's kernels
+                self._joined = True
+                first = chains[0].pop(0)
+                outcomes, after = chained(self._chain([first]), *self._needed(first))
+                known = after if chains[0] else ()
+                yield from self._results([first], outcomes)
+            size = max(1, min(self._together, len(beside) // (_SHARE * workers_of(self.pool, len(beside)))))
+            tasks = list(together([chain for chain in chains if chain], size))
+            calls = [self._task(task, () if i else known) for i, task in enumerate(tasks)]
+            for i, found in self._each(joined, calls):
+                for chain, outcomes in zip(tasks[i], found, strict=True):
+                    yield from self._results(chain, outcomes)
             for point in batch:
                 if not point.timeless:
-                    join, found = Join.of(point, self.plan, self._explorations), self._needed(point)
-                    yield self._result(point, join.run(*found, executor=self.pool, progress=self.progress))
+                    join, needed = Join.of(point, self.plan, self._explorations), self._needed(point)
+                    outcome = join.run(needed, [], executor=self.pool, progress=self.progress)
+                    yield from self._results([point], [outcome])
 
-    def _task(self, points: Sequence[Point]) -> tuple[Any, ...]:
-        """The arguments of `joined` for some points; what was found for several of them is there once."""
-        numbers = [tuple(dict.fromkeys(self.plan.order[point.number])) for point in points]
+    def _task(self, chains: Sequence[Sequence[Point]], known: tuple[Neighbour, ...]) -> tuple[Any, ...]:
+        """The arguments of `joined` for some chains; what was found for several of them is there once.
+
+        ``known``: what is known before the first one.
+        """
+        numbers = [self._numbers(chain[0]) for chain in chains]
         places = {k: place for place, k in enumerate(dict.fromkeys(k for own in numbers for k in own))}
-        joins = tuple(Join.of(point, self.plan, self._explorations) for point in points)
-        return (joins, tuple(tuple(places[k] for k in own) for own in numbers), *(self._found[k] for k in places))
+        made = tuple(self._chain(chain, places, () if i else known) for i, chain in enumerate(chains))
+        return (made, *(self._found[k] for k in places))
+
+    def _chain(
+        self, points: Sequence[Point], places: Mapping[int, int] | None = None, known: tuple[Neighbour, ...] = ()
+    ) -> Chain:
+        """``places``: of explorations, by their numbers; without any they are those of the points alone."""
+        numbers = self._numbers(points[0])
+        own = range(len(numbers)) if places is None else (places[k] for k in numbers)
+        return Chain(tuple(Join.of(point, self.plan, self._explorations) for point in points), tuple(own), known)
+
+    def _numbers(self, point: Point) -> tuple[int, ...]:
+        """The explorations that a point needs, each once."""
+        return tuple(dict.fromkeys(self.plan.order[point.number]))
 
     def _needed(self, point: Point) -> tuple[EinsumPmappings, ...]:
         """What was found for a point, each exploration once."""
-        return tuple(self._found[k] for k in dict.fromkeys(self.plan.order[point.number]))
+        return tuple(self._found[k] for k in self._numbers(point))
+
+    def _results(self, points: Sequence[Point], outcomes: Sequence[Outcome]) -> Iterator[SweepPoint]:
+        """Those that are asked for."""
+        for point, outcome in zip(points, outcomes, strict=True):
+            if point.number in self._given:
+                yield self._result(point, outcome)
 
     def _alone(self, numbers: Iterable[int]) -> Iterator[SweepPoint]:
         made: dict[object, Pmappings] = {}
