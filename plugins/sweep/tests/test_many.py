@@ -11,9 +11,9 @@ import pytest
 from pyarrow.parquet import read_table
 
 from ffcore.cli.run_json import as_json
+from ffcore_sweep import chains, show
 from ffcore_sweep import folder as sweep_folder
 from ffcore_sweep import run as run_module
-from ffcore_sweep import show
 from ffcore_sweep.axes import Axis
 from ffcore_sweep.columns import Design, Detail, front
 from ffcore_sweep.packed import Packed
@@ -118,13 +118,14 @@ def test_batches_grow_where_points_take_no_time(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(run_module._Run, "_join", noting)
     monkeypatch.setattr(run_module, "_QUICK", math.inf)
+    monkeypatch.setattr(chains, "LONGEST", 1)
     job = prepared(chain(n_einsums=1, bandwidth=4), {READ: [k / 3 for k in range(1, 31)]})
     assert len(list(job.each(n_jobs=1))) == 30
-    assert sizes == [5, 10, 15]  # 4, 8, 16, and what their chains of 5 have beyond
+    assert sizes == [4, 8, 16, 2]
     sizes.clear()
     monkeypatch.setattr(run_module, "_EXPLORATIONS", 0)  # all share too little
     list(job.each(n_jobs=1))
-    assert max(sizes) <= 5
+    assert max(sizes) <= 4
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -133,9 +134,9 @@ def test_points_that_go_to_a_worker_together_are_what_each_is(monkeypatch: pytes
     taken: list[int] = []
     joined = run_module._Run._task
 
-    def noting(self, chains, known):  # type: ignore[no-untyped-def]
-        taken.append(sum(map(len, chains)))
-        return joined(self, chains, known)
+    def noting(self, own, known):  # type: ignore[no-untyped-def]
+        taken.append(sum(map(len, own)))
+        return joined(self, own, known)
 
     sizes = [8.0 * k for k in (12, 40, 100)]
     job = prepared(

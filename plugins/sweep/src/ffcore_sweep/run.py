@@ -48,11 +48,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_POINTS_AT_ONCE = 4  # per worker: what they share is explored before the first of them is joined
-_MANY = 64  # times as many where they take no time
+_CHAINS_AT_ONCE = 4  # per worker at least: what they share is explored before the first of them is joined
+_MANY = 256  # points per worker, where they take no time
 _QUICK = 2.0  # s, for a batch
-_TASK = 0.1  # s, that points which go to a worker together take: what a task costs beside them is a few ms
-_SHARE = 8  # tasks at least that each worker has of a batch
+_TASK = 0.5  # s, that points which go to a worker together take: what a task costs beside them is some ms
+_SHARE = 4  # tasks at least that each worker has of a batch
 _EXPLORATIONS = 64  # that are kept for one batch of many points
 _DESIGNS = 256  # that are kept
 
@@ -169,33 +169,36 @@ class _Run:
         self._chains = Chains.made(order, self._given)
         sharing = self._chains.order
         last = {k: place for place, number in enumerate(sharing) for k in order[number]}
-        at_once = _POINTS_AT_ONCE * workers_of(self.pool, len(sharing))
-        start, most = 0, at_once
+        n_workers = workers_of(self.pool, len(sharing))
+        start, most = 0, 1
         while start < len(sharing):
-            end = self._end(sharing, start, at_once, most)
+            end = self._end(sharing, start, _CHAINS_AT_ONCE * n_workers, most)
             batch = sharing[start:end]
             self._explore({k for number in batch for k in order[number]})
             begun = time.monotonic()
             yield from self._join([self.plan.points[number] for number in batch])
             # Small points are many at once, as workers are started for each batch.
             seconds = time.monotonic() - begun
-            most = min(2 * most, at_once * _MANY) if seconds < _QUICK else at_once
+            most = min(2 * len(batch), n_workers * _MANY) if seconds < _QUICK else 1
             each = seconds * workers_of(self.pool, len(batch)) / len(batch)
-            self._together = max(1, min(int(_TASK / max(each, 1e-6)), _MANY))
+            self._together = max(1, int(_TASK / max(each, 1e-6)))
             start = end
             self._forget(lambda k, end=end: last[k] >= end)  # type: ignore[misc]
         # What other explorers and searches start is their own affair: they come last, one after the other.
         yield from self._alone(n for n in numbers if n not in order)
 
     def _end(self, numbers: Sequence[int], start: int, least: int, most: int) -> int:
-        """Where a batch ends that begins at ``start``, with a chain; they are soon many enough if they share little."""
+        """Where a batch of chains ends that begins at ``start``: ``least`` of them, more up to ``most`` points.
+
+        They are no more than the least if they share little.
+        """
         seen: set[int] = set()
-        chain = -1
+        chain, count = -1, 0
         for place in range(start, len(numbers)):
             if (begun := self._chains.of[numbers[place]]) != chain:
-                chain = begun
-                if place - start >= most or (place - start >= least and len(seen) > _EXPLORATIONS):
+                if count >= least and (place - start >= most or len(seen) > _EXPLORATIONS):
                     return place
+                chain, count = begun, count + 1
             seen.update(self.plan.order[numbers[place]])
         return len(numbers)
 
