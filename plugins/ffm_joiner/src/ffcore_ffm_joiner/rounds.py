@@ -7,11 +7,13 @@
    sum is least (``weighted.py``) takes its place.
 2. The exact fold leaves out every row whose bound a known mapping meets (``target.py``).
 
-Where the usage of memories is an objective, there is but one fold, of all rows: bounds are on costs alone.
+Where the usage of memories is an objective, there is but one fold, of all rows: bounds are on costs alone. Within a
+time limit, mappings are first looked for as if it were none: they are there when time is up.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -41,7 +43,8 @@ class Joined(NamedTuple):
     mappings: list[JoinedMapping]
     combined: int  # combinations looked at
     differ: bool  # what shared tensors take is not known exactly, so that ``extent`` counts
-    usages: Sequence[dict[str, float]] = ()  # of each mapping, the share of each memory; empty if it is no objective
+    # Of each mapping, the share of each memory; empty if it is no objective, and none when time was up.
+    usages: Sequence[dict[str, float]] = ()
 
 
 def join_all(
@@ -51,7 +54,8 @@ def join_all(
     threads: int = 1,
     extent: Extent = Extent.OWN,
 ) -> Joined:
-    """The Pareto set in energy and latency, of mappings that fit when each shared tensor takes ``extent``.
+    """The Pareto set in energy and latency, and in what memories take where that is an objective, of mappings that fit
+    when each shared tensor takes ``extent``.
 
     Mappings with few fused loops come first: they are quickly found, and bound what more loops have
     to beat. When time is up those known by then are returned as not proven. Raises ``TimeLimitError`` when none are,
@@ -60,16 +64,21 @@ def join_all(
     options = pmappings.problem.options
     told = Reporter(progress, options.metrics, len(pmappings.einsums), limits)
     told.at("reading pmappings")
-    join = _Join(sources(pmappings.einsums, extent), Target.of(options), told, Threads(threads), extent)
+    target = Target.of(options)
+    join = _Join(sources(pmappings.einsums, extent), target, told, Threads(threads), extent)
     join.begin_with(pmappings.known)
+    first = join
     try:
         with join.threads:
+            if target.usage and limits is not None and limits.soft < math.inf:
+                first = join.of_costs()
+                first.everything()
             join.everything()
     except TimeLimitError:
-        if not len(join.target.known):
+        some = join.mappings() or first.mappings()
+        if not some:
             raise
-        some = [attrs.evolve(mapping, proven=False) for mapping in join.mappings()]
-        return Joined(some, join.combined, join.differ, join.usages())
+        return Joined([attrs.evolve(m, proven=False) for m in some], join.combined, join.differ or first.differ)
     told.joined(len(pmappings.einsums), len(join.target.known), "")
     return Joined(join.mappings(), join.combined, join.differ, join.usages())
 
@@ -92,6 +101,10 @@ class _Join:
     def __attrs_post_init__(self) -> None:
         self.coarse = coarse(self.sources, Memo())
         self.differ = any(form.parts for source in self.sources for form in source.forms)
+
+    def of_costs(self) -> _Join:
+        """The same where what memories take is no objective, which is much quicker."""
+        return _Join(self.sources, attrs.evolve(self.target, usage=False), self.told, self.threads, self.extent)
 
     def begin_with(self, mappings: Sequence[JoinedMapping]) -> None:
         """Mappings that are known before anything is joined; of no use where what they take counts."""
