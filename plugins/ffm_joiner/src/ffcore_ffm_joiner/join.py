@@ -115,7 +115,8 @@ def _as_counted(pmappings: PmappingSet, mapping: JoinedMapping, usage: Mapping[s
     """Does a mapping, which fits, take no more of each memory than the given share?
 
     Exact: shares are never counted too large, so that what none of these mappings betters as counted, with all of them
-    counted right, none of them betters in truth.
+    counted right, none of them betters in truth. With ``resource_usage_tolerance``, to within that: rows then have
+    shares that were rounded up, here as everywhere.
     """
     if not usage:
         return True

@@ -163,7 +163,10 @@ class _Join:
                 self._found[costs] = fold.choice(found, row)
 
     def mappings(self) -> list[JoinedMapping]:
-        """The known mappings that no other known one matches or betters, ascending in energy."""
+        """The known mappings that no other known one matches or betters, ascending in energy.
+
+        Where what memories take counts, those of the one fold there is, which are such a front already.
+        """
         return [self._mapping(c[0], c[1], self._found[c]) for c in self._wanted()]
 
     def usages(self) -> list[dict[str, float]]:
