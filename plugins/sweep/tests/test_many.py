@@ -13,7 +13,7 @@ import pytest
 from pyarrow.parquet import read_table
 
 from ffcore.cli.run_json import as_json
-from ffcore_sweep import chains, show
+from ffcore_sweep import batch, chains, show
 from ffcore_sweep import folder as sweep_folder
 from ffcore_sweep import run as run_module
 from ffcore_sweep.axes import Axis
@@ -172,18 +172,19 @@ def test_batches_grow_where_points_take_no_time(monkeypatch: pytest.MonkeyPatch)
 def test_points_that_go_to_a_worker_together_are_what_each_is(monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
     """Some of them have no mapping; explorations are those of several points of a task, or of one."""
     taken: list[int] = []
-    joined = run_module._Run._task
+    made = batch.Batch.round
 
-    def noting(self, own, known):  # type: ignore[no-untyped-def]
-        taken.append(sum(map(len, own)))
-        return joined(self, own, known)
+    def noting(self, size):  # type: ignore[no-untyped-def]
+        tasks, calls = made(self, size)
+        taken.extend(sum(map(len, task)) for task in tasks)
+        return tasks, calls
 
     sizes = [8.0 * k for k in (12, 40, 100)]
     job = prepared(
         chain(n_einsums=2), {SIZE: sizes, "mapper.ffm.max_fused_loops": [0, 2], "arch.nodes.Main.size": ["inf", 8]}
     )
     apart = [as_data(p) for p in job.each(n_jobs=jobs)]
-    monkeypatch.setattr(run_module._Run, "_task", noting)
+    monkeypatch.setattr(batch.Batch, "round", noting)
     monkeypatch.setattr(run_module, "_TASK", 1e9)
     monkeypatch.setattr(run_module, "_SHARE", 1)
     monkeypatch.setattr(run_module, "_QUICK", math.inf)

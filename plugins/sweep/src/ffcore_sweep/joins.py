@@ -140,21 +140,23 @@ class Join:
 class Chain:
     """Joins of points that need the same explorations, which are done one after the other.
 
-    ``places``: of the explorations, among those of all chains of a task; ``neighbours``: known before the first join.
+    ``places``: of the explorations, among those of all chains of a task; ``neighbours``: known before the first join;
+    ``goes_on``: are there more of them, for which what is known is to be told?
     """
 
     joins: tuple[Join, ...]
     places: tuple[int, ...]
-    neighbours: tuple[Neighbour, ...] = ()
+    neighbours: tuple[Neighbour, ...]
+    goes_on: bool
+
+    def run(self, found: Sequence[EinsumPmappings]) -> tuple[list[Outcome], tuple[Neighbour, ...]]:
+        """What comes of each, and what is known after the last."""
+        neighbours = list(self.neighbours)
+        own = [found[place] for place in self.places]
+        outcomes = [join.run(own, neighbours) for join in self.joins]
+        return outcomes, tuple(neighbours) if self.goes_on else ()
 
 
-def joined(chains: Sequence[Chain], *found: EinsumPmappings) -> list[list[Outcome]]:
-    """The joins of some points, by whoever has time for them."""
-    return [chained(chain, *found)[0] for chain in chains]
-
-
-def chained(chain: Chain, *found: EinsumPmappings) -> tuple[list[Outcome], tuple[Neighbour, ...]]:
-    """The joins of a chain, and what is known after the last."""
-    neighbours = list(chain.neighbours)
-    own = [found[place] for place in chain.places]
-    return [join.run(own, neighbours) for join in chain.joins], tuple(neighbours)
+def joined(chains: Sequence[Chain], *found: EinsumPmappings) -> list[tuple[list[Outcome], tuple[Neighbour, ...]]]:
+    """The joins of some points, by whoever has time for them; see `Chain.run`."""
+    return [chain.run(found) for chain in chains]

@@ -33,12 +33,12 @@ from ffcore.plugin import (
     workers_of,
 )
 from ffcore_sweep.axes import Axis, Vary, axes_of
-from ffcore_sweep.chains import Chains, together
+from ffcore_sweep.batch import Batch
+from ffcore_sweep.chains import Chains
 from ffcore_sweep.chosen import ALL, Choice
 from ffcore_sweep.columns import Design
-from ffcore_sweep.joins import Chain, Failure, Found, Join, Outcome, chained, joined
+from ffcore_sweep.joins import Failure, Found, Join, Outcome, joined
 from ffcore_sweep.kept import Kept
-from ffcore_sweep.neighbours import Neighbour
 from ffcore_sweep.points import Point, Source, points_of
 from ffcore_sweep.result import FOUND, Sweep, SweepPoint, best_of
 from ffcore_sweep.sharing import Exploration, Plan, plan
@@ -180,8 +180,6 @@ class _Run:
             # Small points are many at once, as workers are started for each batch.
             seconds = time.monotonic() - begun
             most = min(2 * len(batch), n_workers * _MANY) if seconds < _QUICK else 1
-            each = seconds * workers_of(self.pool, len(batch)) / len(batch)
-            self._together = max(1, int(_TASK / max(each, 1e-6)))
             start = end
             self._forget(lambda k, end=end: last[k] >= end)  # type: ignore[misc]
         # What other explorers and searches start is their own affair: they come last, one after the other.
@@ -243,59 +241,31 @@ class _Run:
 
     # ---- joins
 
-    def _join(self, batch: Sequence[Point]) -> Iterator[SweepPoint]:
-        beside = [p for p in batch if p.timeless]
-        chains = self._chains.split(beside)
-        known: tuple[Neighbour, ...] = ()
+    def _join(self, points: Sequence[Point]) -> Iterator[SweepPoint]:
+        chains = self._chains.split(point for point in points if point.timeless)
+        batch = Batch(self.plan, self._explorations, self._found, self._chains, chains)
         with phase("join"):
-            more = len(beside) > workers_of(self.pool, len(beside))  # else all others would only wait for it
+            more = len(batch) > workers_of(self.pool, len(batch))  # else all others would only wait for it
             if more and not self._joined and getattr(self.pool, "forks", False):  # they then have the joiner's kernels
                 self._joined = True
-                first = chains[0].pop(0)
-                outcomes, after = chained(self._chain([first]), *self._needed(first))
-                known = after if chains[0] else ()
-                yield from self._results([first], outcomes)
-            size = max(1, min(self._together, len(beside) // (_SHARE * workers_of(self.pool, len(beside)))))
-            tasks = list(together([chain for chain in chains if chain], size))
-            calls = [self._task(task, () if i else known) for i, task in enumerate(tasks)]
-            for i, found in self._each(joined, calls):
-                for chain, outcomes in zip(tasks[i], found, strict=True):
-                    yield from self._results(chain, outcomes)
-            for point in batch:
+                yield from self._results(batch.first())
+            while count := len(batch):
+                begun = time.monotonic()
+                n_workers = workers_of(self.pool, count)
+                tasks, calls = batch.round(max(1, min(self._together, count // (_SHARE * n_workers))))
+                for i, answer in self._each(joined, calls):
+                    yield from self._results(batch.outcomes(tasks[i], answer))
+                each = (time.monotonic() - begun) * n_workers / (count - len(batch))
+                self._together = max(1, int(_TASK / max(each, 1e-6)))
+            for point in points:
                 if not point.timeless:
-                    join, needed = Join.of(point, self.plan, self._explorations), self._needed(point)
-                    outcome = join.run(needed, [], executor=self.pool, progress=self.progress)
-                    yield from self._results([point], [outcome])
+                    needed = tuple(self._found[k] for k in batch.numbers(point))
+                    join = Join.of(point, self.plan, self._explorations)
+                    yield from self._results([(point, join.run(needed, [], self.pool, self.progress))])
 
-    def _task(self, chains: Sequence[Sequence[Point]], known: tuple[Neighbour, ...]) -> tuple[Any, ...]:
-        """The arguments of `joined` for some chains; what was found for several of them is there once.
-
-        ``known``: what is known before the first one.
-        """
-        numbers = [self._numbers(chain[0]) for chain in chains]
-        places = {k: place for place, k in enumerate(dict.fromkeys(k for own in numbers for k in own))}
-        made = tuple(self._chain(chain, places, () if i else known) for i, chain in enumerate(chains))
-        return (made, *(self._found[k] for k in places))
-
-    def _chain(
-        self, points: Sequence[Point], places: Mapping[int, int] | None = None, known: tuple[Neighbour, ...] = ()
-    ) -> Chain:
-        """``places``: of explorations, by their numbers; without any they are those of the points alone."""
-        numbers = self._numbers(points[0])
-        own = range(len(numbers)) if places is None else (places[k] for k in numbers)
-        return Chain(tuple(Join.of(point, self.plan, self._explorations) for point in points), tuple(own), known)
-
-    def _numbers(self, point: Point) -> tuple[int, ...]:
-        """The explorations that a point needs, each once."""
-        return tuple(dict.fromkeys(self.plan.order[point.number]))
-
-    def _needed(self, point: Point) -> tuple[EinsumPmappings, ...]:
-        """What was found for a point, each exploration once."""
-        return tuple(self._found[k] for k in self._numbers(point))
-
-    def _results(self, points: Sequence[Point], outcomes: Sequence[Outcome]) -> Iterator[SweepPoint]:
+    def _results(self, found: Iterable[tuple[Point, Outcome]]) -> Iterator[SweepPoint]:
         """Those that are asked for."""
-        for point, outcome in zip(points, outcomes, strict=True):
+        for point, outcome in found:
             if point.number in self._given:
                 yield self._result(point, outcome)
 
