@@ -38,6 +38,7 @@ def _compared(
     """What a mapping is compared by, and the mapping with energy and latency."""
     if objectives.energy and objectives.latency and not objectives.usage:
         return objectives.vector(mapping.energy, mapping.latency), mapping
+    # Also right for runs that were combined: they differ in constraints alone, which this does not look at.
     found = evaluate_joint(problem, mapping.nests)
     mapping = attrs.evolve(mapping, energy=found.total_energy, latency=found.total_latency)
     memories = sorted({name for einsum in problem.einsums for path in einsum.paths for name in path.names})

@@ -64,11 +64,14 @@ class PmappingSet:
     seconds: float = 0.0  # that the exploration took
     # Einsums without any, if the exploration ended there; after the first, those not yet explored then.
     without: tuple[str, ...] = ()
+    # Mappings that these can be joined to, or others that cost and take as much: a joiner may begin with them, and
+    # returns those that nothing betters. Their ``rows`` are not told.
+    known: tuple[JoinedMapping, ...] = ()
 
     def keep(self, masks: dict[str, NDArray[np.bool_]]) -> PmappingSet:
         """The set with only those rows of each named Einsum for which its mask is true."""
         einsums = tuple(keep_rows(e, masks[e.einsum.name]) if e.einsum.name in masks else e for e in self.einsums)
-        return attrs.evolve(self, einsums=einsums, filtered=True)
+        return attrs.evolve(self, einsums=einsums, filtered=True, known=())
 
     def einsums_of(self, rows: tuple[int, ...]) -> tuple[EinsumProblem, ...]:
         """The Einsums as the runs saw them that found these rows (one for each Einsum)."""

@@ -28,10 +28,11 @@ from ffcore.explore.reuse.equal import EinsumClasses
 from ffcore.explore.search import solve
 from ffcore.explore.search.spatial import SpatialMenu, smallest_usage
 from ffcore.mapper.nothing import check_explored, nothing_joined
+from ffcore.model.mapping import evaluate_joint
 from ffcore.pmappings.guarantee import guarantee_of
 from ffcore.pmappings.set import EinsumPmappings
 from ffcore.spec import Spec
-from ffcore.spec.problem import MapperOptions, Problem
+from ffcore.spec.problem import MapperOptions, Metric, Problem
 from ffcore.system import addresses_left, available, cores, resident
 from tests.api.specs import chain
 from tests.oracle.compare import seeded
@@ -40,7 +41,7 @@ PAST, FUTURE = 0.0, math.inf
 EXECUTORS = [None, "serial", "threads", "forks", "processes"]
 
 
-def limited(**options: float) -> Problem:
+def limited(**options: float | Metric) -> Problem:
     """A chain of which the inner Einsums are equal, under limits."""
     problem = chain(n_einsums=4).problem()
     return attrs.evolve(problem, options=attrs.evolve(problem.options, **options))
@@ -289,6 +290,21 @@ class TestTime:
         ended = attrs.evolve(ended, hard=PAST)
         with pytest.raises(TimeLimitError, match="the time limit of 30 s ended the join before any mapping was found"):
             joiner.join(problem, found)
+
+    def test_where_usage_counts_the_best_costs_are_there_when_time_is_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        problem = limited(time_limit=1e6, metrics=Metric.ENERGY | Metric.RESOURCE_USAGE)
+        found = DefaultExplorer().explore(problem)
+        joiner = plugin.get("joiner", "ffm")
+        whole = joiner.join(problem, found)
+        assert len(whole) > 1
+        assert all(m.proven for m in whole)
+        monkeypatch.setattr(
+            "ffcore_ffm_joiner.join.Limits.of_join", lambda *_: Limits(soft=PAST, hard=FUTURE, seconds=30)
+        )
+        (some,) = joiner.join(problem, found)
+        assert not some.proven
+        assert some.energy >= min(m.energy for m in whole) * (1 - 1e-12)
+        assert evaluate_joint(problem, some.nests).fits
 
     def test_incomplete_pmappings_that_do_not_go_together_are_no_proof(self) -> None:
         problem = limited(time_limit=1e-6)

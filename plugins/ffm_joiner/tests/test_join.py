@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from threading import Event
 
+import attrs
 import numpy as np
 import pytest
 
@@ -11,8 +12,9 @@ from ffcore import plugin
 from ffcore.errors import NoValidMappingError
 from ffcore.explore.explorer import explore
 from ffcore.mapper.nothing import check_explored
+from ffcore.mapping.nest import Nest
 from ffcore.model.mapping import evaluate_joint
-from ffcore.pmappings.set import PmappingSet
+from ffcore.pmappings.set import JoinedMapping, PmappingSet
 from ffcore.spec import Spec
 from ffcore.threads import Threads
 from ffcore_ffm_joiner import kernels as kernels_module
@@ -277,3 +279,23 @@ def test_known_mappings_are_real() -> None:
         assert len(known)
         for energy, latency in known.tolist():
             assert any(e <= energy * (1 + 1e-12) and t <= latency * (1 + 1e-12) for e, t in best)
+
+
+def known(found: PmappingSet, *costs: tuple[float, float]) -> list[tuple[float, float, tuple[str, ...]]]:
+    """The front where mappings of such costs are known, with the Einsums of their nests: none of ours has this one."""
+    nests = (Nest("known", "MAC", ()),)
+    given = attrs.evolve(found, known=tuple(JoinedMapping(e, t, nests) for e, t in costs))
+    joined = plugin.get("joiner", "ffm").join(found.problem, given)
+    return [(m.energy, m.latency, tuple(nest.einsum for nest in m.nests)) for m in joined]
+
+
+@pytest.mark.parametrize("size", ["96", "160", "320"])
+def test_known_mappings_are_returned_unless_they_are_bettered(size: str) -> None:
+    found = pmappings(size)
+    best = front(found)
+    ours = tuple(e.einsum.name for e in found.einsums)
+    worse = [(1.01 * e, 1.01 * t) for e, t in best]
+    assert known(found, *worse) == [(*costs, ours) for costs in best]
+    assert known(found, *best) == [(*costs, ("known",)) for costs in best]
+    better = (0.5 * best[0][0], best[-1][1])
+    assert known(found, better) == [(*better, ("known",))]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -11,12 +13,13 @@ import pytest
 from pyarrow.parquet import read_table
 
 from ffcore.cli.run_json import as_json
+from ffcore_sweep import batch, chains, show
 from ffcore_sweep import folder as sweep_folder
 from ffcore_sweep import run as run_module
-from ffcore_sweep import show
 from ffcore_sweep.axes import Axis
 from ffcore_sweep.columns import Design, Detail, front
 from ffcore_sweep.packed import Packed
+from ffcore_sweep.parquet import write_parquet
 from ffcore_sweep.result import FOUND, NOTHING, Sweep, SweepPoint
 from ffcore_sweep.run import prepared
 from tests.api.specs import chain
@@ -82,21 +85,58 @@ def test_tables_are_written_row_by_row(tmp_path: Path) -> None:
 
 def test_the_front_and_the_parquet_file_of_many_points_take_little_memory(tmp_path: Path) -> None:
     axes = (Axis(SIZE, tuple(8.0 * k for k in range(100))), Axis(READ, tuple(map(float, range(100)))))
+    folder = sweep_folder.new(tmp_path, axes, lambda: chain(n_einsums=1))
     packed = Packed()
     for number in range(2500):
         packed.add(made(number))
     sweep = Sweep(axes, packed)
     few = packed[:5]  # what is imported and compiled is no part of it
-    show.write_parquet(tmp_path / "first.parquet", Sweep(axes, few), front(few, ("energy_J", "latency_s")))
+    show.write(folder, Sweep(axes, few), finished=True)
     tracemalloc.start()
     kept = front(sweep.points, ("energy_J", "latency_s"))
     found = tracemalloc.get_traced_memory()[1]
-    show.write_parquet(tmp_path / "pareto.parquet", sweep, kept)
+    write_parquet(tmp_path / "pareto.parquet", lambda: show._pareto_rows(sweep, kept))
     written = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert found / 2500 < 350  # bytes a point
     assert written < 10e6  # whatever their number
     assert read_table(tmp_path / "pareto.parquet").num_rows == sum(max(1, p.n_mappings) for p in packed)
+
+
+def test_a_parquet_file_holds_what_it_is_given(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"number": 1.5, "count": 3, "flag": True, "text": "ü, 'a'", "mixed": "inf", "none": None, "huge": 1 << 70},
+        {"number": None, "count": None, "flag": None, "text": None, "mixed": 2.0, "none": None, "huge": 1},
+        {"number": math.inf, "count": -(1 << 62), "flag": False, "text": "", "mixed": None, "none": None, "late": 7},
+    ]
+    write_parquet(tmp_path / "a.parquet", lambda: iter(rows))
+    read = read_table(tmp_path / "a.parquet")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    expected = [{name: row.get(name) for name in names} for row in rows]
+    expected[1]["mixed"] = "2.0"
+    assert read.to_pylist() == expected
+    assert {name: str(read.schema.field(name).type) for name in ("count", "flag", "text", "none", "huge")} == {
+        "count": "int64",
+        "flag": "bool",
+        "text": "string",
+        "none": "double",
+        "huge": "double",
+    }
+
+
+def test_a_sweep_imports_no_pandas(tmp_path: Path) -> None:
+    """It would take longer than all else that is done at the end of a small sweep."""
+    words = ["sweep", "simple", "matmuls", "--vary", "arch.nodes.GlobalBuffer.size=64B,128B", "--jobs", "1"]
+    code = f"""
+import sys
+from ffcore.cli.main import app
+try:
+    app({[*words, "--out", str(tmp_path / "out")]!r}, standalone_mode=False)
+finally:
+    sys.exit("pandas" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    assert read_table(tmp_path / "out" / "pareto.parquet").num_rows >= 2
 
 
 def test_curves_are_thinned() -> None:
@@ -118,6 +158,7 @@ def test_batches_grow_where_points_take_no_time(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(run_module._Run, "_join", noting)
     monkeypatch.setattr(run_module, "_QUICK", math.inf)
+    monkeypatch.setattr(chains, "LONGEST", 1)
     job = prepared(chain(n_einsums=1, bandwidth=4), {READ: [k / 3 for k in range(1, 31)]})
     assert len(list(job.each(n_jobs=1))) == 30
     assert sizes == [4, 8, 16, 2]
@@ -131,18 +172,19 @@ def test_batches_grow_where_points_take_no_time(monkeypatch: pytest.MonkeyPatch)
 def test_points_that_go_to_a_worker_together_are_what_each_is(monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
     """Some of them have no mapping; explorations are those of several points of a task, or of one."""
     taken: list[int] = []
-    joined = run_module._Run._task
+    made = batch.Batch.round
 
-    def noting(self, points):  # type: ignore[no-untyped-def]
-        taken.append(len(points))
-        return joined(self, points)
+    def noting(self, size):  # type: ignore[no-untyped-def]
+        tasks, calls = made(self, size)
+        taken.extend(sum(map(len, task)) for task in tasks)
+        return tasks, calls
 
     sizes = [8.0 * k for k in (12, 40, 100)]
     job = prepared(
         chain(n_einsums=2), {SIZE: sizes, "mapper.ffm.max_fused_loops": [0, 2], "arch.nodes.Main.size": ["inf", 8]}
     )
     apart = [as_data(p) for p in job.each(n_jobs=jobs)]
-    monkeypatch.setattr(run_module._Run, "_task", noting)
+    monkeypatch.setattr(batch.Batch, "round", noting)
     monkeypatch.setattr(run_module, "_TASK", 1e9)
     monkeypatch.setattr(run_module, "_SHARE", 1)
     monkeypatch.setattr(run_module, "_QUICK", math.inf)

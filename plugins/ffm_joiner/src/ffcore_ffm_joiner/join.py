@@ -115,15 +115,20 @@ def _as_counted(pmappings: PmappingSet, mapping: JoinedMapping, usage: Mapping[s
     """Does a mapping, which fits, take no more of each memory than the given share?
 
     Exact: shares are never counted too large, so that what none of these mappings betters as counted, with all of them
-    counted right, none of them betters in truth.
+    counted right, none of them betters in truth. With ``resource_usage_tolerance``, to within that: rows then have
+    shares that were rounded up, here as everywhere.
     """
+    if not usage:
+        return True
     problem = attrs.evolve(pmappings.problem, einsums=pmappings.einsums_of(mapping.rows))
-    peaks = evaluate_joint(problem, mapping.nests).peaks if usage else {}
+    peaks = evaluate_joint(problem, mapping.nests).peaks
     return all(peaks[m].share <= share + _SHARE for m, share in usage.items() if m in peaks)
 
 
 def _fits(pmappings: PmappingSet, mapping: JoinedMapping) -> bool:
     """Do the nests of a mapping match, and fit when a shared tensor takes what the Einsums that keep it see of it?"""
+    if mapping in pmappings.known:
+        return True
     problem = attrs.evolve(pmappings.problem, einsums=pmappings.einsums_of(mapping.rows))
     try:
         return not evaluate_joint(problem, mapping.nests).overflows

@@ -2,20 +2,23 @@
 
 0. Rows that cannot be part of a wanted mapping are dropped (``prefilter.py``), the others ordered.
 1. Known mappings: the fold is run on rows whose bound is near the least bound, in widening circles,
-   until some mapping fits; once for energy, once for latency; again with all fused loops before the
-   exact fold. Where their product counts, a beam of rows whose weighted sum is least (``weighted.py``)
-   takes its place.
+   until some mapping fits, or one that was given is near; once for energy, once for latency; again
+   with all fused loops before the exact fold. Where their product counts, a beam of rows whose weighted
+   sum is least (``weighted.py``) takes its place.
 2. The exact fold leaves out every row whose bound a known mapping meets (``target.py``).
 
-Where the usage of memories is an objective, there is but one fold, of all rows: bounds are on costs alone.
+Where the usage of memories is an objective, there is but one fold, of all rows: bounds are on costs alone. Within a
+time limit, mappings are first looked for as if it were none: they are there when time is up.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import attrs
+import numpy as np
 
 from ffcore.plugin import JoinedMapping, PmappingSet, Progress, Threads, TimeLimitError, nest_of_row
 from ffcore.plugin import Limits as Ends
@@ -40,7 +43,8 @@ class Joined(NamedTuple):
     mappings: list[JoinedMapping]
     combined: int  # combinations looked at
     differ: bool  # what shared tensors take is not known exactly, so that ``extent`` counts
-    usages: Sequence[dict[str, float]] = ()  # of each mapping, the share of each memory; empty if it is no objective
+    # Of each mapping, the share of each memory; empty if it is no objective, and none when time was up.
+    usages: Sequence[dict[str, float]] = ()
 
 
 def join_all(
@@ -50,7 +54,8 @@ def join_all(
     threads: int = 1,
     extent: Extent = Extent.OWN,
 ) -> Joined:
-    """The Pareto set in energy and latency, of mappings that fit when each shared tensor takes ``extent``.
+    """The Pareto set in energy and latency, and in what memories take where that is an objective, of mappings that fit
+    when each shared tensor takes ``extent``.
 
     Mappings with few fused loops come first: they are quickly found, and bound what more loops have
     to beat. When time is up those known by then are returned as not proven. Raises ``TimeLimitError`` when none are,
@@ -59,15 +64,21 @@ def join_all(
     options = pmappings.problem.options
     told = Reporter(progress, options.metrics, len(pmappings.einsums), limits)
     told.at("reading pmappings")
-    join = _Join(sources(pmappings.einsums, extent), Target.of(options), told, Threads(threads), extent)
+    target = Target.of(options)
+    join = _Join(sources(pmappings.einsums, extent), target, told, Threads(threads), extent)
+    join.begin_with(pmappings.known)
+    first = join
     try:
         with join.threads:
+            if target.usage and limits is not None and limits.soft < math.inf:
+                first = join.of_costs()
+                first.everything()
             join.everything()
     except TimeLimitError:
-        if not len(join.target.known):
+        some = join.mappings() or first.mappings()
+        if not some:
             raise
-        some = [attrs.evolve(mapping, proven=False) for mapping in join.mappings()]
-        return Joined(some, join.combined, join.differ, join.usages())
+        return Joined([attrs.evolve(m, proven=False) for m in some], join.combined, join.differ or first.differ)
     told.joined(len(pmappings.einsums), len(join.target.known), "")
     return Joined(join.mappings(), join.combined, join.differ, join.usages())
 
@@ -84,11 +95,23 @@ class _Join:
     coarse: Sequence[Coarse] = attrs.field(init=False)
     combined: int = 0
     differ: bool = False
-    _found: dict[tuple[float, ...], Choice] = attrs.Factory(dict)  # by energy, latency and, if it counts, usage
+    # By energy, latency and, if it counts, usage.
+    _found: dict[tuple[float, ...], Choice | JoinedMapping] = attrs.Factory(dict)
 
     def __attrs_post_init__(self) -> None:
         self.coarse = coarse(self.sources, Memo())
         self.differ = any(form.parts for source in self.sources for form in source.forms)
+
+    def of_costs(self) -> _Join:
+        """The same where what memories take is no objective, which is much quicker."""
+        return _Join(self.sources, attrs.evolve(self.target, usage=False), self.told, self.threads, self.extent)
+
+    def begin_with(self, mappings: Sequence[JoinedMapping]) -> None:
+        """Mappings that are known before anything is joined; of no use where what they take counts."""
+        if not self.target.usage and mappings:
+            self._found = {(m.energy, m.latency): m for m in mappings}
+            self.target = self.target.with_known(np.array(list(self._found)))
+            self.told.known(self.target.known)
 
     def everything(self) -> None:
         """Look for all mappings that are wanted.
@@ -96,7 +119,7 @@ class _Join:
         Once a mapping is known, the next limit on fused loops is none, unless products are what counts.
         """
         depth = max(int(c.loops.max(initial=0)) for c in self.coarse)
-        for loops in () if self.target.usage else _FIRST:
+        for loops in () if self.target.usage or self._found else _FIRST:
             if loops < depth and (self.target.product or not len(self.target.known)):
                 self.extend(loops, exact=False)
         self.extend(depth, exact=True)
@@ -140,7 +163,10 @@ class _Join:
                 self._found[costs] = fold.choice(found, row)
 
     def mappings(self) -> list[JoinedMapping]:
-        """The known mappings that no other known one matches or betters, ascending in energy."""
+        """The known mappings that no other known one matches or betters, ascending in energy.
+
+        Where what memories take counts, those of the one fold there is, which are such a front already.
+        """
         return [self._mapping(c[0], c[1], self._found[c]) for c in self._wanted()]
 
     def usages(self) -> list[dict[str, float]]:
@@ -151,7 +177,9 @@ class _Join:
     def _wanted(self) -> list[tuple[float, ...]]:
         return sorted(self._found) if self.target.usage else list(map(tuple, self.target.known.tolist()))
 
-    def _mapping(self, energy: float, latency: float, choice: Choice) -> JoinedMapping:
+    def _mapping(self, energy: float, latency: float, choice: Choice | JoinedMapping) -> JoinedMapping:
+        if isinstance(choice, JoinedMapping):
+            return choice
         parts = zip(self.sources, choice.rows, choice.loops, strict=True)
         nests = tuple(nest_of_row(source.pmappings, row, loops) for source, row, loops in parts)
         return JoinedMapping(energy, latency, nests, choice.rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from ffcore.plugin import (
 )
 from ffcore_sweep.columns import Detail
 from ffcore_sweep.needs import Need
+from ffcore_sweep.neighbours import Neighbour, known
 from ffcore_sweep.points import Point
 from ffcore_sweep.restrict import Restricted, Sizes, restricted
 from ffcore_sweep.result import FAILED, NOTHING, shortened
@@ -91,11 +92,25 @@ class Join:
         )
 
     def run(
-        self, *found: EinsumPmappings, executor: Executor | None = None, progress: Progress | None = None
+        self,
+        found: Sequence[EinsumPmappings],
+        neighbours: list[Neighbour],
+        executor: Executor | None = None,
+        progress: Progress | None = None,
     ) -> Outcome:
-        """Join the rows that the point has; what goes wrong with this point alone is its outcome."""
+        """Join the rows that the point has; what goes wrong with this point alone is its outcome.
+
+        ``neighbours``: mappings of points that need the same of what was ``found``; those of this point are added.
+        """
+        own = [found[place] for place in self.places]
+        sizes = [need.sizes for need in self.needs]
         try:
-            pmappings = PmappingSet(self.problem, tuple(self._own(found)))
+            rows = self._rows(own)
+            pmappings = PmappingSet(
+                self.problem,
+                tuple(r.of(need.einsum, need.templates) for r, need in zip(rows, self.needs, strict=True)),
+                known=known(neighbours, self.problem, own, sizes, self.scales),
+            )
             empty = tuple(e.einsum.name for e in pmappings.einsums if not len(e.rows))
             check_explored(self.problem, attrs.evolve(pmappings, without=empty))
             joined = self.joiner.join(self.problem, pmappings, executor=executor, progress=progress)
@@ -106,17 +121,42 @@ class Join:
             evaluations = [self.model.evaluate(self.problem, mapping.nests) for mapping in joined]
         except FFError as error:
             return Failure.of(error)
+        for mapping, evaluation in zip(joined, evaluations, strict=True):
+            if mapping.rows and mapping.proven:  # others are no news, or of joiners that do not tell
+                chosen = (int(r.source[row]) for r, row in zip(rows, mapping.rows, strict=True))
+                neighbours.append(Neighbour.of(self.problem, own, chosen, mapping, evaluation))
         return Found.of([mapping.nests for mapping in joined], evaluations)
 
-    def _own(self, found: Sequence[EinsumPmappings]) -> Iterator[EinsumPmappings]:
+    def _rows(self, own: Sequence[EinsumPmappings]) -> list[Restricted]:
         """Each Einsum's rows; those of equal Einsums are the same arrays, which joiners make use of."""
-        known: dict[object, Restricted] = {}
-        for need, place, explored, scales in zip(self.needs, self.places, self.explored, self.scales, strict=True):
-            if need.key not in known:
-                known[need.key] = restricted(found[place], explored, need.sizes, need.shape, need.options, scales)
-            yield known[need.key].of(need.einsum, need.templates)
+        of_key: dict[object, Restricted] = {}
+        for need, found, explored, scales in zip(self.needs, own, self.explored, self.scales, strict=True):
+            if need.key not in of_key:
+                of_key[need.key] = restricted(found, explored, need.sizes, need.shape, need.options, scales)
+        return [of_key[need.key] for need in self.needs]
 
 
-def joined(joins: Sequence[Join], places: Sequence[Sequence[int]], *found: EinsumPmappings) -> list[Outcome]:
-    """The joins of some points, by whoever has time for them; ``places``: what each needs of what was ``found``."""
-    return [join.run(*(found[place] for place in own)) for join, own in zip(joins, places, strict=True)]
+@attrs.frozen(eq=False)
+class Chain:
+    """Joins of points that need the same explorations, which are done one after the other.
+
+    ``places``: of the explorations, among those of all chains of a task; ``neighbours``: known before the first join;
+    ``goes_on``: are there more of them, for which what is known is to be told?
+    """
+
+    joins: tuple[Join, ...]
+    places: tuple[int, ...]
+    neighbours: tuple[Neighbour, ...]
+    goes_on: bool
+
+    def run(self, found: Sequence[EinsumPmappings]) -> tuple[list[Outcome], tuple[Neighbour, ...]]:
+        """What comes of each, and what is known after the last."""
+        neighbours = list(self.neighbours)
+        own = [found[place] for place in self.places]
+        outcomes = [join.run(own, neighbours) for join in self.joins]
+        return outcomes, tuple(neighbours) if self.goes_on else ()
+
+
+def joined(chains: Sequence[Chain], *found: EinsumPmappings) -> list[tuple[list[Outcome], tuple[Neighbour, ...]]]:
+    """The joins of some points, by whoever has time for them; see `Chain.run`."""
+    return [chain.run(found) for chain in chains]

@@ -46,6 +46,8 @@ from ffcore.plugin import (
 
 Sizes = Mapping[str, float]  # bits by memory
 
+_COSTS = Metric.ENERGY | Metric.LATENCY
+
 
 @attrs.frozen(eq=False)
 class Restricted:
@@ -55,6 +57,7 @@ class Restricted:
     rows: Rows
     offsets: Ints
     shape: RowShape
+    source: Ints  # which of the rows found they are
 
     def of(self, einsum: EinsumProblem, templates: Sequence[Template]) -> EinsumPmappings:
         """The same in an Einsum's own names, with its own components."""
@@ -88,23 +91,29 @@ def restricted(
     group = np.repeat(np.arange(len(found.offsets) - 1), np.diff(found.offsets))[kept]
     larger = {name: explored[name] / size for name, size in sizes.items() if name in shape.memories and size}
     values = reshaped_values(rows.values[kept], own, shape, larger)
-    latency: dict[str, Floats] = {}
-    for column, (component, scale) in enumerate(scales, own.first_apart):
-        latency[component] = latency.get(component, 0.0) + rows.values[kept, column] * scale
-    for seconds in latency.values():
-        np.maximum(values[:, 1], seconds, out=values[:, 1])
-    needed = Objectives.of(options.metrics).needed
-    fewer = (set(own.memories) - set(shape.memories)) | latency.keys()
-    for column, metric in enumerate((Metric.ENERGY, Metric.LATENCY)):
-        if metric not in needed:
-            values[:, column] = 0.0
-            fewer.add(metric.name or "")
+    values[:, :2] = costs_of(rows.values[kept], own, options, scales)
+    fewer = set(own.memories) - set(shape.memories) or scales or _COSTS & ~Objectives.of(options.metrics).needed
     if fewer and len(kept):
         front = pareto_mask(group, values)
         kept, values, group = kept[front], values[front], group[front]
     taken = attrs.evolve(reshaped(rows.take(kept), own, shape), values=values)
     offsets = np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1], [True]])) if len(group) else np.zeros(1)
-    return Restricted(found, taken, offsets.astype(np.int64), shape)
+    return Restricted(found, taken, offsets.astype(np.int64), shape, kept)
+
+
+def costs_of(values: Floats, own: RowShape, options: MapperOptions, scales: Sequence[tuple[str, float]]) -> Floats:
+    """Energy and latency of rows with such values; 0 for what the metrics do not ask for. ``scales``: see above."""
+    costs = values[:, :2].copy()
+    latency: dict[str, Floats] = {}
+    for column, (component, scale) in enumerate(scales, own.first_apart):
+        latency[component] = latency.get(component, 0.0) + values[:, column] * scale
+    for seconds in latency.values():
+        np.maximum(costs[:, 1], seconds, out=costs[:, 1])
+    needed = Objectives.of(options.metrics).needed
+    for column, metric in enumerate((Metric.ENERGY, Metric.LATENCY)):
+        if metric not in needed:
+            costs[:, column] = 0.0
+    return costs
 
 
 class _OwnJobs(Sequence[TemplateChoice]):

@@ -33,6 +33,8 @@ from ffcore.plugin import (
     workers_of,
 )
 from ffcore_sweep.axes import Axis, Vary, axes_of
+from ffcore_sweep.batch import Batch
+from ffcore_sweep.chains import Chains
 from ffcore_sweep.chosen import ALL, Choice
 from ffcore_sweep.columns import Design
 from ffcore_sweep.joins import Failure, Found, Join, Outcome, joined
@@ -46,11 +48,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_POINTS_AT_ONCE = 4  # per worker: what they share is explored before the first of them is joined
-_MANY = 64  # times as many where they take no time
+_CHAINS_AT_ONCE = 4  # per worker at least: what they share is explored before the first of them is joined
+_MANY = 256  # points per worker, where they take no time
 _QUICK = 2.0  # s, for a batch
-_TASK = 0.1  # s, that points which go to a worker together take: what a task costs beside them is a few ms
-_SHARE = 8  # tasks at least that each worker has of a batch
+_TASK = 0.5  # s, that points which go to a worker together take: what a task costs beside them is some ms
+_SHARE = 4  # tasks at least that each worker has of a batch
 _EXPLORATIONS = 64  # that are kept for one batch of many points
 _DESIGNS = 256  # that are kept
 
@@ -152,6 +154,8 @@ class _Run:
     n_points: int
     _done: int = 0  # points
     _together: int = 1  # points of a task
+    _given: frozenset[int] = frozenset()  # points that are asked for: others of their chains are joined for these only
+    _chains: Chains = attrs.field(factory=lambda: Chains((), {}))
     _joined: bool = False  # was some point joined in this process?
     _last: Step | None = None
     _explorations: dict[int, Exploration] = attrs.Factory(dict)  # by number
@@ -161,34 +165,40 @@ class _Run:
     def all(self, numbers: Sequence[int]) -> Iterator[SweepPoint]:
         """The points, those of equal explorations one after the other, as they are finished."""
         order = self.plan.order
-        sharing = sorted((n for n in numbers if n in order), key=order.__getitem__)
+        self._given = frozenset(numbers)
+        self._chains = Chains.made(order, self._given)
+        sharing = self._chains.order
         last = {k: place for place, number in enumerate(sharing) for k in order[number]}
-        at_once = _POINTS_AT_ONCE * workers_of(self.pool, len(sharing))
-        start, most = 0, at_once
+        n_workers = workers_of(self.pool, len(sharing))
+        start, most = 0, 1
         while start < len(sharing):
-            end = self._end(sharing, start, at_once, most)
+            end = self._end(sharing, start, _CHAINS_AT_ONCE * n_workers, most)
             batch = sharing[start:end]
             self._explore({k for number in batch for k in order[number]})
             begun = time.monotonic()
             yield from self._join([self.plan.points[number] for number in batch])
             # Small points are many at once, as workers are started for each batch.
             seconds = time.monotonic() - begun
-            most = min(2 * most, at_once * _MANY) if seconds < _QUICK else at_once
-            each = seconds * workers_of(self.pool, len(batch)) / len(batch)
-            self._together = max(1, min(int(_TASK / max(each, 1e-6)), _MANY))
+            most = min(2 * len(batch), n_workers * _MANY) if seconds < _QUICK else 1
             start = end
             self._forget(lambda k, end=end: last[k] >= end)  # type: ignore[misc]
         # What other explorers and searches start is their own affair: they come last, one after the other.
         yield from self._alone(n for n in numbers if n not in order)
 
     def _end(self, numbers: Sequence[int], start: int, least: int, most: int) -> int:
-        """Where a batch ends that begins at ``start``: no more than ``least`` points if they share little."""
+        """Where a batch of chains ends that begins at ``start``: ``least`` of them, more up to ``most`` points.
+
+        They are no more than the least if they share little.
+        """
         seen: set[int] = set()
-        for place in range(start, min(len(numbers), start + most)):
+        chain, count = -1, 0
+        for place in range(start, len(numbers)):
+            if (begun := self._chains.of[numbers[place]]) != chain:
+                if count >= least and (place - start >= most or len(seen) > _EXPLORATIONS):
+                    return place
+                chain, count = begun, count + 1
             seen.update(self.plan.order[numbers[place]])
-            if place - start >= least and len(seen) > _EXPLORATIONS:
-                return place
-        return min(len(numbers), start + most)
+        return len(numbers)
 
     # ---- explorations
 
@@ -231,35 +241,33 @@ class _Run:
 
     # ---- joins
 
-    def _join(self, batch: Sequence[Point]) -> Iterator[SweepPoint]:
-        beside = [p for p in batch if p.timeless]
-        more = len(beside) > workers_of(self.pool, len(beside))  # else all others would only wait for it
-        if more and not self._joined and getattr(self.pool, "forks", False):  # they then have the joiner's kernels
-            self._joined = True
-            with phase("join"):
-                first = beside.pop(0)
-                yield self._result(first, joined(*self._task([first]))[0])
-        size = max(1, min(self._together, len(beside) // (_SHARE * workers_of(self.pool, len(beside)))))
-        chunks = [beside[start : start + size] for start in range(0, len(beside), size)]
+    def _join(self, points: Sequence[Point]) -> Iterator[SweepPoint]:
+        chains = self._chains.split(point for point in points if point.timeless)
+        batch = Batch(self.plan, self._explorations, self._found, self._chains, chains)
         with phase("join"):
-            for i, outcomes in self._each(joined, [self._task(chunk) for chunk in chunks]):
-                for point, outcome in zip(chunks[i], outcomes, strict=True):
-                    yield self._result(point, outcome)
-            for point in batch:
+            more = len(batch) > workers_of(self.pool, len(batch))  # else all others would only wait for it
+            if more and not self._joined and getattr(self.pool, "forks", False):  # they then have the joiner's kernels
+                self._joined = True
+                yield from self._results(batch.first())
+            while count := len(batch):
+                begun = time.monotonic()
+                n_workers = workers_of(self.pool, count)
+                tasks, calls = batch.round(max(1, min(self._together, count // (_SHARE * n_workers))))
+                for i, answer in self._each(joined, calls):
+                    yield from self._results(batch.outcomes(tasks[i], answer))
+                each = (time.monotonic() - begun) * n_workers / (count - len(batch))
+                self._together = max(1, int(_TASK / max(each, 1e-6)))
+            for point in points:
                 if not point.timeless:
-                    join, found = Join.of(point, self.plan, self._explorations), self._needed(point)
-                    yield self._result(point, join.run(*found, executor=self.pool, progress=self.progress))
+                    needed = tuple(self._found[k] for k in batch.numbers(point))
+                    join = Join.of(point, self.plan, self._explorations)
+                    yield from self._results([(point, join.run(needed, [], self.pool, self.progress))])
 
-    def _task(self, points: Sequence[Point]) -> tuple[Any, ...]:
-        """The arguments of `joined` for some points; what was found for several of them is there once."""
-        numbers = [tuple(dict.fromkeys(self.plan.order[point.number])) for point in points]
-        places = {k: place for place, k in enumerate(dict.fromkeys(k for own in numbers for k in own))}
-        joins = tuple(Join.of(point, self.plan, self._explorations) for point in points)
-        return (joins, tuple(tuple(places[k] for k in own) for own in numbers), *(self._found[k] for k in places))
-
-    def _needed(self, point: Point) -> tuple[EinsumPmappings, ...]:
-        """What was found for a point, each exploration once."""
-        return tuple(self._found[k] for k in dict.fromkeys(self.plan.order[point.number]))
+    def _results(self, found: Iterable[tuple[Point, Outcome]]) -> Iterator[SweepPoint]:
+        """Those that are asked for."""
+        for point, outcome in found:
+            if point.number in self._given:
+                yield self._result(point, outcome)
 
     def _alone(self, numbers: Iterable[int]) -> Iterator[SweepPoint]:
         made: dict[object, Pmappings] = {}

@@ -6,7 +6,6 @@ import csv
 import io
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from itertools import islice
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -26,6 +25,7 @@ from ffcore_sweep.folder import PLAN, Folder
 from ffcore_sweep.folder import write as write_file
 from ffcore_sweep.lines import Curve, Scale, line_plot
 from ffcore_sweep.page import DEFAULT_FRONT, page
+from ffcore_sweep.parquet import write_parquet
 from ffcore_sweep.result import FOUND, Sweep, SweepPoint
 
 CSV, PLOT, PAGE = "sweep.csv", "sweep.svg", "sweep.html"
@@ -33,7 +33,6 @@ PARETO_CSV, PARETO = "pareto.csv", "pareto.parquet"
 _HEADS = ("energy", "latency", "EDP (J·s)", "mappings", "")
 _MOST_ROWS = 2000  # that are printed
 _MOST_CURVES = 40
-_BATCH = 2000  # rows of the parquet file that are in memory at once
 
 
 def write(folder: Folder, sweep: Sweep, *, finished: bool) -> None:
@@ -45,7 +44,7 @@ def write(folder: Folder, sweep: Sweep, *, finished: bool) -> None:
     lines = as_svg(sweep, metrics)
     write_file(folder.path / PLOT, lines)
     write_parts(folder.path / PARETO_CSV, pareto_csv(sweep, kept))
-    write_parquet(folder.path / PARETO, sweep, kept)
+    write_parquet(folder.path / PARETO, lambda: _pareto_rows(sweep, kept))
     write_file(folder.path / PAGE, page(folder, sweep, kept, lines))
 
 
@@ -117,38 +116,6 @@ def _csv(rows: Callable[[], Iterator[Mapping[str, Any]]]) -> Iterator[str]:
         lines.truncate()
         table.writerow({k: csv_cell(v) if isinstance(v, str) else v for k, v in row.items()})
     yield lines.getvalue()
-
-
-def write_parquet(path: Path, sweep: Sweep, kept: Set[tuple[int, int]]) -> None:
-    """The rows of `pareto_csv` as parquet, batch by batch. Values that are not all numbers are texts."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    kinds: dict[str, set[type]] = {}
-    for row in _pareto_rows(sweep, kept):
-        for name, value in row.items():
-            kinds.setdefault(name, set()).update(() if value is None else (type(value),))
-    types = {name: _arrow_type(found) for name, found in kinds.items()}
-    schema = pa.schema([(name, getattr(pa, kind)()) for name, kind in types.items()])
-    rows = _pareto_rows(sweep, kept)
-    with replacing(path) as file, parquet.ParquetWriter(file, schema) as writer:
-        while batch := list(islice(rows, _BATCH)):
-            cells = [{n: _arrow_value(row.get(n), kind) for n, kind in types.items()} for row in batch]
-            writer.write_table(pa.Table.from_pylist(cells, schema))
-
-
-def _arrow_type(kinds: Set[type]) -> str:
-    if kinds == {bool}:
-        return "bool_"
-    if kinds == {int}:
-        return "int64"
-    return "float64" if kinds <= {int, float} else "string"
-
-
-def _arrow_value(value: object, kind: str) -> object:
-    if value is None or kind in ("bool_", "int64"):
-        return value
-    return float(value) if kind == "float64" else str(value)  # type: ignore[arg-type]
 
 
 def as_text(sweep: Sweep, kept: Set[tuple[int, int]] | None = None) -> str:
