@@ -87,8 +87,8 @@ def assert_same(out: Path, whole: Path) -> None:
         ("explore", "1", "SIGINT"),
         ("explore", "2", "SIGTERM"),
         ("join", "1", "SIGINT"),
-        ("evaluate", "1", "SIGINT"),
-        ("output", "1", "SIGINT"),
+        pytest.param("evaluate", "1", "SIGINT", marks=pytest.mark.slow),
+        pytest.param("output", "1", "SIGINT", marks=pytest.mark.slow),
     ],
 )
 def test_interrupted_in_a_phase_and_resumed(

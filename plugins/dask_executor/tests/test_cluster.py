@@ -103,6 +103,7 @@ def _go(pool: Any, folder: Path) -> None:
         (folder / "go").touch()
 
 
+@pytest.mark.slow
 def test_two_clients_share_a_cache_folder(cluster: Cluster, tmp_path: Path) -> None:
     words = [*SPEC, "--executor", "dask", "--executor-option", f"scheduler_file={cluster.file}", "--format", "json"]
     both = [ff("map", *words, "--cache", tmp_path / "cache") for _ in range(2)]
@@ -145,6 +146,7 @@ def test_without_its_scheduler_a_sweep_ends_and_goes_on_elsewhere(tmp_path: Path
     assert on.stdout == alone.stdout
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_other_workers(cluster: Cluster, tmp_path: Path) -> None:
     first = ff("map", *SPEC, "--out", tmp_path, "--executor", "dask", "--executor-option", "scheduler=tcp://127.0.0.1:1",
                "--executor-option", "timeout=0.5")  # fmt: skip
