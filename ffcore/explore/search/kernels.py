@@ -344,6 +344,7 @@ def template_rows(
     latencies: tuple[Ints, Ints],
     rates: tuple[float, float, float, float],
     memories: tuple[Ints, Floats],
+    out_width: int,
 ) -> tuple[Ints, Ints, Floats]:
     """(chain, label, values) of every row, those that another row of the same chain dominates left out.
 
@@ -352,7 +353,8 @@ def template_rows(
     the shares that stay open. ``latencies``: the columns of which the largest is the latency, and those that are kept
     apart. ``rates``: the first column of leakage, W of leakage beside these, how often energy counts, and how often
     latency.
-    ``memories``: per tracked memory the column (or -1), and the share that one bit is.
+    ``memories``: per tracked memory the column (or -1), and the share that one bit is. ``out_width``: of the
+    ``RowShape``.
 
     Exact: rows of one chain have the same compatibility.
     """
@@ -360,7 +362,7 @@ def template_rows(
     columns, shares = memories
     room = int((last - first).sum()) + 1
     chain, label = np.empty(room, np.int64), np.empty(room, np.int64)
-    out = np.empty((room, 2 + len(columns) + opened.shape[1] + len(latencies[1])))
+    out = np.empty((room, out_width))
     around = addend, scale, target, limits, *latencies, np.array(rates), columns, shares, opened
     filled = _rows(values, first, last, *around, chain, label, out)
     return chain[:filled].copy(), label[:filled].copy(), out[:filled].copy()
