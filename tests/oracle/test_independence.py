@@ -87,7 +87,7 @@ def test_names_and_order_of_tensors_change_nothing() -> None:
         assert {e.name for e in other.einsums}.isdisjoint(e.name for e in pair[1].einsums)
         moved += [list(e.bounds) for e in other.einsums] != [list(e.bounds) for e in pair[1].einsums]
         assert same(fast(other), fast(pair[1])), seed
-    assert moved > 5  # a shuffled Einsum meets its rank variables in another order
+    assert moved > 3  # a shuffled Einsum meets its rank variables in another order
 
 
 @pytest.mark.parametrize("factor", [8.0, 1e6])

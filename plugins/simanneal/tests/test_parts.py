@@ -124,7 +124,8 @@ def test_parts_that_read_a_tensor_in_several_ways_are_the_models() -> None:
 @pytest.mark.parametrize("move", MOVES, ids=lambda move: move.name)
 def test_every_move_applies_somewhere_and_can_be_repaired(move: Move) -> None:
     applied = 0
-    for seed, problem, mapspace in mapspaces(30_000, 30_000 + examples(8, 24)):
+    few = 18 if move.name == "order" else 8  # which seldom changes anything
+    for seed, problem, mapspace in mapspaces(30_000, 30_000 + examples(few, 24)):
         try:
             space = Space(mapspace, Meter(Budget()), f"{seed}")
         except NoValidMappingError:
