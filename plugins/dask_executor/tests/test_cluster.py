@@ -126,6 +126,7 @@ SWEEP = (
 )
 
 
+@pytest.mark.slow
 def test_without_its_scheduler_a_sweep_ends_and_goes_on_elsewhere(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with Cluster(tmp_path / "scheduler.json") as cluster:
@@ -230,6 +231,7 @@ def test_a_scheduler_without_workers_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes certificates with openssl")
+@pytest.mark.slow
 def test_tls(tmp_path: Path) -> None:
     key, cert = str(tmp_path / "key.pem"), str(tmp_path / "cert.pem")
     words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2"]
