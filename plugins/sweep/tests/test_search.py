@@ -65,7 +65,8 @@ def value_of(found: Searched) -> float:
     return float(getattr(found.best, found.minimised))
 
 
-@pytest.mark.parametrize("number", first_few(range(20), 3))
+# Each kind of goal and of limit is among the first three.
+@pytest.mark.parametrize("number", first_few(sorted(range(20), key=lambda n: n not in (0, 5, 7)), 3))
 def test_the_best_is_that_of_a_full_sweep(number: int) -> None:
     spec, vary = space(number)
     everything = ff.sweep(spec, vary, n_jobs=1)
