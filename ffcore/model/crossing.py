@@ -42,17 +42,18 @@ def crossings(own: OwnNest, parent: int, loops: Iterable[Loop], components: Sequ
         dimension = components[line[0]].lines[line[1]]
         irrelevant = own.tensor.relevance(variable) is Relevance.IRRELEVANT
         shared = irrelevant and own.tensor.name in dimension.may_reuse
+        line, apart = _on_array(components, line)
         steps = range(1, n)  # the first instance is where values enter
         if components[network].all_to_all:
             way = len(steps)
         else:  # from each to the next, or to each one from the first
-            way = strides.get(line, 1) * sum(1 if shared else step for step in steps)
+            way = strides.get(line, apart) * sum(1 if shared else step for step in steps)
         hops = {other: count * n for other, count in hops.items()}
         hops[network] = hops.get(network, 0) + way * wanted
         hops_each[network] = hops_each.get(network, 0) * n + way * wanted
         carried = busiest.setdefault(network, {})
         carried[line] = carried.get(line, 0) + wanted * (min(1, len(steps)) if shared else len(steps))
-        strides[line] = strides.get(line, 1) * n
+        strides[line] = strides.get(line, apart) * n
         wanted *= 1 if shared else n
         receivers *= n
     return [Crossing(i, hops[i], hops_each[i], busiest[i], receivers) for i in sorted(hops)]
@@ -86,6 +87,22 @@ def _inside_out(
             key = loop.component, _number(components[loop.component], loop.dimension), variables.index(loop.variable)
             found[key] = found.get(key, 1) * loop.trips
     return [((c, d), variables[v], n) for (c, d, v), n in sorted(found.items(), reverse=True)]
+
+
+def _on_array(components: Sequence[Component], line: Line) -> tuple[Line, int]:
+    """The line that instances stand on, and how many places they are apart there.
+
+    Those of a memory that is spread over an Array stand on the Array's, if their network joins its places too.
+    """
+    memory, array = components[line[0]], components[line[0]].array
+    if not memory.spread:
+        return line, 1
+    index = next(i for i, c in enumerate(components) if c.name == array)
+    if _network(components, index) != _network(components, line[0]):
+        return line, 1
+    own = memory.lines[line[1]]
+    number = next(d for d, whole in enumerate(components[index].spatial) if whole.name == own.name)
+    return (index, number), components[index].spatial[number].fanout // own.fanout
 
 
 def _number(component: Component, dimension: SpatialDimension) -> int:

@@ -273,7 +273,7 @@ if TYPE_CHECKING:
     from ffcore.spec.problem import TileShape as TileShape
     from ffcore.spec.problem import rank_values as rank_values
     from ffcore.spec.quantities import in_any_unit as in_any_unit
-    from ffcore.spec.resolve.path import names_in_nodes as names_in_nodes
+    from ffcore.spec.resolve.layout import names_in_nodes as names_in_nodes
     from ffcore.spec.source import YamlMap as YamlMap
     from ffcore.spec.source import YamlScalar as YamlScalar
     from ffcore.spec.source.files import SourceProblem as SourceProblem
@@ -398,7 +398,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.spec.expressions": _names("evaluate names_in"),
     "ffcore.spec.library": _names("find_file read_sources"),
     "ffcore.spec.paths": _names("is_default place_of_path"),
-    "ffcore.spec.resolve.path": _names("names_in_nodes"),
+    "ffcore.spec.resolve.layout": _names("names_in_nodes"),
     "ffcore.spec.problem": _names(
         "Action Component ComponentKind EinsumProblem Held Holding INFINITY Leak MAX_HOPS MapperOptions Metric "
         "PathProblem Price Problem RankExpression Relevance SpatialDimension Tensor TileShape rank_values"

@@ -113,6 +113,10 @@ class RowShape:
         """Column of the share that private reservations above loop ``depth`` (at levels below it) take."""
         return self.own(memory) + 1 + depth
 
+    def all_opened(self, memory: int) -> slice:
+        """Columns of the shares above every depth, in their order."""
+        return slice(self.opened(memory, 0), self.opened(memory, self.open))
+
 
 @attrs.frozen(eq=False)
 class Rows:

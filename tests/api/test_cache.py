@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -42,7 +43,7 @@ def explored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def tpu() -> ff.Spec:
     """Spatial loops, so that jobs have trip counts to store."""
-    return ff.Spec.from_yaml("tpu_v4i_like", "matmuls", N_EINSUMS=2, M=64, KN=64)
+    return ff.Spec.from_yaml("tpu_v4i_like", "matmuls", N_EINSUMS=2, M=16, KN=16)
 
 
 def _content(job: TemplateChoice) -> object:
@@ -206,9 +207,19 @@ DAMAGES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pmappings]:
+    """A folder, and the pmappings of which it holds the files."""
+    folder = tmp_path_factory.mktemp("stored")
+    return folder, make(chain(), cache_dir=folder)
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_is_reported_and_made_again(tmp_path: Path, explored: list[str], damage) -> None:  # type: ignore[no-untyped-def]
-    fresh = make(chain(), cache_dir=tmp_path)
+def test_a_damaged_file_is_reported_and_made_again(  # type: ignore[no-untyped-def]
+    tmp_path: Path, explored: list[str], stored: tuple[Path, Pmappings], damage
+) -> None:
+    folder, fresh = stored
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     (victim,) = tmp_path.glob("Matmul1-*.npz")
     damage(victim)
     explored.clear()

@@ -16,6 +16,7 @@ def _as_before() -> Any:
     ff.set_n_parallel_jobs(None, print_message=False)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_as_before")
 def test_first_cell_to_last(tmp_path: Path) -> None:
     ff.set_n_parallel_jobs(2, print_message=True)

@@ -106,6 +106,7 @@ def test_jobs_on_free_arrays_run(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert all(r.evaluated for r in rows_of(job, WARM, [Measured(OK, 1.0, 1.0, 2**20, done.stdout, "")]))
 
 
+@pytest.mark.slow
 def test_growth_is_measured_in_one_process() -> None:
     job = BENCHES["growth"](TINY)[-1]
     done = measure(job.command, limit=100, cwd=ROOT)

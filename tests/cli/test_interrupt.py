@@ -19,6 +19,7 @@ import pytest
 from ffcore.cli.interrupt import interrupts
 from tests.cli.process import ff, ff_here
 from tests.cli.stopper import installed_here, write_stopper
+from tests.examples import first_few
 
 PARTS = ["--explorer", "stopping", "--joiner", "stopping", "--model", "stopping"]
 JOB = ["stopping", "matmuls", "--set", "N_EINSUMS=3", "--set", "M=16", "--set", "KN=8", *PARTS]
@@ -87,8 +88,8 @@ def assert_same(out: Path, whole: Path) -> None:
         ("explore", "1", "SIGINT"),
         ("explore", "2", "SIGTERM"),
         ("join", "1", "SIGINT"),
-        ("evaluate", "1", "SIGINT"),
-        ("output", "1", "SIGINT"),
+        pytest.param("evaluate", "1", "SIGINT", marks=pytest.mark.slow),
+        pytest.param("output", "1", "SIGINT", marks=pytest.mark.slow),
     ],
 )
 def test_interrupted_in_a_phase_and_resumed(
@@ -188,7 +189,7 @@ def test_a_spec_that_was_not_read_leaves_the_folders_earlier_run_alone(
 
 @pytest.mark.parametrize(
     ("executor", "whole_group"),
-    [("forks", True), ("threads", True), pytest.param("processes", False, marks=pytest.mark.slow)],
+    first_few([("forks", True), ("threads", True), ("processes", False)], 1),
 )
 def test_workers_leave_no_trace(executor: str, whole_group: bool, stopper: Path, tmp_path: Path) -> None:
     """Ctrl-C in a terminal reaches all processes; none of them says anything, and all end."""

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.cli.process import ff_here, write_specs
+from tests.examples import first_few
 
 JOB = ["simple", "matmuls", "--set", "N_EINSUMS=3", "--set", "M=16", "--set", "KN=8", "--jobs", "1"]
 NONE = "none (the time limit of 1 us ended the search: 1 of "
@@ -134,8 +135,15 @@ main.main()
     assert (done.returncode, done.stderr) == (130, "said\n")
 
 
-@pytest.mark.parametrize("by", ["INT", "TERM"])
-@pytest.mark.parametrize("how", [["--jobs", "1"], ["--jobs", "2"], ["--jobs", "2", "--executor", "threads"]])
+HOW = [["--jobs", "1"], ["--jobs", "2"], ["--jobs", "2", "--executor", "threads"]]
+
+
+@pytest.mark.parametrize(
+    ("how", "by"),
+    first_few(
+        [(HOW[0], "INT"), (HOW[1], "TERM"), (HOW[2], "INT"), (HOW[0], "TERM"), (HOW[1], "INT"), (HOW[2], "TERM")], 3
+    ),
+)
 def test_an_interruption_ends_the_middle_of_a_template(how: list[str], by: str) -> None:
     """Each worker is in a template that never ends."""
     script = """

@@ -14,7 +14,11 @@ from tests.docs.running import LANGUAGES, Page, look_up
 WITH_BLOCKS = [page for page in PAGES if page_blocks(page)]
 
 
-@pytest.mark.parametrize("page", WITH_BLOCKS)
+# Starts a scheduler and workers again and again; the tests of that plugin do too.
+SLOW = {"docs/howto/cluster.md"}
+
+
+@pytest.mark.parametrize("page", [pytest.param(p, marks=pytest.mark.slow) if p in SLOW else p for p in WITH_BLOCKS])
 def test_blocks_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -325,7 +325,7 @@ def test_pmappings_with_two_fanouts_are_the_same_without_each_prune(problem: Pro
     same_without_each(problem)
 
 
-@settings(max_examples=examples(8, 25), suppress_health_check=UNHURRIED)
+@settings(max_examples=examples(4, 25), suppress_health_check=UNHURRIED)
 @given(oracle_problems())
 def test_pmappings_of_random_problems_are_the_same_without_each_prune(drawn: OracleProblem) -> None:
     try:
@@ -336,7 +336,7 @@ def test_pmappings_of_random_problems_are_the_same_without_each_prune(drawn: Ora
     same_without_each(problem)
 
 
-@settings(max_examples=examples(6, 15), suppress_health_check=UNHURRIED, deadline=None)
+@settings(max_examples=examples(4, 15), suppress_health_check=UNHURRIED, deadline=None)
 @given(st.integers(0, 10_000))
 def test_pmappings_on_random_arrays_are_the_same_without_each_prune(seed: int) -> None:
     problem = array_problem(seed)
@@ -370,7 +370,7 @@ def all_tracked(problem: Problem) -> Problem:
     return attrs.evolve(problem, options=attrs.evolve(problem.options, combine_runs=True))
 
 
-@settings(max_examples=examples(6, 15), suppress_health_check=UNHURRIED)
+@settings(max_examples=examples(4, 15), suppress_health_check=UNHURRIED)
 @given(two_fanouts())
 def test_memories_that_need_no_tracking_change_no_joined_mapping(problem: Problem) -> None:
     assert np.array(joined(problem)) == pytest.approx(np.array(joined(all_tracked(problem))))

@@ -98,6 +98,7 @@ def test_two_runs_into_one_folder(tmp_path: Path, run: Whole) -> None:
     assert names(out) == names(run.out)
 
 
+@pytest.mark.slow
 def test_two_runs_share_a_cache(tmp_path: Path, run: Whole) -> None:
     cache = tmp_path / "cache"
     outs = [tmp_path / "a", tmp_path / "b"]

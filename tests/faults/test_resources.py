@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import ff_here
+from tests.examples import first_few
 from tests.faults.running import JOB, answer, inputs, limited, points, started, under
 
 
@@ -83,7 +84,7 @@ def test_open_files(most: int, tmp_path: Path) -> None:
     assert ff_here("map", *words[1:3], *JOB, "--out", tmp_path / "out").returncode == 0
 
 
-@pytest.mark.parametrize("how", ["full", pytest.param("nowhere", marks=pytest.mark.slow), "damaged"])
+@pytest.mark.parametrize("how", first_few(["full", "nowhere", "damaged"], 1))
 def test_cache_of_kernels(how: str, tmp_path: Path) -> None:
     """Kernels are compiled again; nothing is said of it."""
     cache = tmp_path / "kernels"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -76,11 +76,14 @@ def as_json(tree: Tree) -> str:
     return "{" + ", ".join(entries) + "}"
 
 
-def walk(tree: Tree) -> Iterator[Tree]:
-    """The tree and all that is in it."""
-    yield tree
-    for item in tree.items or ():
-        yield from walk(item)
+def walk(tree: Tree) -> list[Tree]:
+    """The tree and all that is in it, in the order of the text."""
+    found, waiting = [], [tree]
+    while waiting:
+        found.append(here := waiting.pop())
+        if here.items:
+            waiting += reversed(here.items)
+    return found
 
 
 # -- mutations: each changes the tree at one place, if it can ------------------------------------------------
@@ -88,7 +91,7 @@ def walk(tree: Tree) -> Iterator[Tree]:
 
 def mutate(tree: Tree, rng: random.Random, pool: list[Tree]) -> None:
     """Change one place; ``pool``: trees of which parts may come."""
-    places = list(walk(tree))
+    places = walk(tree)
     place = rng.choice(places[1:] or places)
     rng.choice(_MUTATIONS)(place, rng, pool)
 
@@ -106,7 +109,7 @@ def _fragment(place: Tree, rng: random.Random, pool: list[Tree]) -> None:
 
 
 def _other(place: Tree, rng: random.Random, pool: list[Tree]) -> None:
-    _become(place, rng.choice(list(walk(rng.choice(pool)))).copy())
+    _become(place, rng.choice(walk(rng.choice(pool))).copy())
 
 
 def _drop(place: Tree, rng: random.Random, pool: list[Tree]) -> None:
@@ -161,7 +164,7 @@ def _many(place: Tree, rng: random.Random, pool: list[Tree]) -> None:
     """The same again and again: a hundred, or thousands."""
     if place.items:
         item = rng.choice(place.items)
-        times = rng.choice([20, 300, 3000]) if sum(1 for _ in walk(item)) < 30 else 20
+        times = rng.choice([20, 300, 3000]) if len(walk(item)) < 30 else 20
         if place.keys is None:
             place.items += [item.copy() for _ in range(times)]
         else:

@@ -95,13 +95,24 @@ workload:
 """
 
 
-def spec_of(gx: object, gy: object, a: int = 4, b: int = 4) -> ff.Spec:
-    text = SPREAD.replace("GX", str(gx)).replace("GY", str(gy)).replace("SA", str(a)).replace("SB", str(b))
+def spec_of(gx: object, gy: object, a: int = 4, b: int = 4, above: str = "") -> ff.Spec:
+    text = with_network_above(SPREAD, above == "two") if above else SPREAD
+    text = text.replace("GX", str(gx)).replace("GY", str(gy)).replace("SA", str(a)).replace("SB", str(b))
     return ff.Spec.from_string(text)
 
 
-def nest_of(gx: int, gy: int, a: int, b: int, across: tuple[str, str]) -> tuple[EinsumProblem, Nest]:
-    spec = spec_of(gx, gy, a, b)
+def with_network_above(text: str, below: bool) -> str:
+    """The network before the memory; with ``below``, another one in its old place."""
+    first, rest = text.split("    - !Memory\n      name: Buffer\n")
+    memory, after = rest.split("    - !Network\n")
+    network, last = after.split("  - !Compute\n")
+    noc = f"    - !Network\n{network}"
+    other = noc.replace("NoC", "Inner") if below else ""
+    return f"{first}{noc}    - !Memory\n      name: Buffer\n{memory}{other}  - !Compute\n{last}"
+
+
+def nest_of(gx: int, gy: int, a: int, b: int, across: tuple[str, str], above: str = "") -> tuple[EinsumProblem, Nest]:
+    spec = spec_of(gx, gy, a, b, above)
     assert (spec.areas()["Buffer"], spec.areas()["MAC"]) == (gx * gy, 12 * 8)
     (einsum,) = spec.problem().einsums
     holders = [Holder(t, memory) for memory in ("DRAM", "Buffer") for t in "ABWZ"]
@@ -122,8 +133,8 @@ def walked(gx: int, gy: int, a: int, b: int, across: tuple[str, str]) -> dict[st
     return {tensor: sum(p[0] == tensor for p in passed) for tensor in "ABWZ"}
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_every_link_from_memories_that_are_spread(seed: int) -> None:
+def drawn(seed: int) -> tuple[int, int, int, int, tuple[str, str]]:
+    """Instances along X and Y, trips of a and b, and what these run across."""
     chance = random.Random(seed)
     gx, gy = chance.choice([1, 2, 3, 4, 6, 12]), chance.choice([1, 2, 4, 8])
     across = chance.choice([("X", "Y"), ("Y", "X")])
@@ -133,6 +144,13 @@ def test_every_link_from_memories_that_are_spread(seed: int) -> None:
         chance.choice([n for n in range(1, places[name][0] + 1) if n <= span or n % span == 0])
         for name, span in zip(across, spans, strict=True)
     )
+    return gx, gy, a, b, across
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_every_link_from_memories_that_are_spread(seed: int) -> None:
+    gx, gy, a, b, across = drawn(seed)
+    spans = [{"X": 12 // gx, "Y": 8 // gy}[name] for name in across]
     einsum, nest = nest_of(gx, gy, a, b, across)
     found = evaluate_nest(einsum, nest)
     hops = {key.tensor: n.total for key, n in found.actions.items() if key.action == "hop"}
@@ -140,6 +158,46 @@ def test_every_link_from_memories_that_are_spread(seed: int) -> None:
     in_a, in_b = min(a, spans[0]), min(b, spans[1])
     bits = {r.tensor: r.bits for r in found.reservations if r.component == "Buffer"}
     assert bits == {"A": in_a, "B": in_b, "W": in_a * in_b, "Z": in_b}
+
+
+def walked_to(gx: int, gy: int, a: int, b: int, across: tuple[str, str], apart: bool) -> dict[str, int]:
+    """Tensor -> links that its values pass from the first place to their instances, along X and then Y.
+
+    ``apart``: there is a link from each place to the next, else from each instance to the next.
+    """
+    passed: set[tuple[str, tuple[int, ...], tuple[int, int], tuple[int, int]]] = set()
+    for i, j in product(range(a), range(b)):
+        x, y = (i, j) if across == ("X", "Y") else (j, i)
+        to_x, to_y = x // (12 // gx), y // (8 // gy)
+        if apart:
+            to_x, to_y = to_x * (12 // gx), to_y * (8 // gy)
+        for tensor, value in (("A", (i,)), ("B", (j,)), ("W", (i, j)), ("Z", (j,))):
+            passed |= {(tensor, value, (k, 0), (k + 1, 0)) for k in range(to_x)}
+            passed |= {(tensor, value, (to_x, k), (to_x, k + 1)) for k in range(to_y)}
+    return {tensor: sum(p[0] == tensor for p in passed) for tensor in "ABWZ"}
+
+
+@pytest.mark.parametrize("above", ["one", "two"])
+@pytest.mark.parametrize("seed", range(30))
+def test_every_link_to_memories_that_are_spread(seed: int, above: str) -> None:
+    """A network above them takes values to their instances; one below joins the places, if there is one."""
+    gx, gy, a, b, across = drawn(seed)
+    found = evaluate_nest(*nest_of(gx, gy, a, b, across, above))
+    hops = {(key.component, key.tensor): n.total for key, n in found.actions.items() if key.action == "hop"}
+    assert {t: hops.get(("NoC", t), 0) for t in "ABWZ"} == walked_to(gx, gy, a, b, across, above == "one")
+    inner = walked(gx, gy, a, b, across) if above == "two" else dict.fromkeys("ABWZ", 0)
+    assert {t: hops.get(("Inner", t), 0) for t in "ABWZ"} == inner
+
+
+def test_the_busiest_link_carries_what_is_held_by_spread_memories_and_what_is_not() -> None:
+    """All of it comes from the first place, over the same link along X."""
+    spec = spec_of(2, 1, 12, 1, "one")
+    spec.arch.nodes["Buffer"].tensors.keep, spec.arch.nodes["Buffer"].tensors.may_keep = "W", "W"
+    (einsum,) = spec.problem().einsums
+    holders = [*(Holder(t, "DRAM") for t in "ABWZ"), Holder("W", "Buffer")]
+    found = evaluate_nest(einsum, Nest("E", "MAC", (*holders, Spatial("a", 1, "Grid", "X"))))
+    # 6 values of W for the second instance, 11 of A, and one each of B and Z for all places.
+    assert found.latency["NoC"] == 6 + 11 + 1 + 1
 
 
 def test_two_loops_across_one_dimension_are_divided_by_their_strides() -> None:

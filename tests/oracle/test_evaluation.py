@@ -15,10 +15,11 @@ from ffcore.model.default import DefaultModel
 from ffcore.model.evaluate import evaluate_nest
 from ffcore.pmappings.nests import nest_of_row
 from ffcore.spec.problem import Metric, Problem
+from tests.examples import first_few
 from tests.oracle.compare import TOLERANCE, joined, objectives, seeded
 
 BATCH = 10
-BATCHES = [*range(5), *(pytest.param(b, marks=pytest.mark.slow) for b in range(5, 60))]
+BATCHES = first_few(range(60), 2)
 FITS = 1 + 1e-9
 
 

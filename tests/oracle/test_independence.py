@@ -13,15 +13,15 @@ import pytest
 from ffcore import plugin
 from ffcore.pmappings.set import JoinedMapping
 from ffcore.spec.problem import Problem
-from tests.examples import examples
+from tests.examples import examples, first_few
 from tests.oracle.compare import fast, joined, same, seeded, variant
 from tests.oracle_problems import OracleProblem, random_problem
 
 # Problems that have a mapping: most with several Einsums, some with several Pareto-optimal mappings.
-SEEDS = [s for s in range(20_000, 20_000 + examples(20, 40)) if s % 5 != 4]
+SEEDS = [s for s in range(20_000, 20_000 + examples(10, 40)) if s % 5 != 4]
 
 
-@pytest.fixture(scope="module", params=["forks", "threads", "processes", "serial"])
+@pytest.fixture(scope="module", params=first_few(["forks", "threads", "serial", "processes"], 3))
 def two_workers(request: pytest.FixtureRequest) -> Iterator[Executor]:
     with plugin.get("executor", request.param, n_jobs=2) as executor:
         yield executor
@@ -30,13 +30,13 @@ def two_workers(request: pytest.FixtureRequest) -> Iterator[Executor]:
 def test_workers_change_nothing(two_workers: Executor) -> None:
     """Not even which of several equally good mappings is found."""
     found = 0
-    for seed in SEEDS[: examples(8, 16)]:
+    for seed in SEEDS[: examples(5, 16)]:
         problem = seeded(seed)
         if problem is not None:
             alone = joined(problem)
             assert told(joined(problem, two_workers)) == told(alone), seed
             found += len(alone)
-    assert found > 5
+    assert found > 3
 
 
 def told(mappings: list[JoinedMapping]) -> list[object]:
@@ -87,7 +87,7 @@ def test_names_and_order_of_tensors_change_nothing() -> None:
         assert {e.name for e in other.einsums}.isdisjoint(e.name for e in pair[1].einsums)
         moved += [list(e.bounds) for e in other.einsums] != [list(e.bounds) for e in pair[1].einsums]
         assert same(fast(other), fast(pair[1])), seed
-    assert moved > 5  # a shuffled Einsum meets its rank variables in another order
+    assert moved > 3  # a shuffled Einsum meets its rank variables in another order
 
 
 @pytest.mark.parametrize("factor", [8.0, 1e6])

@@ -33,7 +33,7 @@ LONG = {
 }  # fmt: skip
 BATCHES = [
     pytest.param(n, *seeds.values, id=f"{n} of {seeds.id}", marks=seeds.marks)
-    for n, quick in ((1, 40), (2, 40), (3, 12))
+    for n, quick in ((1, 30), (2, 30), (3, 12))
     for seeds in batches(range(170), quick, LONG[n])
 ]
 

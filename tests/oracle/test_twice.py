@@ -30,7 +30,7 @@ from tests.oracle.compare import TOLERANCE, dominated, joined, objectives, refer
 from tests.twice_problems import twice_problem
 
 BATCH = 5
-BATCHES = [b if b < 5 else pytest.param(b, marks=pytest.mark.slow) for b in range(60)]
+BATCHES = [b if b < 2 else pytest.param(b, marks=pytest.mark.slow) for b in range(60)]
 
 
 def batch_of(number: int) -> list[tuple[int, Problem]]:

@@ -20,9 +20,11 @@ from pathlib import Path
 import attrs
 import pytest
 
+from tests.examples import first_few
+
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = sorted(path.parent.name for path in (ROOT / "plugins").glob("*/pyproject.toml"))
-ONE = ("--set", "N_EINSUMS=1", "--set", "M=8", "--set", "KN=8")
+ONE = ("--set", "N_EINSUMS=1", "--set", "M=2", "--set", "KN=2")
 TWO = ("--set", "N_EINSUMS=2", "--set", "M=8", "--set", "KN=8")
 # Each part of each kind can be imported.
 LOAD = """
@@ -117,7 +119,11 @@ def test_core_alone_maps_one_einsum_and_says_what_is_missing(unpacked: dict[str,
     assert "T1" in core.ff("render", "workload", "simple", "matmuls", *TWO).stdout
 
 
-@pytest.mark.parametrize("name", PLUGINS)
+# That of the others is known without slow tests too: none imports another one (test_dependencies.py).
+ALONE = ("ffm_joiner", "sweep")
+
+
+@pytest.mark.parametrize("name", first_few(sorted(PLUGINS, key=lambda name: name not in ALONE), len(ALONE)))
 def test_each_plugin_works_alone_with_core(name: str, unpacked: dict[str, Path], bare: Path) -> None:
     loaded = Environment(bare, [unpacked["ffcore"], unpacked[name]]).loaded()
     assert any(line.endswith(f" ffcore-{name.replace('_', '-')}") for line in loaded)

@@ -12,7 +12,7 @@ from ffcore.cli.main import app
 from ffcore.errors import NoValidMappingError
 from ffcore.model.constraints import check_nest
 from ffcore.spec.problem import ALL_OPERATORS, Bound, LoopBound, Problem, SpatialDimension, TileShape
-from tests.examples import examples
+from tests.examples import examples, first_few
 from tests.model.problems import FakePath, compute, container, dimension, einsum, memory, tensor
 from tests.oracle.compare import fast, joined, reference, same
 
@@ -123,9 +123,11 @@ def checked(problem: Problem) -> int:
     return len(found)
 
 
+BOUNDED = [("m | k", "reuse: W, "), ("k", ""), ("m | k", ""), ("k", "reuse: W, ")]
+
+
 @pytest.mark.parametrize("operator", ALL_OPERATORS)
-@pytest.mark.parametrize("variables", ["m | k", "k"])
-@pytest.mark.parametrize("reuse", ["", "reuse: W, "])
+@pytest.mark.parametrize(("variables", "reuse"), first_few(BOUNDED, 2))
 def test_what_the_search_finds_keeps_its_bounds(operator: str, variables: str, reuse: str) -> None:
     """For a loop that ``reuse`` removes and for a variable that one Einsum lacks, too."""
     found = 0
@@ -153,7 +155,7 @@ def test_a_product_over_nothing_is_one() -> None:
 @pytest.mark.parametrize("variables", ["m | n", "k"])
 def test_tile_shapes(operator: str, variables: str) -> None:
     """Also where the memory may hold a tensor that none of the variables indexes."""
-    for value in (1, 2):
+    for value in examples((2,), (1, 2)):
         shape = f"tile_shape: [{bound(variables, operator, value)}]"
         checked(ff.Spec.from_string(text("reuse: Y", shape)).problem())
 

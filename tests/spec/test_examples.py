@@ -174,6 +174,7 @@ def conformance_cases() -> list[str]:
     return sorted(p.parent.name for p in CONFORMANCE.glob("*/arch.yaml"))
 
 
+@pytest.mark.slow  # tests/conformance maps them all
 @examples.needs_conformance
 def test_every_conformance_spec_resolves() -> None:
     cases = conformance_cases()

@@ -150,10 +150,10 @@ BLOCKS = {"resnet50": {"LAYER": "s3b1"}, "mobilenet_v2": {"LAYER": "b3"}, "vgg16
 
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_every_workload_resolves_on_every_architecture(workload: str) -> None:
-    """Where slow tests are left out on two each, which are all of them together."""
+    """Where slow tests are left out on one each, which are all of them together."""
     every = (*ARCHES, "simple", "tpu_v4i_like")
     first = WORKLOADS.index(workload)
-    for arch in examples((every[first % 9], every[(first + 4) % 9]), every):
+    for arch in examples((every[first % len(every)],), every):
         assert load(workload, arch, **BLOCKS.get(workload, {})).problem().einsums
 
 

@@ -197,12 +197,11 @@ def factors_of(index: int, inside: Iterable[tuple[LoopName, int]], around: Itera
     return tuple(sorted(found.items()))
 
 
-@attrs.define
+@attrs.frozen
 class Booker:
-    """Makes the bookings of edges on one path; each is made once."""
+    """Makes the bookings of edges on one path."""
 
     columns: Columns
-    _known: dict[object, tuple[Booking, ...]] = attrs.Factory(dict)
 
     def bookings(
         self,
@@ -215,18 +214,6 @@ class Booker:
 
         ``inside`` and ``around``: of the loops whose trips are known, those inside and outside of the child.
         """
-        key = (edge, outside, inside, around)
-        if key not in self._known:
-            self._known[key] = tuple(self._made(edge, outside, inside, around))
-        return self._known[key]
-
-    def _made(
-        self,
-        edge: EdgeShape,
-        outside: tuple[LoopName, ...],
-        inside: tuple[tuple[LoopName, int], ...],
-        around: tuple[tuple[LoopName, int], ...],
-    ) -> Iterator[Booking]:
         columns = self.columns
         tensor = columns.einsum.tensor[edge.tensor]
         factors = factors_of(edge.child, inside, around)
@@ -246,9 +233,11 @@ class Booker:
                     key = ((target, tuple(sorted((*signature, *slack)))), skipped, unit)
                     found[key] = found.get(key, 0.0) + rate * amount
         self._hops(edge, tensor, outside, inside, found)
-        for (column, skipped, unit), rate in found.items():
-            if rate:
-                yield Booking(column, edge.tensor, factors, skipped, unit, rate)
+        return tuple(
+            Booking(column, edge.tensor, factors, skipped, unit, rate)
+            for (column, skipped, unit), rate in found.items()
+            if rate
+        )
 
     def _hops(
         self,

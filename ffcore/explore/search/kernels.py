@@ -46,6 +46,11 @@ class Moves:
     shares: Floats  # per class that comes out, the least that compute time will yet be multiplied by
     left: Floats  # per class that comes out, the least that loops to come across the dimension multiply by
 
+    @property
+    def classes(self) -> int:
+        """Number of classes that labels come from."""
+        return len(self.departure_starts) - 1
+
 
 @attrs.frozen(eq=False)
 class Gathered:
@@ -78,10 +83,8 @@ def gather(
     """
     promised = np.zeros(0)
     if before is not None:
-        classes = max(len(moves.departure_starts) - 1, int(moves.arrivals[:, 0].max()) + 1)
-        promised = promises(
-            lists, values, n, before(None if lists.keys is None else lists.keys % n), np.zeros(classes)
-        )[:, 0]
+        known = before(None if lists.keys is None else lists.keys % n)
+        promised = promises(lists, values, n, known, np.zeros(moves.classes))[:, 0]
     if lists.keys is not None:
         targets = _targets(lists.keys, n, moves)
         found = around(targets % n)
@@ -99,8 +102,7 @@ def gather(
 
 def _targets(keys: Ints, n: int, moves: Moves) -> Ints:
     """The keys that moves lead to, ascending."""
-    classes = max(len(moves.departure_starts) - 1, int(moves.arrivals[:, 0].max()) + 1)
-    first = np.searchsorted(keys, np.arange(classes + 1) * n)
+    first = np.searchsorted(keys, np.arange(moves.classes + 1) * n)
     room = int(np.diff(first)[moves.arrivals[:, 0]].sum())
     out, marked = np.empty(room, np.int64), np.zeros(n, np.bool_)
     rules = n, moves.steps.stride, moves.steps.size, moves.arrivals, moves.starts, moves.steps.up, first
@@ -124,8 +126,7 @@ def _gathered_all(
     """Offsets of all lists, and the labels, made by as many threads as there are."""
     parts = _cut(reached, len(values), threads)
     room = 2 * len(values) // len(parts) + 1024
-    classes = max(len(moves.departure_starts) - 1, int(moves.arrivals[:, 0].max(initial=0)) + 1)
-    sources = lists.offsets, values, lists.index(classes * n)
+    sources = lists.offsets, values, lists.index(moves.classes * n)
 
     def gathered(part: tuple[int, int]) -> tuple[Ints, _Out]:
         return _gathered(sources, n, moves, around, promised, reached, targets, part, room)
@@ -351,6 +352,7 @@ def template_rows(
     latencies: tuple[Ints, Ints],
     rates: tuple[float, float, float, float],
     memories: tuple[Ints, Floats],
+    out_width: int,
 ) -> tuple[Ints, Ints, Floats]:
     """(chain, label, values) of every row, those that another row of the same chain dominates left out.
 
@@ -359,7 +361,8 @@ def template_rows(
     the shares that stay open. ``latencies``: the columns of which the largest is the latency, and those that are kept
     apart. ``rates``: the first column of leakage, W of leakage beside these, how often energy counts, and how often
     latency.
-    ``memories``: per tracked memory the column (or -1), and the share that one bit is.
+    ``memories``: per tracked memory the column (or -1), and the share that one bit is. ``out_width``: of the
+    ``RowShape``.
 
     Exact: rows of one chain have the same compatibility.
     """
@@ -367,7 +370,7 @@ def template_rows(
     columns, shares = memories
     room = int((last - first).sum()) + 1
     chain, label = np.empty(room, np.int64), np.empty(room, np.int64)
-    out = np.empty((room, 2 + len(columns) + opened.shape[1] + len(latencies[1])))
+    out = np.empty((room, out_width))
     around = addend, scale, target, limits, *latencies, np.array(rates), columns, shares, opened
     filled = _rows(values, first, last, *around, chain, label, out)
     return chain[:filled].copy(), label[:filled].copy(), out[:filled].copy()

@@ -98,6 +98,7 @@ class RowMaker:
             self._latencies(),
             (float(columns.first_power), columns.constant_power, *wanted),
             self._tracked(),
+            self.shape.width,
         )
         round_up(values[:, self.shape.shares], self.options.resource_usage_tolerance)
         self.labeller.pulse(int((last - first).sum()))

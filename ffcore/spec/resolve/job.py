@@ -19,9 +19,10 @@ from ffcore.spec.resolve.accesses import Accesses, of_accesses, of_tensors
 from ffcore.spec.resolve.costs import CostBook, warn_of_uncounted
 from ffcore.spec.resolve.einsums import ResolvedWorkload, resolve_workload, table_place, variable_scope
 from ffcore.spec.resolve.imperfect import AUTO, IMPERFECT, asked_for, automatic
+from ffcore.spec.resolve.layout import ArchLayout
 from ffcore.spec.resolve.magnitude import too_large
 from ffcore.spec.resolve.nodes import Fields
-from ffcore.spec.resolve.path import ArchLayout, EinsumArch
+from ffcore.spec.resolve.path import EinsumArch
 from ffcore.spec.resolve.scope import Scope, Trace
 from ffcore.spec.resolve.tree import Place, check_tree, paths
 from ffcore.spec.resolve.values import as_bool, as_number, at_least_zero, positive

@@ -103,6 +103,7 @@ def _go(pool: Any, folder: Path) -> None:
         (folder / "go").touch()
 
 
+@pytest.mark.slow
 def test_two_clients_share_a_cache_folder(cluster: Cluster, tmp_path: Path) -> None:
     words = [*SPEC, "--executor", "dask", "--executor-option", f"scheduler_file={cluster.file}", "--format", "json"]
     both = [ff("map", *words, "--cache", tmp_path / "cache") for _ in range(2)]
@@ -125,6 +126,7 @@ SWEEP = (
 )
 
 
+@pytest.mark.slow
 def test_without_its_scheduler_a_sweep_ends_and_goes_on_elsewhere(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with Cluster(tmp_path / "scheduler.json") as cluster:
@@ -145,6 +147,7 @@ def test_without_its_scheduler_a_sweep_ends_and_goes_on_elsewhere(tmp_path: Path
     assert on.stdout == alone.stdout
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_other_workers(cluster: Cluster, tmp_path: Path) -> None:
     first = ff("map", *SPEC, "--out", tmp_path, "--executor", "dask", "--executor-option", "scheduler=tcp://127.0.0.1:1",
                "--executor-option", "timeout=0.5")  # fmt: skip
@@ -228,6 +231,7 @@ def test_a_scheduler_without_workers_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes certificates with openssl")
+@pytest.mark.slow
 def test_tls(tmp_path: Path) -> None:
     key, cert = str(tmp_path / "key.pem"), str(tmp_path / "cert.pem")
     words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2"]

@@ -39,6 +39,7 @@ def test_explain_says_the_same(options: list[str]) -> None:
     assert {"better", "worse", "equal"} & {effect["outcome"] for effect in found["effects"]}  # some were searched
 
 
+@pytest.mark.slow
 def test_compare_finds_the_same_optimum(options: list[str], tmp_path: Path) -> None:
     words = ["compare", *SPEC, "--joiners", "ffm,random", "--budget", "200ms"]
     found = answer(*words, *options, "--out", tmp_path / "dask")

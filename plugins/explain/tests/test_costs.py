@@ -16,6 +16,7 @@ from ffcore_explain.explanation import Effect, Explanation, Goal, Outcome
 from ffcore_explain.limits import applied, limits
 from ffcore_explain.show import as_text
 from tests.diagnose.specs import arch, array, matmuls, memory
+from tests.examples import first_few
 from tests.oracle_problems import random_problem
 
 pytest.importorskip("ffcore_ffm_joiner", reason="the plugin ffm_joiner is not installed")
@@ -135,7 +136,7 @@ def check(effect: Effect, base: Optima, without: Optima) -> None:
     assert effect.outcome is (Outcome.BETTER if better else Outcome.WORSE if worse else Outcome.EQUAL)
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", first_few(SPECS, 1))
 def test_every_limit_of_a_spec_is_lifted(name: str) -> None:
     found = whole(name)
     assert {e.lift.path for e in found.effects} == set(CHANGES[name])

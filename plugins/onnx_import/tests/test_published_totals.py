@@ -16,6 +16,7 @@ import pytest
 import ffcore as ff
 from ffcore_onnx_import.convert import read_network
 from ffcore_onnx_import.summary import Summary
+from tests.examples import first_few
 
 LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 
@@ -59,7 +60,7 @@ def test_every_node_has_a_fate_and_elementwise_nodes_change_no_total(name: str) 
     assert not found.copies
 
 
-@pytest.mark.parametrize("name", ["resnet50", "squeezenet", "shufflenet", "densenet121"])
+@pytest.mark.parametrize("name", first_few(["resnet50", "squeezenet", "shufflenet", "densenet121"], 2))
 def test_whole_networks_are_valid_workloads(name: str) -> None:
     """And what the workload says, evaluated, is as many multiply-accumulates."""
     path = LIGHT / f"light_{name}.onnx"

@@ -89,6 +89,7 @@ def test_every_kind_is_clean_for_ruff(packages: Path) -> None:
             cwd=packages)  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_kind_is_clean_for_strict_mypy(packages: Path) -> None:
     """With the cache of the lint that ran before, or this would take a minute."""
     sources = [packages / name_of(kind) / "src" for kind in KINDS]

@@ -26,6 +26,7 @@ from ffcore.spec.problem import Problem
 from ffcore.units import parse_time
 from ffcore_simanneal import compare_run, compare_show
 from tests.cli.process import ff, ff_here, write_specs
+from tests.examples import first_few
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -255,7 +256,8 @@ def test_tolerances_make_no_optimum(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("jobs", "whole_group"), [pytest.param("1", True, marks=pytest.mark.slow), ("2", True), ("2", False)]
+    ("jobs", "whole_group"),
+    first_few([("2", True), ("2", False), ("1", True)], 1),
 )
 def test_ctrl_c_tells_what_is_finished_and_ends_at_once(tmp_path: Path, jobs: str, whole_group: bool) -> None:
     words = ["--set", "M=4", "--jobs", jobs, "--joiners", "ffm,random", "--budget", "60s", "--out", str(tmp_path)]

@@ -20,13 +20,13 @@ from ffcore_simanneal.joiners import Baseline, Islands
 from ffcore_simanneal.joint import score_of
 from ffcore_simanneal.tracker import Outcome, Tracker, merge
 from plugins.simanneal.tests.problems import Case, cases, two_matmuls
-from tests.examples import examples
+from tests.examples import examples, first_few
 from tests.laws import Odd
 
 UNPRUNED = ["simanneal", "genetic", "random"]
 EVERY = [*UNPRUNED, "simanneal2"]
 SAME = 1e-9
-FEW = examples(8, 25)
+FEW = examples(3, 25)
 
 
 def track(name: str, case: Case, executor: Executor | None = None, **options: object) -> Tracker:
@@ -43,7 +43,7 @@ def case() -> Case:
     return next(cases(4, 1))
 
 
-@pytest.fixture(params=["threads", "processes", "forks"])
+@pytest.fixture(params=first_few(["threads", "forks", "processes"], 2))
 def pool(request: pytest.FixtureRequest) -> Iterator[Executor]:
     executor = plugin.get("executor", request.param, n_jobs=2)
     yield executor
@@ -205,7 +205,7 @@ def test_more_islands_than_evaluations(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "count"), [(50, 20), *(pytest.param(n, 50, marks=pytest.mark.slow) for n in (50, 2000, 3000, 4000))]
+    ("first", "count"), [(50, 8), *(pytest.param(n, 50, marks=pytest.mark.slow) for n in (50, 2000, 3000, 4000))]
 )
 def test_annealing_reaches_the_optimum_of_small_problems(first: int, count: int) -> None:
     """At least 95 % of them, with a budget of 100,000 evaluations each (it ends at the target)."""

@@ -20,6 +20,7 @@ from ffcore_sweep.needs import Needs
 from ffcore_sweep.run import prepared
 from plugins.sweep.tests.against_single_runs import Job, job, mismatches, quick_diagnosis
 from tests.api.specs import chain
+from tests.examples import first_few
 
 SIZE, LOOPS = "arch.nodes.Buffer.size", "mapper.ffm.max_fused_loops"
 SEEDS = [1002, 1003, 1007, 1008, 1009, 1010]
@@ -39,7 +40,7 @@ def explored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", first_few(SEEDS, 2))
 def test_points_of_random_problems_are_those_of_single_runs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     quick_diagnosis(monkeypatch)
     drawn = job(seed)
@@ -47,7 +48,7 @@ def test_points_of_random_problems_are_those_of_single_runs(seed: int, monkeypat
     assert mismatches(drawn) == []
 
 
-@pytest.mark.parametrize(("keep", "bandwidth"), [("All", "inf"), ("Nothing", 4)])
+@pytest.mark.parametrize(("keep", "bandwidth"), first_few([("Nothing", 4), ("All", "inf")], 1))
 def test_chains_that_fill_their_buffer(keep: str, bandwidth: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Here joins depend on shares of memories at every depth; with Nothing small buffers hold no intermediate."""
     quick_diagnosis(monkeypatch)

@@ -23,6 +23,7 @@ from ffcore_sweep.parquet import write_parquet
 from ffcore_sweep.result import FOUND, NOTHING, Sweep, SweepPoint
 from ffcore_sweep.run import prepared
 from tests.api.specs import chain
+from tests.examples import first_few
 
 SIZE, READ = "arch.nodes.Buffer.size", "arch.nodes.Main.actions.read.throughput"
 
@@ -168,7 +169,7 @@ def test_batches_grow_where_points_take_no_time(monkeypatch: pytest.MonkeyPatch)
     assert max(sizes) <= 4
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", first_few([2, 1], 1))
 def test_points_that_go_to_a_worker_together_are_what_each_is(monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
     """Some of them have no mapping; explorations are those of several points of a task, or of one."""
     taken: list[int] = []

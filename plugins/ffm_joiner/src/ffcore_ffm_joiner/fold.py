@@ -299,7 +299,7 @@ def _right(
     for m in range(shape.memories):
         result[:, shape.beside(m)] = table.values[:, rows.own(m)]
         for part in (shape.fresh(m), shape.dying(m)):
-            result[:, part] = table.values[:, rows.opened(m, 0) : rows.opened(m, 0) + shape.levels]
+            result[:, part] = table.values[:, rows.all_opened(m)]
         for k, tensor in enumerate(tensors):  # while the Einsum runs, beside what it sees itself
             number = ids[:, k]
             if extent is Extent.LARGEST or k not in (*fresh, *dying):

@@ -78,7 +78,7 @@ class RowSpace:
             values[0],
             values[1],
             tuple(values[shape.own(m)] for m in memories),
-            tuple((m, tuple(values[shape.opened(m, 0) : shape.opened(m, 0) + shape.open])) for m in memories),
+            tuple((m, tuple(values[shape.all_opened(m)])) for m in memories),
             variant.keys,
             variant.shares,
             variant.places,
