@@ -25,6 +25,7 @@ def ffcore_explorers() -> Iterable[ExplorerRecord]:
         "pruned exact search of templates and tiles",
         "ffcore.explore.default:DefaultExplorer",
         keeps_pmappings=True,
+        imperfect=True,
     )
 
 
