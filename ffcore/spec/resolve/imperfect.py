@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from ffcore.errors import SpecError, suggest
 from ffcore.numbers import divisors, prime_factors
-from ffcore.spec.problem import MOST_SIZES, MOST_STATES, Component, EinsumProblem
+from ffcore.spec.problem import MOST_SIZES, MOST_STATES, Component, ComponentKind, EinsumProblem
 from ffcore.spec.resolve.nodes import Fields
 
 AUTO = "auto"
@@ -59,7 +59,7 @@ def automatic(einsums: Sequence[EinsumProblem]) -> frozenset[str]:
     compound = {v for e in einsums for t in e.tensors for v in t.compound}
     found = {v for e in einsums for v in _of_einsum(e)}
     out = {v for e in einsums for v, bound in e.bounds.items() if bound >= MOST_SIZES}
-    out |= {v for e in einsums for path in _components(e) for c in path for v in _unordered(e, c)}
+    out |= {v for e in einsums for path in _components(e) if _unordered(e, path) for v in e.bounds}
     chosen = frozenset(found - compound - out)
     for einsum in einsums:
         chosen = _numbered(einsum, chosen)
@@ -75,9 +75,18 @@ def _numbered(einsum: EinsumProblem, chosen: frozenset[str]) -> frozenset[str]:
     return chosen
 
 
-def _unordered(einsum: EinsumProblem, component: Component) -> Iterable[str]:
-    ordered = component.holding is None or component.holding.force_memory_hierarchy_order
-    return () if ordered else einsum.bounds
+def _unordered(einsum: EinsumProblem, path: Sequence[Component]) -> bool:
+    """May spatial loops stand above a memory further out?
+
+    Memories need not keep their order where that is allowed, and where they back a persistent tensor: its holder stands
+    above all loops. What the first memory has to keep is backed there.
+    """
+    memories = [(i, c.holding) for i, c in enumerate(path) if c.kind is ComponentKind.MEMORY and c.holding is not None]
+    if not all(holding.force_memory_hierarchy_order for _, holding in memories):
+        return True
+    persistent = {t.name for t in einsum.tensors if t.persistent}
+    inside = memories and persistent - memories[0][1].must
+    return bool(inside) and any(c.spatial for c in path[: memories[-1][0] + 1])
 
 
 def _of_einsum(einsum: EinsumProblem) -> Iterable[str]:
