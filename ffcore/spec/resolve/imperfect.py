@@ -57,9 +57,10 @@ def automatic(einsums: Sequence[EinsumProblem]) -> frozenset[str]:
     where an Einsum's tiles would be too many to number.
     """
     compound = {v for e in einsums for t in e.tensors for v in t.compound}
-    found = {v for e in einsums for v in _of_einsum(e)}
+    seen = [(e, _components(e)) for e in einsums]
+    found = {v for e, paths in seen for v in _of_einsum(e, paths)}
     out = {v for e in einsums for v, bound in e.bounds.items() if bound >= MOST_SIZES}
-    out |= {v for e in einsums for path in _components(e) if _unordered(e, path) for v in e.bounds}
+    out |= {v for e, paths in seen for path in paths if _unordered(e, path) for v in e.bounds}
     chosen = frozenset(found - compound - out)
     for einsum in einsums:
         chosen = _numbered(einsum, chosen)
@@ -89,8 +90,8 @@ def _unordered(einsum: EinsumProblem, path: Sequence[Component]) -> bool:
     return bool(inside) and any(c.spatial for c in path[: memories[-1][0] + 1])
 
 
-def _of_einsum(einsum: EinsumProblem) -> Iterable[str]:
-    arrays = [_fanouts(einsum, component) for components in _components(einsum) for component in components]
+def _of_einsum(einsum: EinsumProblem, paths: Sequence[Sequence[Component]]) -> Iterable[str]:
+    arrays = [_fanouts(einsum, component) for components in paths for component in components if component.spatial]
     for v, bound in einsum.bounds.items():
         if prime_factors(bound)[-1:] > (_SMOOTH,) or any(_idles(bound, fanouts[v]) for fanouts in arrays):
             yield v
