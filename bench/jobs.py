@@ -16,6 +16,7 @@ import attrs
 COLD, WARM = "cold", "warm"  # compiled kernels: none cached (a first run), all cached
 MB, GB = 10**6, 10**9
 CONSTRAINED, FREE = "tpu_v4i_like_constrained", "tpu_v4i_like"
+PERFECT = "--imperfect", "none"  # so that results of all versions are of one mapspace
 INPUTS = "bench/inputs"  # from the root of the clone, where jobs run
 
 
@@ -128,7 +129,7 @@ def on_array(
     parameters: Mapping[str, int | str],
     seconds: float,
     memory: float = math.inf,
-    flags: tuple[str, ...] = (),
+    flags: tuple[str, ...] = PERFECT,
 ) -> Job:
     """A job of bench/inputs. ``name``: of the benchmark and of the job; ``files``: architecture and workload."""
     bounded = {k: min(v, sizes.most) if isinstance(v, int) else v for k, v in parameters.items()}
@@ -212,7 +213,7 @@ def memories(sizes: Sizes) -> list[Job]:
 
 def odd(sizes: Sizes) -> list[Job]:
     """Fanouts and sizes with few common factors."""
-    return _odd(sizes, "odd", ())
+    return _odd(sizes, "odd", PERFECT)
 
 
 def odd_auto(sizes: Sizes) -> list[Job]:

@@ -19,6 +19,7 @@ from ffcore.spec.problem import ALL_OPERATORS, Problem
 from ffcore_exhaustive.pmappings import perfect_only
 from ffcore_exhaustive.templates import templates
 from ffcore_exhaustive.tiles import count_tile_choices
+from tests import perfect
 from tests.oracle_problems import (
     Chooser,
     OracleProblem,
@@ -322,6 +323,7 @@ def _mapper(choose: Chooser) -> str:
         f"metrics: {choose.choice([both, both, both, '[energy]', '[latency]', '[energy_delay_product]'])}",
         f"max_fused_loops: {choose.choice(['inf', 'inf', 1, 2])}",
         f"max_fused_loops_per_rank_variable: {choose.choice([1, 'inf'])}",
+        perfect.FIELDS,
     ]
     if choose.chance(6):
         fields.append("max_loops_per_spatial_dimension: 1")

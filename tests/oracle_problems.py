@@ -396,10 +396,8 @@ def _arch(choose: Chooser, n_einsums: int, wide: bool) -> str:
 def _mapper(choose: Chooser) -> str:
     fields = ["metrics: [energy, latency]", f"max_fused_loops: {choose.choice(['inf', 'inf', 0, 1, 2])}"]
     fields.append(f"max_fused_loops_per_rank_variable: {choose.choice([1, 1, 2, 'inf'])}")
-    if choose.chance(8):
-        fields.append("explore_imperfect_temporal_loops: True")
-    if choose.chance(12):
-        fields.append("explore_imperfect_spatial_loops: True")
+    fields.append(f"explore_imperfect_temporal_loops: {choose.chance(8)}")
+    fields.append(f"explore_imperfect_spatial_loops: {choose.chance(12)}")
     if choose.chance(10):
         fields.append("force_memory_hierarchy_order: False")
     return "mapper: {" + ", ".join(fields) + "}\n"

@@ -14,6 +14,7 @@ from ffcore.cli import costs
 from ffcore.cli.inputs import unused_parameters
 from ffcore.diagnose.traps import traps
 from ffcore.errors import FFError, SpecError, SpecProblem, SpecWarning
+from ffcore.mapper.choice import as_searched
 from ffcore.mapping.check import check_mapping
 from ffcore.mapping.dialect import tree_from_node
 from ffcore.render.arch import view_arch
@@ -41,7 +42,7 @@ def check(spec: Spec) -> Checked:
     """Check everything that can be checked without a search, the mapping too. Raises ``SpecError``."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SpecWarning)
-        problem = spec.problem_without_costs()
+        problem = as_searched(spec).problem_without_costs()
     if spec.mapping is not None:
         check_mapping(problem, tree_from_node(spec.mapping))
     told = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, SpecWarning))

@@ -26,7 +26,7 @@ from ffcore.pmappings.arrays import Floats, Ints
 from ffcore.pmappings.loops import loop_sizes
 from ffcore.pmappings.rows import Rows, RowShape, SpatialChoice, TemplateChoice
 from ffcore.pmappings.set import EinsumPmappings, PmappingSet, PmappingStats
-from ffcore.spec.problem import INFINITY, MOST_SIZES, EinsumProblem, MapperOptions, Problem
+from ffcore.spec.problem import INFINITY, MOST_SIZES, MOST_STATES, EinsumProblem, MapperOptions, Problem
 from ffcore.templates import Template
 from ffcore.tolerances import FITS
 from ffcore.units import exact_size
@@ -314,7 +314,7 @@ def _check_imperfect(problem: Problem) -> None:
                 "plugin: leave mapper.ffm.explore_imperfect_temporal_loops and explore_imperfect_spatial_loops at False"
             )
         sizes = math.prod(len(loop_sizes(einsum, v)) for v in einsum.bounds)
-        if any(einsum.bounds[v] >= MOST_SIZES for v in einsum.imperfect) or sizes >= 2**62:
+        if any(einsum.bounds[v] >= MOST_SIZES for v in einsum.imperfect) or sizes >= MOST_STATES:
             names = ", ".join(sorted(einsum.imperfect))
             raise FFError(
                 f"Einsum {einsum.name}: its bounds are too large for imperfect factors of {names}: name fewer rank "

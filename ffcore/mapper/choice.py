@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ffcore import plugin
-from ffcore.plugin import JoinerRecord
+from ffcore.plugin import ExplorerRecord, JoinerRecord
 from ffcore.plugin.given_options import check_options
 from ffcore.plugin.known import DEFAULT_JOINER
+from ffcore.spec.resolve.imperfect import IMPERFECT, is_auto
 
 if TYPE_CHECKING:
     from ffcore.spec import Spec
@@ -41,6 +42,33 @@ def explorer_of(spec: Spec, joiner: str | None = None) -> str:
     # A joiner that is not installed is for the join to complain of: pmappings can be made without one.
     found = [r.explorer for r in plugin.records("joiner") if isinstance(r, JoinerRecord) and r.name == wanted]
     return found[0] if found else DEFAULT_EXPLORER
+
+
+def as_searched(spec: Spec, explorer: str | None = None, joiner: str | None = None) -> Spec:
+    """The spec with perfect factors in place of ``auto``, if what searches it offers no others; else as it is.
+
+    That is the explorer, the joiner (None: the spec's) and the law of a model, under which nothing offers them.
+    """
+    offered = _offers_imperfect(spec, explorer or explorer_of(spec, joiner), joiner or joiner_name(spec))
+    return spec if offered else without_auto(spec)
+
+
+def without_auto(spec: Spec) -> Spec:
+    """The spec with perfect factors in place of ``auto``."""
+    automatic = [name for name in IMPERFECT if is_auto(getattr(spec.mapper.ffm, name))]
+    if not automatic:
+        return spec
+    result = spec.copy()
+    for name in automatic:
+        setattr(result.mapper.ffm, name, False)
+    return result
+
+
+def _offers_imperfect(spec: Spec, explorer: str, joiner: str) -> bool:
+    records = [r for r in plugin.records("explorer") if r.name == explorer]
+    records += [r for r in plugin.records("joiner") if r.name == joiner]
+    offered = all(r.imperfect for r in records if isinstance(r, ExplorerRecord | JoinerRecord))
+    return offered and plugin.current_manager().law(spec.mapper.model) is None
 
 
 def joiner_of(spec: Spec, name: str | None = None, options: Mapping[str, Any] | None = None) -> Any:

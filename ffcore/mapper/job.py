@@ -16,7 +16,7 @@ import numpy as np
 from ffcore import plugin
 from ffcore.diagnose.traps import traps
 from ffcore.errors import NoValidMappingError, SpecError, SpecWarning, suggest
-from ffcore.mapper.choice import DEFAULT_EXPLORER, explorer_of, joiner_name, joiner_of
+from ffcore.mapper.choice import DEFAULT_EXPLORER, as_searched, explorer_of, joiner_name, joiner_of
 from ffcore.mapper.nothing import check_explored, is_exact, nothing_joined
 from ffcore.mapping.paths import settled
 from ffcore.model.law import key_of
@@ -40,12 +40,15 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "default"
 
 
-def problem_of(spec: Spec, *, allow_hopeless: bool = False) -> Problem:
+def problem_of(
+    spec: Spec, *, explorer: str | None = None, joiner: str | None = None, allow_hopeless: bool = False
+) -> Problem:
     """The spec in plain numbers, priced by the cost model and by the law of the model that it names.
 
-    Raises SpecError and PluginError.
+    ``explorer`` and ``joiner`` are those that search (None: the spec's): see `as_searched`. Raises SpecError and
+    PluginError.
     """
-    problem = spec.problem(allow_hopeless=allow_hopeless)
+    problem = as_searched(spec, explorer, joiner).problem(allow_hopeless=allow_hopeless)
     law = plugin.current_manager().law(spec.mapper.model)
     if law is None:
         return problem
@@ -82,7 +85,7 @@ class Job:
     def problem(self) -> Problem:
         """The spec in plain numbers. Raises SpecError and PluginError."""
         with phase("spec"):
-            return problem_of(self.spec)
+            return problem_of(self.spec, explorer=self.explorer_name, joiner=self.joiner_name)
 
     @cached_property
     def explorer(self) -> Explorer:

@@ -26,6 +26,7 @@ def ffcore_explorers() -> Iterable[ExplorerRecord]:
         "ffcore.explore.default:DefaultExplorer",
         keeps_pmappings=True,
         joins=True,
+        imperfect=True,
     )
 
 

@@ -81,6 +81,7 @@ class JoinerRecord(Record):
     returns nothing only where nothing goes together, so that `ff explain` may ask it. ``tracks``: it has
     ``track(problem, pmappings, executor=, progress=)``, which tells how its search went, and takes budgets.
     ``usage``: it can return the Pareto set with what each memory takes as an objective (the metric ``resource_usage``).
+    ``imperfect``: it joins pmappings with imperfect factors; where it does not, ``auto`` means perfect ones.
     """
 
     kind: ClassVar[str] = "joiner"
@@ -90,6 +91,7 @@ class JoinerRecord(Record):
     exact: bool = attrs.field(default=False, kw_only=True)
     tracks: bool = attrs.field(default=False, kw_only=True)
     usage: bool = attrs.field(default=False, kw_only=True)
+    imperfect: bool = attrs.field(default=True, kw_only=True)
 
 
 @attrs.frozen
@@ -99,12 +101,14 @@ class ExplorerRecord(Record):
     ``keeps_pmappings``: in ``cache_dir``, and uses them again; ``ff map --out`` then has them kept as soon as each
     Einsum is explored. ``joins``: its ``explore`` takes ``joined=``, a function of a `PmappingSet` that returns the
     energy and latency of mappings that it makes, and may leave out pmappings that are in no better mapping.
+    ``imperfect``: it offers imperfect factors; where it does not, ``auto`` means perfect ones.
     """
 
     kind: ClassVar[str] = "explorer"
 
     keeps_pmappings: bool = attrs.field(default=False, kw_only=True)
     joins: bool = attrs.field(default=False, kw_only=True)
+    imperfect: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.frozen

@@ -46,6 +46,7 @@ Price: TypeAlias = "Callable[[_Floats, _Floats], tuple[_Floats, _Floats]]"
 """(values of one transfer, transfers) -> (J, actions) of one transfer; see `ffcore.model.law.Law`."""
 
 MOST_SIZES = 1 << 20  # sizes of loops over one rank variable that a search can number
+MOST_STATES = 1 << 62  # products of such numbers over all rank variables of an Einsum
 
 
 Held = Mapping[str, frozenset[str]]  # memory -> the tensors it keeps, outermost first

@@ -9,6 +9,7 @@ import pytest
 
 from ffcore.api import map_workload_to_arch
 from ffcore.spec import Spec
+from tests.perfect import perfect_factors
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "conformance"
 TOLERANCE = 1e-5  # relative; the peer searches in float32
@@ -32,7 +33,7 @@ def covered(point: Point, by: list[Point]) -> bool:
 def test_conformance(name: str) -> None:
     folder = CASES / name
     expected = json.loads((folder / "expected.json").read_text())
-    spec = Spec.from_yaml(folder / "arch.yaml", folder / "workload.yaml")
+    spec = perfect_factors(Spec.from_yaml(folder / "arch.yaml", folder / "workload.yaml"))
     spec.mapper.ffm.max_fused_loops = float(expected["max_fused_loops"])
     mappings = map_workload_to_arch(spec, n_jobs=1)
     ours = [(e.total_energy, e.total_latency) for e in mappings.evaluations]

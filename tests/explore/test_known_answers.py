@@ -13,6 +13,7 @@ import ffcore as ff
 from ffcore.plugin.interfaces import ComponentCost, ComponentQuery
 from ffcore.spec.problem import INFINITY
 from tests.oracle.compare import fast, joined, reference, same
+from tests.perfect import perfect_factors
 
 ROOT = Path(__file__).resolve().parents[2]
 INPUTS = ROOT / "bench" / "inputs"
@@ -25,7 +26,7 @@ needs_golden = pytest.mark.skipif(not GOLDEN.is_dir() or not PEER.is_dir(), reas
 
 def load(arch: str, workload: str, **parameters: object) -> ff.Spec:
     files = str(INPUTS / f"{arch}.arch.yaml"), str(INPUTS / f"{workload}.workload.yaml")
-    spec = ff.Spec.from_yaml(*files, jinja_parse_data=parameters)
+    spec = perfect_factors(ff.Spec.from_yaml(*files, jinja_parse_data=parameters))
     spec.mapper.ffm.metrics = METRICS.ENERGY | METRICS.LATENCY
     return spec
 
@@ -116,7 +117,7 @@ class GivenCosts:
 )
 def test_golden_totals(row: dict[str, object]) -> None:
     files = [PEER / "arches" / f"{row['arch']}.yaml", *(PEER / "workloads").rglob(f"{row['workload']}.yaml")]
-    spec = ff.Spec.from_yaml(*files, jinja_parse_data=row["parameters"], allowed_dirs=[PEER])
+    spec = perfect_factors(ff.Spec.from_yaml(*files, jinja_parse_data=row["parameters"], allowed_dirs=[PEER]))
     spec.mapper.ffm.max_fused_loops = 1
     spec.mapper.ffm.metrics = METRICS.ENERGY_DELAY_PRODUCT
     if row["mode"] == "unfused":

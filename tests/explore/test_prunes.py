@@ -34,6 +34,7 @@ from ffcore.spec.problem import Problem
 from ffcore.templates import Template
 from tests.array_problems import array_problem
 from tests.examples import examples
+from tests.odd_problems import odd_problem
 from tests.oracle_problems import OracleProblem, oracle_problems
 from tests.twice_problems import twice_problem
 
@@ -352,6 +353,18 @@ def test_pmappings_that_read_a_tensor_in_several_ways_are_the_same_without_each_
     problem = twice_problem(seed)
     if problem is None or any(e.imperfect for e in problem.einsums):
         pytest.skip("refused, or with imperfect factors")
+    try:
+        same_without_each(problem)
+    except NoValidMappingError:
+        pytest.skip("nothing fits")
+
+
+@pytest.mark.parametrize("seed", [s if s < 8 else pytest.param(s, marks=pytest.mark.slow) for s in range(60)])
+@pytest.mark.parametrize("n_einsums", [1, 2])
+def test_pmappings_with_imperfect_factors_are_the_same_without_each_prune(seed: int, n_einsums: int) -> None:
+    problem = odd_problem(seed, n_einsums)
+    if problem is None or not any(e.imperfect for e in problem.einsums):
+        pytest.skip("refused, or with perfect factors alone")
     try:
         same_without_each(problem)
     except NoValidMappingError:

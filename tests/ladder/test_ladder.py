@@ -18,6 +18,7 @@ from ffcore.model.types import JointEvaluation, NestEvaluation
 from ffcore.pmappings.nests import nest_of_row
 from ffcore.pmappings.set import EinsumPmappings
 from ffcore.spec import Spec
+from tests.perfect import perfect_factors
 
 pytestmark = pytest.mark.ladder
 TOLERANCE = 1e-6  # relative
@@ -34,7 +35,7 @@ UNLIMITED = 0.0497443482
 
 
 def load(arch: str, max_fused_loops: float) -> Spec:
-    spec = Spec.from_yaml(arch, "gpt3_6.7B", jinja_parse_data={"BATCH_SIZE": 4, "N_TOKENS": 4096})
+    spec = perfect_factors(Spec.from_yaml(arch, "gpt3_6.7B", jinja_parse_data={"BATCH_SIZE": 4, "N_TOKENS": 4096}))
     spec.mapper.ffm.max_fused_loops = max_fused_loops
     return spec
 

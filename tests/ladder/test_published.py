@@ -9,6 +9,7 @@ import pytest
 from ffcore.api import evaluate_mapping, map_workload_to_arch
 from ffcore.mapper import FFM
 from ffcore.spec import Spec
+from tests.perfect import perfect_factors
 
 PEER = Path(__file__).resolve().parents[3] / "shared" / "peer_examples"
 PEER_TOLERANCE = 1e-5  # relative; the peer searches in float32
@@ -30,7 +31,7 @@ def load(arch: str, workload: Workload, unfused: bool) -> Spec:
     """With at most one fused loop, or with every tensor kept in the first memory."""
     name, data = workload
     files = PEER / "arches" / f"{arch}.yaml", PEER / "workloads" / f"{name}.yaml"
-    spec = Spec.from_yaml(*files, jinja_parse_data=data, allowed_dirs=[PEER])
+    spec = perfect_factors(Spec.from_yaml(*files, jinja_parse_data=data, allowed_dirs=[PEER]))
     spec.mapper.ffm.max_fused_loops = 1
     spec.mapper.ffm.metrics = FFM.Metrics.ENERGY_DELAY_PRODUCT
     if unfused:
@@ -96,7 +97,9 @@ def test_evaluated_mappings(mapping: str, data: dict[str, object], energy: int, 
 def test_one_memory_by_hand(size: int) -> None:
     """All in MainMemory at 1 J per bit: 3 reads and 1 write of 8 bits for each operation, but for the
     first read of each output; 1 J per operation. For 64³ this is 8,617,984 J."""
-    spec = Spec.from_yaml("simple", "matmuls", jinja_parse_data={"N_EINSUMS": 1, "M": size, "KN": size})
+    spec = perfect_factors(
+        Spec.from_yaml("simple", "matmuls", jinja_parse_data={"N_EINSUMS": 1, "M": size, "KN": size})
+    )
     spec.arch.nodes["GlobalBuffer"].tensors.may_keep = "Nothing"
     spec.mapper.ffm.metrics = FFM.Metrics.ENERGY_DELAY_PRODUCT
     energy, latency = best(spec)

@@ -24,6 +24,7 @@ from ffcore_exhaustive.templates import templates
 from ffcore_exhaustive.tiles import satisfies_spatial_limits, tile_chains, tile_choices
 from tests.odd_problems import odd_problem
 from tests.oracle.compare import TOLERANCE, batches, dominated, fast, joined, reference, same, unmatched
+from tests.perfect import perfect_factors
 
 # The exhaustive mapper takes more than 0.2 s on these seeds, by the number of Einsums.
 LONG = {
@@ -208,7 +209,7 @@ def test_where_perfect_factors_have_no_mapping_there_is_none_to_beat(monkeypatch
     monkeypatch.setattr(beat, "WORTH", 0)
     lanes = "{name: x, fanout: 8, loop_bounds: [{expression: n, operator: ==, value: 7}]}"
     text = _SPEC.replace("COLUMNS", "13").replace("LANES", lanes).replace("[latency]", "[energy, latency]")
-    spec = ff.Spec.from_string(text)
+    spec = perfect_factors(ff.Spec.from_string(text))
     with pytest.raises(ff.NoValidMappingError):
         ff.map_workload_to_arch(spec, n_jobs=1)
     spec.mapper.ffm.explore_imperfect_spatial_loops = True

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from ffcore.errors import SpecError, suggest
 from ffcore.numbers import divisors, prime_factors
-from ffcore.spec.problem import MOST_SIZES, Component, EinsumProblem
+from ffcore.spec.problem import MOST_SIZES, MOST_STATES, Component, ComponentKind, EinsumProblem
 from ffcore.spec.resolve.nodes import Fields
 
 AUTO = "auto"
@@ -22,6 +22,11 @@ Asked: TypeAlias = bool | str | frozenset[str]
 
 _WORDS: Mapping[str, Asked] = {AUTO: AUTO, "all": True, "true": True, "none": False, "false": False}
 _LIST = re.compile(r"(\[)?\s*([A-Za-z_]\w*\s*(?:,\s*[A-Za-z_]\w*\s*)*)?(?(1)\])")  # [m, k], or without brackets
+
+
+def is_auto(written: object) -> bool:
+    """Does an option leave it to the sizes, as its default does?"""
+    return isinstance(written, str) and written.strip().lower() == AUTO
 
 
 def asked_for(fields: Fields, name: str, variables: Iterable[str]) -> Asked:
@@ -48,24 +53,45 @@ def automatic(einsums: Sequence[EinsumProblem]) -> frozenset[str]:
 
     Those whose bound has a prime factor above 7, and those that could fill more of some fanout that they may run
     across: by perfect factors, more than a tenth of what their bound could fill stays idle. None where the search
-    cannot take part of them: inside expressions with another variable, under laws of plugins, or where memories need
-    not keep their order.
+    cannot take part of them: inside expressions with another variable, where memories need not keep their order, or
+    where an Einsum's tiles would be too many to number.
     """
     compound = {v for e in einsums for t in e.tensors for v in t.compound}
-    found = {v for e in einsums for v in _of_einsum(e)}
+    seen = [(e, _components(e)) for e in einsums]
+    found = {v for e, paths in seen for v in _of_einsum(e, paths)}
     out = {v for e in einsums for v, bound in e.bounds.items() if bound >= MOST_SIZES}
-    out |= {v for e in einsums if e.law is not None for v in e.bounds}
-    out |= {v for e in einsums for path in _components(e) for c in path for v in _unordered(e, c)}
-    return frozenset(found - compound - out)
+    out |= {v for e, paths in seen for path in paths if _unordered(e, path) for v in e.bounds}
+    chosen = frozenset(found - compound - out)
+    for einsum in einsums:
+        chosen = _numbered(einsum, chosen)
+    return chosen
 
 
-def _unordered(einsum: EinsumProblem, component: Component) -> Iterable[str]:
-    ordered = component.holding is None or component.holding.force_memory_hierarchy_order
-    return () if ordered else einsum.bounds
+def _numbered(einsum: EinsumProblem, chosen: frozenset[str]) -> frozenset[str]:
+    """Without the variables of the largest bounds, if the Einsum has more tiles than can be numbered."""
+    for v in sorted(chosen & einsum.bounds.keys(), key=lambda v: (-einsum.bounds[v], v)):
+        if math.prod(n + 1 if w in chosen else len(divisors(n)) for w, n in einsum.bounds.items()) < MOST_STATES:
+            break
+        chosen -= {v}
+    return chosen
 
 
-def _of_einsum(einsum: EinsumProblem) -> Iterable[str]:
-    arrays = [_fanouts(einsum, component) for components in _components(einsum) for component in components]
+def _unordered(einsum: EinsumProblem, path: Sequence[Component]) -> bool:
+    """May spatial loops stand above a memory further out?
+
+    Memories need not keep their order where that is allowed, and where they back a persistent tensor: its holder stands
+    above all loops. What the first memory has to keep is backed there.
+    """
+    memories = [(i, c.holding) for i, c in enumerate(path) if c.kind is ComponentKind.MEMORY and c.holding is not None]
+    if not all(holding.force_memory_hierarchy_order for _, holding in memories):
+        return True
+    persistent = {t.name for t in einsum.tensors if t.persistent}
+    inside = memories and persistent - memories[0][1].must
+    return bool(inside) and any(c.spatial for c in path[: memories[-1][0] + 1])
+
+
+def _of_einsum(einsum: EinsumProblem, paths: Sequence[Sequence[Component]]) -> Iterable[str]:
+    arrays = [_fanouts(einsum, component) for components in paths for component in components if component.spatial]
     for v, bound in einsum.bounds.items():
         if prime_factors(bound)[-1:] > (_SMOOTH,) or any(_idles(bound, fanouts[v]) for fanouts in arrays):
             yield v

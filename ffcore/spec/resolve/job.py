@@ -147,7 +147,7 @@ def build_problem(spec: Spec, cost_model: CostHook | None, *, allow_hopeless: bo
     _warn_of_ignored(spec)
     warn_of_uncounted(walk(spec.arch.nodes))
     if AUTO in imperfect.values():
-        chosen = automatic(mapped) if options.force_memory_hierarchy_order else frozenset()
+        chosen = options.force_memory_hierarchy_order and (automatic(mapped) or False)
         imperfect = {name: chosen if asked == AUTO else asked for name, asked in imperfect.items()}
     options = attrs.evolve(options, **imperfect)
     return Problem(mapped, options, spec.hash(resolution.book.content()))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import ffcore as ff
+from tests.perfect import perfect_factors
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 GOLDEN, PEER = SHARED / "golden", SHARED / "peer_more"
@@ -40,7 +41,7 @@ def as_ert_and_art(costs: dict[str, Any]) -> str:
 
 def spec_of(row: dict[str, Any], options: dict[str, Any]) -> ff.Spec:
     files = [PEER / "arches" / f"{row['arch']}.yaml", *(PEER / "workloads").rglob(f"{row['workload']}.yaml")]
-    spec = ff.Spec.from_yaml(*files, jinja_parse_data=row["parameters"], allowed_dirs=[PEER])
+    spec = perfect_factors(ff.Spec.from_yaml(*files, jinja_parse_data=row["parameters"], allowed_dirs=[PEER]))
     spec.mapper.ffm.max_fused_loops = 1
     spec.mapper.ffm.metrics = ff.mapper.FFM.Metrics.ENERGY_DELAY_PRODUCT
     spec.mapper.cost_model = "tables"

@@ -9,6 +9,7 @@ import pytest
 
 from ffcore.spec import Spec
 from ffcore_exhaustive.mapper import exhaustive_map, templates
+from tests.perfect import perfect_factors
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 CASES = SHARED / "conformance"
@@ -49,7 +50,7 @@ needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="the shared conforma
 def test_conformance(name: str) -> None:
     folder = CASES / name
     expected = json.loads((folder / "expected.json").read_text())
-    spec = Spec.from_yaml(folder / "arch.yaml", folder / "workload.yaml")
+    spec = perfect_factors(Spec.from_yaml(folder / "arch.yaml", folder / "workload.yaml"))
     spec.mapper.ffm.max_fused_loops = float(expected["max_fused_loops"])
     ours = [(s.energy, s.latency) for s in exhaustive_map(spec.problem(), dominance=True)]
     theirs = [(p["energy"], p["latency"]) for p in expected["pareto"]]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import attrs
 import pytest
 
 import ffcore as ff
+from ffcore import plugin
+from ffcore.objectives import Objectives
 from ffcore.pmappings.set import PmappingSet, PmappingStats
 from ffcore.results import Pmappings
 from ffcore_simanneal.budget import Budget, Meter
@@ -16,6 +19,7 @@ from ffcore_simanneal.parts import Part
 from ffcore_simanneal.repair import Wanted
 from ffcore_simanneal.simanneal2 import RowSearch
 from plugins.simanneal.tests.problems import two_matmuls
+from tests.odd_problems import odd_problem
 
 
 @pytest.fixture
@@ -125,3 +129,18 @@ def test_fewer_pmappings_cost_more_to_find() -> None:
     few = pmappings.filter_rows(lambda table: table.iloc[: len(table) // 2])
     assert all(a < b for a, b in zip(charges(pmappings.set), charges(few.set), strict=True))
     assert SimAnneal2().max_evaluations == 20
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_rows_with_imperfect_factors_join_to_what_the_model_says(seed: int) -> None:
+    """Every mapping is confirmed by the model; none is better than the optimum."""
+    problem = odd_problem(seed, 2)
+    if problem is None or not any(e.imperfect for e in problem.einsums):
+        pytest.skip("refused, or with perfect factors alone")
+    found = plugin.get("explorer", "default").explore(problem)
+    if not found.einsums or not all(len(e.rows) for e in found.einsums):
+        pytest.skip("nothing fits")
+    best = plugin.get("joiner", "ffm").join(problem, found)
+    score = Objectives.of(problem.options.metrics).score
+    tracker = plugin.get("joiner", "simanneal2", max_evaluations=3.0).track(problem, found)
+    assert tracker.score >= min((score(m.energy, m.latency) for m in best), default=math.inf) * (1 - 1e-12)

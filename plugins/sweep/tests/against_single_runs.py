@@ -38,7 +38,7 @@ def quick_diagnosis(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ffcore.diagnose.explain_join", explained)
 
 
-def job(seed: int) -> Job | None:
+def job(seed: int, imperfect: bool = False) -> Job | None:
     """A random problem with sizes, limits on fused loops and metrics to vary; None if it has no memory of a size."""
     source = random.Random(f"sweep {seed}")
     oracle = variant(random_problem(seed), source)
@@ -46,8 +46,8 @@ def job(seed: int) -> Job | None:
         workload = re.sub(r"bits_per_value: \{[^}]*\}", f"bits_per_value: {source.choice(WIDTHS)}", oracle.workload)
         oracle = attrs.evolve(oracle, workload=workload)
     spec = oracle.spec()
-    spec.mapper.ffm.explore_imperfect_temporal_loops = False
-    spec.mapper.ffm.explore_imperfect_spatial_loops = False
+    spec.mapper.ffm.explore_imperfect_temporal_loops = imperfect
+    spec.mapper.ffm.explore_imperfect_spatial_loops = imperfect and source.random() < 0.7
     choices = SIZES
     if source.random() < 0.4:  # intermediates must be in a buffer, and do not fit everywhere
         spec.arch.nodes["MainMemory"].tensors.may_keep = "Nothing"

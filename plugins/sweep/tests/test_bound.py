@@ -60,20 +60,32 @@ workload:
   - {einsum: "Y[m, n] = X[m, k] * W[k, n]", n_instances: 2}
   - {einsum: "Z[m, k] = X[m, k] * Y[m, n]", n_instances: 2}
 """
+ODD = """
+workload:
+  rank_sizes: {M: 11, K: 4, N: 7, L: 5}
+  bits_per_value: {All: 8}
+  einsums:
+  - "Y[m, n] = X[m, k] * W[k, n]"
+  - "Z[m, l] = Y[m, n] * V[n, l]"
+mapper: {explore_imperfect_temporal_loops: [m, n]}
+"""
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("matmuls", {"N_EINSUMS": 2, "M": 16, "KN": 16}),
     ("matmuls", {"N_EINSUMS": 3, "M": 12, "KN": 8}),
     (SHARED, {}),
+    (ODD, {}),
 ]
 
 
-@pytest.mark.parametrize(("workload", "parameters"), first_few([CASES[0], CASES[2], CASES[1]], 2))
+@pytest.mark.parametrize(("workload", "parameters"), first_few([CASES[0], CASES[3], CASES[2], CASES[1]], 3))
 def test_every_stair_is_what_a_search_finds_there_and_just_below(
     workload: str, parameters: dict[str, Any], tmp_path: Path
 ) -> None:
-    if workload == SHARED:  # an input that is read twice, widths of their own, instances
-        workload = str(tmp_path / "shared.yaml")
-        Path(workload).write_text(SHARED)
+    if workload in (SHARED, ODD):  # an input that is read twice, widths of their own, instances; imperfect factors
+        text, workload = workload, str(tmp_path / "made.yaml")
+        Path(workload).write_text(text)
+    else:
+        text = workload
     found = bound(workload, n_jobs=1, **parameters)
     assert found.exact
     spec = ff.Spec.from_yaml("two_level", workload, jinja_parse_data=parameters)
@@ -92,7 +104,7 @@ def test_every_stair_is_what_a_search_finds_there_and_just_below(
     traffics = [s.traffic for s in found.fused]
     assert traffics == sorted(traffics, reverse=True)
     # What two Einsums read is fetched by both: 2 instances of X, once more.
-    assert found.fused[-1].traffic - found.minimum == (2 * 8 * 4 * 8 if parameters == {} else 0)
+    assert found.fused[-1].traffic - found.minimum == (2 * 8 * 4 * 8 if text == SHARED else 0)
 
 
 def test_intermediates_need_not_be_moved() -> None:

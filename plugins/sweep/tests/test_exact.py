@@ -48,6 +48,16 @@ def test_points_of_random_problems_are_those_of_single_runs(seed: int, monkeypat
     assert mismatches(drawn) == []
 
 
+@pytest.mark.parametrize("seed", [1002, 1003, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1004, 1050))])
+def test_points_with_imperfect_factors_are_those_of_single_runs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick_diagnosis(monkeypatch)
+    drawn = job(seed, imperfect=True)
+    if drawn is None:
+        pytest.skip("no memory of a size")
+    drawn.spec.mapper.ffm.force_memory_hierarchy_order = True  # else they are not offered everywhere
+    assert mismatches(drawn) == []
+
+
 @pytest.mark.parametrize(("keep", "bandwidth"), first_few([("Nothing", 4), ("All", "inf")], 1))
 def test_chains_that_fill_their_buffer(keep: str, bandwidth: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Here joins depend on shares of memories at every depth; with Nothing small buffers hold no intermediate."""
@@ -57,13 +67,18 @@ def test_chains_that_fill_their_buffer(keep: str, bandwidth: object, monkeypatch
     assert mismatches(Job(spec, {SIZE: [1000, 8 * 25, 8 * 17, 8 * 9, "inf"], LOOPS: [0, 1, "inf"]})) == []
 
 
+@pytest.mark.parametrize("imperfect", [False, True])
 @pytest.mark.parametrize("seed", [1001, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1002, 1024))])
-def test_numbers_are_those_of_single_runs_to_the_last_bit(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_are_those_of_single_runs_to_the_last_bit(
+    seed: int, imperfect: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With throughputs varied too: one exploration serves all of them, and points are put together."""
     quick_diagnosis(monkeypatch)
-    drawn = job(seed)
+    drawn = job(seed, imperfect)
     if drawn is None:
         pytest.skip("no memory of a size")
+    if imperfect:
+        drawn.spec.mapper.ffm.force_memory_hierarchy_order = True
     memories = [n for n in drawn.spec.arch.nodes if n.name in ("MainMemory", "GlobalBuffer")]
     node = memories[seed % len(memories)]
     actions = [action.name for action in node.actions][: 1 + seed % 2]

@@ -11,7 +11,11 @@ from ffcore.plugin import ExplorerRecord, JoinerRecord, hookimpl
 def ffcore_explorers() -> Iterable[ExplorerRecord]:
     """Every pmapping."""
     yield ExplorerRecord(
-        "exhaustive", "every tile choice of every template", "ffcore_exhaustive.parts:ExhaustiveExplorer", priority=10
+        "exhaustive",
+        "every tile choice of every template",
+        "ffcore_exhaustive.parts:ExhaustiveExplorer",
+        priority=10,
+        imperfect=True,
     )
 
 

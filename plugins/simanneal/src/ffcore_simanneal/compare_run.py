@@ -21,6 +21,7 @@ from ffcore.plugin import (
     NoValidMappingError,
     Objectives,
     SpecError,
+    as_searched,
     explorer_of,
     format_quantity,
     guarantee_of,
@@ -152,6 +153,8 @@ def run(spec: Spec, plan: Plan, runs: list[Run] | None = None) -> Comparison:
     there is no mapping.
     """
     runs = [] if runs is None else runs
+    for name in plan.joiners:  # all in one mapspace
+        spec = as_searched(spec, joiner=name)
     explored = _Explored(spec, plan.jobs)
     with progress_display() as progress:
         if progress is not None:

@@ -18,9 +18,16 @@ _JOINERS = {
 def ffcore_joiners() -> Iterable[JoinerRecord]:
     """The baselines."""
     for name, (summary, part) in _JOINERS.items():
-        explorer = "default" if name == "simanneal2" else "templates"
-        factory = f"ffcore_simanneal.joiners:{part}"
-        yield JoinerRecord(name, f"{summary}; not exact", factory, priority=20, explorer=explorer, tracks=True)
+        drawn = name == "simanneal2"  # of what an exact explorer found, imperfect factors too
+        yield JoinerRecord(
+            name,
+            f"{summary}; not exact",
+            f"ffcore_simanneal.joiners:{part}",
+            priority=20,
+            explorer="default" if drawn else "templates",
+            tracks=True,
+            imperfect=drawn,
+        )
 
 
 @hookimpl

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import permutations, product
 from random import Random
 
 import attrs
+import numpy as np
 
-from ffcore.plugin import Compatibility, EinsumPmappings, LoopAbove, Nest, compatibilities, nest_of_row
+from ffcore.plugin import (
+    Compatibility,
+    EinsumPmappings,
+    EinsumProblem,
+    LoopAbove,
+    Nest,
+    compatibilities,
+    decode_loop,
+    encode_loops,
+    loop_sizes,
+    nest_of_row,
+)
 from ffcore_simanneal.parts import FusedLoop, Key, KeyTable, Part
 from ffcore_simanneal.repair import Wanted
 
@@ -21,16 +33,18 @@ class Variant:
     shares: tuple[float, ...]
     places: tuple[int, ...]
     order: tuple[int, ...]  # of the group's loops
+    tiles: tuple[int, ...]  # of these, in that order
     start: int
     stop: int
 
 
 @attrs.frozen
 class RowSource:
-    """Which row a part is, and in which order its fused loops stand."""
+    """Which row a part is, and in which order and with which tiles its fused loops stand."""
 
     row: int
     order: tuple[int, ...]
+    tiles: tuple[int, ...]
 
 
 @attrs.define(eq=False)
@@ -82,13 +96,23 @@ class RowSpace:
             variant.keys,
             variant.shares,
             variant.places,
-            (variant, RowSource(row, variant.order)),
+            (variant, RowSource(row, variant.order, variant.tiles)),
         )
 
     def nest(self, source: RowSource) -> Nest:
         codes = [code for code in self.pmappings.rows.loops[source.row].tolist() if code]
-        ordered = [codes[k] for k in source.order]
+        ordered = [self._retiled(codes[k], tile) for k, tile in zip(source.order, source.tiles, strict=True)]
         return nest_of_row(self.pmappings, source.row, [*ordered, *codes[len(ordered) :]])
+
+    def _retiled(self, code: int, tile: int) -> int:
+        """A loop's code with another tile, where a nest is read by that: with imperfect factors."""
+        einsum = self.pmappings.einsum
+        axis, spatial, trips, _ = decode_loop(code)
+        variable = list(einsum.bounds)[axis]
+        if variable not in einsum.imperfect:
+            return code
+        number = loop_sizes(einsum, variable).index(tile)
+        return int(encode_loops(axis, spatial, np.array([trips]), np.array([number]))[0])
 
 
 def _variants(
@@ -101,18 +125,20 @@ def _variants(
     seen: set[tuple[Key, ...]] = set()
     for orders in product(*(permutations(m) for m in members.values())):
         order = tuple(position for block in orders for position in block)
-        keys, shares, places = _seen(pmappings, group, order, table)
+        nest = _retiled(pmappings.einsum, group.nest, order)
+        if nest is None:
+            continue
+        keys, shares, places = _seen(pmappings, group, nest, table)
         if keys not in seen:
             seen.add(keys)
-            yield Variant(keys, shares, places, order, start, stop)
+            yield Variant(keys, shares, places, order, tuple(loop.tile for loop in nest), start, stop)
 
 
 def _seen(
-    pmappings: EinsumPmappings, group: Compatibility, order: Sequence[int], table: KeyTable
+    pmappings: EinsumPmappings, group: Compatibility, nest: Sequence[LoopAbove], table: KeyTable
 ) -> tuple[tuple[Key, ...], tuple[float, ...], tuple[int, ...]]:
-    """Keys, shares and memories of the group's shared tensors with its loops in the given order."""
+    """Keys, shares and memories of the group's shared tensors below these loops."""
     einsum, memories = pmappings.einsum, pmappings.shape.memories
-    nest = _retiled(einsum.bounds, [group.nest[k] for k in order])
     components = {c.name: c for t in pmappings.templates for c in t.components}
     keys, shares, places = [], [], []
     for reservation in group.tensors:
@@ -127,11 +153,22 @@ def _seen(
     return tuple(keys), tuple(shares), tuple(places)
 
 
-def _retiled(bounds: Mapping[str, int], loops: Sequence[LoopAbove]) -> list[LoopAbove]:
-    """The loops with the tiles that they have in this order: what the loops above leave over."""
+def _retiled(einsum: EinsumProblem, loops: Sequence[LoopAbove], order: Sequence[int]) -> list[LoopAbove] | None:
+    """The loops in this order with the tiles that they then have: what the loops above leave over.
+
+    None if one with an imperfect tile would change places with another over its variable.
+    """
     left: dict[str, int] = {}
     result = []
-    for loop in loops:
-        left[loop.variable] = left.get(loop.variable, bounds[loop.variable]) // loop.trips
-        result.append(attrs.evolve(loop, tile=left[loop.variable]))
+    for loop in (loops[k] for k in order):
+        v = loop.variable
+        if v in einsum.imperfect:
+            own = [k for k, other in enumerate(loops) if other.variable == v]
+            if [k for k in order if k in own] == own:
+                result.append(loop)
+                continue
+            if loops[own[0]].tile * loops[own[0]].trips != einsum.bounds[v]:
+                return None
+        left[v] = left.get(v, einsum.bounds[v]) // loop.trips
+        result.append(attrs.evolve(loop, tile=left[v]))
     return result

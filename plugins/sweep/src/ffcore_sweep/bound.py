@@ -32,6 +32,7 @@ from ffcore.plugin import (
     needs,
     occupancy_unit,
     with_sizes,
+    without_auto,
     workers,
     workers_of,
 )
@@ -92,8 +93,9 @@ def bound(
 ) -> Bound:
     """The least DRAM traffic of a workload for every size of an on-chip buffer, fused and not fused.
 
-    ``workload``: spec files or bare names; ``parameters``: Jinja parameters. With perfect factors. ``most_joins``
-    limits how many sizes are looked at; ``n_jobs``, ``executor``, ``progress``: see `make_pmappings`. Raises SpecError.
+    ``workload``: spec files or bare names; ``parameters``: Jinja parameters. With perfect factors, unless the files ask
+    for others. ``most_joins`` limits how many sizes are looked at; ``n_jobs``, ``executor``, ``progress``: see
+    `make_pmappings`. Raises SpecError.
     """
     spec = Spec.from_yaml(ARCH, *workload, jinja_parse_data=parameters)
     return bound_of(spec, most_joins=most_joins, n_jobs=n_jobs, executor=executor, progress=progress)
@@ -107,8 +109,8 @@ def bound_of(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Bound:
-    """`bound` of a spec with the architecture `ARCH`."""
-    spec = spec.copy()
+    """`bound` of a spec with the architecture `ARCH`; with perfect factors unless it asks for others."""
+    spec = without_auto(spec.copy())  # which variables an array would leave idle is for no buffer to say
     spec.mapper.ffm.metrics = "energy"  # type: ignore[assignment]
     job = Job.of(spec).check()
     if job.problem.options.time_limit < math.inf:

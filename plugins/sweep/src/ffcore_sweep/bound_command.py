@@ -45,7 +45,7 @@ OutDir = Annotated[
 ]
 
 
-@spec_command("executor", "max_fused_loops", files=Files)
+@spec_command("executor", "max_fused_loops", "imperfect", files=Files)
 def bound(
     request: Request,
     most_joins: MostJoins = 1000,
@@ -56,7 +56,8 @@ def bound(
     """Say how little a workload must move to and from DRAM, for every size of an on-chip buffer, fused and not fused.
 
     A staircase: each line is the least size from which on so little traffic will do. No array, no bandwidth and no
-    other memory limits it, so that no accelerator with such a buffer does with less, by perfect factors.
+    other memory limits it, so that no accelerator with such a buffer does with less, by perfect factors; with
+    `--imperfect all` by others neither.
 
     Exit code: 0 found; 2 bad input; 130 interrupted.
     """

@@ -82,7 +82,7 @@ Resume = Annotated[
 ]
 
 
-@spec_command(*(name for name in MAPPER_FIELDS if name != "imperfect"), arch=Arch)  # which sweeps do not share yet
+@spec_command(*MAPPER_FIELDS, arch=Arch)
 def sweep(
     request: Request,
     vary: Vary = None,
