@@ -122,14 +122,14 @@ class FFM(SpecNode):
     max_loops_per_spatial_dimension: Expression = spec_field(Value(), default=INFINITY, doc="loops in one dimension")
     explore_imperfect_temporal_loops: Expression = spec_field(
         Value(),
-        default="auto",
+        default=False,
         normalise=_list_as_text,
         converter=_names_as_text,
         doc="tiles that don't divide, where a rank variable's outermost loop is temporal: True, auto or variables",
     )
     explore_imperfect_spatial_loops: Expression = spec_field(
         Value(),
-        default="auto",
+        default=False,
         normalise=_list_as_text,
         converter=_names_as_text,
         doc="the same, where it is spatial",
