@@ -163,7 +163,7 @@ def test_memory_of_processes_at_work_together_is_added_up() -> None:
     use = "import time; x = bytearray(200 * 2**20); x[::4096] = b'1' * len(x[::4096]); time.sleep(1)"
     both = f"import subprocess, sys; ps = [subprocess.Popen([sys.executable, '-c', {use!r}]) for _ in range(2)]"
     inner = [sys.executable, "-c", both + "; [p.wait() for p in ps]"]
-    assert 400 * 2**20 < measure(inner, limit=60).peak_bytes < 600 * 2**20
+    assert 400 * 2**20 < measure(inner, limit=60).peak_bytes < 700 * 2**20
 
 
 def test_unknown_names_are_refused() -> None:

@@ -150,7 +150,7 @@ def test_an_interruption_ends_the_middle_of_a_template(how: list[str], by: str) 
 import os, subprocess, sys, time
 from ffcore.cli import main
 from ffcore.explore import explorer
-def endless(einsum, templates, shape, options, slot, threads):
+def endless(einsum, templates, shape, options, slot, threads, scope):
     if einsum.name == "Matmul0":
         subprocess.Popen(["kill", "-" + by, str(parent)])
     while True:

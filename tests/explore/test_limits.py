@@ -318,15 +318,13 @@ class TestTime:
             nothing_joined(problem, apart, joiner, exact=True)
 
 
-def _only_matmul0(
-    einsum: Any, templates: Any, shape: Any, options: Any, slot: EinsumProgress, _: int
-) -> EinsumPmappings:
+def _only_matmul0(einsum: Any, templates: Any, shape: Any, options: Any, slot: EinsumProgress, *others: Any) -> object:
     if einsum.name == "Matmul0":
         slot.tally.limits = Limits()
-        found = SOLVE(einsum, templates, shape, options, None)
+        found = SOLVE(einsum, templates, shape, options, None, *others)
         slot.tally.limits = Limits(soft=PAST, hard=PAST)
         return found
-    return SOLVE(einsum, templates, shape, options, slot)
+    return SOLVE(einsum, templates, shape, options, slot, *others)
 
 
 SOLVE = explorer.explore_within
@@ -356,7 +354,7 @@ class TestOutOfMemory:
             pool.shutdown()
 
 
-def _greedy_from_matmul1(einsum: Any, *others: Any) -> EinsumPmappings:
+def _greedy_from_matmul1(einsum: Any, *others: Any) -> object:
     if einsum.name == "Matmul1":
         np.ones(2**57)
     return SOLVE(einsum, *others)
@@ -413,9 +411,10 @@ class TestNothingFits:
             DefaultExplorer().explore(persistent(2 * 128 + 24))
 
     def test_an_einsum_without_rows_ends_the_exploration(self) -> None:
-        def nothing(einsum: Any, templates: Any, shape: Any, options: Any, slot: Any, threads: int) -> EinsumPmappings:
-            found = SOLVE(einsum, templates, shape, options, slot)
-            return attrs.evolve(found, rows=found.rows.take(np.zeros(0, np.int64)), offsets=np.zeros(1, np.int64))
+        def nothing(*given: Any) -> tuple[EinsumPmappings, None]:
+            found, _ = SOLVE(*given)
+            none = found.rows.take(np.zeros(0, np.int64))
+            return attrs.evolve(found, rows=none, offsets=np.zeros(1, np.int64)), None
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(explorer, "explore_within", nothing)
@@ -428,8 +427,8 @@ def test_an_interruption_reaches_threads_inside_of_a_template(monkeypatch: pytes
     ended: list[str] = []
 
     def endless(
-        einsum: Any, templates: Any, shape: Any, options: Any, slot: EinsumProgress, threads: int
-    ) -> EinsumPmappings:
+        einsum: Any, templates: Any, shape: Any, options: Any, slot: EinsumProgress, threads: int, scope: Any
+    ) -> None:
         try:
             while True:
                 slot.pulse(lambda: 1, 0.5)
