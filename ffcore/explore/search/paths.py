@@ -54,13 +54,15 @@ class Paths:
 
     def sorted(self, templates: Sequence[Template]) -> list[list[Template]]:
         """The templates of each path."""
-        prints: dict[int, tuple[tuple[Component, ...], Hashable]] = {}
+        numbers: dict[Hashable, int] = {}
+        known: dict[int, tuple[Component, int]] = {}  # by identity, with what has it
         by_path: dict[Hashable, list[Template]] = {}
         for template in templates:
-            components = template.components
-            if id(components) not in prints:
-                prints[id(components)] = components, _fingerprint(components)
-            by_path.setdefault(prints[id(components)][1], []).append(template)
+            for component in template.components:
+                if id(component) not in known:
+                    known[id(component)] = component, numbers.setdefault(_fingerprint(component), len(numbers))
+            path = tuple(known[id(component)][1] for component in template.components)
+            by_path.setdefault(path, []).append(template)
         return list(by_path.values())
 
     def all_makers(self, templates: Sequence[Template], numbers: dict[str, int]) -> list[RowMaker]:
@@ -234,6 +236,6 @@ class _Chooser:
                 yield [of[v] for step in steps for _, _, v in step.loops], trips
 
 
-def _fingerprint(components: Sequence[Component]) -> Hashable:
-    """What of a path's components can bear on costs, whatever the choice of holders."""
-    return tuple(key_of(c, None, frozenset({"holding"})) for c in components)
+def _fingerprint(component: Component) -> Hashable:
+    """What of a component can bear on costs, whatever the choice of holders."""
+    return key_of(component, None, frozenset({"holding"}))
