@@ -40,7 +40,7 @@ class _Cache(FunctionCache):  # type: ignore[misc,unused-ignore]
 
 
 def _behind(function: Callable[..., Any]) -> list[object]:
-    """What the compiled code of a kernel depends on beside its own file."""
+    """What the compiled code of a kernel depends on beside its own file: kernels and numbers that it names."""
     found: list[object] = []
     for name in function.__code__.co_names:
         value = function.__globals__.get(name)

@@ -132,7 +132,13 @@ class EinsumProgress:
 
     def begin(self) -> None:
         """The Einsum is taken in hand."""
+        self.tally.counts[self.number, _TEMPLATES] = 0
         self.soft = self.tally.allot(self.number)
+
+    def begin_again(self) -> None:
+        """What was found of the Einsum is dropped; no less of the work is done."""
+        self.tally.counts[self.number, _TEMPLATES] = 0
+        self.has_rows = False
 
     def template_done(self, evaluated: Callable[[], int]) -> None:
         """Count a template. Raises as `pulse` does, but for time only if there are more templates."""
@@ -144,11 +150,12 @@ class EinsumProgress:
     def pulse(self, evaluated: Callable[[], int], done: float) -> None:
         """To be called many times a second, between two steps of the work, also within a template.
 
-        ``done``: the share of the Einsum's work that is done, which never falls. Raises ``StoppedError`` when nobody
+        ``done``: the share of the Einsum's work that is done; where it falls, as work is begun again, nobody is told.
+        Raises ``StoppedError`` when nobody
         waits for the exploration any more, ``TimeLimitError`` when the Einsum's time is up (an explorer that has rows
         returns them), ``MemoryLimitError`` when the process has more memory than it may.
         """
-        self.tally._shares[self.number] = done
+        self.tally._shares[self.number] = max(done, self.tally._shares[self.number])
         self._look(evaluated, in_time=True)
 
     def room(self) -> float:

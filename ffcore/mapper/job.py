@@ -15,7 +15,7 @@ import numpy as np
 
 from ffcore import plugin
 from ffcore.diagnose.traps import traps
-from ffcore.errors import NoValidMappingError, SpecError, SpecWarning, suggest
+from ffcore.errors import FFError, NoValidMappingError, SpecError, SpecWarning, suggest
 from ffcore.mapper.choice import DEFAULT_EXPLORER, as_searched, explorer_of, joiner_name, joiner_of
 from ffcore.mapper.nothing import check_explored, is_exact, nothing_joined
 from ffcore.mapping.paths import settled
@@ -173,7 +173,10 @@ class Job:
     def _costs(self, executor: Executor | None, found: PmappingSet) -> Floats:
         """(energy, latency) of the mappings that some pmappings make."""
         timed = Objectives.of(self.problem.options.metrics).latency
-        mappings = self.joiner.join(found.problem, found, executor=executor)
+        try:
+            mappings = self.joiner.join(found.problem, found, executor=executor)
+        except FFError:  # nothing is known then: the join of all pmappings will say what is wrong
+            mappings = []
         return np.array([(m.energy, m.latency if timed else 0.0) for m in mappings]).reshape(-1, 2)
 
     def join(

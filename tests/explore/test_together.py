@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from ffcore.api import map_with_pmappings
 from ffcore.errors import FFError, NoValidMappingError
 from ffcore.explore import explorer
 from ffcore.explore.default import DefaultExplorer
-from ffcore.explore.search import solve
+from ffcore.explore.search import kernels, solve
 from ffcore.explore.search.kernels import beaten
 from ffcore.explore.together import enough
 from ffcore.mapper.job import Job
@@ -129,3 +130,24 @@ def test_the_same_mappings_of_fewer_pmappings() -> None:
         whole += sum(len(e.rows) for e in DefaultExplorer().explore(problem).einsums)
     assert wrong == []
     assert 0 < kept < whole / 2
+
+
+def test_threads_go_on_when_an_exploration_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some labels have been made by then, by the threads that then make those of the quick search."""
+    monkeypatch.setattr(solve, "_FEW", 5_000)
+    monkeypatch.setattr(kernels, "_WORTH_THREADS", 50)
+    parameters = {"N_EINSUMS": 2, "M": 64, "KN": 64}
+    problem = Spec.from_yaml("tpu_v4i_like_constrained", "matmuls", jinja_parse_data=parameters).problem()
+    monkeypatch.setattr(explorer, "threads_of", lambda *_: 3)
+    made: list[int] = []
+    look = solve._look
+
+    def noting(*given: Any) -> Floats:
+        made.append(given[-1].evaluated)
+        return look(*given)
+
+    monkeypatch.setattr(solve, "_look", noting)
+    found, _ = together(problem)
+    assert same(found, fast(problem))
+    assert made
+    assert min(made) > 5_000

@@ -1,15 +1,17 @@
 """What labels have to beat: good mappings found by a quick search, and the least that is still to come.
 
-Only where all rows compete with each other in energy and latency alone: no fused loops, no memory that the join looks
-at. A label is dropped when some known mapping is better than the least that it can become:
+Where all rows compete with each other in energy and latency alone (no fused loops, no memory that the join looks at),
+mappings of the Einsum are what is to be beaten (`guard`). Else whole mappings are (`guard_all`; see
+``ffcore.explore.together``), or what other rows come to where the least of all is asked for (`look`). A label is
+dropped when some known mapping is better than the least that it can become:
 
 * its energy and latencies so far, pending columns multiplied by as little as loops to come can multiply them by,
 * and the least that cuts further out add, whatever tile sizes are chosen there: a search from the outermost cut
   inwards, column by column, that forgets all but what single tiles take of memories.
 
-The known mappings come from a beam search over all templates: at each step only the labels are kept that look best.
-Where rank variables have imperfect factors, they are the best ones with perfect factors and then with a few other
-tiles, which take a small part of the time (`coarser`).
+The mappings of an Einsum that are known come from a beam search over all templates: at each step only the labels are
+kept that look best. Where rank variables have imperfect factors, they are the best ones with perfect factors and then
+with a few other tiles, which take a small part of the time (`coarser`).
 Exact: a mapping that betters, or equals, every known one is never dropped.
 """
 
@@ -35,7 +37,6 @@ from ffcore.explore.search.spread import Thinner
 from ffcore.numbers import closed_under_divisors, prime_factors
 from ffcore.objectives import Objectives
 from ffcore.pmappings.arrays import Floats, Ints
-from ffcore.spec.problem import MapperOptions
 
 WORTH = 100_000  # nodes times states from which on the beam search pays
 _COARSER = 3  # times fewer states make a search with fewer tiles worth it
@@ -52,7 +53,7 @@ class Maker(Protocol):
     def of(self, labeller: Labeller) -> Self:
         """The same with other labels."""
 
-    def root(self) -> Root:
+    def root(self, boxes: Boxes) -> Root:
         """Its node, and what rows come to further out."""
 
 
@@ -87,7 +88,6 @@ def guard(
     labeller: Labeller,
     root: Node,
     outlines: Sequence[Outline],
-    options: MapperOptions,
     found: Callable[[Labeller, Node], Floats],
     known: Callable[[], Floats],
 ) -> None:
@@ -116,7 +116,8 @@ def guard_all(makers: Sequence[Maker], enough: Floats) -> None:
 
     ``enough``: see `to_beat`; it holds whatever a row's compatibility.
     """
-    _StillToCome.of(makers[0].labeller).guard([maker.root() for maker in makers], enough)
+    still = _StillToCome.of(makers[0].labeller)
+    still.guard((maker.root(still.boxes) for maker in makers), enough)
 
 
 def look(makers: Sequence[M], rows: Callable[[M], Floats], known: Floats, beam: bool) -> Floats:
@@ -129,11 +130,11 @@ def look(makers: Sequence[M], rows: Callable[[M], Floats], known: Floats, beam: 
     if beam:
         labeller = makers[0].labeller.afresh(_thinner(makers[0].labeller.lattice.n))
         thinned = [maker.of(labeller) for maker in makers]
-        still.guard([maker.root() for maker in thinned], to_beat(known))
+        still.guard((maker.root(still.boxes) for maker in thinned), to_beat(known))
         for maker in thinned:
             known = np.concatenate([known, rows(maker)])
     corner = known.min(axis=0, keepdims=True) if len(known) else known  # what is beyond it in both is the least in none
-    still.guard([maker.root() for maker in makers], to_beat(corner))
+    still.guard((maker.root(still.boxes) for maker in makers), to_beat(corner))
     for maker in makers:
         known = np.concatenate([known, rows(maker)])
     return front(known)
@@ -172,8 +173,8 @@ def _outermost_first(*roots: Node) -> Iterator[Node]:
 
 @attrs.frozen(eq=False)
 class Root:
-    """An outermost node, and what its rows come to further out: per column (energy, latency forms) and state the least
-    that is ``above``, and the ``share`` that compute time is at least multiplied by."""
+    """An outermost node, and what its rows come to further out: per column (energy, latency forms) and box of states
+    the least that is ``above``, and the ``share`` that compute time is at least multiplied by."""
 
     node: Node
     above: Floats | None = None
@@ -198,7 +199,7 @@ class _StillToCome:
         boxes = Boxes.few(field.lattice)
         return cls(labeller, boxes, Costs(boxes.points, field.columns))
 
-    def guard(self, roots: Sequence[Root], known: Floats) -> None:
+    def guard(self, roots: Iterable[Root], known: Floats) -> None:
         """Set guards and shares of all nodes below the roots; ``known``: see `to_beat`."""
         columns, boxes = self.costs.columns, self.boxes
         variables = boxes.lattice.variables
@@ -206,14 +207,14 @@ class _StillToCome:
         scale = np.array([_least_scale(columns, index) for index, _ in columns.forms], np.float64)
         to_go: dict[int, Floats] = {}
         share: dict[int, float] = {}
+        outermost: list[Node] = []
         for root in roots:
             key = id(root.node)
-            least = np.zeros((1 + len(columns.forms), boxes.n))
-            if root.above is not None and boxes.exact:
-                least = root.above
+            outermost.append(root.node)
+            least = np.zeros((1 + len(columns.forms), boxes.n)) if root.above is None else root.above
             to_go[key] = np.minimum(to_go[key], least) if key in to_go else least
             share[key] = min(share.get(key, 1.0), root.share)
-        for node in _outermost_first(*(root.node for root in roots)):
+        for node in _outermost_first(*outermost):
             own = to_go[id(node)]
             node.guard = Guard(boxes, own, scale, columns.constant_power, timed, known)
             node.share = share[id(node)]

@@ -73,17 +73,23 @@ class Boxes:
 
     def of(self, points: Points) -> Ints | None:
         """The box of each state; None for all states where each is its own box."""
-        if points.states is None and self.n == self.lattice.n:
+        if points.states is None and self.exact:
             return None
         found = np.zeros(points.n, np.int64)
         for axis, (own, stride) in enumerate(zip(self.intervals, self.strides, strict=True)):
             found += (own * stride)[points.at(axis)]
         return found
 
+    def of_states(self, states: Ints) -> Ints:
+        """The box of each of the states with these numbers."""
+        found = self.of(Points.of(self.lattice, states))
+        assert found is not None  # as they are some states
+        return found
+
     @cached_property
     def points(self) -> Points:
         """The boxes, each as the least and the most of what its states have."""
-        if self.n == self.lattice.n:
+        if self.exact:
             return Points.of(self.lattice)
         ends, slacks = {}, {}
         numbers = np.arange(self.n)

@@ -309,7 +309,7 @@ def _dimensions(
 ) -> list[tuple[int, Dimension]]:
     """(block, dimension) of every dimension, outermost first; those that no loop may run across too.
 
-    What a dimension without loops asks for has been checked before (see ``solve``).
+    What a dimension without loops asks for has been checked before (see ``paths``).
     """
     found: dict[tuple[int, int, int], list[SpatialLoop]] = {}
     for loop in sorted(template.spatial, key=lambda s: (s.block, s.index, s.dimension)):

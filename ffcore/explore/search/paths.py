@@ -73,10 +73,12 @@ class Paths:
         return self._made[first]
 
     def afresh(self, templates: Sequence[Template], numbers: dict[str, int]) -> list[RowMaker]:
-        """Those of the templates of one path, without labels."""
+        """Those of the templates of one path, without labels; they take the place of the ones that have some."""
         makers = self.all_makers(templates, numbers)
-        labeller = makers[0].labeller.afresh() if makers else None
-        return [] if labeller is None else [maker.of(labeller) for maker in makers]
+        if makers:
+            labeller = makers[0].labeller.afresh()
+            makers[:] = [maker.of(labeller) for maker in makers]
+        return makers
 
     def _of_path(self, templates: Sequence[Template], numbers: dict[str, int]) -> list[RowMaker]:
         components = templates[0].components
@@ -142,7 +144,7 @@ class Paths:
         def found(labeller: Labeller, node: Node) -> Floats:
             return self._found(attrs.evolve(maker, labeller=labeller, node=node))
 
-        guard(maker.labeller, maker.node, maker.outlines, self.options, found, known)
+        guard(maker.labeller, maker.node, maker.outlines, found, known)
 
     def _found(self, maker: RowMaker) -> Floats:
         """(energy, latency) of all rows, each of one instance of the Einsum."""

@@ -61,20 +61,23 @@ def explore_within(
     paths = Paths(einsum, shape, options, work.pulse, crew, scope.enough)
     limited = slot is not None and slot.soft < INFINITY
     least: Floats | None = None
-    try:
-        with crew:
+    with crew:
+        too_many = False
+        try:
             for makers in paths.makers(unfused_first(templates) if limited else templates, numbers):
                 work.begin(makers)
                 for maker in makers:
                     work.add(maker.candidates())
                     work.templates_done(len(maker.outlines))
-        work.all_done()
-    except TimeLimitError:
-        if not work.parts:
-            raise
-    except _TooManyError:
-        work.begin_again()
-        with crew:
+            work.all_done()
+        except TimeLimitError:
+            if not work.parts:
+                raise
+        except _TooManyError:
+            too_many = True
+        if too_many:  # outside of the handler: what it held may go
+            makers = []
+            work.begin_again()
             least = _look(paths, templates, numbers, work)
     rows, offsets, jobs = _written(work.parts, shape)
     work.parts.clear()  # labels and what counts them refer to each other, and the next Einsum needs the room
@@ -145,7 +148,9 @@ class _Work:
     def begin_again(self) -> None:
         """Nothing that was found counts, and nothing will be too much."""
         self.parts.clear()
-        self._labeller = None
+        self._labeller, self.done = None, 0
+        if self.slot is not None:
+            self.slot.begin_again()
 
     def pulse(self, made: int) -> None:
         """Between two steps: so many labels were made."""

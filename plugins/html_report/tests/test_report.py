@@ -210,7 +210,7 @@ def test_unfused_is_what_a_search_with_all_in_the_outermost_memory_finds(joiner:
     size = {"n_einsums": 2, "m": 4, "kn": 2} if joiner == "exhaustive" else {}
     spec = chain(bandwidth=8, **size)
     spec.mapper.joiner = joiner
-    found, note = unfused(spec, map_with_pmappings(spec, n_jobs=1)[1], jobs=1)
+    found, note = unfused(spec, map_with_pmappings(spec, n_jobs=1, whole=True)[1], jobs=1)
     restricted = chain(bandwidth=8, **size)
     restricted.mapper.joiner = joiner
     restricted.arch.nodes["Main"].constraints.tensors.keep = "All()"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import attrs
 import pytest
 
-from ffcore.plugin import PmappingSet
+import ffcore as ff
+from ffcore import plugin
+from ffcore.plugin import DefaultModel, JointEvaluation, ModelRecord, Nest, PmappingSet, Problem, hookimpl
+from ffcore.plugin.manager import scan
 from ffcore_sweep import chains, joins
 from ffcore_sweep import run as run_module
 from ffcore_sweep.run import SweepJob, prepared
@@ -116,3 +122,80 @@ def test_same_in_tells_options_apart() -> None:
     coarser = attrs.evolve(problem, options=attrs.evolve(problem.options, objective_tolerance=0.1))
     assert same_in(problem) == same_in(fewer)
     assert same_in(problem) != same_in(coarser)
+
+
+def numbers_of(made: SweepJob) -> dict[int, list[tuple[float, ...]]]:
+    return {point.number: sorted(point.numbers) for point in made.each(n_jobs=1)}
+
+
+def in_chains_and_alone(made: SweepJob, monkeypatch: pytest.MonkeyPatch) -> tuple[object, object]:
+    chained = numbers_of(made)
+    monkeypatch.setattr(chains, "LONGEST", 1)
+    return chained, numbers_of(made)
+
+
+@pytest.mark.parametrize("n_einsums", [2, 3])
+def test_sizes_that_differ_between_einsums(n_einsums: int, given: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a mapping takes at its fullest moment does not say then whether it fits elsewhere."""
+    sizes = [400, 300, 240, 200, 160, 120, 100, 80, 60, 40, 30, 25]
+
+    def source(k: int) -> object:
+        return chain(size=f"{k} * (1 + 3 * len(Inputs & Intermediates))", n_einsums=n_einsums, bandwidth=4)
+
+    made = prepared(source, {"set.k": sizes})  # type: ignore[arg-type]
+    chained, alone = in_chains_and_alone(made, monkeypatch)
+    assert chained == alone
+    assert not any(given)
+
+
+def test_swapped_rank_variables_are_another_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their contents are the same, and their mappings name other loops."""
+    text = "workload: {{rank_sizes: {{M: {m}, K: 4, N: {n}}}, bits_per_value: {{All: 8}}, einsums: ['{einsum}']}}"
+    files = []
+    for name, m, n, einsum in (
+        ("a", 8, 6, "Y[m, n] = X[m, k] * W[k, n]"),
+        ("b", 6, 8, "Y[n, m] = X[n, k] * W[k, m]"),
+    ):
+        files.append(str(tmp_path / f"{name}.yaml"))
+        Path(files[-1]).write_text(text.format(m=m, n=n, einsum=einsum))
+    arch = chain(n_einsums=1)
+    found = []
+    for longest in (16, 1):
+        monkeypatch.setattr(chains, "LONGEST", longest)
+
+        def source(workload: str) -> object:
+            made = ff.Spec.from_yaml(workload)
+            made.arch = arch.copy().arch
+            return made
+
+        made = prepared(source, {"set.workload": files, SIZE: [200, 180, 150, 120, 110, 100, 90, 80, 60, 40]})  # type: ignore[arg-type]
+        found.append(numbers_of(made))
+    assert found[0] == found[1]
+    assert any(found[0].values())
+
+
+class Light(DefaultModel):
+    """It says that nothing is taken of any memory."""
+
+    def evaluate(self, problem: Problem, nests: Sequence[Nest]) -> JointEvaluation:
+        return attrs.evolve(super().evaluate(problem, nests), peaks={})
+
+
+def test_a_model_that_tells_nothing_of_memories(given: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Plugin:
+        @hookimpl
+        def ffcore_models(self) -> list[ModelRecord]:
+            return [ModelRecord("light", "", Light)]
+
+    class Point:
+        name, value, dist = "light", "light", None
+
+        def load(self) -> object:
+            return Plugin()
+
+    manager = plugin.PluginManager([*scan(), Point()])
+    monkeypatch.setattr(plugin, "current_manager", lambda: manager)
+    vary = {SIZE: [8.0 * k for k in range(48, 0, -4)], "mapper.model": ["light"]}
+    chained, alone = in_chains_and_alone(prepared(chain(n_einsums=2, bandwidth=4), vary), monkeypatch)
+    assert chained == alone
+    assert not any(given)

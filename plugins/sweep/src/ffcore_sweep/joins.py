@@ -10,6 +10,7 @@ import attrs
 
 from ffcore.plugin import (
     COMPARED,
+    DefaultModel,
     EinsumPmappings,
     FFError,
     JointEvaluation,
@@ -23,7 +24,7 @@ from ffcore.plugin import (
 )
 from ffcore_sweep.columns import Detail
 from ffcore_sweep.needs import Need
-from ffcore_sweep.neighbours import Neighbour, known
+from ffcore_sweep.neighbours import Neighbour, common, known
 from ffcore_sweep.points import Point
 from ffcore_sweep.restrict import Restricted, Sizes, restricted
 from ffcore_sweep.result import FAILED, NOTHING, shortened
@@ -121,8 +122,9 @@ class Join:
             evaluations = [self.model.evaluate(self.problem, mapping.nests) for mapping in joined]
         except FFError as error:
             return Failure.of(error)
+        told = type(self.model) is DefaultModel and common(sizes) is not None  # else bits do not say what fits
         for mapping, evaluation in zip(joined, evaluations, strict=True):
-            if mapping.rows and mapping.proven:  # others are no news, or of joiners that do not tell
+            if told and mapping.rows and mapping.proven:  # others are no news, or of joiners that do not tell
                 chosen = (int(r.source[row]) for r, row in zip(rows, mapping.rows, strict=True))
                 neighbours.append(Neighbour.of(self.problem, own, chosen, mapping, evaluation))
         return Found.of([mapping.nests for mapping in joined], evaluations)

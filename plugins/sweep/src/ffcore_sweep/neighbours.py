@@ -52,12 +52,24 @@ class Neighbour:
 
 
 def same_in(problem: Problem) -> Hashable:
-    """What two problems of equal explorations must also have the same for their mappings to be the same: names and
-    options."""
+    """What two problems of equal explorations must also have the same for their mappings to be the same: names, also
+    those of rank variables, and options."""
     default = MapperOptions()
-    names = tuple((e.name, tuple(e.names), tuple(tuple(path.names) for path in e.paths)) for e in problem.einsums)
+    names = tuple(
+        (e.name, tuple(e.names), tuple(e.bounds), tuple(tuple(path.names) for path in e.paths)) for e in problem.einsums
+    )
     options = attrs.evolve(problem.options, max_fused_loops=default.max_fused_loops, metrics=default.metrics)
     return names, options
+
+
+def common(sizes: Sequence[Sizes]) -> dict[str, float] | None:
+    """The bits of each memory; None where they differ between Einsums, as then it is not seen from bits what fits."""
+    room: dict[str, float] = {}
+    for own in sizes:
+        for name, size in own.items():
+            if room.setdefault(name, size) != size:
+                return None
+    return room
 
 
 def known(
@@ -71,8 +83,10 @@ def known(
 
     ``found``, ``sizes``, ``scales``: per Einsum, as `restricted` is given them.
     """
-    room = {name: size for own in sizes for name, size in own.items()}
-    own = same_in(problem) if neighbours else None
+    room = common(sizes)
+    if room is None or not neighbours:
+        return ()
+    own = same_in(problem)
     fitting = [
         other
         for other in neighbours
