@@ -134,9 +134,9 @@ def test_the_same_mappings_of_fewer_pmappings() -> None:
 
 def test_threads_go_on_when_an_exploration_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some labels have been made by then, by the threads that then make those of the quick search."""
-    monkeypatch.setattr(solve, "_FEW", 5_000)
+    monkeypatch.setattr(solve, "_FEW", 2_000)
     monkeypatch.setattr(kernels, "_WORTH_THREADS", 50)
-    parameters = {"N_EINSUMS": 2, "M": 64, "KN": 64}
+    parameters = {"N_EINSUMS": 2, "M": 1024, "KN": 1024}
     problem = Spec.from_yaml("tpu_v4i_like_constrained", "matmuls", jinja_parse_data=parameters).problem()
     monkeypatch.setattr(explorer, "threads_of", lambda *_: 3)
     made: list[int] = []
@@ -150,4 +150,4 @@ def test_threads_go_on_when_an_exploration_is_given_up(monkeypatch: pytest.Monke
     found, _ = together(problem)
     assert same(found, fast(problem))
     assert made
-    assert min(made) > 5_000
+    assert min(made) > 2_000
