@@ -49,14 +49,9 @@ def as_searched(spec: Spec, explorer: str | None = None, joiner: str | None = No
 
     That is the explorer, the joiner (None: the spec's) and the law of a model, under which nothing offers them.
     """
-    offered = _offers_imperfect(spec, explorer or explorer_of(spec, joiner), joiner or joiner_name(spec))
-    return spec if offered else without_auto(spec)
-
-
-def without_auto(spec: Spec) -> Spec:
-    """The spec with perfect factors in place of ``auto``."""
     automatic = [name for name in IMPERFECT if is_auto(getattr(spec.mapper.ffm, name))]
-    if not automatic:
+    # Parts are looked up only where it matters: without them a spec can still be checked.
+    if not automatic or _offers_imperfect(spec, explorer or explorer_of(spec, joiner), joiner or joiner_name(spec)):
         return spec
     result = spec.copy()
     for name in automatic:

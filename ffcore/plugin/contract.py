@@ -102,7 +102,6 @@ if TYPE_CHECKING:
     from ffcore.mapper.choice import DEFAULT_EXPLORER as DEFAULT_EXPLORER
     from ffcore.mapper.choice import as_searched as as_searched
     from ffcore.mapper.choice import explorer_of as explorer_of
-    from ffcore.mapper.choice import without_auto as without_auto
     from ffcore.mapper.ffm import join_as as join_as
     from ffcore.mapper.ffm import join_pmappings as join_pmappings
     from ffcore.mapper.ffm import make_pmappings as make_pmappings
@@ -344,7 +343,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ffcore.kernel": _names("kernel"),
     "ffcore.locks": _names("writing"),
     "ffcore.files": _names("check_file csv_cell read_regular real replacing write_all write_atomically write_file"),
-    "ffcore.mapper.choice": _names("DEFAULT_EXPLORER as_searched explorer_of without_auto"),
+    "ffcore.mapper.choice": _names("DEFAULT_EXPLORER as_searched explorer_of"),
     "ffcore.mapper.ffm": _names("join_as join_pmappings make_pmappings"),
     "ffcore.mapper.job": _names("Job problem_of"),
     "ffcore.mapper.nothing": _names("check_explored is_exact nothing_joined"),

@@ -7,6 +7,7 @@ import pytest
 import ffcore as ff
 from ffcore import plugin
 from ffcore.cli.job import run_map
+from ffcore.cli.validity import check
 from ffcore.errors import FFError
 from ffcore.mapper.choice import as_searched
 from ffcore.mapper.job import Job
@@ -112,3 +113,10 @@ def test_a_spec_is_not_changed_by_what_searches_it() -> None:
     assert spec.mapper.ffm.explore_imperfect_temporal_loops == "auto"
     spec.mapper.joiner = "ffm"
     assert as_searched(spec) is spec
+
+
+def test_a_spec_can_be_checked_where_its_model_is_not_installed() -> None:
+    spec = spec_of(M=1, K=1, N=64)
+    spec.mapper.ffm.explore_imperfect_temporal_loops = spec.mapper.ffm.explore_imperfect_spatial_loops = False
+    spec.mapper.model = "elsewhere"
+    assert check(spec).imperfect == ""

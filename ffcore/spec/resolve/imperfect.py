@@ -25,7 +25,7 @@ _LIST = re.compile(r"(\[)?\s*([A-Za-z_]\w*\s*(?:,\s*[A-Za-z_]\w*\s*)*)?(?(1)\])"
 
 
 def is_auto(written: object) -> bool:
-    """Does an option leave it to the sizes, as its default does?"""
+    """Does an option leave it to the sizes?"""
     return isinstance(written, str) and written.strip().lower() == AUTO
 
 

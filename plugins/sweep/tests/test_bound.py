@@ -152,3 +152,17 @@ def test_the_command(gemm: str, tmp_path: Path) -> None:
     wrong = ff_here("bound", "matmulz")
     assert wrong.returncode == 2
     assert "did you mean 'matmuls'" in wrong.stderr
+
+
+def test_auto_is_obeyed(tmp_path: Path) -> None:
+    """13 is prime: with other tiles than 1 and 13 less traffic will do in some buffers."""
+    ranks = "rank_sizes: {M: 13, K: 13, N: 13}, bits_per_value: {All: 8}"
+    stairs = []
+    for asked in ("False", "auto"):
+        file = tmp_path / f"{asked}.yaml"
+        file.write_text(
+            f"workload: {{{ranks}, einsums: ['Y[m,n] = X[m,k] * W[k,n]']}}\n"
+            f"mapper: {{explore_imperfect_temporal_loops: {asked}, explore_imperfect_spatial_loops: {asked}}}\n"
+        )
+        stairs.append(len(bound(str(file), n_jobs=1).fused))
+    assert stairs[0] < stairs[1]

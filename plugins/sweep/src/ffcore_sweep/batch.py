@@ -1,7 +1,8 @@
 """The joins of a batch of points, in rounds: of each chain some points, then the next ones.
 
-Between two rounds what is known comes back to the sweep's own process, so that points are told soon, and little is done
-again after a sweep was killed. Results do not depend on where chains are cut.
+Between two rounds what is known comes back to the sweep's own process, so that points are told soon. After a kill the
+joins of chains that had not ended are made again, of points that are done too: what comes after depends on them.
+Results do not depend on where chains are cut.
 """
 
 from __future__ import annotations

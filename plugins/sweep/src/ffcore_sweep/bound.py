@@ -32,7 +32,6 @@ from ffcore.plugin import (
     needs,
     occupancy_unit,
     with_sizes,
-    without_auto,
     workers,
     workers_of,
 )
@@ -110,7 +109,7 @@ def bound_of(
     progress: Progress | None = None,
 ) -> Bound:
     """`bound` of a spec with the architecture `ARCH`; with perfect factors unless it asks for others."""
-    spec = without_auto(spec.copy())  # which variables an array would leave idle is for no buffer to say
+    spec = spec.copy()
     spec.mapper.ffm.metrics = "energy"  # type: ignore[assignment]
     job = Job.of(spec).check()
     if job.problem.options.time_limit < math.inf:

@@ -89,17 +89,13 @@ class Plan:
         return tuple((need, self._numbers[need.key]) for need in self.needs.of(point))
 
 
-def plan(points: Sequence[Point], also: Iterable[int] | None = None) -> Plan:
-    """The fewest explorations that are known to be exact, for the points that share pmappings.
-
-    ``also``: the numbers of the points to plan for (default: all).
-    """
+def plan(points: Sequence[Point]) -> Plan:
+    """The fewest explorations that are known to be exact, for the points that share pmappings."""
     found = Needs()
     contents: dict[str, tuple[tuple[int, int], dict[Key, _Wanted]]] = {}
     keys: dict[int, tuple[Key, ...]] = {}
     known: dict[Key, Key] = {}  # each key once in memory
-    for number in range(len(points)) if also is None else also:
-        point = points[number]
+    for number, point in enumerate(points):
         if not point.shares:
             continue
         own = []
