@@ -40,7 +40,7 @@ from ffcore.pmappings.arrays import Floats, Ints
 
 WORTH = 100_000  # nodes times states from which on the beam search pays
 _COARSER = 3  # times fewer states make a search with fewer tiles worth it
-_BEAM = 200  # labels kept at each step for each of the three ways to look good
+_BEAM = 30  # labels kept at each step for each of the three ways to look good
 
 
 class Maker(Protocol):
