@@ -63,7 +63,11 @@ MEMORY = """  - !Memory
     - {{name: read, energy: {energy}, throughput: {fast}}}
     - {{name: write, energy: {energy}, throughput: {fast}}}{more}
 """
-RULES = [", no_refetch_from_above: Inputs", ", tile_shape: [{expression: All.rank_variables, operator: '<=', value: 4}]"]
+RULES = [
+    ", no_refetch_from_above: Inputs",
+    ", tile_shape: [{expression: All.rank_variables, operator: '<=', value: 4}]",
+]
+MORE = ["\n    skip_initial_output_write: False", "\n    bits_per_value: {A: 4}"]
 
 
 def norm_problem(seed: int, folder: Path) -> Problem:
@@ -86,7 +90,7 @@ def norm_problem(seed: int, folder: Path) -> Problem:
                 rule=source.choice([""] * 14 + RULES),
                 energy=source.choice([0, 0.5, 2]),
                 fast=source.choice(["inf", 2, 0.5]),
-                more=source.choice([""] * 14 + ["\n    skip_initial_output_write: False", "\n    bits_per_value: {A: 4}"]),
+                more=source.choice([""] * 14 + MORE),
             )
         )
     if source.random() < 0.3:
@@ -114,8 +118,8 @@ def norm_problem(seed: int, folder: Path) -> Problem:
     )
 
 
-def everything(einsum: EinsumProblem, choices: Sequence[HolderChoice], options: MapperOptions) -> Sequence[HolderChoice]:
-    """Nothing is dropped."""
+def everything(_: EinsumProblem, choices: Sequence[HolderChoice], options: MapperOptions) -> Sequence[HolderChoice]:
+    """Nothing is dropped, whatever the ``options``."""
     return tuple(choices)
 
 
