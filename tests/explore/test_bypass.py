@@ -106,7 +106,7 @@ def norm_problem(seed: int, folder: Path) -> Problem:
     (folder / "w.yaml").write_text(NORM.format(einsums=einsums, **sizes))
     problem = Spec.from_yaml(folder / "a.yaml", folder / "w.yaml").problem()
     metrics = source.choice([Metric.ENERGY | Metric.LATENCY, Metric.ENERGY | Metric.LATENCY, Metric.ENERGY])
-    imperfect = source.choice([False, False, frozenset({"m"}), True])
+    imperfect: bool | frozenset[str] = source.choice([False, False, frozenset({"m"}), True])
     return attrs.evolve(
         problem,
         options=attrs.evolve(
