@@ -106,7 +106,8 @@ def norm_problem(seed: int, folder: Path) -> Problem:
     (folder / "w.yaml").write_text(NORM.format(einsums=einsums, **sizes))
     problem = Spec.from_yaml(folder / "a.yaml", folder / "w.yaml").problem()
     metrics = source.choice([Metric.ENERGY | Metric.LATENCY, Metric.ENERGY | Metric.LATENCY, Metric.ENERGY])
-    imperfect: bool | frozenset[str] = source.choice([False, False, frozenset({"m"}), True])
+    asked: list[bool | frozenset[str]] = [False, False, frozenset({"m"}), True]
+    imperfect = source.choice(asked)
     return attrs.evolve(
         problem,
         options=attrs.evolve(
