@@ -14,7 +14,6 @@ import numpy as np
 from ffcore.errors import FFError, NoValidMappingError
 from ffcore.explore.fits import kept_throughout, may_fit
 from ffcore.explore.limits import Limits
-from ffcore.explore.options import not_offered
 from ffcore.explore.progress import EinsumProgress, Tally
 from ffcore.explore.reuse.equal import EinsumClasses
 from ffcore.explore.search.solve import Scope, explore_within
@@ -55,10 +54,9 @@ def explore(
     be joined; what cannot be is refused at once too. ``joined``: what pmappings come to when they are joined; then
     those are left out that can be in no mapping worth having (see ``ffcore.explore.together``).
 
-    Raises ``FFError`` for options that only another explorer offers, ``TimeLimitError`` for an Einsum that has nothing
+    Raises ``FFError`` for what only another explorer offers, ``TimeLimitError`` for an Einsum that has nothing
     when time is up, ``MemoryLimitError`` when memory runs out.
     """
-    _check_options(problem.options)
     _check_imperfect(problem)
     known = known or {}
     names = [e.name for e in problem.einsums if einsum_names is None or e.name in einsum_names]
@@ -319,13 +317,6 @@ class _Work:
             tally = self.tally
             counts = tally.templates, sum(tally.all_templates), tally.evaluated, self._rows
             self._progress(Step("explore", self._done, self._total, *counts, note=self._note, share=tally.share))
-
-
-def _check_options(options: MapperOptions) -> None:
-    """Refuse what would otherwise be ignored."""
-    refused = not_offered(options, limited=True)
-    if refused:
-        raise FFError(f"the explorer 'default' does not offer mapper.ffm.{', '.join(refused)}: leave it at its default")
 
 
 def _check_imperfect(problem: Problem) -> None:
