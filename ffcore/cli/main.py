@@ -20,6 +20,7 @@ from ffcore.cli.group import Commands
 from ffcore.cli.guard import INTERRUPTED, classified, guard
 from ffcore.cli.list import list_command
 from ffcore.cli.render import app as render_app
+from ffcore.cli.resources import is_out_of_memory
 from ffcore.cli.validate import validate
 
 app = typer.Typer(
@@ -147,7 +148,16 @@ def main() -> None:
     except SystemExit as end:
         if end.code == INTERRUPTED:
             _leave(INTERRUPTED)
+        if is_out_of_memory(end):
+            _say_no_more()
         raise
+
+
+def _say_no_more() -> None:
+    """Python itself may stumble while the process ends without memory, and write of it behind our one sentence."""
+    with suppress(OSError, ValueError, MemoryError):
+        sys.stderr.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _leave(code: int) -> None:

@@ -18,7 +18,7 @@ _CLOSE = 2**28  # bytes of addresses left below which strange errors of librarie
 
 def resource_end(error: BaseException) -> str | None:
     """What is said where something ran out; None for other errors."""
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return _out_of_memory()
     if isinstance(error, OSError) and error.errno in _HINTS:
         said = error.strerror or "it cannot be used"
@@ -29,7 +29,8 @@ def resource_end(error: BaseException) -> str | None:
     return None
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Did memory run out, in this error or in one that it came of?"""
     found: BaseException | None = error
     for _ in range(20):
         if found is None:

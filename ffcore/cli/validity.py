@@ -14,7 +14,7 @@ from ffcore.cli import costs
 from ffcore.cli.inputs import unused_parameters
 from ffcore.diagnose.traps import traps
 from ffcore.errors import FFError, SpecError, SpecProblem, SpecWarning
-from ffcore.mapper.choice import as_searched
+from ffcore.mapper.choice import as_searched, check_imperfect
 from ffcore.mapping.check import check_mapping
 from ffcore.mapping.dialect import tree_from_node
 from ffcore.render.arch import view_arch
@@ -43,6 +43,7 @@ def check(spec: Spec) -> Checked:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SpecWarning)
         problem = as_searched(spec).problem_without_costs()
+        check_imperfect(problem, spec)
     if spec.mapping is not None:
         check_mapping(problem, tree_from_node(spec.mapping))
     told = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, SpecWarning))

@@ -65,7 +65,7 @@ def costless(problem: Problem) -> Problem:
         actions = tuple(attrs.evolve(a, energy=0.0) for a in component.actions)
         return attrs.evolve(component, actions=actions, latency=())
 
-    options = attrs.evolve(problem.options, metrics=Metric.ENERGY, info_metrics=Metric(0), combine_runs=False)
+    options = attrs.evolve(problem.options, metrics=Metric.ENERGY, combine_runs=False)
     options = attrs.evolve(options, time_limit=INFINITY, memory_limit=INFINITY)  # a diagnosis has a budget of its own
     einsums = tuple(attrs.evolve(e, leaks=()) for e in problem.einsums)
     return with_components(attrs.evolve(problem, einsums=einsums, options=options), free)

@@ -55,6 +55,7 @@ class DefaultExplorer:
         names = [e.name for e in problem.einsums if einsum_names is None or e.name in einsum_names]
         cache = None if cache_dir is None else PmappingCache(cache_dir, problem, limits.check_time)
         found = {} if cache is None else _stored(cache, names, progress)
+        for_join = joined is not None and cache is None and einsum_names is None
         missing = [name for name in names if name not in found]
         if missing:
             if cache is not None:
@@ -70,14 +71,15 @@ class DefaultExplorer:
                     limits=limits,
                     stop_at_nothing=True,
                     whole=einsum_names is None,
-                    joined=joined if cache is None and einsum_names is None else None,
+                    joined=joined if for_join else None,
                 )
             except NothingFound as nothing:
                 return PmappingSet(problem, (), seconds=time.monotonic() - begun, without=nothing.names)
             found |= {pmappings.einsum.name: pmappings for pmappings in explored}
         empty = tuple(name for name in names if not len(found[name].rows))
         seconds = time.monotonic() - begun
-        return PmappingSet(problem, tuple(found[name] for name in names), seconds=seconds, without=empty)
+        einsums = tuple(found[name] for name in names)
+        return PmappingSet(problem, einsums, for_join=for_join, seconds=seconds, without=empty)
 
 
 def _store(cache: PmappingCache, pmappings: EinsumPmappings) -> None:

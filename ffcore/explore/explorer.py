@@ -14,7 +14,6 @@ import numpy as np
 from ffcore.errors import FFError, NoValidMappingError
 from ffcore.explore.fits import kept_throughout, may_fit
 from ffcore.explore.limits import Limits
-from ffcore.explore.options import not_offered
 from ffcore.explore.progress import EinsumProgress, Tally
 from ffcore.explore.reuse.equal import EinsumClasses
 from ffcore.explore.search.solve import Scope, explore_within
@@ -55,10 +54,9 @@ def explore(
     be joined; what cannot be is refused at once too. ``joined``: what pmappings come to when they are joined; then
     those are left out that can be in no mapping worth having (see ``ffcore.explore.together``).
 
-    Raises ``FFError`` for options that only another explorer offers, ``TimeLimitError`` for an Einsum that has nothing
+    Raises ``FFError`` for what only another explorer offers, ``TimeLimitError`` for an Einsum that has nothing
     when time is up, ``MemoryLimitError`` when memory runs out.
     """
-    _check_options(problem.options)
     _check_imperfect(problem)
     known = known or {}
     names = [e.name for e in problem.einsums if einsum_names is None or e.name in einsum_names]
@@ -78,42 +76,65 @@ def explore(
         new.sort(key=lambda i: len(plan.templates[i]))  # the time that the quick ones leave over is for the others
     tally = Tally([len(plan.templates[i]) for i in new], None, limits, [problem.einsums[i].name for i in new])
     work = _Work(progress, len(known), len(names), tally)
+    run = _Run(plan, new, executor, tally, work, found, stop_at_nothing)
+    with work:
+        for i in [i for i in plan.same if i in plan.done]:
+            run.serve(i, plan.done[i])
+        together = joined is not None and len(names) > 1 and limits.soft == float("inf")
+        run.explore(joined if together else None)
+    return tuple(plan.done[i] for i in plan.wanted)
 
-    def tell(all_equal: Iterator[EinsumPmappings]) -> None:
-        for pmappings in all_equal:
-            if found is not None:
-                found(pmappings)
-            work.add(pmappings)
 
-    for i in [i for i in plan.same if i in plan.done]:
-        tell(plan.served(i, plan.done[i]))
+@attrs.frozen(eq=False)
+class _Run:
+    """The exploration of what a plan has left, by whoever has time for it. Einsums by their places in ``new``."""
 
-    # Where there are fewer Einsums than workers, each of them is explored by several threads.
-    def run(numbers: Sequence[int], scope: Callable[[int], Scope]) -> dict[int, tuple[EinsumPmappings, Floats]]:
-        """Explore the Einsums with these numbers: what was looked at only, and the least that any pmapping comes to."""
-        threads, looks = threads_of(executor, len(numbers)), {}
-        calls = [(*plan.call(new[n]), tally.slot(n), threads, scope(n)) for n in numbers]
-        with closing(as_completed(executor, _explored, calls, work.tell)) as found_now:
+    plan: _Plan
+    new: Sequence[int]  # places in the workload
+    executor: Executor | None
+    tally: Tally
+    work: _Work
+    found: Callable[[EinsumPmappings], None] | None
+    stop_at_nothing: bool
+
+    def explore(self, joined: Joined | None) -> None:
+        """Explore all; with ``joined``, those with very many labels only once it is known what they must beat."""
+        looks = self._explore(range(len(self.new)), lambda _: Scope(INFINITY if joined is None else LABELS))
+        if joined is not None and looks:
+            seen = {self.new[n]: look for n, look in looks.items()}
+            beat = self.plan.enough(seen, joined)
+            evaluated = {n: look.stats.evaluated for n, (look, _) in looks.items()}
+            self._explore(list(looks), lambda n: Scope(enough=beat.get(self.new[n]), evaluated=evaluated[n]))
+
+    def serve(self, i: int, pmappings: EinsumPmappings) -> None:
+        """The pmappings of the Einsum at place ``i`` of the workload are there, and with them those of its equals."""
+        for own in self.plan.served(i, pmappings):
+            if self.found is not None:
+                self.found(own)
+            self.work.add(own)
+
+    def _explore(
+        self, numbers: Sequence[int], scope: Callable[[int], Scope]
+    ) -> dict[int, tuple[EinsumPmappings, Floats]]:
+        """Explore some: what was looked at only, and the least that any pmapping comes to.
+
+        Where there are fewer Einsums than workers, each of them is explored by several threads.
+        """
+        plan, new = self.plan, self.new
+        threads, looks = threads_of(self.executor, len(numbers)), {}
+        calls = [(*plan.call(new[n]), self.tally.slot(n), threads, scope(n)) for n in numbers]
+        with closing(as_completed(self.executor, _explored, calls, self.work.tell)) as found_now:
             for place, solved in found_now:
                 n = numbers[place]
                 pmappings = plan.pmappings(new[n], solved)
                 if solved.least is not None:
                     looks[n] = pmappings, solved.least
                     continue
-                tally.finish(n, solved.stats.evaluated)
-                tell(plan.served(new[n], pmappings))
-                if stop_at_nothing and not len(solved.rows):
+                self.tally.finish(n, solved.stats.evaluated)
+                self.serve(new[n], pmappings)
+                if self.stop_at_nothing and not len(solved.rows):
                     raise NothingFound([*plan.names([new[n]]), *plan.names(plan.left())])
         return looks
-
-    with work:
-        together = joined is not None and len(names) > 1 and limits.soft == float("inf")
-        looks = run(range(len(new)), lambda _: Scope(LABELS if together else INFINITY))
-        if joined is not None and looks:
-            seen = {new[n]: look for n, look in looks.items()}
-            enough = plan.enough(seen, joined)
-            run(list(looks), lambda n: Scope(enough=enough.get(new[n]), evaluated=seen[new[n]][0].stats.evaluated))
-    return tuple(plan.done[i] for i in plan.wanted)
 
 
 class NothingFound(Exception):
@@ -296,13 +317,6 @@ class _Work:
             tally = self.tally
             counts = tally.templates, sum(tally.all_templates), tally.evaluated, self._rows
             self._progress(Step("explore", self._done, self._total, *counts, note=self._note, share=tally.share))
-
-
-def _check_options(options: MapperOptions) -> None:
-    """Refuse what would otherwise be ignored."""
-    refused = not_offered(options, limited=True, imperfect=True)
-    if refused:
-        raise FFError(f"the explorer 'default' does not offer mapper.ffm.{', '.join(refused)}: leave it at its default")
 
 
 def _check_imperfect(problem: Problem) -> None:

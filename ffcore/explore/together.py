@@ -29,7 +29,7 @@ Joined = Callable[[PmappingSet], Floats]
 
 def least_of(pmappings: EinsumPmappings) -> Floats:
     """The least energy and the least latency of any of them."""
-    least: Floats = pmappings.rows.values[:, :2].min(axis=0, initial=np.inf)
+    least: Floats = pmappings.rows.costs.min(axis=0, initial=np.inf)
     return least
 
 

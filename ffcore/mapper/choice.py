@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ffcore import plugin
+from ffcore.errors import SpecError
 from ffcore.plugin import ExplorerRecord, JoinerRecord
 from ffcore.plugin.given_options import check_options
 from ffcore.plugin.known import DEFAULT_JOINER
@@ -13,6 +14,7 @@ from ffcore.spec.resolve.imperfect import IMPERFECT, is_auto
 
 if TYPE_CHECKING:
     from ffcore.spec import Spec
+    from ffcore.spec.problem import Problem
 
 DEFAULT_EXPLORER = "default"
 ALONE = "single"
@@ -51,7 +53,10 @@ def as_searched(spec: Spec, explorer: str | None = None, joiner: str | None = No
     """
     automatic = [name for name in IMPERFECT if is_auto(getattr(spec.mapper.ffm, name))]
     # Parts are looked up only where it matters: without them a spec can still be checked.
-    if not automatic or _offers_imperfect(spec, explorer or explorer_of(spec, joiner), joiner or joiner_name(spec)):
+    if not automatic:
+        return spec
+    law = plugin.current_manager().law(spec.mapper.model)
+    if law is None and not _perfect_only(spec, explorer, joiner):
         return spec
     result = spec.copy()
     for name in automatic:
@@ -59,11 +64,24 @@ def as_searched(spec: Spec, explorer: str | None = None, joiner: str | None = No
     return result
 
 
-def _offers_imperfect(spec: Spec, explorer: str, joiner: str) -> bool:
-    records = [r for r in plugin.records("explorer") if r.name == explorer]
-    records += [r for r in plugin.records("joiner") if r.name == joiner]
-    offered = all(r.imperfect for r in records if isinstance(r, ExplorerRecord | JoinerRecord))
-    return offered and plugin.current_manager().law(spec.mapper.model) is None
+def check_imperfect(problem: Problem, spec: Spec, explorer: str | None = None, joiner: str | None = None) -> None:
+    """Raise SpecError for a problem with imperfect factors if some part that searches it offers none."""
+    asked = [name for name in IMPERFECT if getattr(problem.options, name)]
+    for part in _perfect_only(spec, explorer, joiner) if asked else ():
+        raise SpecError.one(
+            f"the {part} offers perfect factors only: set mapper.ffm.{' and '.join(asked)} to False or auto "
+            "(--imperfect none or auto)",
+            spec.mapper.ffm.position_of(asked[0]),
+        )
+
+
+def _perfect_only(spec: Spec, explorer: str | None, joiner: str | None) -> list[str]:
+    """The parts that offer no imperfect factors, of those that search."""
+    explorer, joiner = explorer or explorer_of(spec, joiner), joiner or joiner_name(spec)
+    found = [r for r in plugin.records("joiner") if r.name == joiner]
+    found += [r for r in plugin.records("explorer") if r.name == explorer]
+    offering = ExplorerRecord | JoinerRecord
+    return [f"{r.kind} {r.name!r}" for r in found if isinstance(r, offering) and not r.imperfect]
 
 
 def joiner_of(spec: Spec, name: str | None = None, options: Mapping[str, Any] | None = None) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 from ffcore import plugin
 from ffcore.diagnose.traps import traps
 from ffcore.errors import FFError, NoValidMappingError, SpecError, SpecWarning, suggest
-from ffcore.mapper.choice import DEFAULT_EXPLORER, as_searched, explorer_of, joiner_name, joiner_of
+from ffcore.mapper.choice import DEFAULT_EXPLORER, as_searched, check_imperfect, explorer_of, joiner_name, joiner_of
 from ffcore.mapper.nothing import check_explored, is_exact, nothing_joined
 from ffcore.mapping.paths import settled
 from ffcore.model.law import key_of
@@ -45,10 +45,11 @@ def problem_of(
 ) -> Problem:
     """The spec in plain numbers, priced by the cost model and by the law of the model that it names.
 
-    ``explorer`` and ``joiner`` are those that search (None: the spec's): see `as_searched`. Raises SpecError and
-    PluginError.
+    ``explorer`` and ``joiner`` are those that search (None: the spec's): see `as_searched`. Raises SpecError, for
+    imperfect factors that they do not offer too, and PluginError.
     """
     problem = as_searched(spec, explorer, joiner).problem(allow_hopeless=allow_hopeless)
+    check_imperfect(problem, spec, explorer, joiner)
     law = plugin.current_manager().law(spec.mapper.model)
     if law is None:
         return problem
@@ -140,7 +141,8 @@ class Job:
     ) -> Pmappings:
         """The pmappings of each Einsum, or of some; see ``ffcore.mapper.FFM.make_pmappings``.
 
-        ``for_join``: they are only for `join`, so that some may be left out which are in no mapping that it returns.
+        ``for_join``: they are only for this job's `join`, so that some may be left out which are in no mapping that it
+        returns; any other use of them is refused.
         """
         explorer, problem = self.explorer, self.problem
         if can_combine_multiple_runs:
@@ -194,6 +196,8 @@ class Job:
         problem, source = problem or self.problem, pmappings.source
         with phase("join"):
             check_any_left(pmappings)
+            if isinstance(source, PmappingSet) and problem is not source.problem:
+                source.check_whole()
             judged: dict[str, Any] = {"model": self.model} if self.judges else {}
             joined = self.joiner.join(problem, pmappings.source, executor=executor, progress=progress, **judged)
             if not joined:

@@ -124,15 +124,21 @@ class PluginManager:
     def get(self, kind: str, name: str, **arguments: Any) -> Any:
         """Make the part ``name`` of a kind; ``arguments`` go to its factory.
 
-        Raises ``PluginError`` for an unknown or ambiguous name, a factory that cannot be imported, and parameters
-        that an architecture does not have. What the factory itself raises as ``FFError`` passes through.
+        Raises ``PluginError`` for an unknown or ambiguous name, a factory that cannot be imported, a part without
+        a method of its kind, and parameters that an architecture does not have. What the factory itself raises as
+        ``FFError`` passes through.
         """
         record, provider = self._provided(kind, name)
         if isinstance(record, CommandRecord):
             return _working(record, provider, lambda: loaded(record.factory))
         if isinstance(record, ArchRecord):
             _check_parameters(record, arguments)
-        return _made(record, record.factory, provider, arguments)
+        part = _made(record, record.factory, provider, arguments)
+        lacking = [m for m in record.methods if not callable(getattr(part, m, None))]
+        if lacking:
+            names = " and ".join(lacking)
+            raise errors.PluginError(f"{_quoted(kind)} {name!r} of {provider} does not work: it has no method {names}")
+        return part
 
     def law(self, name: str) -> PricingLaw | None:
         """The law of the model ``name``, which the search is to obey; None if it has none. Raises as `get` does."""

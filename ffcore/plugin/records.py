@@ -57,6 +57,8 @@ class Record:
     """
 
     kind: ClassVar[str] = ""
+    methods: ClassVar[tuple[str, ...]] = ()
+    """What the part must have."""
 
     name: str = attrs.field(validator=_check_name)
     summary: str
@@ -85,6 +87,7 @@ class JoinerRecord(Record):
     """
 
     kind: ClassVar[str] = "joiner"
+    methods: ClassVar[tuple[str, ...]] = ("guarantee", "join")
 
     explorer: str = attrs.field(default="default", validator=_check_name, kw_only=True)
     judges: bool = attrs.field(default=False, kw_only=True)
@@ -100,11 +103,13 @@ class ExplorerRecord(Record):
 
     ``keeps_pmappings``: in ``cache_dir``, and uses them again; ``ff map --out`` then has them kept as soon as each
     Einsum is explored. ``joins``: its ``explore`` takes ``joined=``, a function of a `PmappingSet` that returns the
-    energy and latency of mappings that it makes, and may leave out pmappings that are in no better mapping.
+    energy and latency of mappings that it makes, and may leave out pmappings that are in no better mapping; the set
+    that it returns says so (``for_join=True``).
     ``imperfect``: it offers imperfect factors; where it does not, ``auto`` means perfect ones.
     """
 
     kind: ClassVar[str] = "explorer"
+    methods: ClassVar[tuple[str, ...]] = ("explore",)
 
     keeps_pmappings: bool = attrs.field(default=False, kw_only=True)
     joins: bool = attrs.field(default=False, kw_only=True)
@@ -121,6 +126,7 @@ class ModelRecord(Record):
     """
 
     kind: ClassVar[str] = "model"
+    methods: ClassVar[tuple[str, ...]] = ("evaluate",)
 
     law: Factory | None = attrs.field(default=None, validator=attrs.validators.optional(_check_factory), kw_only=True)
 
@@ -135,6 +141,7 @@ class CostModelRecord(Record):
     """
 
     kind: ClassVar[str] = "cost_model"
+    methods: ClassVar[tuple[str, ...]] = ("cost",)
 
     files: tuple[str, ...] = attrs.field(default=(), converter=_texts, kw_only=True)
 
@@ -177,6 +184,7 @@ class RendererRecord(Record):
     """
 
     kind: ClassVar[str] = "renderer"
+    methods: ClassVar[tuple[str, ...]] = ("render",)
 
     formats: tuple[str, ...] = attrs.field(default=(), converter=_texts, kw_only=True)
     draws: tuple[str, ...] = attrs.field(default=PICTURES, converter=_texts, kw_only=True)
@@ -194,6 +202,7 @@ class ExecutorRecord(Record):
     """
 
     kind: ClassVar[str] = "executor"
+    methods: ClassVar[tuple[str, ...]] = ("submit", "shutdown")
 
     wraps: tuple[str, ...] = attrs.field(default=(), converter=_texts, kw_only=True)
     trusted: tuple[str, ...] = attrs.field(default=(), converter=_texts, kw_only=True)
@@ -211,6 +220,7 @@ class SpecLoaderRecord(Record):
     """
 
     kind: ClassVar[str] = "spec_loader"
+    methods: ClassVar[tuple[str, ...]] = ("load",)
 
     suffixes: tuple[str, ...] = attrs.field(default=(), converter=_texts, kw_only=True)
     takes_parameters: bool = attrs.field(default=False, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -13,6 +13,7 @@ from ffcore.spec.problem import Problem
 from ffcore.units import Dimension, format_quantity
 
 if TYPE_CHECKING:
+    from ffcore.plugin import Joiner
     from ffcore.pmappings.set import JoinedMapping
 
 _NAMED = 3  # Einsums of which it is said how far they came
@@ -40,7 +41,7 @@ class Guarantee:
 
 
 def guarantee_of(
-    joiner: Any, problem: Problem, source: object = None, joined: Sequence[JoinedMapping] = ()
+    joiner: Joiner, problem: Problem, source: object = None, joined: Sequence[JoinedMapping] = ()
 ) -> Guarantee | None:
     """What a joiner promises for the problem's options; None for one that promises nothing.
 
@@ -48,8 +49,7 @@ def guarantee_of(
     n Einsums together at most n t. Nothing is promised where a limit of time ended the exploration of ``source`` or the
     join of its ``joined`` mappings, or where these say why they are not proven.
     """
-    promise = getattr(joiner, "guarantee", None)  # a joiner without it promises nothing
-    factor = None if promise is None else promise(problem.options)
+    factor = joiner.guarantee(problem.options)
     if factor is None:
         return None
     ended = _ended(problem, source, joined)

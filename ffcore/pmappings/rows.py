@@ -113,6 +113,14 @@ class RowShape:
         """Column of the share that private reservations above loop ``depth`` (at levels below it) take."""
         return self.own(memory) + 1 + depth
 
+    @property
+    def kernel(self) -> tuple[Ints, Ints]:
+        """For compiled code: per memory the columns of its own peak and of the shares above each depth, and those of
+        the latencies that stay apart."""
+        blocks = [range(self.own(m), self.own(m + 1)) for m in range(len(self.memories))]
+        apart = np.arange(self.first_apart, self.width, dtype=np.int64)
+        return np.array(blocks, np.int64).reshape(-1, 1 + self.open), apart
+
     def all_opened(self, memory: int) -> slice:
         """Columns of the shares above every depth, in their order."""
         return slice(self.opened(memory, 0), self.opened(memory, self.open))
@@ -132,6 +140,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def costs(self) -> Floats:
+        """(n, 2) energy (J) and latency (s)."""
+        return self.values[:, :2]
 
     def take(self, rows: Ints) -> Rows:
         return Rows(*(getattr(self, f.name)[rows] for f in attrs.fields(Rows)))

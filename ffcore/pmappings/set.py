@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ffcore.errors import PluginError
+from ffcore.errors import FFError, PluginError
 from ffcore.mapping.nest import Nest
 from ffcore.pmappings.arrays import Ints
 from ffcore.pmappings.rows import Rows, RowShape, places
@@ -61,6 +61,7 @@ class PmappingSet:
     problem: Problem
     einsums: tuple[EinsumPmappings, ...]
     filtered: bool = False  # a user's filter has left some out, so that they are not all of their mapspace
+    for_join: bool = False  # some may be left out that are in no mapping of ``problem`` that is worth having
     seconds: float = 0.0  # that the exploration took
     # Einsums without any, if the exploration ended there; after the first, those not yet explored then.
     without: tuple[str, ...] = ()
@@ -68,8 +69,17 @@ class PmappingSet:
     # returns those that nothing betters. Their ``rows`` are not told.
     known: tuple[JoinedMapping, ...] = ()
 
+    def check_whole(self) -> None:
+        """Raise FFError for pmappings that one join alone makes right use of."""
+        if self.for_join:
+            raise FFError(
+                "these pmappings were explored for one join, without those that are in no mapping that it returns: "
+                "make others with ff.mapper.FFM.make_pmappings to filter, combine or join them in other ways"
+            )
+
     def keep(self, masks: dict[str, NDArray[np.bool_]]) -> PmappingSet:
         """The set with only those rows of each named Einsum for which its mask is true."""
+        self.check_whole()
         einsums = tuple(keep_rows(e, masks[e.einsum.name]) if e.einsum.name in masks else e for e in self.einsums)
         return attrs.evolve(self, einsums=einsums, filtered=True, known=())
 

@@ -18,8 +18,10 @@ def union(a: PmappingSet, b: PmappingSet, combinable: bool) -> PmappingSet:
 
     ``combinable``: both runs kept the usage of every limited memory, so that they may differ in constraints and may
     overlap. A memory that one of them does not list is then one that it never used. Raises FFError where the
-    runs do not belong together.
+    runs do not belong together, or are not whole.
     """
+    a.check_whole()
+    b.check_whole()
     names_a, names_b = ({e.einsum.name for e in s.einsums} for s in (a, b))
     if not combinable:
         common = [e.einsum.name for e in a.einsums if e.einsum.name in names_b]

@@ -114,7 +114,9 @@ class FFM(SpecNode):
     metrics: Metric = spec_field(
         Data(), default=Metric.ENERGY | Metric.LATENCY, converter=as_metrics, doc="objectives; all are kept to the end"
     )
-    info_metrics: Metric = spec_field(Data(), default=Metric(0), converter=as_metrics, doc="reported, but no objective")
+    info_metrics: Metric = spec_field(
+        Data(), default=Metric(0), converter=as_metrics, doc="no effect: all are reported"
+    )
     max_fused_loops: Expression = spec_field(Value(), default=INFINITY, doc="loops above the last backing holder")
     max_fused_loops_per_rank_variable: Expression = spec_field(
         Value(), default=1, doc="the same, for one rank variable"
@@ -134,7 +136,7 @@ class FFM(SpecNode):
         converter=_names_as_text,
         doc="the same, where it is spatial",
     )
-    tiling_coarseness: Expression = spec_field(Value(), default=1, doc="1: every tile size; larger: fewer")
+    tiling_coarseness: Expression = spec_field(Value(), default=1, doc="no effect: every tile size is explored")
     force_memory_hierarchy_order: Expression = spec_field(
         Value(), default=True, doc="holders follow the memories' order"
     )
@@ -145,14 +147,14 @@ class FFM(SpecNode):
         Value(), default=0, doc="shares of memories are rounded up to its multiples, 0: exact; the same"
     )
     prioritize_reuse_of_unfused_tensors: Expression = spec_field(
-        Value(), default=False, doc="loops are placed for the reuse of unfused tensors first"
+        Value(), default=False, doc="no effect: every order of loops is explored"
     )
     max_pmapping_templates_per_einsum: Expression = spec_field(Value(), default=INFINITY, doc="stop after as many")
     time_limit: Expression = spec_field(
         Value(), default=INFINITY, unit="s", doc="of the search, which then returns the best mapping so far"
     )
     time_limit_per_pmapping_template: Expression = spec_field(
-        Value(), default=INFINITY, unit="s", doc="of one template"
+        Value(), default=INFINITY, unit="s", doc="no effect: time_limit bounds the search"
     )
     memory_limit: Expression = spec_field(
         Value(), default=INFINITY, unit="byte", doc="of all its processes; inf: 80 % of what is available"

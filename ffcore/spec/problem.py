@@ -188,29 +188,22 @@ class Metric(enum.Flag):
     ACTIONS = enum.auto()
 
 
-NO_METRICS = Metric(0)
-
-
 @attrs.frozen
 class MapperOptions:
     """The mapper's knobs that change the mapspace or the objective (semantics, section 1)."""
 
     metrics: Metric = Metric.ENERGY | Metric.LATENCY
-    info_metrics: Metric = NO_METRICS
     max_fused_loops: float = INFINITY
     max_fused_loops_per_rank_variable: float = 1
     max_loops_per_spatial_dimension: float = INFINITY
     # Rank variables whose outermost loop may have tiles that do not divide the bound; True: all.
     explore_imperfect_temporal_loops: bool | frozenset[str] = False
     explore_imperfect_spatial_loops: bool | frozenset[str] = False
-    tiling_coarseness: float = 1  # see docs: 1 = every tile size
     force_memory_hierarchy_order: bool = True
     objective_tolerance: float = 0.0
     resource_usage_tolerance: float = 0.0
-    prioritize_reuse_of_unfused_tensors: bool = False
     max_pmapping_templates_per_einsum: float = INFINITY
     time_limit: float = INFINITY  # s
-    time_limit_per_pmapping_template: float = INFINITY  # s
     memory_limit: float = INFINITY  # bytes, of all processes
     combine_runs: bool = False  # keep the usage of every limited memory, so that runs may be put together
 

@@ -8,7 +8,7 @@ import ffcore as ff
 from ffcore import plugin
 from ffcore.cli.job import run_map
 from ffcore.cli.validity import check
-from ffcore.errors import FFError
+from ffcore.errors import SpecError
 from ffcore.mapper.choice import as_searched
 from ffcore.mapper.job import Job
 from ffcore.plugin import ModelRecord, hookimpl
@@ -80,8 +80,11 @@ def test_joiners_that_search_perfect_factors_get_these(joiner: str) -> None:
     assert not Job.of(spec).problem.einsums[0].imperfect
     assert latency(spec) == 8
     spec.mapper.ffm.explore_imperfect_spatial_loops = True
-    with pytest.raises(FFError, match=r"search perfect factors: set mapper\.ffm\.explore_imperfect_spatial"):
-        ff.map_workload_to_arch(spec, n_jobs=1)
+    for ask in (check, lambda s: ff.map_workload_to_arch(s, n_jobs=1)):
+        with pytest.raises(
+            SpecError, match=rf"'{joiner}' offers perfect .*: set mapper\.ffm\.explore_imperfect_spatial"
+        ):
+            ask(spec)
 
 
 def test_laws_of_plugins_get_perfect_factors(monkeypatch: pytest.MonkeyPatch) -> None:

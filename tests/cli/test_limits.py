@@ -103,7 +103,6 @@ def test_memory_that_runs_out_elsewhere_is_no_internal_error(where: str, monkeyp
         (["--time-limit", "2 apples"], "unknown unit 'apples'"),
         (["--memory-limit", "2 apples"], "mapper.ffm.memory_limit: unknown unit 'apples'"),
         (["--memory-limit", "0"], "mapper.ffm.memory_limit must be positive, got 0"),
-        (["--spec", "mapper.ffm.time_limit_per_pmapping_template=1s"], "does not offer"),
     ],
 )
 def test_limits_that_make_no_sense(limit: list[str], said: str) -> None:

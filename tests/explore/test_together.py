@@ -16,6 +16,7 @@ from ffcore.explore.default import DefaultExplorer
 from ffcore.explore.search import kernels, solve
 from ffcore.explore.search.kernels import beaten
 from ffcore.explore.together import enough
+from ffcore.mapper.ffm import join_pmappings, make_pmappings
 from ffcore.mapper.job import Job
 from ffcore.objectives import Objectives
 from ffcore.pmappings.arrays import Floats
@@ -96,6 +97,23 @@ def test_ties_are_kept_and_what_is_worse_is_not() -> None:
             [[0, 0], [1, 0], [0, 1], [0, 1]]
         )
         assert beaten(worse, own).tolist() == [False, True, True, False], i
+
+
+def test_what_was_explored_for_one_join_is_good_for_no_other_use() -> None:
+    spec = Spec.from_yaml("two_level", "matmuls", jinja_parse_data={"N_EINSUMS": 2, "M": 4, "KN": 4})
+    _, pmappings = map_with_pmappings(spec, n_jobs=1)
+    whole = make_pmappings(spec, n_jobs=1)
+    for use in (
+        lambda: pmappings.filter(lambda group: True),
+        lambda: pmappings.filter_rows(lambda table: table),
+        lambda: pmappings | whole,
+        lambda: whole | pmappings,
+        lambda: join_pmappings(spec, pmappings),
+        lambda: Job.of(spec).join(pmappings),
+    ):
+        with pytest.raises(FFError, match=r"explored for one join.*make_pmappings"):
+            use()
+    assert len(join_pmappings(spec, whole)) == len(map_with_pmappings(spec, n_jobs=1, whole=True)[0])
 
 
 def test_jobs_explore_for_the_join_where_nobody_keeps_pmappings(tmp_path: Path) -> None:

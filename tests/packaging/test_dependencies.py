@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -113,11 +114,24 @@ def test_core_names_plugins_in_one_file_only() -> None:
     }
 
 
+def test_the_page_on_architecture_names_every_part() -> None:
+    """Packages and modules of core by their full names, those of the explorer as files, and each plugin's folder."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    packages = {path.relative_to(ROOT / "ffcore").parts[0].removesuffix(".py") for path in core_files()}
+    explorer = {path.name for path in (ROOT / "ffcore" / "explore").rglob("*.py")} - {"__init__.py"}
+    named = [f"`ffcore.{name}`" for name in packages if not name.startswith("_")]
+    named += [f"`plugins/{folder.name}`" for folder in plugin_folders()]
+    assert [name for name in named if name not in page] == []
+    assert [name for name in explorer if not re.search(rf"[`/]{name}`", page)] == []
+    files = {name for text in re.findall(r"`([\w/]+\.py)`", page) for name in [text.split("/")[-1]]}
+    assert files <= {path.name for where in ("ffcore", "plugins", "tests") for path in (ROOT / where).rglob("*.py")}
+
+
 def test_core_stays_small() -> None:
     """Little more than now: what grows beyond that is a slice of its own, or a reason to raise the number."""
-    packages = {path.relative_to(ROOT / "ffcore").parts[0] for path in core_files() if path.parent != ROOT / "ffcore"}
-    assert len(packages) <= 16
-    assert sum(len(path.read_text().splitlines()) for path in core_files()) < 33_200
+    files = [*core_files(), *(ROOT / "ffcore").rglob("*.pyi")]
+    assert len({path.relative_to(ROOT / "ffcore").parts[0] for path in files if path.parent != ROOT / "ffcore"}) <= 16
+    assert sum(len(path.read_text().splitlines()) for path in files) < 33_200
 
 
 def test_every_plugin_is_installed_by_make() -> None:

@@ -47,7 +47,7 @@ def test_wheel_holds_the_library_and_no_tests(wheel: Path) -> None:
         packaged = {Path(n).name for n in names if n.startswith(f"ffcore/_library/{folder}/")}
         assert packaged >= {p.name for p in (ROOT / folder).rglob("*") if p.suffix in (".yaml", ".jinja")}
         assert packaged
-    assert "ffcore/py.typed" in names
+    assert {"ffcore/py.typed", "ffcore/plugin/contract.pyi"} <= set(names)
     assert not [n for n in names if n.startswith(("tests/", "plugins/", "demo/"))]
 
 

@@ -56,8 +56,8 @@ def test_exhaustive_explorer_refuses_what_it_would_ignore(tmp_path: Path) -> Non
     explorer = plugin.get("explorer", "exhaustive")
     with pytest.raises(FFError, match="keeps no cache"):
         explorer.explore(matmuls(2, 2, 2), cache_dir=tmp_path)
-    with pytest.raises(FFError, match="tiling_coarseness"):
-        explorer.explore(attrs.evolve(matmuls(2, 2, 2), options=MapperOptions(tiling_coarseness=2)))
+    with pytest.raises(FFError, match="max_pmapping_templates_per_einsum"):
+        explorer.explore(attrs.evolve(matmuls(2, 2, 2), options=MapperOptions(max_pmapping_templates_per_einsum=2)))
 
 
 def test_exhaustive_joiner_returns_nothing_where_nothing_joins() -> None:

@@ -59,7 +59,13 @@ def plugin(hook: str, *records: Any, name: str = "p", dist: str = "acme", versio
     return FakeEntryPoint(name, Distribution(dist, version), lambda: module)
 
 
-def joiner(name: str, priority: int = 0, factory: Any = object) -> JoinerRecord:
+class Part:
+    """Has what a joiner and a model must have."""
+
+    guarantee = join = evaluate = len
+
+
+def joiner(name: str, priority: int = 0, factory: Any = Part) -> JoinerRecord:
     return JoinerRecord(name, "a joiner", factory, priority=priority)
 
 
@@ -87,8 +93,8 @@ def test_nothing_is_loaded_before_the_first_lookup_and_then_once() -> None:
 
 
 def test_factory_reference_is_imported_when_the_part_is_made() -> None:
-    manager = PluginManager([plugin("ffcore_joiners", joiner("ok", factory="collections:OrderedDict"))])
-    assert type(manager.get("joiner", "ok")).__name__ == "OrderedDict"
+    manager = PluginManager([plugin("ffcore_joiners", joiner("ok", factory="ffcore.pmappings.single:SingleJoiner"))])
+    assert type(manager.get("joiner", "ok")).__name__ == "SingleJoiner"
 
 
 def test_unknown_name_lists_what_is_installed_and_what_to_install() -> None:
@@ -183,6 +189,15 @@ def test_factory_that_fails_names_its_distribution_when_used() -> None:
     manager = PluginManager([plugin("ffcore_joiners", joiner("x", factory="no_such_package:Joiner"))])
     with pytest.raises(PluginError, match=r"joiner 'x' of acme 1\.2 does not work: ModuleNotFoundError"):
         manager.get("joiner", "x")
+
+
+@pytest.mark.parametrize(
+    ("record", "lacking"), [(joiner("x", factory=dict), "guarantee and join"), (ModelRecord("x", "", dict), "evaluate")]
+)
+def test_a_part_without_a_method_of_its_kind_is_refused_when_it_is_made(record: Any, lacking: str) -> None:
+    manager = PluginManager([plugin(f"ffcore_{record.kind}s", record)])
+    with pytest.raises(PluginError, match=rf"{record.kind} 'x' of acme 1\.2 does not work: it has no method {lacking}"):
+        manager.get(record.kind, "x")
 
 
 def test_architecture_gets_its_parameters_and_refuses_others() -> None:

@@ -16,11 +16,7 @@ from ffcore.pmappings.rows import RowShape
 from ffcore.spec.problem import Component, ComponentKind, EinsumProblem, MapperOptions, Metric
 from ffcore.templates import HolderChoice
 
-_JOINING = (
-    "info_metrics",
-    "objective_tolerance",
-    "combine_runs",
-)  # explorers read the row shape alone
+_JOINING = ("objective_tolerance", "combine_runs")  # explorers read the row shape alone
 
 
 def einsum_content(einsum: EinsumProblem, choices: Sequence[HolderChoice], options: MapperOptions, *also: str) -> str:

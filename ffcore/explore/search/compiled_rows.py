@@ -1,4 +1,4 @@
-"""The compiled loops over rows; as those over labels in ``compiled.py``. Columns come in the order of ``RowShape``."""
+"""The compiled loops over rows; as those over labels in ``compiled.py``."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ def _rows(  # type: ignore[no-untyped-def]  # pragma: no cover
     columns,
     shares,
     opened,
+    into,
+    into_apart,
     chain,
     label,
     out,
 ):
     width = addend.shape[1]
     memories = columns.shape[0]
-    levels = opened.shape[1] // max(1, memories)
+    levels = opened.shape[2]
     own = np.empty(width)
     filled = 0
     scaled = scale.shape[0] > 0
@@ -57,22 +59,18 @@ def _rows(  # type: ignore[no-untyped-def]  # pragma: no cover
                 power += own[c]
             out[filled, 0] = (own[0] + power * latency) * rates[2]
             out[filled, 1] = latency * rates[3]
-            at = 2
             for m in range(memories):
-                out[filled, at] = own[columns[m]] * shares[m] if columns[m] >= 0 else 0.0
-                at += 1
+                out[filled, into[m, 0]] = own[columns[m]] * shares[m] if columns[m] >= 0 else 0.0
                 for j in range(levels):
-                    out[filled, at] = opened[i, m * levels + j]
-                    at += 1
-            for c in apart:
-                out[filled, at] = own[c] * rates[3] if c >= 0 else 0.0
-                at += 1
+                    out[filled, into[m, 1 + j]] = opened[i, m, j]
+            for m in range(apart.shape[0]):
+                out[filled, into_apart[m]] = own[apart[m]] * rates[3] if apart[m] >= 0 else 0.0
             k = filled - 1
             while k >= start:
                 c = 0
-                while c < at and out[k, c] <= out[filled, c]:
+                while c < out.shape[1] and out[k, c] <= out[filled, c]:
                     c += 1
-                if c == at:
+                if c == out.shape[1]:
                     break
                 k -= 1
             if k < start:

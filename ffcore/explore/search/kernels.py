@@ -21,6 +21,7 @@ from ffcore.explore.search.judging import Around, Rivals
 from ffcore.explore.search.lattice import Steps
 from ffcore.explore.search.lists import Lists, index_of
 from ffcore.pmappings.arrays import Bools, Floats, Ints
+from ffcore.pmappings.rows import RowShape
 from ffcore.threads import Threads
 
 _WORTH_THREADS = 20_000  # labels
@@ -352,17 +353,16 @@ def template_rows(
     latencies: tuple[Ints, Ints],
     rates: tuple[float, float, float, float],
     memories: tuple[Ints, Floats],
-    out_width: int,
+    shape: RowShape,
 ) -> tuple[Ints, Ints, Floats]:
     """(chain, label, values) of every row, those that another row of the same chain dominates left out.
 
     ``values``: of labels. ``chains``: per chain (the first label of its last state, the one behind the last), what it
     adds to each column, what it multiplies those of a label by (no rows: 1) and the columns that these then go to, and
-    the shares that stay open. ``latencies``: the columns of which the largest is the latency, and those that are kept
-    apart. ``rates``: the first column of leakage, W of leakage beside these, how often energy counts, and how often
-    latency.
-    ``memories``: per tracked memory the column (or -1), and the share that one bit is. ``out_width``: of the
-    ``RowShape``.
+    the shares that stay open (chains, memories, depths). ``latencies``: the columns of which the largest is the
+    latency, and those that are kept apart. ``rates``: the first column of leakage, W of leakage beside these, how often
+    energy counts, and how often latency. ``memories``: per tracked memory the column (or -1), and the share that one
+    bit is. ``shape``: of the rows.
 
     Exact: rows of one chain have the same compatibility.
     """
@@ -370,7 +370,7 @@ def template_rows(
     columns, shares = memories
     room = int((last - first).sum()) + 1
     chain, label = np.empty(room, np.int64), np.empty(room, np.int64)
-    out = np.empty((room, out_width))
-    around = addend, scale, target, limits, *latencies, np.array(rates), columns, shares, opened
+    out = np.empty((room, shape.width))
+    around = addend, scale, target, limits, *latencies, np.array(rates), columns, shares, opened, *shape.kernel
     filled = _rows(values, first, last, *around, chain, label, out)
     return chain[:filled].copy(), label[:filled].copy(), out[:filled].copy()

@@ -99,7 +99,7 @@ class RowMaker:
             self._latencies(),
             (float(columns.first_power), columns.constant_power, *wanted),
             self._tracked(),
-            self.shape.width,
+            self.shape,
         )
         round_up(values[:, self.shape.shares], self.options.resource_usage_tolerance)
         self.labeller.pulse(int((last - first).sum()))
@@ -316,7 +316,7 @@ class RowMaker:
         Levels at or below the fused depth never show.
         """
         template, field, levels = self.template, self.labeller.field, self.shape.open
-        result = np.zeros((len(chains.states), len(self.shape.memories) * levels))
+        result = np.zeros((len(chains.states), len(self.shape.memories), levels))
         deepest: Ints | None = None
         for m, name in enumerate(self.shape.memories):
             index = self._index(name)
@@ -334,7 +334,7 @@ class RowMaker:
                 share = bits[chains.states[:, site.reservation]] / (template.components[index].size or 1.0)
                 for depth in range(levels):
                     counted = (level < depth) & (level < deepest) | (level < 0)
-                    result[:, m * levels + depth] += np.where(counted, share, 0.0)
+                    result[:, m, depth] += np.where(counted, share, 0.0)
         return result
 
 

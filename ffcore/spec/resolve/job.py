@@ -178,6 +178,9 @@ def _imperfect(spec: Spec, variables: Sequence[str], errors: ErrorCollector) -> 
 IGNORED = {
     "model.metrics": "every metric is reported, whatever it says",
     "mapper.ffm.info_metrics": "every metric is reported, whatever it says",
+    "mapper.ffm.tiling_coarseness": "every tile size is explored, whatever it says",
+    "mapper.ffm.prioritize_reuse_of_unfused_tensors": "every order of loops is explored, whatever it says",
+    "mapper.ffm.time_limit_per_pmapping_template": "mapper.ffm.time_limit bounds the whole search",
 }
 """Fields that are read for files of other tools, and what is done instead."""
 
@@ -328,12 +331,10 @@ _LIMITS = {
     "max_fused_loops": at_least_zero,
     "max_fused_loops_per_rank_variable": at_least_zero,
     "max_loops_per_spatial_dimension": at_least_zero,
-    "tiling_coarseness": positive,
     "objective_tolerance": at_least_zero,
     "resource_usage_tolerance": at_least_zero,
     "max_pmapping_templates_per_einsum": positive,
     "time_limit": positive,
-    "time_limit_per_pmapping_template": positive,
     "memory_limit": positive,
 }
 
@@ -350,7 +351,7 @@ def mapper_options(spec: Spec, errors: ErrorCollector) -> MapperOptions:
         if not hasattr(ffm, name) or name in IMPERFECT:
             continue  # set by the caller of the search, not by a spec; or read when rank variables are known
         with errors.catch():
-            if name in ("metrics", "info_metrics"):
+            if name == "metrics":
                 values[name] = getattr(ffm, name)
             elif isinstance(attribute.default, bool):
                 values[name] = fields.truth(name)

@@ -125,8 +125,8 @@ def test_options_that_would_be_ignored_are_refused() -> None:
     spec = two_matmuls()
     spec.mapper.explorer = "templates"
     spec.mapper.joiner = "random"
-    spec.mapper.ffm.tiling_coarseness = 2
-    with pytest.raises(FFError, match="tiling_coarseness"):
+    spec.mapper.ffm.memory_limit = 1e9
+    with pytest.raises(FFError, match=r"do not offer mapper\.ffm\.memory_limit"):
         ff.map_workload_to_arch(spec)
 
 

@@ -187,8 +187,9 @@ class Promising:
 
     def __init__(self) -> None:
         self.exact = plugin.get("joiner", "ffm")
-        if self.promise is not None:
-            self.guarantee = lambda options: self.promise
+
+    def guarantee(self, options: object) -> float | None:
+        return self.promise
 
     def join(self, problem: Problem, pmappings: PmappingSet, **options: Any) -> list[JoinedMapping]:
         found = self.exact.join(problem, pmappings, **options)

@@ -139,9 +139,5 @@ def refuse_unsupported(problem: Problem) -> None:
     Limits of time and memory and the tolerances do not apply: an exact answer keeps them all.
     """
     options = problem.options
-    if options.tiling_coarseness != 1:
-        raise FFError("the exhaustive mapper explores every tile size: set tiling_coarseness to 1")
     if options.max_pmapping_templates_per_einsum != float("inf"):
         raise FFError("the exhaustive mapper explores every template: leave max_pmapping_templates_per_einsum out")
-    if options.prioritize_reuse_of_unfused_tensors:
-        raise FFError("the exhaustive mapper does not know prioritize_reuse_of_unfused_tensors")

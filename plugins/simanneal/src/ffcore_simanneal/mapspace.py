@@ -83,8 +83,5 @@ def _mapspace(problem: Problem, templates: tuple[tuple[Template, ...], ...], wit
 def check_options(options: MapperOptions) -> None:
     """Raise ``FFError`` for options that would be ignored."""
     refused = not_offered(options)
-    imperfect = [name for name in refused if name.startswith("explore_imperfect")]
-    if imperfect:
-        raise FFError(f"the baselines search perfect factors: set mapper.ffm.{' and '.join(imperfect)} to False")
     if refused:
         raise FFError(f"the baselines do not offer mapper.ffm.{', '.join(refused)}: leave it at its default")

@@ -52,8 +52,9 @@ def page(folder: Folder, sweep: Sweep, kept: Set[tuple[int, int]], lines: str) -
 
 
 def _score(point: SweepPoint, metrics: Metric) -> float | None:
-    objectives = Objectives.of(metrics)
-    return point.edp if objectives.product else getattr(point, objectives.name)
+    if point.energy is None or point.latency is None:
+        return None
+    return Objectives.of(metrics).score(point.energy, point.latency)
 
 
 def label_of(point: SweepPoint, axes: Sequence[Axis]) -> str:

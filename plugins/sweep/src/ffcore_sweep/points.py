@@ -169,7 +169,7 @@ def _point(number: int, values: Mapping[str, Value], spec: Spec) -> Point:
     refused = []
     job.check_metrics()
     if explorer == DEFAULT_EXPLORER:
-        refused = not_offered(problem.options, imperfect=True)
+        refused = not_offered(problem.options)
     if refused:
         raise FFError(f"a sweep does not offer mapper.ffm.{', '.join(refused)}: leave it at its default")
     si = {path: in_si(value) for path, value in values.items()}
