@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ffcore.errors import ErrorCollector, SpecError, suggest
+from ffcore.errors import ErrorCollector, Position, SpecError, suggest
+from ffcore.spec.convert import flatten
 from ffcore.spec.einsum_text import AccessText, as_projection, parse_einsum
 from ffcore.spec.fields import (
     Data,
@@ -31,6 +32,17 @@ from ffcore.spec.source.nodes import Node, YamlMap, YamlScalar, YamlSeq, to_plai
 if TYPE_CHECKING:
     from ffcore.render.rendering import Rendering
     from ffcore.spec.spec import Spec
+
+MAX_EINSUMS, MAX_ACCESSES = 2000, 20_000
+"""Einsums of a workload, and tensors of all of them together, counted in each."""
+
+
+def check_length(einsums: int, accesses: int, place: Position | None) -> None:
+    """Raise SpecError for a workload that it would take minutes to look at."""
+    for number, what, most in ((einsums, "Einsums", MAX_EINSUMS), (accesses, "tensors in its Einsums", MAX_ACCESSES)):
+        if number > most:
+            message = f"the workload has {number:,} {what}, more than {most:,}: map parts of it on their own"
+            raise SpecError.one(message, place)
 
 
 def _as_bounds(value: object) -> dict[str, Expression] | list[str]:
@@ -131,6 +143,14 @@ class Einsum(SpecNode):
         return tuple(found)
 
 
+def _n_accesses(einsum: Node) -> int:
+    """How many tensors an Einsum has, before it is read."""
+    if isinstance(einsum, YamlMap):
+        found = [einsum.get("einsum"), einsum.get("tensor_accesses")]
+        return max(_n_accesses(node) if node is not None else 0 for node in found)
+    return len(einsum.items) if isinstance(einsum, YamlSeq) else einsum.text.count("[")
+
+
 def _text(value: str, at: Node) -> YamlScalar:
     return YamlScalar(value=value, text=value, tag=None, position=at.position)
 
@@ -221,6 +241,16 @@ class Workload(SpecNode):
     n_instances: Expression = spec_field(Value(), default=1, doc="how many times the whole workload runs")
     einsums: list[Einsum] = spec_field(Many(Einsum, "Einsum"), factory=list, doc="in the order in which they run")
     _spec: Spec | None = attrs.field(default=None, init=False, repr=False, eq=False)  # that it belongs to
+
+    @classmethod
+    def normalise(cls, node: Node, errors: ErrorCollector, path: str) -> Node:
+        """Refuse what is too long before it is read: each tensor of a text becomes a dozen objects."""
+        listed = node.get("einsums") if isinstance(node, YamlMap) else None
+        if isinstance(listed, YamlSeq):
+            items = flatten(listed)
+            place = listed.position.with_field(f"{path}.einsums")
+            check_length(len(items), sum(map(_n_accesses, items)), place)
+        return node
 
     def einsum(self, name: str) -> Einsum:
         """The Einsum of that name. Raises SpecError for a name that does not exist."""

@@ -36,7 +36,7 @@ def test_a_variable_of_many_divisors_may_come_first() -> None:
     problem = ff.Spec.from_string(TEXT).problem()
     einsum, options = problem.einsums[0], problem.options
     template = einsum_templates(einsum, options, einsum_choices(einsum))[0]
-    chooser = _Chooser(options, SpatialMenu(options))
+    chooser = _Chooser(options, SpatialMenu(options), lambda made: None)
     found = [
         {loop.variable: n for loop, n in zip(loops, trips, strict=True)}
         for loops, trips in chooser._trips(template, 1, 0)

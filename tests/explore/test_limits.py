@@ -15,7 +15,7 @@ import attrs
 import numpy as np
 import pytest
 
-from ffcore import plugin
+from ffcore import map_workload_to_arch, plugin
 from ffcore.errors import MemoryLimitError, NoValidMappingError, TimeLimitError
 from ffcore.explore import explorer
 from ffcore.explore import progress as tally
@@ -486,3 +486,18 @@ def test_time_ends_while_loops_out_of_order_are_still_being_chosen(monkeypatch: 
     with pytest.raises(TimeLimitError):
         explore(spec.problem())
     assert calls == [0, 0, 0]
+
+
+def test_time_and_memory_are_looked_at_while_loops_across_an_array_are_laid_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Three loops of 240 trips come to a hundred thousand classes, of each dimension: a minute before any label."""
+    monkeypatch.setattr("ffcore.explore.limits.PATIENCE", 0.0)
+    spec = Spec.from_yaml("simple", "matmuls", N_EINSUMS=1, M=720720, KN=720720)
+    spatial = [{"name": f"D{i}", "fanout": 720720, "may_reuse": "All"} for i in range(20)]
+    spec.set("arch.nodes.GlobalBuffer.spatial", spatial)
+    spec.mapper.ffm.time_limit = 1.0
+    begin = time.process_time()
+    with pytest.raises(TimeLimitError):
+        map_workload_to_arch(spec, n_jobs=1)
+    assert time.process_time() - begin < 10.0

@@ -326,6 +326,7 @@ ESCAPES = [
     "data.pop()",
     "'{0.__class__}'.format(1)",
     "'{x}'.format_map(table)",
+    "'{:9}'.format(1)",
     "(1).to_bytes(4, 'big')",
     "lipsum()",
     "open('/etc/passwd').read()",

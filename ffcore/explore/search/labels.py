@@ -162,7 +162,9 @@ class Labeller:
         """The spatial loops in the block below ``cut``; None if their rules allow nothing."""
         key = self._space(outline, cut)
         if key not in self._spreads:
-            self._spreads[key] = Spread.of(outline.spatial[cut], self.columns, self.options, self.lattice, key[1])
+            dimensions, imperfect = outline.spatial[cut], key[1]
+            found = Spread.of(dimensions, self.columns, self.options, self.lattice, imperfect, self.pulse)
+            self._spreads[key] = found
         return self._spreads[key]
 
     def _space(self, outline: Outline, cut: int) -> tuple[int, frozenset[str]]:

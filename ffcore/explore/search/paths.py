@@ -93,7 +93,7 @@ class Paths:
         lattice = Lattice.build(self.einsum, columns.tiles)
         labeller = Labeller(Field(lattice, columns), tracked, self.options, self.pulse, threads=self.threads)
         outliner = Outliner(columns)
-        chooser = _Chooser(self.options, SpatialMenu(self.options))
+        chooser = _Chooser(self.options, SpatialMenu(self.options), self.pulse)
         known, makers = Known(), []
         with uncollected():
             groups: dict[Hashable, list[Outline]] = {}
@@ -159,6 +159,7 @@ class _Chooser:
 
     options: MapperOptions
     menu: SpatialMenu
+    pulse: Callable[[int], None]
 
     def choices(self, template: Template) -> Iterator[tuple[dict[tuple[int, int], float], Fixed]]:
         """(usages, trips of loops out of order) under which a template is explored."""
@@ -231,7 +232,7 @@ class _Chooser:
                     for rest in extended(k + 1, to):
                         yield (*steps[k].trips[t], *rest)
 
-        steps = passes(rules, template.einsum.bounds) or []  # in an order of their own
+        steps = passes(rules, template.einsum.bounds, self.pulse) or []  # in an order of their own
         if steps:
             of = {s.variable: s for s in loops}
             for trips in extended(0, 0):

@@ -126,12 +126,17 @@ class _Pass:
 
 
 def passes(
-    rules: Rules, bounds: Mapping[str, int], lattice: Lattice | None = None, ends: Container[str] = ()
+    rules: Rules,
+    bounds: Mapping[str, int],
+    pulse: Callable[[int], None],
+    lattice: Lattice | None = None,
+    ends: Container[str] = (),
 ) -> list[_Pass] | None:
     """The loops of a dimension, one after the other; None if its rules allow nothing.
 
     ``lattice``: that of the tile sizes, if some may be imperfect. ``ends``: variables whose loop here leads from
-    imperfect tiles to the bound.
+    imperfect tiles to the bound. ``pulse``: asked now and then whether there is time and memory for more, as loops of
+    many trips come to many classes.
     """
     layers: list[list[_Class]] = [[rules.start]]
     steps: list[list[tuple[int, _Kind, _Class]]] = []  # (class from, kind of move, class to)
@@ -142,12 +147,11 @@ def passes(
     variables = sorted(rules.own.variables, key=ways)
     for v in variables:  # those that run in the most ways last: few labels are left then
         kinds = [k for k in _kinds(v, bounds, lattice, v in ends) if rules.allowed(v, k[0])]
-        found = [
-            (q, kind, after)
-            for q, before in enumerate(layers[-1])
-            for kind in kinds
-            if rules.may_go_on(after := rules.after(before, v, kind[0]))
-        ]
+        found = []
+        for q, before in enumerate(layers[-1]):
+            pulse(0)
+            ways_on = ((kind, rules.after(before, v, kind[0])) for kind in kinds)
+            found += [(q, kind, after) for kind, after in ways_on if rules.may_go_on(after)]
         layers.append(sorted({after for _, _, after in found}))
         steps.append(found)
     if not steps:
@@ -156,6 +160,7 @@ def passes(
     reach = {c: c[0] for c in accepted}  # the most instances in use that a class may come to
     result: list[_Pass] = []
     for k in reversed(range(len(steps))):  # classes that lead nowhere are left out
+        pulse(0)
         useful = sorted({q for q, _, after in steps[k] if after in accepted})
         number = {q: i for i, q in enumerate(useful)}
         kinds = sorted({kind for _, kind, after in steps[k] if after in accepted})
@@ -224,8 +229,9 @@ class Spread:
         options: MapperOptions,
         lattice: Lattice,
         imperfect: frozenset[str],
+        pulse: Callable[[int], None],
     ) -> Spread | None:
-        """None if nothing is allowed. ``dimensions``: outermost first.
+        """None if nothing is allowed. ``dimensions``: outermost first. ``pulse``: see `passes`.
 
         ``imperfect``: variables of whose loops here the outermost one may have an imperfect tile.
         """
@@ -234,7 +240,7 @@ class Spread:
         for number, own in reversed(list(enumerate(dimensions))):
             dimension = columns.components[own.index].spatial[own.dimension]
             ends = imperfect.difference(*(d.variables for d in dimensions[:number]))
-            ways = passes(Rules(dimension, own, options), columns.einsum.bounds, lattice, ends)
+            ways = passes(Rules(dimension, own, options), columns.einsum.bounds, pulse, lattice, ends)
             if ways is None:
                 return None
             together = at_once(ways, min(_WAYS, _TABLE // lattice.n))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 
 import attrs
 
@@ -30,10 +30,18 @@ class EinsumShape:
     tensors: tuple[Tensor, ...]
     accesses: tuple[TensorAccess, ...]
 
+    @cached_property
+    def by_name(self) -> Mapping[str, Sequence[Tensor]]:
+        """The accesses of each tensor."""
+        found: dict[str, list[Tensor]] = {}
+        for tensor in self.tensors:
+            found.setdefault(tensor.base, []).append(tensor)
+        return found
+
     @property
     def names(self) -> tuple[str, ...]:
         """The tensors, however often each is read."""
-        return tuple(dict.fromkeys(t.base for t in self.tensors))
+        return tuple(self.by_name)
 
     @property
     def variables(self) -> tuple[str, ...]:

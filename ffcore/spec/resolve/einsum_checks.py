@@ -48,7 +48,7 @@ def check_names(shapes: list[EinsumShape], errors: ErrorCollector) -> None:
                     "Einsum reads with several indices: give it another name",
                     access.position_of("") or shape.einsum.position_of(""),
                 )
-            for name in (access.name, *(v for t in shape.tensors if t.base == access.name for v in t.variables)):
+            for name in (access.name, *(v for t in shape.by_name[access.name] for v in t.variables)):
                 if name in SET_NAMES and name not in said:
                     said.add(name)
                     what = "tensor" if name == access.name else "rank variable"

@@ -16,13 +16,11 @@ from ffcore.spec.resolve.bounds import EinsumShape, resolve_bounds, shape_of
 from ffcore.spec.resolve.einsum_checks import check_dataflow, check_names, check_renames
 from ffcore.spec.resolve.scope import Lazy, Scope, Trace
 from ffcore.spec.resolve.values import as_bool, as_tensors, bits_of_value, by_tensor
-from ffcore.spec.workload import Einsum, Workload
+from ffcore.spec.workload import Einsum, Workload, check_length
 
 if TYPE_CHECKING:
     from ffcore.spec.spec import Spec
 
-
-MAX_EINSUMS = 2000
 
 MAX_TENSORS, MAX_RANKS = 200, 100
 """Tensors of an Einsum, and ranks of a tensor: each is compared with all others."""
@@ -107,9 +105,8 @@ def resolve_workload(spec: Spec, variables: Scope, trace: Trace, errors: ErrorCo
     workload = spec.workload
     if not workload.einsums:
         errors.add("the workload has no Einsum", workload.position_of(""))
-    if len(workload.einsums) > MAX_EINSUMS:
-        message = f"the workload has {len(workload.einsums):,} Einsums, more than {MAX_EINSUMS:,}"
-        raise SpecError.one(f"{message}: map parts of it on their own", workload.position_of("einsums"))
+    accesses = sum(len(einsum.tensor_accesses) for einsum in workload.einsums)
+    check_length(len(workload.einsums), accesses, workload.position_of("einsums"))
     _check_size(spec)
     shapes = [s for s in (shape_of(e, errors) for e in workload.einsums) if s is not None]
     for shape in shapes:
@@ -169,7 +166,7 @@ def tensors_of(einsum: ResolvedEinsum) -> tuple[Tensor, ...]:
     order = {name: place for place, name in enumerate(shape.names)}
     result = []
     for t in sorted(shape.tensors, key=lambda t: (t.output, order[t.base])):
-        union = _union(t, [other for other in shape.tensors if other.base == t.base], einsum.bounds)
+        union = _union(t, shape.by_name[t.base], einsum.bounds)
         width, stays = bits[t.base].bits_per_value, t.base in persistent
         ranks = _digits(t, einsum.bounds)
         result.append(attrs.evolve(t, ranks=ranks, bits_per_value=width, persistent=stays, union=union))
@@ -215,8 +212,8 @@ def _resolve_einsum(
     bits = Lazy(
         f"bits_per_value of Einsum {shape.einsum.name}", None, lambda: _bits(spec.workload, shape, scope), trace
     )
-    for name in shape.names:
-        used = frozenset(v for t in shape.tensors if t.base == name for v in t.variables)
+    for name, accesses in shape.by_name.items():
+        used = frozenset(v for t in accesses for v in t.variables)
         universe[name] = Info(used, partial(_bits_of, bits, name))
     outputs = frozenset(t.name for t in shape.tensors if t.output)
     symbols |= {v: RankVariableSet((v,), ranks) for v in ranks}

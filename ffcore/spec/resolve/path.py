@@ -68,9 +68,8 @@ class EinsumArch:
     @cached_property
     def accesses(self) -> Accesses:
         """The names of the accesses of each tensor that has several."""
-        tensors = self.einsum.shape.tensors
-        found = {name: tuple(t.name for t in tensors if t.base == name) for name in self.einsum.shape.names}
-        return {name: own for name, own in found.items() if len(own) > 1}
+        found = self.einsum.shape.by_name.items()
+        return {name: tuple(t.name for t in own) for name, own in found if len(own) > 1}
 
     def fields(self, place: Place, held: Held | None) -> Fields:
         """Evaluator of a node's fields; ``held`` None: nothing may depend on what memories keep."""

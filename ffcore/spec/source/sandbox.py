@@ -158,6 +158,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return False
         return super().is_safe_attribute(obj, attr, value)
 
+    def wrap_str_format(self, value: Any) -> None:
+        """Nothing: widths of `str.format` may stand anywhere in its arguments; ``%`` and the filter are checked."""
+
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         owner = getattr(__obj, "__self__", None)
         if isinstance(owner, (str, list, tuple, dict, set)):
