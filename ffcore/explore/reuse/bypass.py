@@ -28,7 +28,11 @@ Held = tuple[tuple[int, tuple[str, ...]], ...]  # memory index -> tensors
 
 
 def useful(einsum: EinsumProblem, choices: Sequence[HolderChoice], options: MapperOptions) -> tuple[HolderChoice, ...]:
-    """The choices of holders without those that differ from another one by a holder that saves nothing."""
+    """The choices of holders without those that differ from another one by a holder that saves nothing.
+
+    Exact: whatever sizes and latencies the components have, the other one has a mapping for each that costs no more,
+    of the same compatibility and with no more usage; see the module.
+    """
     passing = _passing(einsum)
     if not passing or not options.force_memory_hierarchy_order or options.max_pmapping_templates_per_einsum < INFINITY:
         return tuple(choices)
