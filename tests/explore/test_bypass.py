@@ -78,7 +78,8 @@ def norm_problem(seed: int, folder: Path) -> Problem:
         spatial = ""
         if source.random() < 0.4:
             reuse = source.choice(["All", "Outputs", "Nothing"])
-            spatial = f"    spatial: [{{name: X, fanout: {source.choice([2, 3, 4])}, may_reuse: {reuse}}}]\n"
+            least = source.choice([""] * 7 + [", min_usage: 1"])
+            spatial = f"    spatial: [{{name: X, fanout: {source.choice([2, 3, 4])}, may_reuse: {reuse}{least}}}]\n"
         memories.append(
             MEMORY.format(
                 name=f"L{place}",
@@ -161,9 +162,9 @@ def others(seeds: range) -> Iterator[Problem]:
                 yield problem
 
 
-@pytest.mark.parametrize("seeds", [range(12), pytest.param(range(12, 400), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [range(16), pytest.param(range(16, 400), marks=pytest.mark.slow)])
 def test_random_problems(seeds: range, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 6 * sum(bool(compare(problem, monkeypatch)) for problem in others(seeds)) > len(seeds)
+    assert 8 * sum(bool(compare(problem, monkeypatch)) for problem in others(seeds)) > len(seeds)
 
 
 @pytest.mark.parametrize("seed", range(3))

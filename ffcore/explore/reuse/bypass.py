@@ -11,7 +11,8 @@ edge once. A holder of it that backs nothing then only adds its own accesses and
 
 So each mapping of the choice with the holder is matched by one of the choice without it that costs no more and takes
 no more room. Where something could tell the two apart, nothing is dropped: a law of a plugin, constraints on loops or
-tiles at memories, memories that need not keep their order, networks, imperfect factors of a variable that would move.
+tiles at memories, memories that need not keep their order, networks, imperfect factors of a variable that would move,
+and ``min_usage``, which asks for what the fullest choice that fits uses: without the holder more may fit.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ def _plain(choice: HolderChoice, passing: frozenset[str]) -> bool:
         if component.kind is ComponentKind.NETWORK or component.spread or component.array:
             return False
         if not component.skip_initial_output_write or passing & component.bits_per_value.keys():
+            return False
+        if any(d.min_usage > 0 for d in component.spatial):
             return False
         if holding is not None and not (holding.force_memory_hierarchy_order and _free(holding)):
             return False
