@@ -17,7 +17,7 @@ BENCH_LIMIT ?= 300
 N ?= 100000
 SPECS ?= 2000
 
-.PHONY: demo quick test test-all fuzz soak audit bench docs docs-serve lint clean help
+.PHONY: demo quick test test-all lint-and-warm warm fuzz soak audit bench docs docs-serve lint clean help
 
 help:
 	@echo "make demo      map GPT-3 6.7B onto the TPU-like accelerator, one mapping for each fusion setting, into out/demo"
@@ -49,11 +49,18 @@ quick: $(STAMP)
 	test -z "$$changed" || { $(BIN)/ruff check $$changed && $(BIN)/ruff format --check --quiet $$changed; }
 	$(BIN)/python -m pytest -q -n 2 -m "not slow" $(QUICK)
 
+# Kernels are compiled beside the lint, once: else each process of the tests that comes first does it for itself.
+lint-and-warm: $(STAMP)
+	@$(MAKE) --no-print-directory -j 2 lint warm
+
+warm: $(STAMP)
+	-FFCORE_JOBS=1 $(BIN)/python -m tests.warm
+
 # A test that waits for ever fails by name, instead of keeping CI until it is killed.
-test: lint
+test: lint-and-warm
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" --timeout 600 $(TESTS)
 
-test-all: lint
+test-all: lint-and-warm
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
 
 fuzz: $(STAMP)

@@ -93,9 +93,12 @@ def join_pmappings(
     )
 
 
-def problem_to_join(spec: Spec, pmappings: Pmappings) -> Problem:
-    """The spec's problem as its pmappings were made for it. Raises FFError where the two do not fit."""
-    problem = problem_of(spec)
+def problem_to_join(spec: Spec, pmappings: Pmappings, joiner: str | None = None) -> Problem:
+    """The spec's problem as its pmappings were made for it, for its own joiner or another.
+
+    Raises FFError where the two do not fit.
+    """
+    problem = problem_of(spec, joiner=joiner)
     return _explored(problem, pmappings.source) if isinstance(pmappings.source, PmappingSet) else problem
 
 
@@ -124,6 +127,13 @@ def _explored(problem: Problem, found: PmappingSet) -> Problem:
         raise FFError(f"there are no pmappings of Einsum {', '.join(missing)}: explore them too, and combine with '|'")
     if [e.name for e in problem.einsums] != [e.name for e in explored.einsums]:
         raise FFError("the pmappings were made for another workload than this spec's")
+    for mine, theirs in zip(problem.einsums, explored.einsums, strict=True):
+        if mine.imperfect != theirs.imperfect:
+            asked, made = (", ".join(sorted(e.imperfect)) or "no rank variable" for e in (mine, theirs))
+            raise FFError(
+                f"Einsum {mine.name}: the pmappings have imperfect factors of {made}, and this spec and joiner ask "
+                f"for those of {asked}: make them again, for this joiner"
+            )
     if problem.spec_hash != explored.spec_hash:
         for mine, theirs in zip(problem.einsums, explored.einsums, strict=True):
             if changed := difference(mine, theirs):

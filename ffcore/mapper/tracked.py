@@ -14,9 +14,8 @@ import attrs
 
 from ffcore import plugin
 from ffcore.errors import FFError
-from ffcore.mapper.choice import joiner_of
 from ffcore.mapper.ffm import problem_to_join
-from ffcore.mapper.job import check_any_left
+from ffcore.mapper.job import Job, check_any_left
 from ffcore.mapper.workers import workers
 from ffcore.phases import phase
 
@@ -50,12 +49,12 @@ class TrackedMapper:
         for ``FFM.join_pmappings``. Raises PluginError where the joiner is not installed, SpecError for options that it
         does not have, FFError for values that make no sense, NoValidMappingError where nothing is compatible.
         """
-        joiner = joiner_of(spec, self.name, options)
+        joiner: Any = Job.of(spec, joiner=self.name, options=options).joiner
         record = plugin.current_manager().record("joiner", self.name)
         if not (isinstance(record, plugin.JoinerRecord) and record.tracks):
             raise FFError(f"the joiner {self.name!r} keeps no history: name it in spec.mapper.joiner instead")
         with phase("spec"):
-            problem = problem_to_join(spec, pmappings)
+            problem = problem_to_join(spec, pmappings, self.name)
         with phase("join"), workers(spec, n_jobs, executor) as pool:
             if pmapping_row_filter_function is not None:
                 pmappings = pmappings.filter_rows(pmapping_row_filter_function)

@@ -8,7 +8,7 @@ import ffcore as ff
 from ffcore import plugin
 from ffcore.cli.job import run_map
 from ffcore.cli.validity import check
-from ffcore.errors import SpecError
+from ffcore.errors import FFError, SpecError
 from ffcore.mapper.choice import as_searched
 from ffcore.mapper.job import Job
 from ffcore.plugin import ModelRecord, hookimpl
@@ -85,6 +85,15 @@ def test_joiners_that_search_perfect_factors_get_these(joiner: str) -> None:
             SpecError, match=rf"'{joiner}' offers perfect .*: set mapper\.ffm\.explore_imperfect_spatial"
         ):
             ask(spec)
+
+
+def test_pmappings_of_other_factors_than_the_joiner_has_are_refused() -> None:
+    spec = spec_of(M=1, K=1, N=64)
+    pmappings = ff.mapper.FFM.make_pmappings(spec, n_jobs=1)
+    with pytest.raises(FFError, match=r"pmappings have imperfect factors of n, .*for those of no rank variable"):
+        ff.mapper.simanneal.join_pmappings(spec, pmappings, max_evaluations=200, n_jobs=1)
+    found = ff.mapper.simanneal2.join_pmappings(spec, pmappings, max_evaluations=200, n_jobs=1)
+    assert min(m.latency() for m in found.mappings) == 6
 
 
 def test_laws_of_plugins_get_perfect_factors(monkeypatch: pytest.MonkeyPatch) -> None:

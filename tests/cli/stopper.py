@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -104,15 +104,15 @@ def write_stopper(folder: Path) -> Path:
 
 
 @contextmanager
-def installed_here(folder: Path) -> Iterator[None]:
-    """The distribution is installed in this process."""
+def installed_here(folder: Path, modules: Iterable[str] = MODULES) -> Iterator[None]:
+    """A distribution of these modules is installed in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
         _forget()
         try:
             yield
         finally:
-            for name in MODULES:
+            for name in modules:
                 sys.modules.pop(name, None)
     _forget()
 

@@ -16,6 +16,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -89,20 +90,21 @@ def _deep() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _distributions(folder: Path) -> Iterator[None]:
-    """A folder of distributions is among those where plugins are looked for."""
+    """A folder of distributions is among those where plugins are looked for; what is installed is not read again."""
     from ffcore.plugin import manager
 
     def forget() -> None:
         importlib.invalidate_caches()
-        manager.scan.cache_clear()
-        manager._manager_without.cache_clear()
         sys.modules.pop("acme_plugin", None)
 
+    usual = manager.scan, manager._manager_without
     sys.path.append(str(folder))
     forget()
+    manager.scan, manager._manager_without = (cache(each.__wrapped__) for each in usual)
     try:
         yield
     finally:
+        manager.scan, manager._manager_without = usual
         sys.path.remove(str(folder))
         forget()
 

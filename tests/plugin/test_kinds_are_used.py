@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.process import ff, write_specs
+from tests.cli.process import ff, ff_here, write_specs
+from tests.cli.stopper import installed_here
 
 PLUGIN = """
 from ffcore.plugin import *
@@ -58,23 +60,24 @@ def ffcore_arches():
 """
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Path:
-    """A folder for PYTHONPATH that holds an installed distribution ``throwaway 1``."""
-    site = tmp_path / "site"
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for PYTHONPATH that holds a distribution ``throwaway 1``, which is installed here meanwhile."""
+    site = tmp_path_factory.mktemp("installed") / "site"
     info = site / "throwaway-1.dist-info"
     info.mkdir(parents=True)
     (site / "throwaway.py").write_text(textwrap.dedent(PLUGIN))
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: throwaway\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[ffcore]\nthrowaway = throwaway\n")
-    return site
+    with installed_here(site, ["throwaway"]):
+        yield site
 
 
 def mapped(site: Path, tmp_path: Path, *options: str) -> tuple[float, str]:
     """(J, what is promised) under the model ``contrary``."""
     arch, workload = write_specs(tmp_path)
     common = (arch, workload, "--set", "M=2", "--metrics", "energy", "--model", "contrary", "--max-fused-loops", "0")
-    done = ff("map", *common, *options, "--format", "json", PYTHONPATH=str(site))
+    done = ff_here("map", *common, *options, "--format", "json")
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
     return found["mappings"][0]["energy"], found["stats"]["guarantee"]
@@ -93,14 +96,15 @@ def test_files_of_other_formats_are_read_by_their_loader(site: Path, tmp_path: P
     arch.write_text(arch.read_text().replace("{{SIZE | default(1e6)}}", "2 * factor"))
     extra = tmp_path / "extra.toml"
     extra.write_text("factor = 300\n")
-    done = ff("validate", arch, workload, extra, "--set", "M=8", PYTHONPATH=str(site))
+    done = ff_here("validate", arch, workload, extra, "--set", "M=8")
     assert (done.returncode, done.stderr) == (0, "")
-    missing = ff("validate", arch, workload, "--set", "M=8", PYTHONPATH=str(site))
+    missing = ff_here("validate", arch, workload, "--set", "M=8")
     assert missing.returncode == 2
     assert "factor" in missing.stderr
 
 
 def test_architecture_as_plain_data_with_a_parameter(site: Path, tmp_path: Path) -> None:
+    """In a process of its own, as users have it."""
     _, workload = write_specs(tmp_path)
     done = ff("validate", "npu", workload, "--arch-param", "size=64", "--set", "M=8", PYTHONPATH=str(site))
     assert (done.returncode, done.stderr) == (0, "")
@@ -114,12 +118,12 @@ def test_cost_model_prices_what_the_spec_leaves_open(site: Path, tmp_path: Path)
     assert free.count(cost) == 2
     arch.write_text(free.replace("    actions:\n" + cost, "    component_class: SRAM\n", 1))
     common = [arch, workload, "--set", "M=4", "--explorer", "exhaustive", "--joiner", "exhaustive", "--format", "json"]
-    done = ff("map", *common, "--cost-model", "fives", PYTHONPATH=str(site))
+    done = ff_here("map", *common, "--cost-model", "fives")
     assert done.returncode == 0, done.stderr
     energy = min(m["energy"] for m in json.loads(done.stdout)["mappings"])
     # MainMemory reads T0, W0, W1 and writes T2, each at least once: 8 + 4 + 4 + 8 values of 8 bits, 5 J a bit.
     assert energy == 24 * 8 * 5
-    unpriced = ff("map", *common, PYTHONPATH=str(site))
+    unpriced = ff_here("map", *common)
     assert unpriced.returncode == 2
     assert "MainMemory" in unpriced.stderr
 
@@ -128,16 +132,17 @@ def test_yaml_picks_parts_too(tmp_path: Path) -> None:
     arch, workload = write_specs(tmp_path)
     mapper = tmp_path / "mapper.yaml"
     mapper.write_text("mapper: {explorer: exhaustive, joiner: nobody}\n")
-    done = ff("map", arch, workload, mapper, "--set", "M=4")
+    done = ff_here("map", arch, workload, mapper, "--set", "M=4")
     assert done.returncode == 2
     assert "joiner 'nobody' is not installed; installed: ffm, exhaustive" in done.stderr
     mapper.write_text("mapper: {explorer: exhaustive, joiner: exhaustive}\n")
-    assert ff("map", arch, workload, mapper, "--set", "M=4").returncode == 0
+    assert ff_here("map", arch, workload, mapper, "--set", "M=4").returncode == 0
 
 
-def test_disabled_plugin_leaves_the_name_unknown(site: Path, tmp_path: Path) -> None:
+def test_disabled_plugin_leaves_the_name_unknown(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, workload = write_specs(tmp_path)
-    for arguments, environment in ((["--no-plugins"], {}), ([], {"FFCORE_DISABLE_PLUGINS": "throwaway"})):
-        done = ff("validate", "npu", workload, "--set", "M=8", *arguments, PYTHONPATH=str(site), **environment)
+    for arguments, disabled in ((["--no-plugins"], ""), ([], "throwaway")):
+        monkeypatch.setenv("FFCORE_DISABLE_PLUGINS", disabled)
+        done = ff_here("validate", "npu", workload, "--set", "M=8", *arguments)
         assert done.returncode == 2
         assert "npu" in done.stderr
