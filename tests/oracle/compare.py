@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Container, Iterable, Sequence
 from concurrent.futures import Executor
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -95,6 +96,7 @@ def dominated(points: Sequence[Point]) -> list[Point]:
     ]
 
 
+@lru_cache(maxsize=256)
 def seeded(seed: int) -> Problem | None:
     """A random problem under random fusion limits; every fifth asks for one objective only.
 

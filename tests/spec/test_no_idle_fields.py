@@ -145,9 +145,10 @@ FIELDS = [
 ]
 
 
-@pytest.mark.parametrize(("cls", "name"), FIELDS, ids=lambda x: x if isinstance(x, str) else x.__name__)
-def test_field_is_read_by_what_acts_on_it(cls: type, name: str, read: dict[type, set[str]]) -> None:
-    assert any(name in read.get(own, ()) for own in subclasses(cls))
+def test_fields_are_read_by_what_acts_on_them(read: dict[type, set[str]]) -> None:
+    assert len(FIELDS) > 100
+    idle = [(cls, name) for cls, name in FIELDS if not any(name in read.get(own, ()) for own in subclasses(cls))]
+    assert idle == []
 
 
 @pytest.mark.parametrize("name", [f.name for f in attrs.fields(MapperOptions)])

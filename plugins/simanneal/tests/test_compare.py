@@ -170,13 +170,13 @@ def test_bad_folder_is_told_before_anything_runs(tmp_path: Path, kind: str, monk
 def test_wall_clock_counts_all_that_a_search_needs(tmp_path: Path, jobs: int) -> None:
     """The start of workers included; what is compiled is compiled before."""
     spec = Spec.from_yaml(*write_specs(tmp_path), M=16)
-    plan = compare_run.plan("random", "1s", None, seed=0, jobs=jobs)
+    plan = compare_run.plan("random", "300ms", None, seed=0, jobs=jobs)
     compare_run._warm_up(spec, plan)
     begin = time.perf_counter()
     explored = compare_run._Explored(spec, jobs)
-    run = compare_run._search(spec, plan, "random", (1.0, None), explored, None)
+    run = compare_run._search(spec, plan, "random", (0.3, None), explored, None)
     wall = time.perf_counter() - begin
-    assert 1.0 <= run.seconds <= wall
+    assert 0.3 <= run.seconds <= wall
     assert run.history[-1].seconds <= run.seconds
 
 
@@ -242,7 +242,7 @@ def test_only_a_guarantee_makes_an_optimum(
 def test_a_joiner_that_gives_up_leaves_the_others_to_try(tmp_path: Path, third_party: type[Promising]) -> None:
     third_party.known = False
     spec = Spec.from_yaml(*write_specs(tmp_path), M=4)
-    found = compare_run.run(spec, compare_run.plan("mine,random", "1s", None, seed=0, jobs=1))
+    found = compare_run.run(spec, compare_run.plan("mine,random", "200ms", None, seed=0, jobs=1))
     assert [math.isfinite(run.score) for run in found.runs] == [False, True]
     assert found.runs[0].note == "out of ideas"
     assert found.failure is None
