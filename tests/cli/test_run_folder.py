@@ -293,6 +293,20 @@ def test_a_pipe_or_a_folder_in_the_place_of_a_file_is_told_before_any_search(tmp
 
 
 @pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_in_the_place_of_pmappings_is_told_before_anything_is_explored(tmp_path: Path, resume: bool) -> None:
+    out, files = tmp_path / "out", [*write_specs(tmp_path), "--set", "M=4", "--jobs", "1"]
+    assert ff_here("map", *files, "--out", out).returncode == 0
+    taken, *others = sorted((out / "pmappings").glob("*.npz"))
+    assert others
+    for file in (taken, *others):
+        file.unlink()
+    taken.mkdir()
+    done = ff_here("map", "--resume", out) if resume else ff_here("map", *files, "--out", out)
+    assert (done.returncode, done.stderr) == (2, f"{taken}: is a folder, where a file is to be written\n")
+    assert list((out / "pmappings").iterdir()) == [taken]
+
+
+@pytest.mark.parametrize("resume", [False, True])
 def test_pmappings_are_not_kept_behind_a_link(tmp_path: Path, resume: bool) -> None:
     out, other = tmp_path / "out", tmp_path / "other"
     files = [*write_specs(tmp_path), "--set", "M=4", "--jobs", "1"]

@@ -29,7 +29,7 @@ from ffcore.explore.reuse.checked import check_rows
 from ffcore.explore.reuse.content import digest, einsum_content, own_names, shape_content
 from ffcore.explore.reuse.equal import EinsumClasses
 from ffcore.explore.shapes import row_shapes
-from ffcore.files import check_regular, file_name, replacing
+from ffcore.files import check_places, check_regular, file_name, replacing
 from ffcore.pmappings.rows import Rows, RowShape, SpatialChoice, TemplateChoice
 from ffcore.pmappings.set import EinsumPmappings, PmappingStats
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Problem
@@ -77,10 +77,12 @@ class PmappingFiles:
         return self.folder / f"{file_name(stored.einsum.name)}-{stored.key}.npz"
 
     def load(self, stored: Stored) -> EinsumPmappings | None:
-        """What was stored, or None. Raises DamagedCacheError for a file that cannot be used."""
+        """What was stored, or None. Raises DamagedCacheError for a file that cannot be used, OSError for a folder in
+        its place, where nothing could be stored once the work is done."""
         path = self.path(stored)
         if not path.exists():
             return None
+        check_places(path.parent, [path.name])
         try:
             check_regular(path)
             _check_stored(path)

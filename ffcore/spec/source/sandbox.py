@@ -26,7 +26,8 @@ from ffcore.spec.source.files import SourceProblem
 MAX_VALUE = 4_000_000  # characters and items of one value
 MAX_LINES = 500_000  # of a template
 STEPS_OF_TOKEN = 4  # of a template, which is compiled
-MAX_WORK = 300_000  # steps of one load: items handled, turns of loops, thousands of characters
+MAX_WORK = 300_000  # steps of one load: items handled, turns of loops, characters by the `CHARACTERS`
+CHARACTERS = 200  # that are handled in a step
 MAX_BITS = 4096  # of an integer
 MAX_WIDTH = 1000  # of padding and indentation
 
@@ -40,6 +41,7 @@ _FILTERS_TEXT = """
     list lower map max min reject rejectattr replace reverse round select selectattr slice sort string sum title
     tojson trim unique upper wordcount
 """
+_SLOW = ("title", "wordcount")  # filters that look at words by regular expressions
 _STR_METHODS = frozenset(_STR_METHODS_TEXT.split())
 _FILTERS = tuple(_FILTERS_TEXT.split())
 
@@ -66,7 +68,7 @@ class Meter:
         """Charge for a template that is about to be read, with its comments; SourceProblem for too many lines."""
         if text.count("\n") > MAX_LINES:
             raise SourceProblem(f"there are more than {MAX_LINES:,} lines")
-        self.charge(len(text) // 200 + sum(text.count(begin) for begin in ("{#", "{%", "{{")))
+        self.charge(len(text) // CHARACTERS + sum(text.count(begin) for begin in ("{#", "{%", "{{")))
 
     def measure(self, value: Any) -> int:
         """Size of ``value``, charged; SourceProblem if it is too large.
@@ -79,7 +81,10 @@ class Meter:
             current = pending.pop()
             if isinstance(current, str):
                 length = len(current)
-                self.charge(1 + length // 1000)
+                self.charge(1 + length // CHARACTERS)
+            elif isinstance(current, int):
+                length = 1 + current.bit_length() // 3  # digits
+                self.charge(1 + length // CHARACTERS)
             elif isinstance(current, (list, tuple, set, frozenset)):
                 length = len(current)
                 self.charge(1 + length)
@@ -139,7 +144,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def tick(self, characters: int) -> None:
         """One turn of a loop, or one call of a macro, that writes this many constant characters."""
-        self.meter.charge(1 + characters // 1000)
+        self.meter.charge(1 + characters // CHARACTERS)
 
     def measured(self, value: Any) -> Any:
         """``value``, charged for."""
@@ -158,13 +163,20 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return False
         return super().is_safe_attribute(obj, attr, value)
 
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(argument, str):
+            self.meter.measure(argument)
+        return super().getitem(obj, argument)
+
     def wrap_str_format(self, value: Any) -> None:
         """Nothing: widths of `str.format` may stand anywhere in its arguments; ``%`` and the filter are checked."""
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         owner = getattr(__obj, "__self__", None)
-        if isinstance(owner, (str, list, tuple, dict, set)):
-            __self.meter.measure(owner)
+        for handled in (owner, *args, *kwargs.values()):
+            if isinstance(handled, (str, list, tuple, dict, set)):
+                __self.meter.measure(handled)
+        __self.meter.charge(len(args))
         if isinstance(owner, str):
             if __obj.__name__ == "replace":
                 _check_replace(owner, *args[:2])
@@ -180,8 +192,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         elif operator == "*":
             _check_product(left, right)
         elif operator == "%" and isinstance(left, str):
-            _check_format(left)
-            self.meter.measure(right)
+            _check_format(self.meter, left, right)
         elif operator == "+" and isinstance(left, (str, list, tuple)) and isinstance(right, (str, list, tuple)):
             _check_size(len(left) + len(right))
         result = super().call_binop(context, operator, left, right)
@@ -206,7 +217,7 @@ def written(value: Any, meter: Meter) -> str:
 
 
 class _Metering(NodeTransformer):
-    """Before: ``for``, ``macro``, ``~``, displays, comparisons. After: the same, metered."""
+    """Before: ``for``, ``macro``, ``~``, displays, comparisons, slices. After: the same, metered."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
         self.generic_visit(node)
@@ -246,8 +257,13 @@ class _Metering(NodeTransformer):
             operand.expr = _measured(operand.expr)
         return node
 
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
+        self.generic_visit(node)
+        return _measured(node) if isinstance(node.arg, nodes.Slice) else node
+
     def visit_Test(self, node: nodes.Test) -> nodes.Node:
         self.generic_visit(node)
+        node.node = _measured(node.node)
         node.args = [_measured(argument) for argument in node.args]
         return node
 
@@ -286,10 +302,17 @@ def _check_product(left: Any, right: Any) -> None:
         raise SourceProblem(f"an integer may have at most {MAX_BITS} bits")
 
 
-def _check_format(text: str) -> None:
+def _check_format(meter: Meter, text: str, values: Any) -> None:
+    """``values``: of a % format; each place may take the largest of them, every character of it escaped."""
+    own = values.values() if isinstance(values, dict) else values if isinstance(values, tuple) else [values]
+    largest = 10 * max(map(meter.measure, own), default=0)
+    size = len(text)
     for width in re.findall(r"%(?:\([^)]*\))?[^a-zA-Z%]*", text):
-        if "*" in width or re.search(r"[0-9]{4}", width.rpartition(")")[2]):
+        digits = width.rpartition(")")[2]
+        if "*" in width or re.search(r"[0-9]{4}", digits):
             raise SourceProblem(f"a width in a % format may be at most {MAX_WIDTH - 1}")
+        size += largest + sum(map(int, re.findall(r"[0-9]+", digits)))
+    _check_size(size)
 
 
 def _check_replace(text: Any, old: Any = "", new: Any = "") -> None:
@@ -327,7 +350,6 @@ _FILTER_CHECKS: dict[str, Callable[..., None]] = {
     "sum": _check_sum,
     "tojson": _check_number(MAX_WIDTH),
     "replace": lambda text, old, new, count=None: _check_replace(text, old, new),
-    "format": lambda text, *args, **kwargs: _check_format(str(text)),
 }
 
 
@@ -339,9 +361,12 @@ def _guarded(name: str, function: Callable[..., Any], meter: Meter) -> Callable[
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         for argument in (*args[n_leading:], *kwargs.values()):
-            meter.measure(argument)
+            for _ in range(5 if name in _SLOW else 1):
+                meter.measure(argument)
         if check is not None:
             check(*args[n_leading:], **kwargs)
+        if name == "format":
+            _check_format(meter, str(args[n_leading]), kwargs or args[n_leading + 1 :])
         if name == "join":
             separator = kwargs.get("d", args[n_leading + 1] if len(args) > n_leading + 1 else "")
             items = _checked_join(meter, separator, args[n_leading])

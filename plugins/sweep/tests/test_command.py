@@ -278,6 +278,20 @@ def test_damaged_files_of_a_sweep(files: tuple[str, ...], tmp_path: Path) -> Non
         (tmp_path / name).rename(out / name)
     assert content(out) == before
 
+    first = out / "points" / "000.json"
+    for file in (out / "points" / "001.json", *list((out / "pmappings").glob("*.npz"))[:1]):
+        first.unlink(missing_ok=True)  # else nothing is left to map
+        kept = file.read_bytes()
+        file.unlink()
+        file.mkdir()
+        done = ff_here("sweep", "--resume", out)
+        assert (done.returncode, done.stderr) == (2, f"{file}: is a folder, where a file is to be written\n")
+        assert not first.exists()
+        file.rmdir()
+        file.write_bytes(kept)
+    assert ff_here("sweep", "--resume", out).returncode == 0
+    assert content(out) == before
+
 
 @pytest.fixture
 def spec() -> Spec:

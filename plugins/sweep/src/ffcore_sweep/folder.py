@@ -22,6 +22,7 @@ from ffcore.plugin import (
     Spec,
     SpecError,
     as_json,
+    check_file,
     decoded,
     encoded,
     read_json,
@@ -172,6 +173,8 @@ class Folder:
             path = self.file(number, ".json")
             if not path.exists():
                 continue
+            if path.is_dir():
+                check_file(path)  # raises: it could not be replaced once the point is done
             try:
                 point = self._point(read_json(path, _AGAIN), number, {k: in_si(v) for k, v in values.items()})
             except FFError as error:

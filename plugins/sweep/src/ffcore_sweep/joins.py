@@ -14,6 +14,7 @@ from ffcore.plugin import (
     EinsumPmappings,
     FFError,
     JointEvaluation,
+    Metric,
     Nest,
     NoValidMappingError,
     PmappingSet,
@@ -24,7 +25,7 @@ from ffcore.plugin import (
 )
 from ffcore_sweep.columns import Detail
 from ffcore_sweep.needs import Need
-from ffcore_sweep.neighbours import Neighbour, common, known
+from ffcore_sweep.neighbours import Neighbour, common, known, same_in
 from ffcore_sweep.points import Point
 from ffcore_sweep.restrict import Restricted, Sizes, restricted
 from ffcore_sweep.result import FAILED, NOTHING, shortened
@@ -105,28 +106,31 @@ class Join:
         """
         own = [found[place] for place in self.places]
         sizes = [need.sizes for need in self.needs]
+        options = self.problem.options
+        same, usage = same_in(self.problem), bool(options.metrics & Metric.RESOURCE_USAGE)
         try:
             rows = self._rows(own)
             pmappings = PmappingSet(
                 self.problem,
                 tuple(r.of(need.einsum, need.templates) for r, need in zip(rows, self.needs, strict=True)),
-                known=known(neighbours, self.problem, own, sizes, self.scales),
+                known=known(neighbours, same, options, own, sizes, self.scales),
             )
             empty = tuple(e.einsum.name for e in pmappings.einsums if not len(e.rows))
             check_explored(self.problem, attrs.evolve(pmappings, without=empty))
             joined = self.joiner.join(self.problem, pmappings, executor=executor, progress=progress)
             if not joined:
                 raise nothing_joined(self.problem, pmappings, self.joiner, self.exact)
-            if not self.problem.options.metrics & ~COMPARED:
+            if not options.metrics & ~COMPARED:
                 joined = select(self.problem, joined)
             evaluations = [self.model.evaluate(self.problem, mapping.nests) for mapping in joined]
         except FFError as error:
             return Failure.of(error)
-        told = type(self.model) is DefaultModel and common(sizes) is not None  # else bits do not say what fits
+        # Else bits do not say what fits; where usage counts, joins make nothing of what is known.
+        told = type(self.model) is DefaultModel and common(sizes) is not None and not usage
         for mapping, evaluation in zip(joined, evaluations, strict=True):
             if told and mapping.rows and mapping.proven:  # others are no news, or of joiners that do not tell
                 chosen = (int(r.source[row]) for r, row in zip(rows, mapping.rows, strict=True))
-                neighbours.append(Neighbour.of(self.problem, own, chosen, mapping, evaluation))
+                neighbours.append(Neighbour.of(same, own, chosen, mapping, evaluation))
         return Found.of([mapping.nests for mapping in joined], evaluations)
 
     def _rows(self, own: Sequence[EinsumPmappings]) -> list[Restricted]:

@@ -29,7 +29,7 @@ from ffcore_sweep.restrict import Sizes, costs_of
 class Neighbour:
     """A mapping of another point."""
 
-    problem: Hashable  # what of that point's problem must be the same
+    problem: Hashable  # what of that point's problem must be the same, see `same_in`
     rows: tuple[int, ...]  # per Einsum, of what was explored for it
     loops: int  # the most that are fused in an Einsum
     bits: Mapping[str, float]  # that it takes of each memory at its fullest moment
@@ -38,7 +38,7 @@ class Neighbour:
     @classmethod
     def of(
         cls,
-        problem: Problem,
+        problem: Hashable,
         found: Sequence[EinsumPmappings],
         rows: Iterable[int],
         mapping: JoinedMapping,
@@ -48,7 +48,7 @@ class Neighbour:
         rows = tuple(rows)
         loops = (np.count_nonzero(one.rows.loops[row]) for one, row in zip(found, rows, strict=True))
         bits = {memory: peak.bits for memory, peak in evaluation.peaks.items()}
-        return cls(same_in(problem), rows, max(map(int, loops), default=0), bits, mapping.nests)
+        return cls(problem, rows, max(map(int, loops), default=0), bits, mapping.nests)
 
 
 def same_in(problem: Problem) -> Hashable:
@@ -74,24 +74,24 @@ def common(sizes: Sequence[Sizes]) -> dict[str, float] | None:
 
 def known(
     neighbours: Sequence[Neighbour],
-    problem: Problem,
+    problem: Hashable,
+    options: MapperOptions,
     found: Sequence[EinsumPmappings],
     sizes: Sequence[Sizes],
     scales: Sequence[Sequence[tuple[str, float]]],
 ) -> tuple[JoinedMapping, ...]:
     """Those mappings of its neighbours that a point has too, with what they cost there.
 
-    ``found``, ``sizes``, ``scales``: per Einsum, as `restricted` is given them.
+    ``problem``: as a neighbour has it; ``found``, ``sizes``, ``scales``: per Einsum, as `restricted` is given them.
     """
     room = common(sizes)
     if room is None or not neighbours:
         return ()
-    own = same_in(problem)
     fitting = [
         other
         for other in neighbours
-        if other.problem == own
-        and other.loops <= problem.options.max_fused_loops
+        if other.problem == problem
+        and other.loops <= options.max_fused_loops
         and all(bits <= room.get(memory, bits) for memory, bits in other.bits.items())
     ]
     if not fitting:
@@ -99,5 +99,5 @@ def known(
     rows: Ints = np.array([other.rows for other in fitting])
     total = np.zeros((len(fitting), 2))
     for k, (one, scale) in enumerate(zip(found, scales, strict=True)):
-        total += costs_of(one.rows.values[rows[:, k]], one.shape, problem.options, scale)
+        total += costs_of(one.rows.values[rows[:, k]], one.shape, options, scale)
     return tuple(JoinedMapping(e, t, other.nests) for (e, t), other in zip(total.tolist(), fitting, strict=True))
