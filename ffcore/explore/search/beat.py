@@ -34,11 +34,12 @@ from ffcore.explore.search.labels import Labeller, Node
 from ffcore.explore.search.lists import Lists
 from ffcore.explore.search.outline import Cut, Outline
 from ffcore.explore.search.spread import Thinner
-from ffcore.numbers import closed_under_divisors, prime_factors
+from ffcore.numbers import closed_under_divisors, divisors, prime_factors
 from ffcore.objectives import Objectives
 from ffcore.pmappings.arrays import Floats, Ints
 
 WORTH = 100_000  # nodes times states from which on the beam search pays
+_FEW = 5_000  # states of which all tiles can be searched at once
 _COARSER = 3  # times fewer states make a search with fewer tiles worth it
 _BEAM = 200  # labels kept at each step for each of the three ways to look good
 
@@ -65,7 +66,11 @@ def coarser(columns: Columns) -> list[Mapping[str, tuple[int, ...]]]:
 
     The few are those that whole fanouts make, and of each length in bits the one with the least slack.
     """
-    if not columns.tiles:
+    bounds = columns.einsum.bounds
+    states = math.prod(
+        len(closed_under_divisors(columns.tiles[v]) if v in columns.tiles else divisors(n)) for v, n in bounds.items()
+    )
+    if not columns.tiles or states <= _FEW:
         return []
     few = {}
     for v, tiles in columns.tiles.items():
