@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 import attrs
 
 from ffcore.explore.memory import uncollected
+from ffcore.explore.reuse.bypass import useful
 from ffcore.explore.reuse.keys import Positions, key_of
 from ffcore.model.law import key_of as law_key
 from ffcore.phases import phase
@@ -40,7 +41,10 @@ class EinsumClasses:
         templates: list[tuple[Template, ...]] = []
         stocks: list[TemplateStock] = []
         with phase("templates"), uncollected():
-            members = members_of(problem.einsums, pulse)
+            members = tuple(
+                attrs.evolve(m, choices=useful(m.einsum, m.choices, problem.options))
+                for m in members_of(problem.einsums, pulse)
+            )
             for member in members:
                 if member.kind == len(templates):
                     templates.append(einsum_templates(member.einsum, problem.options, member.choices, pulse))

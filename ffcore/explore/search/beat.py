@@ -226,12 +226,16 @@ class _StillToCome:
             further = own + self.added(node.outline.cuts[node.cut])
             for v in node.outline.closed[node.cut]:
                 further += boxes.ended(variables.index(v))
+            led: dict[frozenset[tuple[int, bool]], Floats] = {}  # by the variables that move
             for part in node.parts:
-                inner = part.inner
-                moving = {*part.outline.template.blocks[node.cut], *(v for _, _, v in inner.spread.loops)}
-                least = further.copy()
-                for v in moving:
-                    boxes.over_multiples(least, variables.index(v), v in part.outline.imperfect(node.cut))
+                inner, imperfect = part.inner, part.outline.imperfect(node.cut)
+                names = {*part.outline.template.blocks[node.cut], *(v for _, _, v in inner.spread.loops)}
+                moving = frozenset((variables.index(v), v in imperfect) for v in names)
+                if moving not in led:
+                    led[moving] = further.copy()
+                    for axis, to_bound in sorted(moving):
+                        boxes.over_multiples(led[moving], axis, to_bound)
+                least = led[moving]
                 key = id(inner.node)
                 to_go[key] = np.minimum(to_go[key], least) if key in to_go else least
                 instances = math.prod(most for _, _, most in inner.spread.most)

@@ -14,6 +14,7 @@ from functools import cached_property
 import attrs
 import numpy as np
 
+from ffcore.explore.search.compiled_moves import over_pairs
 from ffcore.explore.search.lattice import Lattice
 from ffcore.explore.search.points import Points
 from ffcore.pmappings.arrays import Floats, Ints
@@ -31,7 +32,7 @@ class Boxes:
 
     lattice: Lattice
     intervals: tuple[Ints, ...]
-    _multiples: dict[int, list[Sequence[int]]] = attrs.field(factory=dict, init=False)
+    _leads: dict[tuple[int, bool], tuple[Ints, Ints]] = attrs.field(factory=dict, init=False)
 
     @classmethod
     def single(cls, lattice: Lattice) -> Boxes:
@@ -120,31 +121,33 @@ class Boxes:
         ``values``: (rows, boxes). ``to_bound``: every tile leads to the bound too.
         """
         shaped = values.reshape(len(values), -1, self.sizes[axis], self.strides[axis])
-        if to_bound:
-            np.minimum(shaped, shaped[:, :, -1:].copy(), out=shaped)
-        if self.sizes[axis] < len(self.intervals[axis]):
-            for i, others in enumerate(self._reached(axis)):
-                if len(others):
-                    np.minimum(shaped[:, :, i], shaped[:, :, others].min(axis=2), out=shaped[:, :, i])
-            return
-        own = self.lattice.values[axis]
-        place = self.lattice.coordinates[self.lattice.variables[axis]]
-        for p in self.lattice.primes(axis):
-            for i in range(len(own) - 1, -1, -1):
-                j = place.get(own[i] * p)
-                if j is not None:
-                    np.minimum(shaped[:, :, i], shaped[:, :, j], out=shaped[:, :, i])
+        over_pairs(shaped, *self._led(axis, to_bound))
+
+    def _led(self, axis: int, to_bound: bool) -> tuple[Ints, Ints]:
+        """Intervals of a variable, and others to which its loops lead; whatever these lead to comes before."""
+        key = axis, to_bound
+        if key not in self._leads:
+            n = self.sizes[axis]
+            pairs = [(i, n - 1) for i in range(n - 1)] if to_bound else []
+            if n < len(self.intervals[axis]):
+                pairs += [(i, j) for i, others in enumerate(self._reached(axis)) for j in others]
+            else:
+                own = self.lattice.values[axis]
+                place = self.lattice.coordinates[self.lattice.variables[axis]]
+                steps = [(i, place.get(own[i] * p)) for p in self.lattice.primes(axis) for i in range(n - 1, -1, -1)]
+                pairs += [(i, j) for i, j in steps if j is not None]
+            found = np.array(pairs, np.int64).reshape(-1, 2)
+            self._leads[key] = np.ascontiguousarray(found[:, 0]), np.ascontiguousarray(found[:, 1])
+        return self._leads[key]
 
     def _reached(self, axis: int) -> list[Sequence[int]]:
         """Per interval, the later ones with a multiple of one of its values."""
-        if axis not in self._multiples:
-            values, own = np.asarray(self.lattice.values[axis]), self.intervals[axis]
-            found: list[Sequence[int]] = []
-            for i in range(self.sizes[axis]):
-                hit = (values[None, :] % values[own == i][:, None] == 0).any(axis=0)
-                found.append([j for j in np.unique(own[hit]).tolist() if j > i])
-            self._multiples[axis] = found
-        return self._multiples[axis]
+        values, own = np.asarray(self.lattice.values[axis]), self.intervals[axis]
+        found: list[Sequence[int]] = []
+        for i in range(self.sizes[axis]):
+            hit = (values[None, :] % values[own == i][:, None] == 0).any(axis=0)
+            found.append([j for j in np.unique(own[hit]).tolist() if j > i])
+        return found
 
 
 def _intervals(values: Sequence[int], ratio: float) -> Ints:

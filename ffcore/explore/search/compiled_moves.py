@@ -240,3 +240,14 @@ def _gather(  # type: ignore[no-untyped-def]  # pragma: no cover
             out_move[start + i] = np.int64(work[i, 1])
         out_offsets[to - part[0] + 1] = filled
     return part[2], filled, 0
+
+
+@kernel
+def over_pairs(values, first, second):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Values at one place of the third axis, and those at another, the less of both; pair after pair, in place."""
+    for row in range(values.shape[0]):
+        for outer in range(values.shape[1]):
+            for pair in range(first.shape[0]):
+                i, j = first[pair], second[pair]
+                for inner in range(values.shape[3]):
+                    values[row, outer, i, inner] = min(values[row, outer, i, inner], values[row, outer, j, inner])

@@ -26,7 +26,7 @@ from ffcore.templates import Template
 from ffcore.threads import Threads
 
 _PRUNE_EVERY = 1_000_000  # rows
-_FEW = 300_000  # labels from which on their number can be told from that of the nodes that have theirs
+_FEW = 100_000  # labels from which on their number can be told from that of the nodes that have theirs
 
 
 def explore_einsum(
