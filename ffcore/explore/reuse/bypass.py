@@ -27,9 +27,7 @@ from ffcore.templates import HolderChoice
 Held = tuple[tuple[int, tuple[str, ...]], ...]  # memory index -> tensors
 
 
-def useful(
-    einsum: EinsumProblem, choices: Sequence[HolderChoice], options: MapperOptions
-) -> tuple[HolderChoice, ...]:
+def useful(einsum: EinsumProblem, choices: Sequence[HolderChoice], options: MapperOptions) -> tuple[HolderChoice, ...]:
     """The choices of holders without those that differ from another one by a holder that saves nothing."""
     passing = _passing(einsum)
     if not passing or not options.force_memory_hierarchy_order or options.max_pmapping_templates_per_einsum < INFINITY:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 import numpy as np
 
@@ -47,6 +49,29 @@ def to_beat(known: Floats, others: float | Floats = 0.0) -> Floats:
     ``others``: (energy, latency) that come to what a label becomes in any case.
     """
     return np.concatenate([known / NOT_WORSE - others, known * BETTER - others], axis=1)
+
+
+Backing = tuple[str, ...]
+"""The memories that back an Einsum's shared tensors, in their order."""
+
+Least = Mapping[Backing, Floats]
+"""The least energy and the least latency of any pmapping of an Einsum, by backing."""
+
+
+@attrs.frozen(eq=False)
+class Enough:
+    """What pmappings of an Einsum must not be worse than.
+
+    ``known``: see `to_beat`. ``extra``: by backing, the energy that all that comes to a pmapping takes more than it
+    takes at least.
+    """
+
+    known: Floats
+    extra: Mapping[Backing, float]
+
+    def each(self, instances: float) -> Enough:
+        """The same for one instance of the Einsum."""
+        return Enough(self.known / instances, {backing: extra / instances for backing, extra in self.extra.items()})
 
 
 GuardArrays = tuple[Floats, Floats, Floats, float, float, Floats]
