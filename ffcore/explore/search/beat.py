@@ -42,7 +42,7 @@ from ffcore.spec.problem import INFINITY
 WORTH = 100_000  # nodes times states from which on the beam search pays
 _FEW = 5_000  # states of which all tiles can be searched at once
 _COARSER = 3  # times fewer states make a search with fewer tiles worth it
-_WINDOW = 1.5  # times the least energy of any pmapping: how far beyond it that of each backing is looked for
+_WINDOW = 1.2  # times the least energy of any pmapping: how far beyond it that of each backing is looked for
 _BEAM = 200  # labels kept at each step for each of the three ways to look good
 
 
@@ -163,20 +163,18 @@ class Seen:
         return Enough(to_beat(corner), {backing: self.most - self.least(backing)[0] for backing in self.points})
 
 
-def look(makers: Sequence[M], rows: Callable[[M], Floats], seen: Seen, beam: bool) -> None:
-    """See some rows of all groups of templates on a path, those of least energy by backing and of least latency too.
+def look(makers: Sequence[M], rows: Callable[[M], Floats], seen: Seen, whole: bool) -> None:
+    """See some rows of all groups of templates on a path; ``rows``: makes those of a group and says what they come to.
 
-    ``rows``: makes the rows of a group and says what they come to. ``beam``: a beam search comes first. What its rows
-    come to is what the labels of the second search have to beat.
+    ``whole``: those of least energy by backing, and of least latency, are among them; else what a beam search finds.
     """
     still = _StillToCome.of(makers[0].labeller)
-    if beam:
+    if not whole:
         labeller = makers[0].labeller.afresh(_thinner(makers[0].labeller.lattice.n))
-        thinned = [maker.of(labeller) for maker in makers]
-        still.guard((maker.root(still.boxes) for maker in thinned), to_beat(seen.every()))
-        for maker in thinned:
-            seen.add(maker.backing, rows(maker))
-    guard_all(makers, seen.worse(), still)
+        makers = [maker.of(labeller) for maker in makers]
+        still.guard((maker.root(still.boxes) for maker in makers), to_beat(seen.every()))
+    else:
+        guard_all(makers, seen.worse(), still)
     for maker in makers:
         seen.add(maker.backing, rows(maker))
 

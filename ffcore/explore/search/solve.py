@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import chain
 
 import attrs
 import numpy as np
@@ -97,10 +96,9 @@ def _look(paths: Paths, templates: Sequence[Template], numbers: dict[str, int], 
         if not makers:
             continue
         backings |= {maker.backing for maker in makers}
-        beam = True  # where the tiles are fewest
-        for some in chain(paths.with_fewer_tiles(own, numbers, makers[0].labeller.columns), [makers]):
-            look(some, partial(work.rows, instances), seen, beam)
-            beam = False
+        fewer = list(paths.with_fewer_tiles(own, numbers, makers[0].labeller.columns)) or [makers]
+        for some, whole in (*((some, False) for some in fewer), (makers, True)):
+            look(some, partial(work.rows, instances), seen, whole)
     work.done = work.templates
     return {backing: np.array(seen.least(backing)) * instances for backing in backings}
 
