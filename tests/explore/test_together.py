@@ -15,7 +15,7 @@ from ffcore.errors import FFError, NoValidMappingError
 from ffcore.explore import explorer
 from ffcore.explore import together as explore_together
 from ffcore.explore.default import DefaultExplorer
-from ffcore.explore.search import kernels, solve
+from ffcore.explore.search import beat, kernels, solve
 from ffcore.explore.search.judging import Least, to_beat
 from ffcore.explore.search.kernels import beaten
 from ffcore.explore.together import enough
@@ -36,8 +36,9 @@ from tests.twice_problems import twice_problem
 
 @pytest.fixture(autouse=True)
 def many_labels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every Einsum has too many labels."""
+    """Every Einsum has too many labels, and is looked at with fewer tiles first."""
     monkeypatch.setattr(explorer, "LABELS", 0)
+    monkeypatch.setattr(beat, "_FEW", 0)
     monkeypatch.setattr(solve, "_FEW", 0)
 
 
