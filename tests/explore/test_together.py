@@ -15,7 +15,7 @@ from ffcore.errors import FFError, NoValidMappingError
 from ffcore.explore import explorer
 from ffcore.explore import together as explore_together
 from ffcore.explore.default import DefaultExplorer
-from ffcore.explore.search import beat, kernels, solve
+from ffcore.explore.search import beat, boxes, kernels, solve
 from ffcore.explore.search.judging import Least, to_beat
 from ffcore.explore.search.kernels import beaten
 from ffcore.explore.together import enough
@@ -167,9 +167,12 @@ def test_jobs_explore_for_the_join_where_nobody_keeps_pmappings(tmp_path: Path) 
     assert not Job.of(spec)._joins
 
 
-def test_the_same_mappings_of_fewer_pmappings() -> None:
+def test_the_same_mappings_of_fewer_pmappings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of them with lists of the states that have labels, and bounds of boxes of states."""
     wrong, kept, whole = [], 0, 0
-    for name, problem in problems(examples(5, 200)):
+    for number, (name, problem) in enumerate(problems(examples(5, 200))):
+        monkeypatch.setattr(beat, "MANY", 0 if number % 2 else 20_000)
+        monkeypatch.setattr(boxes, "MANY", 30 if number % 4 == 1 else 20_000)
         try:
             expected = fast(problem)
         except FFError:

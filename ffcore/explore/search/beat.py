@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Protocol, Self, TypeVar
 
 import attrs
@@ -255,11 +256,10 @@ class _StillToCome:
             share[key] = min(share.get(key, 1.0), root.share)
         for node in _outermost_first(*outermost):
             own = to_go[id(node)]
-            node.guard = Guard(boxes, own, scale, columns.constant_power, timed, known)
+            inside = partial(self._inside, node, own)
+            node.guard = Guard(boxes, own, scale, columns.constant_power, timed, known, inside)
             node.share = share[id(node)]
-            further = own + self.added(node.outline.cuts[node.cut])
-            for v in node.outline.closed[node.cut]:
-                further += boxes.ended(variables.index(v))
+            further = inside()
             led: dict[frozenset[tuple[int, bool]], Floats] = {}  # by the variables that move
             for part in node.parts:
                 inner, imperfect = part.inner, part.outline.imperfect(node.cut)
@@ -275,6 +275,13 @@ class _StillToCome:
                 instances = math.prod(most for _, _, most in inner.spread.most)
                 inner.share = min(inner.share, node.share) if key in share else node.share
                 share[key] = min(share.get(key, 1.0), node.share / instances)
+
+    def _inside(self, node: Node, outside: Floats) -> Floats:
+        """What is still to come right inside of a node's cut, by what is outside of it."""
+        further = outside + self.added(node.outline.cuts[node.cut])
+        for v in node.outline.closed[node.cut]:
+            further += self.boxes.ended(self.boxes.lattice.variables.index(v))
+        return further
 
     def added(self, cut: Cut) -> Floats:
         """The least that a cut adds to energy and forms, per box; infinity where no tile fits."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -83,6 +83,7 @@ class Guard:
 
     ``to_go``: per column (energy, latency forms) and box of states the least that is still to come; ``scale``: per
     form the least that its total is multiplied by; ``power``: W that leak in any case; ``known``: see `to_beat`.
+    ``inside``: what is still to come right inside of the node's cut.
     """
 
     boxes: Boxes
@@ -91,6 +92,20 @@ class Guard:
     power: float
     timed: float  # 1, or 0 where only energy counts
     known: Floats
+    inside: Callable[[], Floats]
+
+    def below(self, loops: Sequence[tuple[int, bool]]) -> list[Guard]:
+        """Of labels before the first, the second, ... of some loops in the block inside of the cut, and after the last.
+
+        ``loops``: variable (its number), and whether the loop may lead from any tile to the bound.
+        """
+        to_go = self.inside()
+        found = [attrs.evolve(self, to_go=to_go)]
+        for axis, to_bound in reversed(loops):
+            to_go = to_go.copy()
+            self.boxes.over_multiples(to_go, axis, to_bound)
+            found.append(attrs.evolve(self, to_go=to_go))
+        return found[::-1]
 
     def at(self, points: Points) -> GuardArrays:
         """What is to come from each of the points, and what steps of imperfect loops multiply time by at least."""

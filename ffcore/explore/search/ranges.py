@@ -69,8 +69,8 @@ class Ranges:
             if (columns, without) not in known:
                 known[columns, without] = _numbered(columns, without)
             ends, which, signatures = known[columns, without]
-            own = np.array([self.row(signature) for signature in signatures])[which]
-            own[1] = which[1]
+            rows = np.array([self.row(signature) for signature in signatures])
+            own = np.stack([rows[which[0]], which[1], *rows[which[2:]]])
             self._known[columns, without] = ends, own
         return self._known[columns, without]
 
