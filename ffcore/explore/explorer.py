@@ -16,12 +16,13 @@ from ffcore.explore.fits import kept_throughout, may_fit
 from ffcore.explore.limits import Limits
 from ffcore.explore.progress import EinsumProgress, Tally
 from ffcore.explore.reuse.equal import EinsumClasses
+from ffcore.explore.search.judging import Enough, Least
 from ffcore.explore.search.solve import Scope, explore_within
 from ffcore.explore.shapes import row_shapes
 from ffcore.explore.together import LABELS, Joined, enough, least_of
 from ffcore.plugin import Progress, Step
 from ffcore.plugin.executors import as_completed, threads_of, workers_of
-from ffcore.pmappings.arrays import Floats, Ints
+from ffcore.pmappings.arrays import Ints
 from ffcore.pmappings.loops import loop_sizes
 from ffcore.pmappings.rows import Rows, RowShape, SpatialChoice, TemplateChoice
 from ffcore.pmappings.set import EinsumPmappings, PmappingSet, PmappingStats
@@ -115,7 +116,7 @@ class _Run:
 
     def _explore(
         self, numbers: Sequence[int], scope: Callable[[int], Scope]
-    ) -> dict[int, tuple[EinsumPmappings, Floats]]:
+    ) -> dict[int, tuple[EinsumPmappings, Least]]:
         """Explore some: what was looked at only, and the least that any pmapping comes to.
 
         Where there are fewer Einsums than workers, each of them is explored by several threads.
@@ -244,14 +245,15 @@ class _Plan:
             own = self.problem.einsums[k], self.templates[k], self.shapes[k]
             yield k, solved if k == i else _renamed(solved, *own)
 
-    def enough(self, looks: Mapping[int, tuple[EinsumPmappings, Floats]], joined: Joined) -> dict[int, Floats]:
+    def enough(self, looks: Mapping[int, tuple[EinsumPmappings, Least]], joined: Joined) -> dict[int, Enough]:
         """What pmappings of each Einsum that was only looked at must not be worse than; the others are done."""
         some, least = dict(self.done), {k: least_of(found) for k, found in self.done.items()}
         for i, (found, own) in looks.items():
             for k, renamed in self._equal(i, found):
                 some[k], least[k] = renamed, own
         known = joined(PmappingSet(self.problem, tuple(some[k] for k in self.wanted)))
-        return enough(known, least, looks)
+        shared = {k: self.shapes[k].shared for k in least}
+        return enough(known, least, shared, {i: self.same[i] for i in looks})
 
 
 @attrs.frozen(eq=False)
@@ -262,7 +264,7 @@ class _Explored:
     rows: Rows
     offsets: Ints
     stats: PmappingStats
-    least: Floats | None = None  # (energy, latency) of any pmapping, where some were looked at alone
+    least: Least | None = None  # where some pmappings were looked at alone
 
 
 def _explored(

@@ -167,13 +167,13 @@ class _Table:
         block = max(1, _ROWS // max(1, len(ours)))
         parts = []
         for at in range(0, len(theirs), block):
-            ways = np.multiply.outer(ours, theirs[at : at + block]).reshape(-1)
-            trips = self.trips[:, None, :] * other.trips[None, at : at + block, :]
-            trips = trips.reshape(len(ways), len(most))  # there may be no dimension at all
-            # Told by floats: in 64 bits products of large fanouts would go round.
-            apart = self.trips[:, None, :].astype(np.float64) * other.trips[None, at : at + block, :]
-            fits = (apart.reshape(len(ways), len(most)) <= np.array(most)).all(axis=1)
-            parts.append(_Table(trips[fits], ways[fits]).merged())
+            own = slice(at, at + block)
+            fits = np.ones((len(ours), len(theirs[own])), np.bool_)  # there may be no dimension at all
+            for d, limit in enumerate(most):
+                # Told by floats: in 64 bits products of large fanouts would go round.
+                fits &= np.multiply.outer(self.trips[:, d].astype(np.float64), other.trips[own, d]) <= limit
+            i, j = np.nonzero(fits)
+            parts.append(_Table(self.trips[i] * other.trips[own][j], ours[i] * theirs[own][j]).merged())
         if len(parts) == 1:
             return parts[0]
         return _Table(np.concatenate([p.trips for p in parts]), np.concatenate([p.ways for p in parts])).merged()

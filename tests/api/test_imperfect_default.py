@@ -13,6 +13,7 @@ from ffcore.mapper.choice import as_searched
 from ffcore.mapper.job import Job
 from ffcore.plugin import ModelRecord, hookimpl
 from ffcore.plugin.manager import scan
+from ffcore.spec.resolve.imperfect import _idles
 from tests.laws import RowBuffers
 from tests.perfect import perfect_factors
 
@@ -49,6 +50,22 @@ def test_what_would_leave_columns_idle_takes_part() -> None:
     assert latency(spec) == 6
     assert latency(perfect_factors(spec)) == 8
     assert run_map(spec_of(M=1, K=1, N=64), jobs=1).stats["imperfect_factors"] == "n"
+
+
+@pytest.mark.parametrize(
+    ("arrays", "bound", "part"),
+    [
+        ([16], 24, True),  # 12 of 16 columns run
+        ([16, 16], 384, False),  # 192 of 256 instances, in the two steps that it takes anyway
+        ([4, 4], 100, True),  # 25 steps, where 7 would do
+        ([16, 16], 80, False),  # one step
+        ([16, 16], 368, True),  # 23 steps by 16 x 1, where 2 would do
+        ([8, 8], 72, False),  # 6 x 6: two steps either way, and 8 of 8 in each
+        ([0], 5, False),
+    ],
+)
+def test_all_dimensions_of_a_component_are_told_by_steps(arrays: list[int], bound: int, part: bool) -> None:
+    assert _idles(bound, arrays) == part
 
 
 def test_where_nothing_takes_part_it_is_as_if_nothing_were_asked_for() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 from ffcore.api import map_with_pmappings
 from ffcore.errors import FFError, NoValidMappingError
 from ffcore.explore import explorer
+from ffcore.explore import together as explore_together
 from ffcore.explore.default import DefaultExplorer
-from ffcore.explore.search import kernels, solve
+from ffcore.explore.search import beat, boxes, kernels, solve
+from ffcore.explore.search.judging import Least, to_beat
 from ffcore.explore.search.kernels import beaten
 from ffcore.explore.together import enough
 from ffcore.mapper.ffm import join_pmappings, make_pmappings
@@ -34,8 +37,9 @@ from tests.twice_problems import twice_problem
 
 @pytest.fixture(autouse=True)
 def many_labels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every Einsum has too many labels."""
+    """Every Einsum has too many labels, and is looked at with fewer tiles first."""
     monkeypatch.setattr(explorer, "LABELS", 0)
+    monkeypatch.setattr(beat, "_FEW", 0)
     monkeypatch.setattr(solve, "_FEW", 0)
 
 
@@ -91,12 +95,59 @@ def test_ties_are_kept_and_what_is_worse_is_not() -> None:
     """Einsums that take (1, 3), (2, 1) and (1e-6, 1e-6) at least, and a mapping that takes no more."""
     least = {0: np.array([1.0, 3.0]), 1: np.array([2.0, 1.0]), 2: np.array([1e-6, 1e-6])}
     best = sum(least.values())
-    for i, own in enough(np.array([best]), least, least).items():
+    alone: dict[int, list[str]] = {i: [] for i in least}  # no tensor is shared
+    given = {i: {(): own} for i, own in least.items()}
+    for i, own in enough(np.array([best]), given, alone, {i: [i] for i in least}).items():
         own_least = least[i]
+        assert own.extra == {(): 0.0}
         worse = own_least * np.array([[1, 1], [1 + 1e-6, 1], [1, 1 + 1e-6], [0.5, 2]]) + 1e-7 * np.array(
             [[0, 0], [1, 0], [0, 1], [0, 1]]
         )
-        assert beaten(worse, own).tolist() == [False, True, True, False], i
+        assert beaten(worse, own.known).tolist() == [False, True, True, False], i
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_the_others_take_by_the_memories_that_back_what_is_shared(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against all ways to back five tensors of four Einsums in two memories, of which some are missing; and no more
+    where few ways are told apart."""
+    rng = np.random.default_rng(seed)
+    names = "ABCDE"
+    shared = {i: sorted(rng.choice(list(names), size=rng.integers(1, 4), replace=False).tolist()) for i in range(4)}
+    least: dict[int, dict[tuple[str, ...], Floats]] = {
+        i: {b: rng.random(2) for b in product("xy", repeat=len(own)) if rng.random() < 0.9} for i, own in shared.items()
+    }
+    known = np.array([[9.0, 9.0]])
+    served = {0: [0, 3], 1: [1], 2: [2]}
+
+    def by_hand(k: int, backing: tuple[str, ...]) -> Floats:
+        """The least of all others together where tensors of Einsum ``k`` are backed so."""
+        best = np.full(2, np.inf)
+        for memories in product("xy", repeat=len(names)):
+            of = dict(zip(names, memories, strict=True))
+            if tuple(of[t] for t in shared[k]) == backing:
+                own = [least[j].get(tuple(of[t] for t in shared[j]), np.full(2, np.inf)) for j in least if j != k]
+                best = np.minimum(best, np.sum(own, axis=0))
+        return best
+
+    of_all = {
+        i: np.min([by_hand(k, b) for k in ks for b in product("xy", repeat=len(shared[k]))], axis=0)
+        for i, ks in served.items()
+    }
+    if not np.isfinite(list(of_all.values())).all():
+        return  # there is no mapping at all
+    found = enough(known, least, shared, served)
+    monkeypatch.setattr(explore_together, "_WAYS", 2)
+    rough = enough(known, least, shared, served)
+    for i, ks in served.items():
+        assert found[i].known == pytest.approx(to_beat(known, of_all[i]))
+        assert rough[i].known[0, 0] >= found[i].known[0, 0] - 1e-12
+        for backing in {backing for k in ks for backing in least[k]}:
+            expected = min(by_hand(k, backing)[0] for k in ks if backing in least[k])
+            assert of_all[i][0] + found[i].extra[backing] == pytest.approx(expected)
+            rough_others = 9.0 - rough[i].known[0, 0] + rough[i].extra[backing]
+            assert rough_others <= 9.0 - found[i].known[0, 0] + found[i].extra[backing] + 1e-12
 
 
 def test_what_was_explored_for_one_join_is_good_for_no_other_use() -> None:
@@ -134,9 +185,12 @@ def test_jobs_explore_for_the_join_where_nobody_keeps_pmappings(tmp_path: Path) 
     assert not Job.of(spec)._joins
 
 
-def test_the_same_mappings_of_fewer_pmappings() -> None:
+def test_the_same_mappings_of_fewer_pmappings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of them with lists of the states that have labels, and bounds of boxes of states."""
     wrong, kept, whole = [], 0, 0
-    for name, problem in problems(examples(5, 200)):
+    for number, (name, problem) in enumerate(problems(examples(5, 200))):
+        monkeypatch.setattr(beat, "MANY", 0 if number % 2 else 20_000)
+        monkeypatch.setattr(boxes, "MANY", 30 if number % 4 == 1 else 20_000)
         try:
             expected = fast(problem)
         except FFError:
@@ -160,7 +214,7 @@ def test_threads_go_on_when_an_exploration_is_given_up(monkeypatch: pytest.Monke
     made: list[int] = []
     look = solve._look
 
-    def noting(*given: Any) -> Floats:
+    def noting(*given: Any) -> Least:
         made.append(given[-1].evaluated)
         return look(*given)
 

@@ -67,6 +67,7 @@ def test_the_same_with_known_mappings_to_beat(
 ) -> None:
     """Some boxes of states, or all in few, make bounds weak; 0: dense lists and bounds of each state."""
     monkeypatch.setattr(beat, "WORTH", 0)
+    monkeypatch.setattr(beat, "_FEW", 0)
     if n_boxes:
         monkeypatch.setattr(beat, "MANY", 0)
         monkeypatch.setattr(boxes, "MANY", n_boxes)
@@ -207,6 +208,7 @@ mapping:
 def test_where_perfect_factors_have_no_mapping_there_is_none_to_beat(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirteen columns may run seven at once only with imperfect factors."""
     monkeypatch.setattr(beat, "WORTH", 0)
+    monkeypatch.setattr(beat, "_FEW", 0)
     lanes = "{name: x, fanout: 8, loop_bounds: [{expression: n, operator: ==, value: 7}]}"
     text = _SPEC.replace("COLUMNS", "13").replace("LANES", lanes).replace("[latency]", "[energy, latency]")
     spec = perfect_factors(ff.Spec.from_string(text))

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Protocol, Self, TypeVar
 
 import attrs
@@ -28,18 +29,21 @@ from ffcore.explore.search.bookings import Columns
 from ffcore.explore.search.boxes import Boxes
 from ffcore.explore.search.costs import Costs
 from ffcore.explore.search.field import MANY
-from ffcore.explore.search.judging import Around, Guard, to_beat
+from ffcore.explore.search.judging import Around, Backing, Enough, Guard, to_beat
 from ffcore.explore.search.kernels import least_sums, promises
 from ffcore.explore.search.labels import Labeller, Node
 from ffcore.explore.search.lists import Lists
 from ffcore.explore.search.outline import Cut, Outline
 from ffcore.explore.search.spread import Thinner
-from ffcore.numbers import closed_under_divisors, prime_factors
+from ffcore.numbers import closed_under_divisors, divisors, prime_factors
 from ffcore.objectives import Objectives
 from ffcore.pmappings.arrays import Floats, Ints
+from ffcore.spec.problem import INFINITY
 
 WORTH = 100_000  # nodes times states from which on the beam search pays
+_FEW = 5_000  # states of which all tiles can be searched at once
 _COARSER = 3  # times fewer states make a search with fewer tiles worth it
+_WINDOW = 1.2  # times the least energy of any pmapping: how far beyond it that of each backing is looked for
 _BEAM = 30  # labels kept at each step for each of the three ways to look good
 
 
@@ -53,10 +57,15 @@ class Maker(Protocol):
     def of(self, labeller: Labeller) -> Self:
         """The same with other labels."""
 
-    def root(self, boxes: Boxes) -> Root:
-        """Its node, and what rows come to further out."""
+    @property
+    def backing(self) -> Backing:
+        """The memories that back shared tensors."""
+
+    def root(self, boxes: Boxes, extra: float = 0.0) -> Root:
+        """Its node, and what rows come to further out, with so much energy more."""
 
 
+_NO_POINTS = np.zeros((0, 2))
 M = TypeVar("M", bound=Maker)
 
 
@@ -65,7 +74,11 @@ def coarser(columns: Columns) -> list[Mapping[str, tuple[int, ...]]]:
 
     The few are those that whole fanouts make, and of each length in bits the one with the least slack.
     """
-    if not columns.tiles:
+    bounds = columns.einsum.bounds
+    states = math.prod(
+        len(closed_under_divisors(columns.tiles[v]) if v in columns.tiles else divisors(n)) for v, n in bounds.items()
+    )
+    if not columns.tiles or states <= _FEW:
         return []
     few = {}
     for v, tiles in columns.tiles.items():
@@ -111,33 +124,60 @@ def guard(
     still.guard([Root(root)], to_beat(front(found(beam, root_of_beam))))
 
 
-def guard_all(makers: Sequence[Maker], enough: Floats) -> None:
-    """Give the nodes of all groups of templates on a path what their labels have to beat.
+def guard_all(makers: Sequence[Maker], enough: Enough, still: _StillToCome | None = None) -> None:
+    """Give the nodes of all groups of templates on a path what their labels have to beat, for one of the Einsum."""
+    still = still or _StillToCome.of(makers[0].labeller)
+    still.guard((maker.root(still.boxes, enough.extra.get(maker.backing, 0.0)) for maker in makers), enough.known)
 
-    ``enough``: see `to_beat`; it holds whatever a row's compatibility.
+
+@attrs.define
+class Seen:
+    """What some pmappings of an Einsum come to, one instance of it: by backing, points of (energy, latency).
+
+    ``most``: the least energy of any that are backed in a way of which none was seen is no less than this.
+    """
+
+    points: dict[Backing, Floats] = attrs.Factory(dict)
+    most: float = INFINITY
+
+    def add(self, backing: Backing, points: Floats) -> None:
+        self.points[backing] = front(np.concatenate([self.points.get(backing, points[:0]), points]))
+
+    def every(self) -> Floats:
+        """The points of every backing that none betters."""
+        return front(np.concatenate([np.zeros((0, 2)), *self.points.values()]))
+
+    def least(self, backing: Backing) -> tuple[float, float]:
+        """No pmapping with this backing has less energy, none at all less latency."""
+        own = self.points.get(backing, _NO_POINTS)[:, 0].min(initial=self.most)
+        return min(own, self.most), self.every()[:, 1].min(initial=INFINITY)
+
+    def worse(self) -> Enough:
+        """What labels must be better than, to have less than `least` says."""
+        best = self.every()
+        if not len(best):
+            return Enough(to_beat(best), {})
+        self.most = min(
+            self.most, _WINDOW * best[0, 0], max(own[:, 0].min() for own in self.points.values() if len(own))
+        )
+        corner = np.array([[self.most, best[-1, 1]]])
+        return Enough(to_beat(corner), {backing: self.most - self.least(backing)[0] for backing in self.points})
+
+
+def look(makers: Sequence[M], rows: Callable[[M], Floats], seen: Seen, whole: bool) -> None:
+    """See some rows of all groups of templates on a path; ``rows``: makes those of a group and says what they come to.
+
+    ``whole``: those of least energy by backing, and of least latency, are among them; else what a beam search finds.
     """
     still = _StillToCome.of(makers[0].labeller)
-    still.guard((maker.root(still.boxes) for maker in makers), enough)
-
-
-def look(makers: Sequence[M], rows: Callable[[M], Floats], known: Floats, beam: bool) -> Floats:
-    """(energy, latency) of some rows of all groups of templates on a path: those of least energy and latency are there.
-
-    ``rows``: makes the rows of a group and says what they come to. ``known``: what some come to that are known already.
-    ``beam``: a beam search comes first. What its rows come to is what the labels of the second search have to beat.
-    """
-    still = _StillToCome.of(makers[0].labeller)
-    if beam:
+    if not whole:
         labeller = makers[0].labeller.afresh(_thinner(makers[0].labeller.lattice.n))
-        thinned = [maker.of(labeller) for maker in makers]
-        still.guard((maker.root(still.boxes) for maker in thinned), to_beat(known))
-        for maker in thinned:
-            known = np.concatenate([known, rows(maker)])
-    corner = known.min(axis=0, keepdims=True) if len(known) else known  # what is beyond it in both is the least in none
-    still.guard((maker.root(still.boxes) for maker in makers), to_beat(corner))
+        makers = [maker.of(labeller) for maker in makers]
+        still.guard((maker.root(still.boxes) for maker in makers), to_beat(seen.every()))
+    else:
+        guard_all(makers, seen.worse(), still)
     for maker in makers:
-        known = np.concatenate([known, rows(maker)])
-    return front(known)
+        seen.add(maker.backing, rows(maker))
 
 
 def front(known: Floats) -> Floats:
@@ -216,11 +256,10 @@ class _StillToCome:
             share[key] = min(share.get(key, 1.0), root.share)
         for node in _outermost_first(*outermost):
             own = to_go[id(node)]
-            node.guard = Guard(boxes, own, scale, columns.constant_power, timed, known)
+            inside = partial(self._inside, node, own)
+            node.guard = Guard(boxes, own, scale, columns.constant_power, timed, known, inside)
             node.share = share[id(node)]
-            further = own + self.added(node.outline.cuts[node.cut])
-            for v in node.outline.closed[node.cut]:
-                further += boxes.ended(variables.index(v))
+            further = inside()
             led: dict[frozenset[tuple[int, bool]], Floats] = {}  # by the variables that move
             for part in node.parts:
                 inner, imperfect = part.inner, part.outline.imperfect(node.cut)
@@ -236,6 +275,13 @@ class _StillToCome:
                 instances = math.prod(most for _, _, most in inner.spread.most)
                 inner.share = min(inner.share, node.share) if key in share else node.share
                 share[key] = min(share.get(key, 1.0), node.share / instances)
+
+    def _inside(self, node: Node, outside: Floats) -> Floats:
+        """What is still to come right inside of a node's cut, by what is outside of it."""
+        further = outside + self.added(node.outline.cuts[node.cut])
+        for v in node.outline.closed[node.cut]:
+            further += self.boxes.ended(self.boxes.lattice.variables.index(v))
+        return further
 
     def added(self, cut: Cut) -> Floats:
         """The least that a cut adds to energy and forms, per box; infinity where no tile fits."""

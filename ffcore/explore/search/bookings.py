@@ -9,7 +9,7 @@ will change stays in a column of its own, *pending*, until the last such loop ha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import attrs
@@ -28,6 +28,7 @@ from ffcore.model.law import (
 )
 from ffcore.model.network import factor, furthest, hops, laid_out
 from ffcore.numbers import imperfect_tiles
+from ffcore.pmappings.arrays import Ints
 from ffcore.spec.problem import MAX_HOPS, Component, EinsumProblem, Tensor
 from ffcore.tolerances import FITS
 
@@ -87,7 +88,8 @@ class Columns:
     """What the columns of a label are: energy, latency forms, compute time, bits of limited memories, leakage.
 
     ``forms``: (component index, seconds per action). ``power``: per column, W that leak and the dimensions whose use
-    multiplies them. ``tiles``: per rank variable with imperfect factors, those of its outermost loop.
+    multiplies them. ``tiles``: per rank variable with imperfect factors, those of its outermost loop. ``numbered``:
+    what `Ranges` knows of columns, whatever the states.
     """
 
     einsum: EinsumProblem
@@ -98,6 +100,7 @@ class Columns:
     power: tuple[tuple[float, frozenset[tuple[int, int]]], ...]
     constant_power: float  # W that leak whatever is used
     tiles: Mapping[str, tuple[int, ...]]
+    numbered: dict[Hashable, tuple[Ints, Ints, tuple[Signature, ...]]] = attrs.field(factory=dict, init=False)
 
     @property
     def width(self) -> int:

@@ -13,7 +13,7 @@ from ffcore.explore.search.lattice import Lattice
 from ffcore.explore.search.points import Points
 from ffcore.pmappings.arrays import Ints
 
-MANY = 100_000  # states of a lattice of which only those with labels are looked at, where few will have some
+MANY = 20_000  # states of a lattice of which only those with labels are looked at, where few will have some
 
 
 @attrs.define(eq=False, slots=False)

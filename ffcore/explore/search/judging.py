@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
 import attrs
 import numpy as np
 
@@ -49,6 +51,29 @@ def to_beat(known: Floats, others: float | Floats = 0.0) -> Floats:
     return np.concatenate([known / NOT_WORSE - others, known * BETTER - others], axis=1)
 
 
+Backing = tuple[str, ...]
+"""The memories that back an Einsum's shared tensors, in their order."""
+
+Least = Mapping[Backing, Floats]
+"""The least energy and the least latency of any pmapping of an Einsum, by backing."""
+
+
+@attrs.frozen(eq=False)
+class Enough:
+    """What pmappings of an Einsum must not be worse than.
+
+    ``known``: see `to_beat`. ``extra``: by backing, the energy that all that comes to a pmapping takes more than it
+    takes at least.
+    """
+
+    known: Floats
+    extra: Mapping[Backing, float]
+
+    def each(self, instances: float) -> Enough:
+        """The same for one instance of the Einsum."""
+        return Enough(self.known / instances, {backing: extra / instances for backing, extra in self.extra.items()})
+
+
 GuardArrays = tuple[Floats, Floats, Floats, float, float, Floats]
 
 
@@ -58,6 +83,7 @@ class Guard:
 
     ``to_go``: per column (energy, latency forms) and box of states the least that is still to come; ``scale``: per
     form the least that its total is multiplied by; ``power``: W that leak in any case; ``known``: see `to_beat`.
+    ``inside``: what is still to come right inside of the node's cut.
     """
 
     boxes: Boxes
@@ -66,6 +92,20 @@ class Guard:
     power: float
     timed: float  # 1, or 0 where only energy counts
     known: Floats
+    inside: Callable[[], Floats]
+
+    def below(self, loops: Sequence[tuple[int, bool]]) -> list[Guard]:
+        """Of labels before the first, the second, ... of some loops in the block inside of the cut, and after the last.
+
+        ``loops``: variable (its number), and whether the loop may lead from any tile to the bound.
+        """
+        to_go = self.inside()
+        found = [attrs.evolve(self, to_go=to_go)]
+        for axis, to_bound in reversed(loops):
+            to_go = to_go.copy()
+            self.boxes.over_multiples(to_go, axis, to_bound)
+            found.append(attrs.evolve(self, to_go=to_go))
+        return found[::-1]
 
     def at(self, points: Points) -> GuardArrays:
         """What is to come from each of the points, and what steps of imperfect loops multiply time by at least."""

@@ -221,6 +221,13 @@ def promises(lists: Lists, values: Floats, n: int, around: Around, shares: Float
     return out
 
 
+def hopeful(lists: Lists, values: Floats, n: int, around: Around, share: float) -> Bools:
+    """Labels that may still beat what is known; ``n``: states, ``share``: what compute time is multiplied by."""
+    out = np.empty(len(values), np.bool_)
+    _beaten_rows(promises(lists, values, n, around, np.array([share])), around.guard, out)
+    return ~out
+
+
 def beaten(values: Floats, known: Floats) -> Bools:
     """Rows of energy, latency and others: is some mapping better? ``known``: see `to_beat`."""
     out = np.empty(len(values), np.bool_)

@@ -16,7 +16,7 @@ import numpy as np
 from ffcore.explore.search.bookings import Column, Columns, LoopName, slack_of
 from ffcore.explore.search.field import Field, around
 from ffcore.explore.search.judging import Guard
-from ffcore.explore.search.kernels import Moves, add_costs, gather, stacked, union_prime
+from ffcore.explore.search.kernels import Moves, add_costs, gather, hopeful, stacked, union_prime
 from ffcore.explore.search.lattice import Lattice, Steps
 from ffcore.explore.search.lists import Lists, together
 from ffcore.explore.search.outline import Cut, Outline
@@ -213,9 +213,7 @@ class Labeller:
             found = Labels(inner.columns, inner.lists, inner.values, inner.origin + part.start)
             by_block.setdefault(part.item[0], []).append(found)
         outline = {part.item[0]: part.outline for part in node.parts}
-        looped = [
-            self._loop(self._merged(found), outline[block], node.cut) for block, found in sorted(by_block.items())
-        ]
+        looped = [self._loop(self._merged(found), outline[block], node) for block, found in sorted(by_block.items())]
         return self._merged(looped)
 
     def _spaced_labels(self, spaced: Spaced) -> Labels:
@@ -261,28 +259,40 @@ class Labeller:
         origin = np.concatenate([labels.origin for labels in found])
         return Labels(columns, merged.lists.filled(), merged.values, origin[merged.source])
 
-    def _loop(self, labels: Labels, outline: Outline, cut: int) -> Labels:
-        """Labels above the temporal loops between ``cut`` and the next one.
+    def _loop(self, labels: Labels, outline: Outline, node: Node) -> Labels:
+        """Labels above the temporal loops between a node's cut and the next one.
 
         A variable without a loop further out must have done everything here: only states with all
         of its iterations are kept, and such variables come first, which keeps the others' work small.
         Exact: a chain of tile sizes begins with all iterations of all variables.
         """
-        lattice = self.lattice
+        lattice, cut = self.lattice, node.cut
         closed, block = outline.closed[cut], outline.template.blocks[cut]
         for k, v in enumerate(lattice.variables):
             # Spatial loops of this block may have been the last to run over a variable.
             if v in closed and v not in block and v not in outline.closed[cut + 1] and len(lattice.values[k]) > 1:
                 labels = self._united(labels, k, np.full(len(lattice.values[k]), -1), True)
-        for v in sorted(block, key=lambda v: (v not in closed, lattice.variables.index(v))):
-            axis = lattice.variables.index(v)
-            if v in outline.imperfect(cut):
+        order = sorted(block, key=lambda v: (v not in closed, lattice.variables.index(v)))
+        loops = [(lattice.variables.index(v), v in outline.imperfect(cut)) for v in order]
+        guards = node.guard.below(loops) if node.guard is not None and self.field.sparse else []
+        for k, (axis, to_bound) in enumerate(loops):
+            if to_bound:
                 labels = self._to_bound(labels, axis)
                 continue
             steps = lattice.smaller(axis)
             for smaller in steps:
-                labels = self._united(labels, axis, smaller, v in closed and smaller is steps[-1])
+                last = smaller is steps[-1]
+                labels = self._united(labels, axis, smaller, last and order[k] in closed)
+                if guards:
+                    labels = self._hopeful(labels, guards[k + last], node.share)
         return labels
+
+    def _hopeful(self, labels: Labels, guard: Guard, share: float) -> Labels:
+        """Labels that may still beat what is known. Exact: the guard is the least over all that loops lead to."""
+        around = self.field.around(labels.columns, labels.lists.keys, guard)
+        share = 0.0 if self.lattice.einsum.is_copy else share
+        kept = hopeful(labels.lists, labels.values, self.lattice.n, around, share)
+        return Labels(labels.columns, labels.lists.only(kept).filled(), labels.values[kept], labels.origin[kept])
 
     def _united(self, labels: Labels, axis: int, smaller: Ints, last: bool) -> Labels:
         """Labels with those that a prime factor of a variable leads from; see `union_prime`."""

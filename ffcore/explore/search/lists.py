@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from ffcore.pmappings.arrays import Ints
+from ffcore.pmappings.arrays import Bools, Ints
 
 _NONE = np.zeros(0, np.int64)
 
@@ -43,6 +43,10 @@ class Lists:
             return self
         some = np.diff(self.offsets) > 0
         return self if some.all() else Lists(np.concatenate([[0], self.offsets[1:][some]]), self.keys[some])
+
+    def only(self, kept: Bools) -> Lists:
+        """Lists of the rows that are kept."""
+        return Lists(np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)[self.offsets], self.keys)
 
     def ends(self, states: Ints) -> tuple[Ints, Ints]:
         """The first row of each state's list, and the one behind its last."""

@@ -15,6 +15,7 @@ from ffcore.explore.reuse.keys import key_of
 from ffcore.explore.search.beat import coarser, guard, guard_all
 from ffcore.explore.search.bookings import Columns, columns_of
 from ffcore.explore.search.field import Field
+from ffcore.explore.search.judging import Enough
 from ffcore.explore.search.labels import Labeller, Node
 from ffcore.explore.search.lattice import Lattice
 from ffcore.explore.search.outline import Dimension, Fixed, Outline, Outliner, out_of_order
@@ -38,7 +39,7 @@ class Paths:
     options: MapperOptions
     pulse: Callable[[int], None]
     threads: Threads
-    enough: Floats | None = None  # see `to_beat`
+    enough: Enough | None = None
     _made: dict[int, list[RowMaker]] = attrs.Factory(dict)  # by the first template
 
     def makers(self, templates: Sequence[Template], numbers: dict[str, int]) -> Iterator[list[RowMaker]]:
@@ -46,7 +47,7 @@ class Paths:
         for own in self.sorted(templates):
             makers = self.all_makers(own, numbers)
             if self.enough is not None and makers:
-                guard_all(makers, self.enough / self.einsum.n_instances)
+                guard_all(makers, self.enough.each(self.einsum.n_instances))
             elif len(makers) == 1 and self._compete(makers[0]):
                 columns = makers[0].labeller.columns
                 self._guard(makers[0], partial(self._found_with_fewer_tiles, own, numbers, columns))

@@ -63,31 +63,16 @@ class Ranges:
         return Rivals(ends, which, self._most, self._least, apart)  # last: new factors may take new arrays
 
     def _which(self, columns: tuple[Column, ...], without: tuple[int, int] | None) -> tuple[Ints, Ints]:
-        if (columns, without) not in self._known:
-            self._known[columns, without] = self._numbered(columns, without)
-        return self._known[columns, without]
-
-    def _numbered(self, columns: tuple[Column, ...], without: tuple[int, int] | None) -> tuple[Ints, Ints]:
         """``ends`` and ``which`` of `Rivals`; of loops across the dimension ``without`` clusters know nothing."""
-
-        def row(signature: Signature) -> int:
-            return self.row(tuple((name, power) for name, power in signature if name[:2] != without))
-
-        targets = [target for target, _ in columns]
-        ends = [1 + k for k in range(1, len(targets) + 1) if k == len(targets) or targets[k] != targets[k - 1]]
-        which = np.full((6, 1 + len(columns)), self.row(()), np.int64)
-        which[0, 1:] = [self.row(signature) for _, signature in columns]
-        which[1] = 0
-        begin = 0
-        for end in (e - 1 for e in ends):
-            clusters = _clusters([signature for _, signature in columns[begin:end]])
-            for number, (members, loops) in enumerate(clusters, 1):
-                which[1, [1 + begin + k for k in members]] = number
-                which[1 + number, 1 + begin : 1 + end] = row(loops)
-            every = tuple(sorted(loop for _, loops in clusters for loop in loops))
-            which[5, 1 + begin : 1 + end] = row(every)
-            begin = end
-        return np.array(ends, np.int64), which
+        if (columns, without) not in self._known:
+            known = self.columns.numbered  # whatever the points
+            if (columns, without) not in known:
+                known[columns, without] = _numbered(columns, without)
+            ends, which, signatures = known[columns, without]
+            rows = np.array([self.row(signature) for signature in signatures])
+            own = np.stack([rows[which[0]], which[1], *rows[which[2:]]])
+            self._known[columns, without] = ends, own
+        return self._known[columns, without]
 
     def of(self, signature: Signature) -> tuple[Floats, Floats]:
         """The least and the most, per state."""
@@ -132,3 +117,28 @@ class Ranges:
         # Dimensions share what is left of a rank variable.
         shared = np.prod([points.left_together(v) for v in {v for own in dimensions.values() for v in own}], axis=0)
         return [np.minimum(np.prod(found, axis=0), np.maximum(1.0, shared))]
+
+
+def _numbered(columns: tuple[Column, ...], without: tuple[int, int] | None) -> tuple[Ints, Ints, tuple[Signature, ...]]:
+    """``ends`` and ``which`` of `Rivals`, with the numbers of signatures in the place of rows."""
+    numbers: dict[Signature, int] = {}
+
+    def number(signature: Signature) -> int:
+        own = tuple((name, power) for name, power in signature if name[:2] != without)
+        return numbers.setdefault(own, len(numbers))
+
+    targets = [target for target, _ in columns]
+    ends = [1 + k for k in range(1, len(targets) + 1) if k == len(targets) or targets[k] != targets[k - 1]]
+    which = np.full((6, 1 + len(columns)), number(()), np.int64)
+    which[0, 1:] = [number(signature) for _, signature in columns]
+    which[1] = 0
+    begin = 0
+    for end in (e - 1 for e in ends):
+        clusters = _clusters([signature for _, signature in columns[begin:end]])
+        for k, (members, loops) in enumerate(clusters, 1):
+            which[1, [1 + begin + m for m in members]] = k
+            which[1 + k, 1 + begin : 1 + end] = number(loops)
+        every = tuple(sorted(loop for _, loops in clusters for loop in loops))
+        which[5, 1 + begin : 1 + end] = number(every)
+        begin = end
+    return np.array(ends, np.int64), which, tuple(numbers)

@@ -18,6 +18,7 @@ from ffcore.explore.search.beat import Root
 from ffcore.explore.search.bookings import Column, LoopName, slack_of
 from ffcore.explore.search.boxes import Boxes
 from ffcore.explore.search.chains import Chains, Entry, fused_chains, loop_table
+from ffcore.explore.search.judging import Backing
 from ffcore.explore.search.kernels import template_rows
 from ffcore.explore.search.labels import Labeller, Node
 from ffcore.explore.search.outline import Outline
@@ -111,15 +112,20 @@ class RowMaker:
         assert node is not None  # as there is one already
         return attrs.evolve(self, labeller=labeller, node=node)
 
-    def root(self, boxes: Boxes) -> Root:
-        """The node, and the least that chains add to the labels of each box of states."""
+    @property
+    def backing(self) -> Backing:
+        """The memories that back shared tensors."""
+        return tuple(self.template.components[site.index].name for site in self._backing())
+
+    def root(self, boxes: Boxes, extra: float = 0.0) -> Root:
+        """The node, and the least that chains add to the labels of each box of states, with so much energy more."""
         columns, chains = self.labeller.columns, self._chains()
         above = np.full((1 + len(columns.forms), boxes.n), np.inf)
         if chains is not None:
             addend, _, _ = self._outer(chains, ())
             bottom = boxes.of_states(chains.states[:, self.outline.fused])
             for row, column in enumerate((0, *(columns.form(k) for k in range(len(columns.forms))))):
-                np.minimum.at(above[row], bottom, addend[:, column])
+                np.minimum.at(above[row], bottom, addend[:, column] + (0.0 if row else extra))
         dimensions = (
             *self.outline.space_above,
             *(d for own in self.outline.spatial[: self.outline.fused] for d in own),

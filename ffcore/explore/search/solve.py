@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import chain
 
 import attrs
 import numpy as np
@@ -13,7 +12,8 @@ import numpy as np
 from ffcore.errors import TimeLimitError
 from ffcore.explore.first import unfused_first
 from ffcore.explore.progress import EinsumProgress
-from ffcore.explore.search.beat import count_nodes, look
+from ffcore.explore.search.beat import Seen, count_nodes, look
+from ffcore.explore.search.judging import Backing, Enough, Least
 from ffcore.explore.search.kernels import beaten
 from ffcore.explore.search.labels import Labeller
 from ffcore.explore.search.paths import Paths
@@ -53,14 +53,14 @@ def explore_within(
     slot: EinsumProgress | None,
     threads: int,
     scope: Scope,
-) -> tuple[EinsumPmappings, Floats | None]:
+) -> tuple[EinsumPmappings, Least | None]:
     """(what `explore_einsum` finds, None), or (what `_look` finds) where labels are more than the ``scope`` allows."""
     work = _Work(len(templates), slot, scope)
     numbers = {c.name: i for i, c in enumerate(places(templates))}
     crew = Threads(threads)
     paths = Paths(einsum, shape, options, work.pulse, crew, scope.enough)
     limited = slot is not None and slot.soft < INFINITY
-    least: Floats | None = None
+    least: Least | None = None
     with crew:
         too_many = False
         try:
@@ -85,35 +85,34 @@ def explore_within(
     return EinsumPmappings(einsum, tuple(templates), jobs, shape, rows, offsets, stats), least
 
 
-def _look(paths: Paths, templates: Sequence[Template], numbers: dict[str, int], work: _Work) -> Floats:
-    """The least (energy, latency) of any pmapping of an Einsum; infinity where none was found.
+def _look(paths: Paths, templates: Sequence[Template], numbers: dict[str, int], work: _Work) -> Least:
+    """The least of any pmapping of an Einsum; infinity where none was found.
 
     ``work`` has some of them, good ones and whatever they are compatible with.
     """
-    known, instances = np.zeros((0, 2)), paths.einsum.n_instances
+    seen, instances, backings = Seen(), paths.einsum.n_instances, set[Backing]()
     for own in paths.sorted(templates):
         makers = paths.afresh(own, numbers)
         if not makers:
             continue
-        beam = True  # where the tiles are fewest
-        for some in chain(paths.with_fewer_tiles(own, numbers, makers[0].labeller.columns), [makers]):
-            known = look(some, partial(work.rows, instances), known, beam)
-            beam = False
+        backings |= {maker.backing for maker in makers}
+        fewer = list(paths.with_fewer_tiles(own, numbers, makers[0].labeller.columns)) or [makers]
+        for some, whole in (*((some, False) for some in fewer), (makers, True)):
+            look(some, partial(work.rows, instances), seen, whole)
     work.done = work.templates
-    least: Floats = known.min(axis=0, initial=np.inf) * instances
-    return least
+    return {backing: np.array(seen.least(backing)) * instances for backing in backings}
 
 
 @attrs.frozen(eq=False)
 class Scope:
     """How much of an Einsum is explored.
 
-    ``most``: so many labels; what will be more is looked at only. ``enough``: what pmappings must not be worse than,
-    see `to_beat`. ``evaluated``: labels that were made of it before.
+    ``most``: so many labels; what will be more is looked at only. ``enough``: what pmappings must not be worse than.
+    ``evaluated``: labels that were made of it before.
     """
 
     most: float = INFINITY
-    enough: Floats | None = None
+    enough: Enough | None = None
     evaluated: int = 0
 
 
@@ -165,7 +164,8 @@ class _Work:
     def add(self, found: Candidates | None) -> None:
         """Rows of some templates."""
         if found is not None and self.scope.enough is not None:
-            found = found.take(~beaten(found.values, self.scope.enough))
+            extra = self.scope.enough.extra.get(found.maker.backing, 0.0)
+            found = found.take(~beaten(found.values[:, :2] + (extra, 0.0), self.scope.enough.known))
         if found is None or not len(found):
             return
         self.parts.append(found)

@@ -51,10 +51,10 @@ def asked_for(fields: Fields, name: str, variables: Iterable[str]) -> Asked:
 def automatic(einsums: Sequence[EinsumProblem]) -> frozenset[str]:
     """Rank variables that perfect factors do not do justice to.
 
-    Those whose bound has a prime factor above 7, and those that could fill more of some fanout that they may run
-    across: by perfect factors, more than a tenth of what their bound could fill stays idle. None where the search
-    cannot take part of them: inside expressions with another variable, where memories need not keep their order, or
-    where an Einsum's tiles would be too many to number.
+    Those whose bound has a prime factor above 7, those of which perfect factors leave more than a tenth of some fanout
+    idle that their bound could fill, and those that could run across a component in a tenth fewer steps. None where the
+    search cannot take part of them: inside expressions with another variable, where memories need not keep their order,
+    or where an Einsum's tiles would be too many to number.
     """
     compound = {v for e in einsums for t in e.tensors for v in t.compound}
     seen = [(e, _components(e)) for e in einsums]
@@ -107,11 +107,14 @@ def _fanouts(einsum: EinsumProblem, component: Component) -> dict[str, list[int]
 
 
 def _idles(bound: int, fanouts: Sequence[int]) -> bool:
-    """Do divisors leave more than a tenth of a dimension, or of all of a component, idle that the bound could fill?"""
-    for own in (*([f] for f in fanouts), fanouts):
-        if _fullest(bound, tuple(own)) < (1 - _IDLE) * min(bound, math.prod(own)):
-            return True
-    return False
+    """Do divisors leave more than a tenth of a dimension idle that the bound could fill?
+
+    Or do they take more steps than all dimensions of a component together need, by more than a tenth of them?
+    """
+    if any(_fullest(bound, (own,)) < (1 - _IDLE) * min(bound, own) for own in fanouts):
+        return True
+    needed = -(-bound // max(1, math.prod(fanouts)))
+    return needed < (1 - _IDLE) * bound / _fullest(bound, tuple(fanouts))
 
 
 @lru_cache(maxsize=4096)
