@@ -20,7 +20,7 @@ from tests.twice_problems import twice_problem
 
 NORM = """
 workload:
-  rank_sizes: {{M: {m}, N: {n}, K: {k}}}
+  rank_sizes: {{M: {m}, N: {n}, K: {k}, H: {h}}}
   bits_per_value: {{All: 8}}
   einsums:
 {einsums}
@@ -38,6 +38,8 @@ CHAINS = [
     ["B[m, n] = A[m, n] * S[n]", "R[m, n] = A[m, n] + B[m, n]"],
     ["R[m, n] = A[m, n] + G[m, n] * S[m] * T[n]"],
     ["B[m, n] = A[m, n]", "C[m, k] = B[m, n] * W[n, k]"],
+    ["O[m] = S[H: m + n] * A[m, n]"],
+    ["B[m, n] = A[m, n]", "O[m] = S[H: m + n] * B[m, n]"],
 ]
 ARCH = """
 arch:
@@ -86,7 +88,9 @@ def norm_problem(seed: int, folder: Path) -> Problem:
                 size=source.choice(["inf", 8 * 40, 8 * 12, 8 * 6]),
                 spatial=spatial,
                 leak=source.choice([0, 0.5]),
-                keep=source.choice(["Nothing", "~DRAM.tensors", "Nothing"]),
+                keep=source.choice(
+                    ["Nothing", "~DRAM.tensors", "Nothing", f"L{place - 1}.tensors" if place else "Nothing"]
+                ),
                 may=source.choice(["All", "All", "~A", "Outputs"]),
                 rule=source.choice([""] * 14 + RULES),
                 energy=source.choice([0, 0.5, 2]),
@@ -102,6 +106,7 @@ def norm_problem(seed: int, folder: Path) -> Problem:
     dram = source.choice(["~Intermediates", "~Intermediates", "All"])
     arch = ARCH.format(dram=dram, slow=source.choice([0.5, 1, 4]), middle="".join(memories))
     sizes = {v: source.choice([1, 2, 3, 4, 6, 5]) for v in "mnk"}
+    sizes["h"] = sizes["m"] + sizes["n"] - 1
     einsums = "\n".join(f'  - {{einsum: "{text}"}}' for text in source.choice(CHAINS))
     (folder / "a.yaml").write_text(arch)
     (folder / "w.yaml").write_text(NORM.format(einsums=einsums, **sizes))
@@ -165,6 +170,32 @@ def others(seeds: range) -> Iterator[Problem]:
 @pytest.mark.parametrize("seeds", [range(16), pytest.param(range(16, 400), marks=pytest.mark.slow)])
 def test_random_problems(seeds: range, monkeypatch: pytest.MonkeyPatch) -> None:
     assert 8 * sum(bool(compare(problem, monkeypatch)) for problem in others(seeds)) > len(seeds)
+
+
+def memory(name: str, size: object, keep: str, may: str, energy: float) -> str:
+    """A memory without rules, as fast as anything."""
+    fixed = {"spatial": "", "leak": 0, "rule": "", "more": "", "fast": "inf"}
+    return MEMORY.format(name=name, size=size, keep=keep, may=may, energy=energy, **fixed)
+
+
+@pytest.mark.parametrize(
+    ("einsum", "size", "keep", "may"),
+    [
+        ("O[m] = S[H: m + n] * A[m, n]", 24, "Nothing", "S"),
+        ("O[m, n] = A[m, n] * S[n]", "inf", "L1.tensors", "Nothing"),
+    ],
+)
+def test_what_keeps_two_holders_apart_stays(
+    einsum: str, size: object, keep: str, may: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A between two holders of S: without it they would be redundant, so that no mapping has both."""
+    memories = [("L1", "inf", "Nothing", "S", 1), ("L2", "inf", "Nothing", "A", 0), ("L3", size, keep, may, 0.01)]
+    middle = "".join(memory(*own) for own in memories)
+    (tmp_path / "a.yaml").write_text(ARCH.format(dram="All", slow="inf", middle=middle))
+    sizes = {"m": 4, "n": 4, "k": 1, "h": 7}
+    (tmp_path / "w.yaml").write_text(NORM.format(einsums=f'  - {{einsum: "{einsum}"}}', **sizes))
+    problem = Spec.from_yaml(tmp_path / "a.yaml", tmp_path / "w.yaml").problem()
+    assert same(compare(problem, monkeypatch), reference(problem))
 
 
 @pytest.mark.parametrize("seed", range(3))

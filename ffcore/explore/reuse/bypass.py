@@ -12,12 +12,14 @@ edge once. A holder of it that backs nothing then only adds its own accesses and
 So each mapping of the choice with the holder is matched by one of the choice without it that costs no more and takes
 no more room. Where something could tell the two apart, nothing is dropped: a law of a plugin, constraints on loops or
 tiles at memories, memories that need not keep their order, networks, imperfect factors of a variable that would move,
-and ``min_usage``, which asks for what the fullest choice that fits uses: without the holder more may fit.
+``min_usage``, which asks for what the fullest choice that fits uses: without the holder more may fit, and two holders
+of another tensor between which nothing but this one stands: side by side they would be redundant, and no mapping.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
+from itertools import pairwise
 
 import attrs
 
@@ -84,14 +86,25 @@ def _free(holding: Holding) -> bool:
 
 
 def _without(choice: HolderChoice, passing: frozenset[str]) -> Iterator[Held]:
-    """What memories hold without one holder that backs nothing."""
+    """What memories hold without one holder that backs nothing, and that keeps no two others apart."""
+    apart = [(name, *pair) for name in {n for _, names in choice.held for n in names} for pair in _apart(choice, name)]
     backed: set[str] = set()
     for place, (index, names) in enumerate(choice.held):
         for name in names:
-            if name in backed & passing:
+            if name in backed & passing and not any(y != name and i <= index <= j for y, i, j in apart):
                 left = tuple(n for n in names if n != name)
                 yield (*choice.held[:place], (index, left), *choice.held[place + 1 :])
         backed |= set(names)
+
+
+def _apart(choice: HolderChoice, name: str) -> Iterator[tuple[int, int]]:
+    """Memories that hold a tensor one after the other, and may not do so side by side; see ``_Order.redundant``."""
+    for outer, inner in pairwise([index for index, names in choice.held if name in names][1:]):
+        holding = choice.components[outer].holding
+        assert holding is not None
+        between = choice.components[outer + 1 : inner + 1]
+        if name not in holding.must | holding.back and all(c.fanout == 1 for c in between):
+            yield outer, inner
 
 
 def _said(component: Component, passing: frozenset[str]) -> Hashable:
