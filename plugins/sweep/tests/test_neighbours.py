@@ -93,6 +93,18 @@ def test_only_what_is_asked_for_is_told() -> None:
     assert steps[-1] == "36 of 36 done"
 
 
+def test_what_is_done_is_not_searched_again(given: list[int]) -> None:
+    """No search that promises nothing depends on the points before it."""
+    spec = chain(n_einsums=2)
+    spec.mapper.joiner = "simanneal2"
+    spec.mapper.joiner_options = {"seed": 1, "max_evaluations": 100}
+    made = prepared(spec, {LOOPS: list(range(12))})
+    whole = points_of(made)
+    assert len(given) == 12
+    assert points_of(made, done=tuple(range(11))) == {11: whole[11]}
+    assert len(given) == 13
+
+
 def test_mappings_of_other_problems_are_no_neighbours(given: list[int]) -> None:
     """Einsums of the same content under other names share explorations, and their mappings have other names."""
     spec = chain(n_einsums=2)

@@ -258,7 +258,7 @@ class _Run:
                 each = (time.monotonic() - begun) * n_workers / (count - len(batch))
                 self._together = max(1, int(_TASK / max(each, 1e-6)))
             for point in points:
-                if not point.timeless:
+                if not point.timeless and point.number in self._given:  # the others would only be thrown away
                     needed = tuple(self._found[k] for k in batch.numbers(point))
                     join = Join.of(point, self.plan, self._explorations)
                     yield from self._results([(point, join.run(needed, [], self.pool, self.progress))])
