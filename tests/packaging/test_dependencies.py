@@ -131,7 +131,7 @@ def test_core_stays_small() -> None:
     """Little more than now: what grows beyond that is a slice of its own, or a reason to raise the number."""
     files = [*core_files(), *(ROOT / "ffcore").rglob("*.pyi")]
     assert len({path.relative_to(ROOT / "ffcore").parts[0] for path in files if path.parent != ROOT / "ffcore"}) <= 16
-    assert sum(len(path.read_text().splitlines()) for path in files) < 33_200
+    assert sum(len(path.read_text().splitlines()) for path in files) < 33_600
 
 
 def test_every_plugin_is_installed_by_make() -> None:
