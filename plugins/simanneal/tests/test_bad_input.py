@@ -67,11 +67,7 @@ def test_unknown_joiner_gets_a_suggestion() -> None:
 
 @pytest.mark.parametrize("name", JOINERS)
 def test_missing_plugin_says_what_to_install(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Nothing:
-        def get(self, kind: str, wanted: str, **_: object) -> object:
-            return plugin.PluginManager([]).get(kind, wanted)
-
-    monkeypatch.setattr(plugin, "current_manager", Nothing)
+    monkeypatch.setattr(plugin, "current_manager", lambda: plugin.PluginManager([]))
     with pytest.raises(PluginError, match=f"joiner '{name}' is not installed; .*; pip install ffcore-simanneal"):
         getattr(ff.mapper, name).join_pmappings(two_matmuls(), None)
 
