@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ffcore.errors import FFError, suggest
 from ffcore.explore.evaluated import evaluated_alone
+from ffcore.explore.reuse.bypass import left_out
 from ffcore.mapspace.total import MapspaceCounter
 from ffcore.objectives import Objectives
 from ffcore.pmappings.compatibility import Compatibility, compatibilities
@@ -20,6 +21,7 @@ from ffcore.pmappings.set import EinsumPmappings, PmappingSet
 from ffcore.results import columns
 from ffcore.results.union import union
 from ffcore.spec.problem import Metric, Problem
+from ffcore.templates import Template
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +98,7 @@ class Pmappings:
         ``min_usage`` leave anything out.
         """
         counter = MapspaceCounter(self.set.problem.options)
-        return self._count(lambda e: counter.total(e.templates), per_einsum)
+        return self._count(lambda e: sum(map(counter.total, self._templates(e))), per_einsum)
 
     def valid_pmappings(self, per_einsum: bool = False) -> Any:
         """How many of `total_pmappings` are valid for their Einsum alone; exact, and counted when asked for.
@@ -106,7 +108,7 @@ class Pmappings:
         them is listed: `ffcore.mapspace.total` says how they are counted.
         """
         counter = MapspaceCounter(self.set.problem.options)
-        return self._count(lambda e: counter.valid(e.templates), per_einsum)
+        return self._count(lambda e: sum(map(counter.valid, self._templates(e))), per_einsum)
 
     def evaluated_pmappings(self, per_einsum: bool = False) -> Any:
         """How often the model was really evaluated: labels and rows that the explorer computed costs for.
@@ -132,6 +134,10 @@ class Pmappings:
         without changing any count are one row. After a filter: the rows left.
         """
         return self._count(lambda e: len(e.rows), per_einsum)
+
+    def _templates(self, pmappings: EinsumPmappings) -> tuple[tuple[Template, ...], tuple[Template, ...]]:
+        """Those that were explored, and those with holders that save nothing, which are in the mapspace too."""
+        return pmappings.templates, left_out(pmappings.einsum, pmappings.templates, self.set.problem.options)
 
     def _count(self, count: Callable[[EinsumPmappings], int], per_einsum: bool) -> Any:
         counts = {e.einsum.name: count(e) for e in self.set.einsums}

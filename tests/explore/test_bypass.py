@@ -9,8 +9,10 @@ from pathlib import Path
 import attrs
 import pytest
 
+from ffcore.explore.default import DefaultExplorer
 from ffcore.explore.reuse import equal
 from ffcore.explore.reuse.bypass import useful
+from ffcore.results import Pmappings
 from ffcore.spec import Spec
 from ffcore.spec.problem import EinsumProblem, MapperOptions, Metric, Problem
 from ffcore.templates import HolderChoice, einsum_choices
@@ -146,6 +148,24 @@ def compare(problem: Problem, monkeypatch: pytest.MonkeyPatch) -> list[Point]:
         patch.setattr(equal, "useful", everything)
         assert same(ours, fast(problem))
     return ours
+
+
+def test_all_of_the_mapspace_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left out is in the mapspace, and counted as if it had been explored."""
+    counted = 0
+    for seed in range(30):
+        problem = norm_problem(seed, tmp_path)
+        if not dropped(problem) or any(e.imperfect for e in problem.einsums):
+            continue
+        with monkeypatch.context() as patch:
+            patch.setattr(equal, "useful", everything)
+            whole = Pmappings(DefaultExplorer().explore(problem), problem)
+            expected = whole.total_pmappings(), whole.valid_pmappings()
+        ours = Pmappings(DefaultExplorer().explore(problem), problem)
+        assert (ours.total_pmappings(), ours.valid_pmappings()) == expected
+        assert len(ours.set.einsums[0].templates) <= len(whole.set.einsums[0].templates)
+        counted += 1
+    assert counted > 4
 
 
 MANY = 130  # choices of an Einsum's holders of which all templates take long

@@ -23,9 +23,10 @@ from itertools import pairwise
 
 import attrs
 
+from ffcore.explore.memory import uncollected
 from ffcore.explore.reuse.keys import key_of
 from ffcore.spec.problem import INFINITY, Component, ComponentKind, EinsumProblem, Holding, MapperOptions
-from ffcore.templates import HolderChoice
+from ffcore.templates import HolderChoice, Template, einsum_choices, einsum_templates
 
 Held = tuple[tuple[int, tuple[str, ...]], ...]  # memory index -> tensors
 
@@ -51,6 +52,21 @@ def useful(einsum: EinsumProblem, choices: Sequence[HolderChoice], options: Mapp
     known = {key(choice, choice.held) for choice in plain}
     useless = {id(c) for c in plain if any(key(c, held) in known for held in _without(c, passing))}
     return tuple(choice for choice in choices if id(choice) not in useless)
+
+
+def left_out(einsum: EinsumProblem, templates: Sequence[Template], options: MapperOptions) -> tuple[Template, ...]:
+    """The templates of the choices of holders that are not explored: what is missing in ``templates``, which are.
+
+    None where ``templates`` are all that there are.
+    """
+    choices = einsum_choices(einsum)
+    kept = {id(choice) for choice in useful(einsum, choices, options)}
+    dropped = [choice for choice in choices if id(choice) not in kept]
+    there = {frozenset((site.index, site.tensor) for site in t.sites) for t in templates}
+    if any(frozenset((i, name) for i, names in c.held for name in names) in there for c in dropped):
+        return ()
+    with uncollected():
+        return einsum_templates(einsum, options, dropped)
 
 
 def _passing(einsum: EinsumProblem) -> frozenset[str]:
