@@ -124,7 +124,11 @@ class Boxes:
         over_pairs(shaped, *self._led(axis, to_bound))
 
     def _led(self, axis: int, to_bound: bool) -> tuple[Ints, Ints]:
-        """Intervals of a variable, and others to which its loops lead; whatever these lead to comes before."""
+        """Intervals of a variable, and others to which its loops lead, by pairs.
+
+        Passed on in this order, the least of all that an interval leads to reaches it: by one prime factor after the
+        other, from the last interval on, or, of intervals with several values, from each later one at once.
+        """
         key = axis, to_bound
         if key not in self._leads:
             n = self.sizes[axis]

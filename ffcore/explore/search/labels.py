@@ -163,8 +163,7 @@ class Labeller:
         key = self._space(outline, cut)
         if key not in self._spreads:
             dimensions, imperfect = outline.spatial[cut], key[1]
-            found = Spread.of(dimensions, self.columns, self.options, self.lattice, imperfect, self.pulse)
-            self._spreads[key] = found
+            self._spreads[key] = Spread.of(dimensions, self.columns, self.options, self.lattice, imperfect, self.pulse)
         return self._spreads[key]
 
     def _space(self, outline: Outline, cut: int) -> tuple[int, frozenset[str]]:
